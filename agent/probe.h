@@ -1,0 +1,47 @@
+/* probe: one check kind is one file in agent/probes/ with one plain function of values, and one row
+ * in probe_table.c. It runs on a worker thread with a hard deadline, holds no state between runs,
+ * never logs, and must return by its deadline (use timeouts everywhere: libraries' defaults are
+ * longer). How to add one: docs/adding-a-probe.md. */
+#ifndef DROVER_PROBE_H
+#define DROVER_PROBE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/io/secrets.h"
+#include "common/topology/topology.h"
+#include "proto/message.h"
+
+struct probe_input {
+    const struct arguments *arguments; /* of the check */
+    const struct secrets *secrets;     /* arguments "password_ref" etc. name entries here */
+    uint32_t timeout_ms;               /* total; deadline_boot_ms = start + this */
+    uint64_t deadline_boot_ms;         /* CLOCK_BOOTTIME */
+};
+
+struct reading {
+    enum err err;      /* OK: the target answered and is judged by the fields below */
+    bool good;         /* healthy by this probe's own rule (role as expected, status 200, ...) */
+    bool warn;         /* good, but a declared limit is passed */
+    uint8_t role;      /* enum store_role */
+    bool writable;
+    uint32_t latency_ms;
+    int64_t value;     /* kind's figure */
+    uint8_t positions_n;
+    struct position_report positions[2]; /* .link is filled in by the caller */
+    char detail[96];   /* one line for people: what was seen, or why not good */
+};
+
+struct probe_kind {
+    enum check_kind kind;
+    struct reading (*run)(const struct probe_input *input);
+    /* Says what is wrong with a check's arguments (config check); OK otherwise. */
+    enum err (*accepts)(const struct arguments *arguments, struct text256 *reterr);
+    const char *arguments_help; /* "url=..., expect_status=200, ..." : in docs and errors */
+};
+
+/* NULL for a kind without a probe. */
+const struct probe_kind *probe_kind_of(enum check_kind kind);
+
+#endif

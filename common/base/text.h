@@ -1,0 +1,45 @@
+/* text: bounded strings. Every function terminates its result and says when it had to cut. */
+#ifndef DROVER_TEXT_H
+#define DROVER_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A message for a human, passed as the last parameter `reterr` of functions that can fail in ways a
+ * code alone does not explain. Always terminated. */
+struct text256 {
+    char at[256];
+};
+
+/* Formats into out (size out_size >= 1), cutting at the end. Returns true when nothing was cut. */
+bool text_format(char *out, size_t out_size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Formats into reterr when reterr is not NULL. */
+void text_say(struct text256 *reterr, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Copies a terminated string. Returns true when it fitted; on false out holds the cut string. */
+bool text_copy(char *out, size_t out_size, const char *from);
+
+/* Appends a terminated string to a terminated string. Same result as text_copy. */
+bool text_append(char *out, size_t out_size, const char *from);
+
+bool text_equal(const char *a, const char *b);
+bool text_starts(const char *text, const char *prefix);
+
+/* Parses a whole decimal number (no sign, no spaces, nothing behind it). False when it is not one or
+ * is larger than max; *ret_value is untouched then. */
+bool text_to_u64(const char *text, uint64_t max, uint64_t *ret_value);
+
+/* Lower-case hex. out_size must be at least 2 * bytes_n + 1. */
+void text_from_bytes(const uint8_t *bytes, size_t bytes_n, char *out, size_t out_size);
+
+/* Exactly 2 * bytes_n hex digits; false otherwise and *ret_bytes is untouched. */
+bool text_to_bytes(const char *text, uint8_t *ret_bytes, size_t bytes_n);
+
+/* A name: 1..size-1 characters of [a-z0-9-_.], starting with a letter or digit. */
+bool text_is_name(const char *text, size_t size);
+
+#endif

@@ -1,0 +1,94 @@
+/* wire: ZeroMQ with CURVE on the libuv loop. The only includer of zmq.h.
+ *
+ * One context and one owner thread a process. A wire_server is a ROUTER that binds one address and
+ * accepts only public keys that its allow-list knows (ZAP, enforced: libzmq's CURVE alone admits
+ * everybody); the sender of each frame is the key's owner, never what the frame says. A wire_client
+ * is a DEALER to one server whose public key is pinned. Nothing here blocks; nothing is queued to a
+ * peer that is not connected (ZMQ_IMMEDIATE). Traps and reasons: docs/protocol.md, "ZeroMQ". */
+#ifndef DROVER_WIRE_H
+#define DROVER_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "common/base/err.h"
+#include "common/base/text.h"
+#include "common/topology/limits.h"
+
+#define WIRE_PEERS_MAX 128 /* distinct identities that may talk to one server */
+
+enum wire_identity_kind { WIRE_MEMBER = 1, WIRE_AGENT = 2, WIRE_OPERATOR = 3 };
+
+/* Who may connect, by public key. */
+struct wire_identity {
+    uint8_t kind; /* enum wire_identity_kind */
+    uint8_t index;
+    char name[NAME_SIZE];
+    uint8_t curve_key[KEY_SIZE];
+    bool revoked;
+};
+
+struct wire;        /* the process's one context, ZAP handler and loop glue */
+struct wire_server;
+struct wire_client;
+
+struct wire_counters {
+    uint64_t unknown_key_n, revoked_key_n, wrong_mechanism_n, handshake_failed_n;
+    uint64_t received_n, sent_n, dropped_send_n, oversize_n, no_identity_n;
+};
+
+/* Opens the context and starts the ZAP handler; proves with a known-bad key on an inproc or loopback
+ * endpoint that strangers are refused before anything is bound (FAILED otherwise). */
+enum err wire_open(uv_loop_t *loop, struct wire **ret_wire, struct text256 *reterr) ERR_CHECKED;
+/* Closes every socket and the context; the loop must run until uv_loop_close succeeds. NULL is fine. */
+void wire_close(struct wire *wire);
+
+/* Replaces the allow-list of every server of this process. Sessions of keys that are no longer
+ * allowed get nothing through from the next frame on. TOO_BIG beyond WIRE_PEERS_MAX. */
+enum err wire_allow(struct wire *wire, const struct wire_identity *identities, size_t identities_n)
+    ERR_CHECKED;
+
+const struct wire_counters *wire_counters(const struct wire *wire);
+
+/* A rate-limited line a human should see ("connection with an unknown key from 10.0.0.9", at most
+ * one a second a reason, with the count since the last). Set by the shell; may be NULL. */
+void wire_on_notice(struct wire *wire, void (*notice)(void *owner, const char *text), void *owner);
+
+/* Called with one whole frame from an allowed identity (on a client: `from` is NULL, it is the pinned
+ * server). The frame is borrowed until the callback returns. */
+#define WIRE_ON_FRAME(name)                                                                        \
+    void (*name)(void *owner, const struct wire_identity *from, const uint8_t *frame,              \
+                 size_t frame_size)
+
+/* Binds (tcp://IP:PORT). frame_max: larger frames disconnect the peer. */
+enum err wire_serve(struct wire *wire, const char *address, const uint8_t secret[KEY_SIZE],
+                    const uint8_t public_key[KEY_SIZE], size_t frame_max, WIRE_ON_FRAME(on_frame),
+                    void *owner, struct wire_server **ret_server, struct text256 *reterr)
+    ERR_CHECKED;
+
+/* To the newest live session of that identity. BUSY when its queue is full, UNREACHABLE when it has
+ * no session. Never blocks. */
+enum err wire_server_send(struct wire_server *server, enum wire_identity_kind kind, uint8_t index,
+                          const uint8_t *frame, size_t frame_size);
+
+/* True when a frame from that identity came within the last `within_ms`. */
+bool wire_server_heard(const struct wire_server *server, enum wire_identity_kind kind,
+                       uint8_t index, uint64_t within_ms);
+void wire_server_close(struct wire_server *server);
+
+/* Connects to one pinned server, reconnects for ever with jittered back-off (250..8000 ms), notices
+ * half-open connections by heartbeats (1 s, 3 s), and starts afresh after a refused handshake. */
+enum err wire_connect(struct wire *wire, const char *address,
+                      const uint8_t server_key[KEY_SIZE], const uint8_t secret[KEY_SIZE],
+                      const uint8_t public_key[KEY_SIZE], size_t frame_max, WIRE_ON_FRAME(on_frame),
+                      void *owner, struct wire_client **ret_client, struct text256 *reterr)
+    ERR_CHECKED;
+
+/* UNREACHABLE when not connected now (nothing is kept for later), BUSY when the queue is full. */
+enum err wire_client_send(struct wire_client *client, const uint8_t *frame, size_t frame_size);
+bool wire_client_connected(const struct wire_client *client);
+void wire_client_close(struct wire_client *client);
+
+#endif

@@ -1,0 +1,341 @@
+/* topology: the one declared description of the service and of drover itself, as plain values.
+ *
+ * Read from topology.conf by common/io/topology_read.c; checked by topology_check(); numbered by
+ * order of appearance: an index (region, agent, component, ...) is a position in these arrays and
+ * holds within one version only. Everything is owned by the struct (no pointers), about 2 MiB:
+ * keep it in static storage. */
+#ifndef DROVER_TOPOLOGY_H
+#define DROVER_TOPOLOGY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/base/text.h"
+#include "common/topology/limits.h"
+
+enum region_kind { REGION_DATA = 0, REGION_MONITORING = 1 };
+
+/* Component kinds name what probes and actions know how to speak to. */
+#define COMPONENT_KIND_LIST(X)                                                                     \
+    X(POSTGRESQL, "postgresql")                                                                    \
+    X(REDIS, "redis")                                                                              \
+    X(CLICKHOUSE, "clickhouse")                                                                    \
+    X(S3, "s3")                                                                                    \
+    X(KUBERNETES, "kubernetes")                                                                    \
+    X(HTTP, "http")                                                                                \
+    X(LOADBALANCER, "loadbalancer")                                                                \
+    X(INGRESS, "ingress")                                                                          \
+    X(NETWORK, "network")                                                                          \
+    X(DNS, "dns")                                                                                  \
+    X(VAULT, "vault")                                                                              \
+    X(GIT, "git")                                                                                  \
+    X(REGISTRY, "registry")                                                                        \
+    X(EXTERNAL, "external")
+
+enum component_kind {
+#define COMPONENT_ENUM(name, text) COMPONENT_##name,
+    COMPONENT_KIND_LIST(COMPONENT_ENUM)
+#undef COMPONENT_ENUM
+    COMPONENT_KINDS_N
+};
+
+/* Check kinds: one row each in agent/probes/probe_table.c. */
+#define CHECK_KIND_LIST(X)                                                                         \
+    X(HTTP, "http")                                                                                \
+    X(TCP, "tcp")                                                                                  \
+    X(POSTGRESQL, "postgresql")                                                                    \
+    X(PATRONI, "patroni")                                                                          \
+    X(REDIS, "redis")                                                                              \
+    X(SENTINEL, "sentinel")                                                                        \
+    X(PG_REPLICATION, "pg_replication")                                                            \
+    X(REDIS_REPLICATION, "redis_replication")                                                      \
+    X(CERTIFICATE, "certificate")                                                                  \
+    X(DNS, "dns")                                                                                  \
+    X(HAPROXY, "haproxy")                                                                          \
+    X(EXEC, "exec")
+
+enum check_kind {
+#define CHECK_ENUM(name, text) CHECK_##name,
+    CHECK_KIND_LIST(CHECK_ENUM)
+#undef CHECK_ENUM
+    CHECK_KINDS_N
+};
+
+/* Action kinds: one row each in agent/actions/action_table.c. */
+#define ACTION_KIND_LIST(X)                                                                        \
+    X(PATRONI_DEMOTE, "patroni_demote")                                                            \
+    X(PATRONI_PROMOTE, "patroni_promote")                                                          \
+    X(PATRONI_HANDOFF, "patroni_handoff")                                                          \
+    X(PG_PROMOTE, "pg_promote")                                                                    \
+    X(PG_AWAIT_POSITION, "pg_await_position")                                                      \
+    X(REDIS_DEMOTE, "redis_demote")                                                                \
+    X(REDIS_PROMOTE, "redis_promote")                                                              \
+    X(REDIS_HANDOFF, "redis_handoff")                                                              \
+    X(DNS_UPDATE, "dns_update")                                                                    \
+    X(HTTP_CALL, "http_call")                                                                      \
+    X(EXEC, "exec")                                                                                \
+    X(APPROVAL, "approval")                                                                        \
+    X(VERIFY, "verify")                                                                            \
+    X(PG_REJOIN, "pg_rejoin")
+
+enum action_kind {
+#define ACTION_ENUM(name, text) ACTION_##name,
+    ACTION_KIND_LIST(ACTION_ENUM)
+#undef ACTION_ENUM
+    ACTION_KINDS_N
+};
+
+enum link_kind { LINK_STREAM = 0, LINK_ASYNC = 1, LINK_BUCKET = 2 };
+enum quorum_loss { QUORUM_LOSS_FAILSAFE = 0, QUORUM_LOSS_FENCE = 1, QUORUM_LOSS_HOLD = 2 };
+enum plan_kind {
+    PLAN_FAILOVER = 0,   /* the source region is lost or taken by force */
+    PLAN_SWITCHOVER = 1, /* both regions well: hand-off steps run before the fence */
+    PLAN_REPROTECT = 2,  /* make a region the standby of the active one */
+    PLAN_KINDS_N
+};
+
+/* Roles of operators: common/topology/roles.h says what each may do. */
+#define ROLE_LIST(X)                                                                               \
+    X(SRE, "on-call-sre")                                                                          \
+    X(COMMANDER, "dr-commander")                                                                   \
+    X(TECHNICAL_LEAD, "technical-lead")                                                            \
+    X(COMMUNICATIONS, "communications")                                                            \
+    X(DATABASE_ADMIN, "database-admin")                                                            \
+    X(NETWORK_ADMIN, "network-admin")                                                              \
+    X(DEVELOPER, "developer")                                                                      \
+    X(AUTOMATION, "automation")                                                                    \
+    X(AUDITOR, "auditor")
+
+enum role {
+#define ROLE_ENUM(name, text) ROLE_##name,
+    ROLE_LIST(ROLE_ENUM)
+#undef ROLE_ENUM
+    ROLES_N
+};
+
+struct argument {
+    char name[NAME_SIZE];
+    char value[VALUE_SIZE];
+};
+
+struct arguments {
+    uint8_t n;
+    struct argument at[ACTION_ARGS_MAX];
+};
+
+struct member {
+    char name[NAME_SIZE];
+    char agents_address[ADDRESS_SIZE];    /* tcp://IP:PORT, numeric: nothing is looked up */
+    char operators_address[ADDRESS_SIZE]; /* tcp://IP:PORT */
+    uint8_t curve_key[KEY_SIZE];          /* public */
+    uint8_t sign_key[KEY_SIZE];           /* public, Ed25519 */
+};
+
+struct region {
+    char name[NAME_SIZE];
+    uint8_t kind; /* enum region_kind */
+};
+
+struct agent {
+    char name[NAME_SIZE];
+    uint8_t region;
+    bool guarded;                    /* a guard stands beside it: its "fenced" counts */
+    bool gate;                       /* may execute promote steps; must promise for failsafe */
+    char peer_address[ADDRESS_SIZE]; /* tcp://IP:PORT where other regions' agents reach it, or "" */
+    uint8_t curve_key[KEY_SIZE];
+    uint8_t sign_key[KEY_SIZE];  /* signs reports, questions */
+    uint8_t guard_key[KEY_SIZE]; /* its guard's Ed25519 key; zeros without a guard */
+};
+
+struct component {
+    char name[NAME_SIZE];
+    uint8_t kind; /* enum component_kind */
+    uint8_t tier; /* 1..4; 0: in no tier */
+    bool guarded; /* a store that only the leased region may write */
+    bool excluded; /* out of scope: listed, never acted on */
+    char note[SENTENCE_SIZE];
+    uint64_t needs; /* bit set of component indexes that must serve first (COMPONENTS_MAX <= 64) */
+};
+
+/* One component in one region. */
+struct endpoint {
+    uint8_t component;
+    uint8_t region;
+    char address[ADDRESS_SIZE]; /* host:port or URL for humans and default arguments */
+    uint8_t agents_n;           /* agents able to act on it, in order of preference */
+    uint8_t agents[ENDPOINT_AGENTS_MAX];
+};
+
+/* One probe of one component in one region, from inside or from outside. */
+struct check {
+    char name[NAME_SIZE];
+    uint8_t kind; /* enum check_kind */
+    uint8_t component;
+    uint8_t region;   /* the region whose endpoint is probed */
+    bool outside;     /* true: run by the agents of all other regions; false: by `agent` */
+    uint8_t agent;    /* the agent that runs it; NONE when outside */
+    uint8_t link;     /* the replication link it measures, or NONE */
+    bool vital;       /* counts for the region's verdict */
+    uint32_t interval_ms, timeout_ms;
+    uint8_t failures_n; /* this many bad readings in a row make it failed */
+    uint8_t passes_n;   /* this many good ones make it well again */
+    struct arguments arguments;
+};
+
+struct link {
+    char name[NAME_SIZE];
+    uint8_t kind; /* enum link_kind */
+    uint8_t component;
+    uint32_t target_lag_ms; /* the documents' target */
+    uint32_t alert_lag_ms;
+    uint32_t rpo_ms; /* automatic failover is refused above it; 0: the tier's RPO */
+};
+
+struct step {
+    char name[NAME_SIZE];
+    uint8_t action;    /* enum action_kind */
+    uint8_t component; /* or NONE */
+    bool at_source;    /* runs in the region being left; else in the target region */
+    bool before_fence; /* a hand-off step: under the old epoch, switchover only */
+    bool may_fail;     /* its failure does not pause the execution */
+    uint8_t tier;
+    uint8_t agent;     /* a fixed agent, or NONE: by the component's endpoint */
+    uint8_t approval;  /* enum role that must approve before it starts; NONE: nobody */
+    bool mandated;     /* an automatic execution may pass the approval (a standing mandate) */
+    uint32_t timeout_ms;
+    uint8_t retries;
+    uint8_t needs_n;
+    uint8_t needs[STEP_NEEDS_MAX]; /* indexes of steps that must be done first */
+    struct arguments arguments;
+    char intent[SENTENCE_SIZE]; /* shown to people */
+};
+
+struct plan {
+    char name[NAME_SIZE];
+    uint8_t kind; /* enum plan_kind */
+    uint8_t steps_n;
+    struct step steps[STEPS_MAX];
+};
+
+struct operator_entry {
+    char name[NAME_SIZE];
+    char person[NAME_SIZE]; /* two keys of one person never count as two persons */
+    uint8_t role;           /* enum role */
+    uint8_t curve_key[KEY_SIZE];
+    uint8_t sign_key[KEY_SIZE];
+};
+
+struct objective {
+    uint64_t rto_ms, rpo_ms; /* 0: not declared */
+};
+
+struct backup {
+    char component[NAME_SIZE], type[NAME_SIZE], frequency[NAME_SIZE], retention[NAME_SIZE];
+    char location[SENTENCE_SIZE];
+};
+
+/* The numbers of design.md section 2; units ms; checked by topology_check. */
+struct lease_numbers {
+    uint32_t lease_ms;      /* T */
+    uint32_t renew_ms;      /* R */
+    uint32_t fence_ms;      /* F: soft fence at T - F */
+    uint32_t gate_early_ms; /* the kernel gate shuts at T minus this (default 2000, T/10 at least) */
+    uint32_t wait_ms;       /* W */
+    uint32_t promise_ms;    /* V */
+    uint32_t drift_ppm;     /* rho, 10000 = 1 % */
+    uint32_t tick_ms;       /* resolution of a member's own timing, part of W */
+    uint8_t on_quorum_loss; /* enum quorum_loss */
+};
+
+struct policy_numbers {
+    bool automatic;          /* decide a failover without a human */
+    bool automatic_sick;     /* also for region-sick, not only region-dark */
+    bool accept_soft_fence;  /* automatic promotion although a store has no guard */
+    bool rearm_needed;       /* one-shot latch: after an automatic failover, hold until release */
+    uint32_t hold_down_ms;   /* suspicion must last this long, from the last sign of life */
+    uint32_t settle_ms;      /* no decision this long after the log was caught up first */
+    uint32_t silent_ms;      /* an agent not heard this long is silent */
+    uint32_t block_ms;       /* anti-flap: no second automatic failover this soon */
+    uint32_t agent_step_ms;  /* default timeout of a step */
+};
+
+struct document {
+    char name[SENTENCE_SIZE], version[NAME_SIZE], date[NAME_SIZE], status[NAME_SIZE];
+};
+
+struct topology {
+    char cluster[NAME_SIZE];
+    uint32_t version; /* given by the log; 0 in a file */
+    struct document document;
+    struct lease_numbers lease;
+    struct policy_numbers policy;
+    uint8_t initial_region; /* owner of epoch 1 */
+    uint8_t members_n, regions_n, agents_n, components_n, endpoints_n, checks_n, links_n, plans_n,
+        operators_n, backups_n;
+    struct objective objectives[OBJECTIVES_MAX]; /* [tier - 1] */
+    struct member members[MEMBERS_MAX];
+    struct region regions[REGIONS_MAX];
+    struct agent agents[AGENTS_MAX];
+    struct component components[COMPONENTS_MAX];
+    struct endpoint endpoints[ENDPOINTS_MAX];
+    struct check checks[CHECKS_MAX];
+    struct link links[LINKS_MAX];
+    struct plan plans[PLANS_MAX];
+    struct operator_entry operators[OPERATORS_MAX];
+    struct backup backups[BACKUPS_MAX];
+};
+
+const char *component_kind_text(enum component_kind kind);
+const char *check_kind_text(enum check_kind kind);
+const char *action_kind_text(enum action_kind kind);
+const char *role_text(enum role role);
+const char *plan_kind_text(enum plan_kind kind);
+const char *link_kind_text(enum link_kind kind);
+const char *quorum_loss_text(enum quorum_loss policy);
+
+/* Lookups by name: the index, or NONE. */
+uint8_t topology_region(const struct topology *topology, const char *name);
+uint8_t topology_member(const struct topology *topology, const char *name);
+uint8_t topology_agent(const struct topology *topology, const char *name);
+uint8_t topology_component(const struct topology *topology, const char *name);
+uint8_t topology_link(const struct topology *topology, const char *name);
+uint8_t topology_operator(const struct topology *topology, const char *name);
+uint8_t topology_plan(const struct topology *topology, const char *name);
+uint8_t topology_endpoint(const struct topology *topology, uint8_t component, uint8_t region);
+
+/* The value of an argument, or NULL. Borrowed. */
+const char *arguments_get(const struct arguments *arguments, const char *name);
+
+/* The agent of `region` that should run a step: endpoint order, only among `alive` (bit set of
+ * agents). NONE when none can. */
+uint8_t topology_step_agent(const struct topology *topology, const struct step *step,
+                            uint8_t region, uint64_t alive);
+
+/* One finding of the check. `where` is the path of the field ("lease.wait_ms"). */
+struct finding {
+    bool is_error; /* an error refuses the topology; else a warning that people should know */
+    uint16_t code; /* stable number, docs/findings.md */
+    char where[96];
+    char text[256];
+};
+
+#define FINDINGS_MAX 128
+
+struct findings {
+    uint16_t n;       /* stored */
+    uint16_t lost_n;  /* found beyond FINDINGS_MAX */
+    uint16_t errors_n;
+    struct finding at[FINDINGS_MAX];
+};
+
+void findings_add(struct findings *findings, bool is_error, uint16_t code, const char *where,
+                  const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* Everything that can be known to be wrong or risky without asking the world: the inequalities of
+ * the lease, plans with cycles, unknown agents, members' count, steps that depend on the region
+ * being left, `hold` with automatic failover, missing guards, and the known contradictions of the
+ * source documents as warnings. */
+void topology_check(const struct topology *topology, struct findings *ret_findings);
+
+#endif
