@@ -1,0 +1,70 @@
+# drover_layer(target [GNU] SOURCES a.c b.c [PUBLIC libs] [PRIVATE libs])
+#   One layer is one static library. Sources are listed by hand. GNU gives the layer _GNU_SOURCE:
+#   for layers that talk to the machine, never for the pure ones.
+# drover_program(name [GNU] MAIN main.c SOURCES ... [LIBS ...] DESTINATION dir COMPONENT c)
+#   The parts of a program are a layer too (name with _ for -, plus _parts), so that tests link them
+#   without its main().
+include_guard()
+
+# Takes away the sources that do not exist yet. With DROVER_ALLOW_MISSING off the list is untouched,
+# and CMake itself refuses a missing source.
+function(drover_present ret_sources)
+    set(found)
+    foreach(source IN LISTS ARGN)
+        if(NOT DROVER_ALLOW_MISSING OR EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${source}")
+            list(APPEND found "${source}")
+        else()
+            message(STATUS "not there yet: ${CMAKE_CURRENT_SOURCE_DIR}/${source}")
+            # A new file changes its directory: configure again, and the source is taken up.
+            cmake_path(GET source PARENT_PATH below)
+            cmake_path(SET watched NORMALIZE "${CMAKE_CURRENT_SOURCE_DIR}/${below}")
+            string(REGEX REPLACE "/$" "" watched "${watched}")
+            set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${watched}")
+        endif()
+    endforeach()
+    set(${ret_sources} "${found}" PARENT_SCOPE)
+endfunction()
+
+function(drover_layer target)
+    cmake_parse_arguments(PARSE_ARGV 1 LAYER "GNU" "" "SOURCES;PUBLIC;PRIVATE")
+    if(LAYER_UNPARSED_ARGUMENTS)
+        message(FATAL_ERROR "drover_layer(${target}): unknown: ${LAYER_UNPARSED_ARGUMENTS}")
+    endif()
+    drover_present(sources ${LAYER_SOURCES})
+    if(NOT sources)
+        add_library(${target} INTERFACE)
+        target_link_libraries(${target} INTERFACE drover_build ${LAYER_PUBLIC})
+        return()
+    endif()
+    add_library(${target} STATIC ${sources})
+    target_link_libraries(${target}
+        PUBLIC drover_build ${LAYER_PUBLIC}
+        PRIVATE $<BUILD_INTERFACE:drover_warnings> ${LAYER_PRIVATE})
+    if(LAYER_GNU)
+        target_compile_definitions(${target} PRIVATE _GNU_SOURCE)
+    endif()
+endfunction()
+
+function(drover_program name)
+    cmake_parse_arguments(PARSE_ARGV 1 PROGRAM "GNU" "MAIN;DESTINATION;COMPONENT" "SOURCES;LIBS")
+    if(PROGRAM_UNPARSED_ARGUMENTS)
+        message(FATAL_ERROR "drover_program(${name}): unknown: ${PROGRAM_UNPARSED_ARGUMENTS}")
+    endif()
+    string(REPLACE "-" "_" parts "${name}_parts")
+    set(gnu)
+    if(PROGRAM_GNU)
+        set(gnu GNU)
+    endif()
+    drover_layer(${parts} ${gnu} SOURCES ${PROGRAM_SOURCES} PUBLIC ${PROGRAM_LIBS})
+    drover_present(main ${PROGRAM_MAIN})
+    if(NOT main)
+        return()
+    endif()
+    add_executable(${name} ${main})
+    target_link_libraries(${name} PRIVATE drover_warnings ${parts})
+    if(PROGRAM_GNU)
+        target_compile_definitions(${name} PRIVATE _GNU_SOURCE)
+    endif()
+    install(TARGETS ${name} RUNTIME DESTINATION "${PROGRAM_DESTINATION}"
+        COMPONENT ${PROGRAM_COMPONENT})
+endfunction()
