@@ -13,10 +13,11 @@
 #define PLANS_MAX 12
 #define STEPS_MAX 48 /* of one plan */
 #define STEP_NEEDS_MAX 8
-#define ACTION_ARGS_MAX 8
+#define ACTION_ARGS_MAX 16 /* of one step or check, with those of its endpoints */
 #define OPERATORS_MAX 32
 #define OBJECTIVES_MAX 4 /* tiers 1..4 */
 #define BACKUPS_MAX 24
+#define DRILLS_MAX 12
 #define ENDPOINT_AGENTS_MAX 6
 
 #define NAME_SIZE 32       /* region, member, agent, component, plan, step, operator: with the end */

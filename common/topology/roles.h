@@ -39,7 +39,13 @@ bool role_may(enum role role, enum request_kind request);
  * on-call SRE; automation and developers never.) */
 bool role_may_approve(enum role role, enum role needed);
 
-/* May a step with this action run on the word of this role alone (automation: promotion only)? */
+/* May this role declare a plan of this kind? Automation: a failover only, and only because the policy
+ * says `automatic`; the core checks the policy. */
+bool role_may_declare(enum role role, enum plan_kind kind);
+
+/* May a step with this action run on the word of this role alone? Automation: promotion, and what
+ * changes nothing (waiting for a position, for an approval, verifying). Whatever else an automatic
+ * execution needs must be mandated in the plan, by the people who applied it (SEED-32, SEED-61). */
 bool role_may_run_action(enum role role, enum action_kind action);
 
 #endif

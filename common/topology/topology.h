@@ -2,7 +2,7 @@
  *
  * Read from topology.conf by common/io/topology_read.c; checked by topology_check(); numbered by
  * order of appearance: an index (region, agent, component, ...) is a position in these arrays and
- * holds within one version only. Everything is owned by the struct (no pointers), about 2 MiB:
+ * holds within one version only. Everything is owned by the struct (no pointers), about 3.5 MiB:
  * keep it in static storage. */
 #ifndef DROVER_TOPOLOGY_H
 #define DROVER_TOPOLOGY_H
@@ -154,6 +154,7 @@ struct component {
     uint8_t tier; /* 1..4; 0: in no tier */
     bool guarded; /* a store that only the leased region may write */
     bool excluded; /* out of scope: listed, never acted on */
+    bool protected; /* a record no step may touch (status.bud.ai); its name is the record's */
     char note[SENTENCE_SIZE];
     uint64_t needs; /* bit set of component indexes that must serve first (COMPONENTS_MAX <= 64) */
 };
@@ -165,6 +166,9 @@ struct endpoint {
     char address[ADDRESS_SIZE]; /* host:port or URL for humans and default arguments */
     uint8_t agents_n;           /* agents able to act on it, in order of preference */
     uint8_t agents[ENDPOINT_AGENTS_MAX];
+    /* What probes and actions need to know of this component here (patroni_url, front_host, ...):
+     * topology_step_arguments and topology_check_arguments hand them on. */
+    struct arguments arguments;
 };
 
 /* One probe of one component in one region, from inside or from outside. */
@@ -230,9 +234,24 @@ struct objective {
     uint64_t rto_ms, rpo_ms; /* 0: not declared */
 };
 
+/* One kind of backup as declared. Two entries of one component and type are two documents that say
+ * different things: a warning names both. */
 struct backup {
-    char component[NAME_SIZE], type[NAME_SIZE], frequency[NAME_SIZE], retention[NAME_SIZE];
+    uint8_t component;
+    char type[NAME_SIZE]; /* "full", "wal", "rdb", ... */
+    uint64_t every_ms;    /* 0: continuous, or on every change */
+    uint64_t keep_ms;     /* 0: for ever, or not declared */
     char location[SENTENCE_SIZE];
+    char second_location[SENTENCE_SIZE];
+    char source[NAME_SIZE]; /* the document and line that says so */
+};
+
+struct drill {
+    char name[NAME_SIZE];
+    char type[NAME_SIZE]; /* "full", "tabletop", "component", "restore" */
+    uint64_t every_ms;
+    uint64_t duration_ms; /* 0: not declared */
+    char source[NAME_SIZE];
 };
 
 /* The numbers of design.md section 2; units ms; checked by topology_check. */
@@ -240,7 +259,7 @@ struct lease_numbers {
     uint32_t lease_ms;      /* T */
     uint32_t renew_ms;      /* R */
     uint32_t fence_ms;      /* F: soft fence at T - F */
-    uint32_t gate_early_ms; /* the kernel gate shuts at T minus this (default 2000, T/10 at least) */
+    uint32_t gate_early_ms; /* the kernel gate shuts at T minus this; default: T/10, at most 2000 */
     uint32_t wait_ms;       /* W */
     uint32_t promise_ms;    /* V */
     uint32_t drift_ppm;     /* rho, 10000 = 1 % */
@@ -258,6 +277,8 @@ struct policy_numbers {
     uint32_t silent_ms;      /* an agent not heard this long is silent */
     uint32_t block_ms;       /* anti-flap: no second automatic failover this soon */
     uint32_t agent_step_ms;  /* default timeout of a step */
+    uint32_t automatic_within_ms; /* promised downtime of an automatic failover (SEED-96) */
+    uint32_t planned_within_ms;   /* and of a planned one (SEED-97) */
 };
 
 struct document {
@@ -272,7 +293,7 @@ struct topology {
     struct policy_numbers policy;
     uint8_t initial_region; /* owner of epoch 1 */
     uint8_t members_n, regions_n, agents_n, components_n, endpoints_n, checks_n, links_n, plans_n,
-        operators_n, backups_n;
+        operators_n, backups_n, drills_n;
     struct objective objectives[OBJECTIVES_MAX]; /* [tier - 1] */
     struct member members[MEMBERS_MAX];
     struct region regions[REGIONS_MAX];
@@ -284,6 +305,7 @@ struct topology {
     struct plan plans[PLANS_MAX];
     struct operator_entry operators[OPERATORS_MAX];
     struct backup backups[BACKUPS_MAX];
+    struct drill drills[DRILLS_MAX];
 };
 
 const char *component_kind_text(enum component_kind kind);
@@ -307,6 +329,25 @@ uint8_t topology_endpoint(const struct topology *topology, uint8_t component, ui
 /* The value of an argument, or NULL. Borrowed. */
 const char *arguments_get(const struct arguments *arguments, const char *name);
 
+/* Sets an argument, replacing one of that name. TOO_BIG when it is the one too many or does not fit. */
+enum err arguments_set(struct arguments *arguments, const char *name, const char *value)
+    ERR_CHECKED;
+
+/* The complete arguments of a step that acts in `region`, with `peer_region` on the other side (the
+ * region being left when it acts in the target, and the other way round; NONE: no other side). In
+ * this order, the later replaces the earlier of the same name:
+ *   1. the arguments of the step's component's endpoint in `region`, as they are
+ *   2. those of its endpoint in `peer_region`, each name with the prefix "peer_"
+ *   3. the step's own.
+ * TOO_BIG when there are more than ACTION_ARGS_MAX; *ret_arguments is untouched then. */
+enum err topology_step_arguments(const struct topology *topology, const struct step *step,
+                                 uint8_t region, uint8_t peer_region,
+                                 struct arguments *ret_arguments) ERR_CHECKED;
+
+/* The complete arguments of a check: those of its component's endpoint in its region, then its own. */
+enum err topology_check_arguments(const struct topology *topology, const struct check *check,
+                                  struct arguments *ret_arguments) ERR_CHECKED;
+
 /* The agent of `region` that should run a step: endpoint order, only among `alive` (bit set of
  * agents). NONE when none can. */
 uint8_t topology_step_agent(const struct topology *topology, const struct step *step,
@@ -320,7 +361,7 @@ struct finding {
     char text[256];
 };
 
-#define FINDINGS_MAX 128
+#define FINDINGS_MAX 256
 
 struct findings {
     uint16_t n;       /* stored */

@@ -1,0 +1,265 @@
+#include "common/topology/topology.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/bits.h"
+#include "common/base/ensure.h"
+
+_Static_assert(COMPONENTS_MAX <= 64 && AGENTS_MAX <= 64, "sets of them are one 64-bit word");
+_Static_assert(CHECKS_MAX < NONE && ENDPOINTS_MAX < NONE && STEPS_MAX < NONE, "8-bit indexes");
+
+#define PEER_PREFIX "peer_"
+
+const char *component_kind_text(enum component_kind kind) {
+    static const char *const texts[COMPONENT_KINDS_N] = {
+#define COMPONENT_TEXT(name, text) [COMPONENT_##name] = (text),
+        COMPONENT_KIND_LIST(COMPONENT_TEXT)
+#undef COMPONENT_TEXT
+    };
+    return (unsigned)kind < COMPONENT_KINDS_N ? texts[kind] : "unknown";
+}
+
+const char *check_kind_text(enum check_kind kind) {
+    static const char *const texts[CHECK_KINDS_N] = {
+#define CHECK_TEXT(name, text) [CHECK_##name] = (text),
+        CHECK_KIND_LIST(CHECK_TEXT)
+#undef CHECK_TEXT
+    };
+    return (unsigned)kind < CHECK_KINDS_N ? texts[kind] : "unknown";
+}
+
+const char *action_kind_text(enum action_kind kind) {
+    static const char *const texts[ACTION_KINDS_N] = {
+#define ACTION_TEXT(name, text) [ACTION_##name] = (text),
+        ACTION_KIND_LIST(ACTION_TEXT)
+#undef ACTION_TEXT
+    };
+    return (unsigned)kind < ACTION_KINDS_N ? texts[kind] : "unknown";
+}
+
+const char *role_text(enum role role) {
+    static const char *const texts[ROLES_N] = {
+#define ROLE_TEXT(name, text) [ROLE_##name] = (text),
+        ROLE_LIST(ROLE_TEXT)
+#undef ROLE_TEXT
+    };
+    return (unsigned)role < ROLES_N ? texts[role] : "unknown";
+}
+
+const char *plan_kind_text(enum plan_kind kind) {
+    static const char *const texts[PLAN_KINDS_N] = {
+        [PLAN_FAILOVER] = "failover",
+        [PLAN_SWITCHOVER] = "switchover",
+        [PLAN_REPROTECT] = "reprotect",
+    };
+    return (unsigned)kind < PLAN_KINDS_N ? texts[kind] : "unknown";
+}
+
+const char *link_kind_text(enum link_kind kind) {
+    static const char *const texts[] = {
+        [LINK_STREAM] = "stream",
+        [LINK_ASYNC] = "async",
+        [LINK_BUCKET] = "bucket",
+    };
+    return (unsigned)kind < sizeof(texts) / sizeof(texts[0]) ? texts[kind] : "unknown";
+}
+
+const char *quorum_loss_text(enum quorum_loss policy) {
+    static const char *const texts[] = {
+        [QUORUM_LOSS_FAILSAFE] = "failsafe",
+        [QUORUM_LOSS_FENCE] = "fence",
+        [QUORUM_LOSS_HOLD] = "hold",
+    };
+    return (unsigned)policy < sizeof(texts) / sizeof(texts[0]) ? texts[policy] : "unknown";
+}
+
+/* Every looked-up array holds structs that begin with their name. */
+static uint8_t topology_named(const void *array, size_t entry_size, uint8_t entries_n,
+                              const char *name) {
+    const char *at = array;
+    for (uint8_t i = 0; i < entries_n; i++) {
+        if (text_equal(at + i * entry_size, name)) {
+            return i;
+        }
+    }
+    return NONE;
+}
+
+#define NAMED(field, type)                                                                         \
+    _Static_assert(offsetof(struct type, name) == 0, #type " begins with its name");               \
+    ensure(topology->field##_n <= sizeof(topology->field) / sizeof(topology->field[0]));           \
+    return topology_named(topology->field, sizeof(struct type), topology->field##_n, name)
+
+uint8_t topology_region(const struct topology *topology, const char *name) {
+    NAMED(regions, region);
+}
+
+uint8_t topology_member(const struct topology *topology, const char *name) {
+    NAMED(members, member);
+}
+
+uint8_t topology_agent(const struct topology *topology, const char *name) {
+    NAMED(agents, agent);
+}
+
+uint8_t topology_component(const struct topology *topology, const char *name) {
+    NAMED(components, component);
+}
+
+uint8_t topology_link(const struct topology *topology, const char *name) {
+    NAMED(links, link);
+}
+
+uint8_t topology_operator(const struct topology *topology, const char *name) {
+    NAMED(operators, operator_entry);
+}
+
+uint8_t topology_plan(const struct topology *topology, const char *name) {
+    NAMED(plans, plan);
+}
+
+uint8_t topology_endpoint(const struct topology *topology, uint8_t component, uint8_t region) {
+    ensure(topology->endpoints_n <= ENDPOINTS_MAX);
+    for (uint8_t i = 0; i < topology->endpoints_n; i++) {
+        const struct endpoint *endpoint = &topology->endpoints[i];
+        if (endpoint->component == component && endpoint->region == region) {
+            return i;
+        }
+    }
+    return NONE;
+}
+
+const char *arguments_get(const struct arguments *arguments, const char *name) {
+    ensure(arguments->n <= ACTION_ARGS_MAX);
+    for (uint8_t i = 0; i < arguments->n; i++) {
+        if (text_equal(arguments->at[i].name, name)) {
+            return arguments->at[i].value;
+        }
+    }
+    return NULL;
+}
+
+enum err arguments_set(struct arguments *arguments, const char *name, const char *value) {
+    ensure(arguments->n <= ACTION_ARGS_MAX);
+    if (strlen(name) >= NAME_SIZE || strlen(value) >= VALUE_SIZE) {
+        return ERR_TOO_BIG;
+    }
+    uint8_t i = 0;
+    while (i < arguments->n && !text_equal(arguments->at[i].name, name)) {
+        i++;
+    }
+    if (i == ACTION_ARGS_MAX) {
+        return ERR_TOO_BIG;
+    }
+    /* Names and values reach the digest of a command: nothing may lie behind their ends. */
+    memset(&arguments->at[i], 0, sizeof(arguments->at[i]));
+    bool fitted = text_copy(arguments->at[i].name, NAME_SIZE, name);
+    fitted = text_copy(arguments->at[i].value, VALUE_SIZE, value) && fitted;
+    ensure(fitted);
+    if (i == arguments->n) {
+        arguments->n++;
+    }
+    return ERR_OK;
+}
+
+static enum err arguments_add(struct arguments *to, const struct arguments *from,
+                              const char *prefix) {
+    ensure(from->n <= ACTION_ARGS_MAX);
+    for (uint8_t i = 0; i < from->n; i++) {
+        char name[NAME_SIZE];
+        if (!text_format(name, sizeof(name), "%s%s", prefix, from->at[i].name)) {
+            return ERR_TOO_BIG;
+        }
+        enum err err = arguments_set(to, name, from->at[i].value);
+        if (err != ERR_OK) {
+            return err;
+        }
+    }
+    return ERR_OK;
+}
+
+static enum err arguments_add_endpoint(struct arguments *to, const struct topology *topology,
+                                       uint8_t component, uint8_t region, const char *prefix) {
+    if (component == NONE || region == NONE) {
+        return ERR_OK;
+    }
+    uint8_t endpoint = topology_endpoint(topology, component, region);
+    if (endpoint == NONE) {
+        return ERR_OK;
+    }
+    return arguments_add(to, &topology->endpoints[endpoint].arguments, prefix);
+}
+
+enum err topology_step_arguments(const struct topology *topology, const struct step *step,
+                                 uint8_t region, uint8_t peer_region,
+                                 struct arguments *ret_arguments) {
+    struct arguments all = {0};
+    enum err err = arguments_add_endpoint(&all, topology, step->component, region, "");
+    if (err == ERR_OK) {
+        err = arguments_add_endpoint(&all, topology, step->component, peer_region, PEER_PREFIX);
+    }
+    if (err == ERR_OK) {
+        err = arguments_add(&all, &step->arguments, "");
+    }
+    if (err == ERR_OK) {
+        *ret_arguments = all;
+    }
+    return err;
+}
+
+enum err topology_check_arguments(const struct topology *topology, const struct check *check,
+                                  struct arguments *ret_arguments) {
+    struct arguments all = {0};
+    enum err err = arguments_add_endpoint(&all, topology, check->component, check->region, "");
+    if (err == ERR_OK) {
+        err = arguments_add(&all, &check->arguments, "");
+    }
+    if (err == ERR_OK) {
+        *ret_arguments = all;
+    }
+    return err;
+}
+
+uint8_t topology_step_agent(const struct topology *topology, const struct step *step,
+                            uint8_t region, uint64_t alive) {
+    if (step->agent != NONE) {
+        ensure(step->agent < topology->agents_n);
+        return bits_has(alive, step->agent) ? step->agent : NONE;
+    }
+    if (step->component == NONE) {
+        return NONE;
+    }
+    uint8_t at = topology_endpoint(topology, step->component, region);
+    if (at == NONE) {
+        return NONE;
+    }
+    const struct endpoint *endpoint = &topology->endpoints[at];
+    ensure(endpoint->agents_n <= ENDPOINT_AGENTS_MAX);
+    for (uint8_t i = 0; i < endpoint->agents_n; i++) {
+        if (bits_has(alive, endpoint->agents[i])) {
+            return endpoint->agents[i];
+        }
+    }
+    return NONE;
+}
+
+void findings_add(struct findings *findings, bool is_error, uint16_t code, const char *where,
+                  const char *format, ...) {
+    ensure(findings->n <= FINDINGS_MAX);
+    /* Every error counts, stored or not: a topology with errors is refused by this figure. */
+    findings->errors_n = (uint16_t)(findings->errors_n + (is_error ? 1 : 0));
+    if (findings->n == FINDINGS_MAX) {
+        findings->lost_n = (uint16_t)(findings->lost_n + (findings->lost_n < UINT16_MAX ? 1 : 0));
+        return;
+    }
+    struct finding *finding = &findings->at[findings->n++];
+    *finding = (struct finding){.is_error = is_error, .code = code};
+    (void)text_copy(finding->where, sizeof(finding->where), where);
+    va_list list;
+    va_start(list, format);
+    (void)vsnprintf(finding->text, sizeof(finding->text), format, list);
+    va_end(list);
+}
