@@ -1,0 +1,319 @@
+/* http_sync: one libcurl easy handle a request, thrown away afterwards: nothing is kept between
+ * requests, so a probe sees each time what a new client would see. */
+#include "common/io/http_sync.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/base/ensure.h"
+#include "common/io/clock.h"
+
+struct http_sync_body {
+    char *at;
+    size_t size; /* with the terminator */
+    size_t used;
+    bool wanted;
+    bool truncated;
+};
+
+static pthread_once_t http_once = PTHREAD_ONCE_INIT;
+
+static void http_start(void) {
+    (void)curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+/* curl's write callback: less than offered breaks the transfer off. */
+static size_t body_take(char *data, size_t one, size_t n, void *context) {
+    struct http_sync_body *body = context;
+    size_t size = one * n;
+    if (!body->wanted) {
+        return size;
+    }
+    size_t room = body->size - 1 - body->used;
+    size_t taken = size < room ? size : room;
+    memcpy(body->at + body->used, data, taken);
+    body->used += taken;
+    if (taken < size) {
+        body->truncated = true;
+    }
+    return taken;
+}
+
+static bool method_known(const char *method) {
+    static const char *const methods[] = {"GET",   "HEAD",   "POST",   "PUT",
+                                          "PATCH", "DELETE", "OPTIONS"};
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        if (text_equal(method, methods[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A header is one printable line with a name. */
+static bool header_fits(const char *header) {
+    size_t n = strlen(header);
+    if (n > 1024 || strchr(header, ':') == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if ((unsigned char)header[i] < 0x20 || header[i] == 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum err request_accepts(const struct http_sync_request *request, struct text256 *reterr) {
+    if (!method_known(request->method)) {
+        text_say(reterr, "HTTP method %.16s is not known", request->method);
+        return ERR_CONFIG;
+    }
+    if (!text_starts(request->url, "http://") && !text_starts(request->url, "https://")) {
+        text_say(reterr, "a URL must begin with http:// or https://");
+        return ERR_CONFIG;
+    }
+    for (size_t i = 0; i < request->headers_n; i++) {
+        if (!header_fits(request->headers[i])) {
+            text_say(reterr, "HTTP header %zu is not \"Name: value\"", i + 1);
+            return ERR_CONFIG;
+        }
+    }
+    return ERR_OK;
+}
+
+static struct curl_slist *headers_list(const struct http_sync_request *request) {
+    /* Without "Expect:" a larger body waits a second for a "100 Continue" that few servers send. */
+    struct curl_slist *list = curl_slist_append(NULL, "Expect:");
+    for (size_t i = 0; list != NULL && i < request->headers_n; i++) {
+        struct curl_slist *longer = curl_slist_append(list, request->headers[i]);
+        if (longer == NULL) {
+            curl_slist_free_all(list);
+            return NULL;
+        }
+        list = longer;
+    }
+    return list;
+}
+
+/* "::IP:PORT" is curl's way of saying: whatever host and port, connect there. */
+static struct curl_slist *connect_list(const char *connect_to) {
+    char text[160];
+    if (!text_format(text, sizeof text, "::%s", connect_to)) {
+        return NULL;
+    }
+    return curl_slist_append(NULL, text);
+}
+
+static void curl_set_tls(CURL *curl, const struct http_sync_request *request) {
+    (void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
+    (void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
+    (void)curl_easy_setopt(curl, CURLOPT_SSLVERSION,
+                           request->tls13_only ? (long)CURL_SSLVERSION_TLSv1_3
+                                               : (long)CURL_SSLVERSION_TLSv1_2);
+    (void)curl_easy_setopt(curl, CURLOPT_CERTINFO, 1L);
+    if (request->ca_file != NULL) {
+        (void)curl_easy_setopt(curl, CURLOPT_CAINFO, request->ca_file);
+        (void)curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
+    }
+    if (request->certificate_file != NULL) {
+        (void)curl_easy_setopt(curl, CURLOPT_SSLCERT, request->certificate_file);
+        (void)curl_easy_setopt(curl, CURLOPT_SSLKEY, request->key_file);
+    }
+}
+
+static void curl_set_method(CURL *curl, const struct http_sync_request *request) {
+    if (text_equal(request->method, "HEAD")) {
+        (void)curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+    } else if (request->body_size > 0) {
+        (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_size);
+        (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body);
+        (void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+    } else if (text_equal(request->method, "POST") || text_equal(request->method, "PUT") ||
+               text_equal(request->method, "PATCH")) {
+        (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, 0L);
+        (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, "");
+        (void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+    } else {
+        (void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+    }
+}
+
+static void curl_set_identity(CURL *curl, const struct http_sync_request *request) {
+    if (request->user != NULL) {
+        (void)curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+        (void)curl_easy_setopt(curl, CURLOPT_USERNAME, request->user);
+        (void)curl_easy_setopt(curl, CURLOPT_PASSWORD,
+                               request->password != NULL ? request->password : "");
+    } else if (request->bearer != NULL) {
+        (void)curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
+        (void)curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, request->bearer);
+    }
+}
+
+static void curl_set(CURL *curl, const struct http_sync_request *request, uint64_t left_ms,
+                     struct http_sync_body *body, char error[CURL_ERROR_SIZE]) {
+    (void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
+    (void)curl_easy_setopt(curl, CURLOPT_URL, request->url);
+    (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    (void)curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+    (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    /* A name lookup that hangs is left behind at the deadline, not waited for. */
+    (void)curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);
+    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)left_ms);
+    (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)left_ms);
+    (void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    (void)curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    (void)curl_easy_setopt(curl, CURLOPT_USERAGENT, "drover");
+    (void)curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    (void)curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, request->follow_redirects ? 1L : 0L);
+    (void)curl_easy_setopt(curl, CURLOPT_MAXREDIRS, (long)HTTP_SYNC_REDIRECTS_MAX);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, body_take);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
+    curl_set_tls(curl, request);
+    curl_set_method(curl, request);
+    curl_set_identity(curl, request);
+}
+
+/* The first certificate of the chain is the peer's own. */
+static uint64_t curl_not_after_ms(CURL *curl) {
+    struct curl_certinfo *chain = NULL;
+    if (curl_easy_getinfo(curl, CURLINFO_CERTINFO, &chain) != CURLE_OK || chain == NULL ||
+        chain->num_of_certs < 1) {
+        return 0;
+    }
+    for (struct curl_slist *line = chain->certinfo[0]; line != NULL; line = line->next) {
+        if (text_starts(line->data, "Expire date:")) {
+            time_t end_s = curl_getdate(line->data + strlen("Expire date:"), NULL);
+            return end_s > 0 ? (uint64_t)end_s * 1000 : 0;
+        }
+    }
+    return 0;
+}
+
+static enum err connect_err(CURL *curl) {
+    long reason = 0;
+    (void)curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &reason);
+    return reason == ECONNREFUSED || reason == ECONNRESET ? ERR_REFUSED : ERR_UNREACHABLE;
+}
+
+/* OpenSSL's own words are the only way to tell a version that nobody shares from plain garbage. */
+static enum err handshake_err(const char *error) {
+    if (strstr(error, "protocol version") != NULL || strstr(error, "unsupported protocol") != NULL ||
+        strstr(error, "no protocols available") != NULL) {
+        return ERR_UNSUPPORTED;
+    }
+    if (strstr(error, "certificate required") != NULL || strstr(error, "alert") != NULL) {
+        return ERR_AUTH;
+    }
+    return strstr(error, "SSL_ERROR_SYSCALL") != NULL || strstr(error, "eof") != NULL ? ERR_CLOSED
+                                                                                      : ERR_FORMAT;
+}
+
+static enum err curl_err(CURL *curl, CURLcode code, const char *error) {
+    const struct {
+        CURLcode code;
+        enum err err;
+    } known[] = {
+        {CURLE_OPERATION_TIMEDOUT, ERR_TIMEOUT},
+        {CURLE_COULDNT_RESOLVE_HOST, ERR_UNREACHABLE},
+        {CURLE_PEER_FAILED_VERIFICATION, ERR_AUTH},
+        {CURLE_SSL_ISSUER_ERROR, ERR_AUTH},
+        {CURLE_LOGIN_DENIED, ERR_AUTH},
+        {CURLE_GOT_NOTHING, ERR_CLOSED},
+        {CURLE_RECV_ERROR, ERR_CLOSED},
+        {CURLE_SEND_ERROR, ERR_CLOSED},
+        {CURLE_PARTIAL_FILE, ERR_CLOSED},
+        {CURLE_WEIRD_SERVER_REPLY, ERR_FORMAT},
+        {CURLE_BAD_CONTENT_ENCODING, ERR_FORMAT},
+        {CURLE_UNSUPPORTED_PROTOCOL, ERR_FORMAT}, /* "HTTP/0.9 when not allowed": not HTTP */
+        {CURLE_TOO_MANY_REDIRECTS, ERR_FAILED},
+        {CURLE_URL_MALFORMAT, ERR_CONFIG},
+        {CURLE_SSL_CERTPROBLEM, ERR_CONFIG},
+        {CURLE_SSL_CACERT_BADFILE, ERR_CONFIG},
+        {CURLE_OUT_OF_MEMORY, ERR_NO_MEMORY},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (known[i].code == code) {
+            return known[i].err;
+        }
+    }
+    if (code == CURLE_COULDNT_CONNECT) {
+        return connect_err(curl);
+    }
+    return code == CURLE_SSL_CONNECT_ERROR ? handshake_err(error) : ERR_IO;
+}
+
+static enum err curl_run(CURL *curl, const struct http_sync_request *request,
+                         struct http_sync_body *body, const char *error,
+                         struct http_sync_answer *ret_answer, struct text256 *reterr) {
+    uint64_t start_ms = clock_boot_ms();
+    CURLcode code = curl_easy_perform(curl);
+    bool cut = code == CURLE_WRITE_ERROR && body->truncated;
+    if (body->at != NULL) {
+        body->at[body->used] = '\0';
+    }
+    if (cut && !request->may_truncate) {
+        text_say(reterr, "the answer is longer than %zu bytes", body->size - 1);
+        return ERR_TOO_BIG;
+    }
+    if (code != CURLE_OK && !cut) {
+        /* curl's own sentence may quote the URL; its class never does. */
+        enum err err = curl_err(curl, code, error);
+        text_say(reterr, "%s", curl_easy_strerror(code));
+        return err;
+    }
+    struct http_sync_answer answer = {.answer_n = body->used, .truncated = cut};
+    (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer.status);
+    answer.peer_not_after_wall_ms = curl_not_after_ms(curl);
+    answer.took_ms = (uint32_t)(clock_boot_ms() - start_ms);
+    *ret_answer = answer;
+    return ERR_OK;
+}
+
+enum err http_sync(const struct http_sync_request *request, struct http_sync_answer *ret_answer,
+                   struct text256 *reterr) {
+    ensure(request->method != NULL && request->url != NULL);
+    ensure(request->headers_n <= HTTP_SYNC_HEADERS_MAX);
+    ensure((request->answer == NULL) == (request->answer_size == 0));
+
+    if (request->answer != NULL) {
+        request->answer[0] = '\0';
+    }
+    enum err err = request_accepts(request, reterr);
+    if (err != ERR_OK) {
+        return err;
+    }
+    uint64_t now_ms = clock_boot_ms();
+    if (now_ms >= request->deadline_boot_ms) {
+        text_say(reterr, "no time left");
+        return ERR_TIMEOUT;
+    }
+    (void)pthread_once(&http_once, http_start);
+    CURL *curl = curl_easy_init();
+    struct curl_slist *headers = headers_list(request);
+    struct curl_slist *connect_to =
+        request->connect_to != NULL ? connect_list(request->connect_to) : NULL;
+    if (curl == NULL || headers == NULL || (request->connect_to != NULL && connect_to == NULL)) {
+        text_say(reterr, "out of memory");
+        err = ERR_NO_MEMORY;
+    } else {
+        char error[CURL_ERROR_SIZE] = "";
+        struct http_sync_body body = {.at = request->answer,
+                                      .size = request->answer_size,
+                                      .wanted = request->answer != NULL};
+        uint64_t left_ms = request->deadline_boot_ms - now_ms;
+        curl_set(curl, request, left_ms < 3600000 ? left_ms : 3600000, &body, error);
+        (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+        (void)curl_easy_setopt(curl, CURLOPT_CONNECT_TO, connect_to);
+        err = curl_run(curl, request, &body, error, ret_answer, reterr);
+    }
+    curl_slist_free_all(connect_to);
+    curl_slist_free_all(headers);
+    curl_easy_cleanup(curl);
+    return err;
+}
