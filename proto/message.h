@@ -68,6 +68,7 @@ enum refusal {
 };
 
 const char *refusal_text(enum refusal refusal);
+bool refusal_is_known(unsigned number);
 
 /* The answer to a question. YES is refusal NONE. The signature covers the question and this. */
 struct answer {
@@ -310,14 +311,17 @@ struct message {
  * returns point into it (or into the frame) and are valid until its next use. */
 #define DECODE_SCRATCH_SIZE (1024 * 1024) /* agents and members; operators' clients: 4 MiB */
 
-/* Decodes one frame. FORMAT, RANGE, TOO_BIG with the field named in reterr. Never allocates from the
- * heap: `scratch` is used up and reused by the next call; running out of it is TOO_BIG. */
+/* Decodes one frame. FORMAT, RANGE, TOO_BIG with the field named in reterr; UNSUPPORTED for another
+ * WIRE_VERSION. *ret_message is untouched then. Never allocates from the heap: `scratch` is used up
+ * and reused by the next call; running out of it is TOO_BIG. */
 enum err message_decode(const uint8_t *frame, size_t frame_size, uint8_t *scratch,
                         size_t scratch_size, struct message *ret_message, struct text256 *reterr)
     ERR_CHECKED;
 
 /* Encodes into out. TOO_BIG when it does not fit. For MESSAGE_REPORT, report_signature and the signed
- * bytes must be set (see report_body_encode). */
+ * bytes must be set (see report_body_encode). Borrowed texts must be terminated at their size. Free
+ * text (details, reasons) is cleaned by printable_clean, as canon does before it is signed; names and
+ * numbers go as they are, and the other side's decode names what is out of bounds. */
 enum err message_encode(const struct message *message, uint8_t *out, size_t out_size,
                         size_t *ret_used) ERR_CHECKED;
 
