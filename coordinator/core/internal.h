@@ -1,0 +1,43 @@
+/* internal: what the files of the core share among themselves. Not for the shells. */
+#ifndef DROVER_CORE_INTERNAL_H
+#define DROVER_CORE_INTERNAL_H
+
+#include "common/base/ensure.h"
+#include "common/topology/roles.h"
+#include "coordinator/core/core.h"
+
+/* Wire values the core reads from reports (proto/message.h): kept equal by a test of the shell. */
+enum { SEEN_UNKNOWN = 0, SEEN_OK = 1, SEEN_SUSPECT = 2, SEEN_FAILED = 3, SEEN_WARN = 4 };
+enum { SAID_RUNNING = 1, SAID_DONE = 2, SAID_FAILED = 3, SAID_REFUSED = 4 };
+enum { GATE_SEEN_SHUT = 1, GATE_SEEN_OPEN = 2 };
+
+/* One rule's view of the world. */
+struct context {
+    struct core *core;
+    const struct topology *topology;
+    const struct event *event;
+    struct verdict *verdict;
+};
+
+/* The slot of the unfinished execution that moves or will move the lease or acts on regions; NULL. */
+struct execution *execution_running(struct core *core);
+const struct execution *execution_running_const(const struct core *core);
+struct execution *execution_find(struct core *core, uint64_t id);
+bool execution_finished(const struct execution *execution);
+
+/* Creates one in the oldest free slot; never called while one runs. */
+struct execution *execution_create(struct context *context, enum plan_kind kind, uint8_t plan,
+                                   uint8_t target, bool automatic);
+
+/* After every event: starts what may start, times out what took too long, finishes what is done. */
+void plan_advance(struct core *core, const struct topology *topology);
+void plan_outcome(struct context *context, struct execution *execution);
+bool plan_outcome_expected(const struct core *core, const struct event *event);
+/* Begins the stage behind the lease: the steps in the new epoch. */
+void plan_begin_run(struct core *core, struct execution *execution);
+uint8_t plan_of_kind(const struct topology *topology, enum plan_kind kind);
+
+bool member_majority_says(const struct core *core, const struct topology *topology,
+                          uint8_t members_bits);
+
+#endif

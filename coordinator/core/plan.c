@@ -1,0 +1,450 @@
+/* Executions and their steps: what may start, what took too long, what is finished. A failed step
+ * pauses the execution for people; a hand-off that fails before the fence is undone by itself,
+ * because a planned move must not leave writes stopped while somebody thinks. */
+#include <string.h>
+
+#include "common/base/bits.h"
+#include "coordinator/core/internal.h"
+
+#define OUTCOME_GRACE_MS 2000 /* an agent's outcome may come this much after the step's timeout */
+
+bool execution_finished(const struct execution *execution) {
+    return execution->stage == STAGE_NONE || execution->stage == STAGE_DONE ||
+           execution->stage == STAGE_ABORTED;
+}
+
+const struct execution *execution_running_const(const struct core *core) {
+    for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
+        if (!execution_finished(&core->executions[i])) {
+            return &core->executions[i];
+        }
+    }
+    return NULL;
+}
+
+struct execution *execution_running(struct core *core) {
+    for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
+        if (!execution_finished(&core->executions[i])) {
+            return &core->executions[i];
+        }
+    }
+    return NULL;
+}
+
+struct execution *execution_find(struct core *core, uint64_t id) {
+    for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
+        if (id != 0 && core->executions[i].id == id) {
+            return &core->executions[i];
+        }
+    }
+    return NULL;
+}
+
+uint8_t plan_of_kind(const struct topology *topology, enum plan_kind kind) {
+    for (uint8_t p = 0; p < topology->plans_n; p++) {
+        if (topology->plans[p].kind == kind) {
+            return p;
+        }
+    }
+    return NONE;
+}
+
+static struct execution *oldest_slot(struct core *core) {
+    struct execution *oldest = &core->executions[0];
+    for (unsigned i = 1; i < EXECUTIONS_MAX; i++) {
+        if (core->executions[i].id < oldest->id) {
+            oldest = &core->executions[i];
+        }
+    }
+    ensure(execution_finished(oldest));
+    return oldest;
+}
+
+struct execution *execution_create(struct context *context, enum plan_kind kind, uint8_t plan,
+                                   uint8_t target, bool automatic) {
+    struct core *core = context->core;
+    ensure(execution_running(core) == NULL);
+    ensure(plan < context->topology->plans_n);
+    struct execution *execution = oldest_slot(core);
+    memset(execution, 0, sizeof *execution);
+    execution->id = ++core->executions_made;
+    execution->from_epoch = core->epoch;
+    execution->created_ms = core->now_ms;
+    execution->outage_ms = core->phase == PHASE_SUSPECT ? core->suspect_ms : core->now_ms;
+    execution->created_index = context->event->index;
+    execution->kind = (uint8_t)kind;
+    execution->plan = plan;
+    execution->source = core->owner;
+    execution->target = target;
+    execution->automatic = automatic;
+    execution->declared_by = NONE;
+    execution->steps_n = context->topology->plans[plan].steps_n;
+    for (unsigned s = 0; s < STEPS_MAX; s++) {
+        execution->steps[s].agent = NONE;
+        execution->steps[s].approved_by = NONE;
+    }
+    for (unsigned s = 0; s < execution->steps_n; s++) {
+        bool handoff = context->topology->plans[plan].steps[s].before_fence;
+        if (handoff && kind != PLAN_SWITCHOVER) {
+            execution->steps[s].phase = STEP_LEFT_OUT;
+        }
+    }
+    if (kind == PLAN_REPROTECT) {
+        execution->source = target; /* the region that becomes a standby */
+        execution->target = core->owner;
+        execution->stage = STAGE_RUN;
+    } else {
+        execution->stage = kind == PLAN_SWITCHOVER ? STAGE_PREPARE : STAGE_FENCE;
+    }
+    return execution;
+}
+
+static bool step_finished(const struct step_state *state, const struct step *step) {
+    switch ((enum step_phase)state->phase) {
+    case STEP_DONE:
+    case STEP_SKIPPED:
+    case STEP_BY_HAND:
+    case STEP_LEFT_OUT:
+        return true;
+    case STEP_FAILED:
+        return step->may_fail;
+    case STEP_WAITING:
+    case STEP_APPROVAL:
+    case STEP_RUNNING:
+    case STEP_PHASES_N:
+        break;
+    }
+    return false;
+}
+
+static bool step_needs_met(const struct execution *execution, const struct plan *plan,
+                           const struct step *step) {
+    for (unsigned n = 0; n < step->needs_n; n++) {
+        uint8_t need = step->needs[n];
+        if (!step_finished(&execution->steps[need], &plan->steps[need])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static uint8_t step_region(const struct execution *execution, const struct step *step) {
+    return step->at_source ? execution->source : execution->target;
+}
+
+static bool step_approved(const struct execution *execution, const struct step *step,
+                          const struct step_state *state) {
+    bool mandate = execution->automatic && step->mandated;
+    bool none_needed = step->approval == NONE && step->action != ACTION_APPROVAL;
+    return none_needed || state->approved_by != NONE || mandate;
+}
+
+static void execution_pause(struct execution *execution, enum pause_why why, uint8_t step) {
+    if (execution->paused == PAUSE_NO) {
+        execution->paused = (uint8_t)why;
+        execution->paused_step = step;
+    }
+}
+
+/* One attempt ended badly: again if it may, else the step has failed. */
+static void attempt_failed(struct core *core, struct execution *execution,
+                           const struct plan *plan, uint8_t s, uint8_t err) {
+    struct step_state *state = &execution->steps[s];
+    const struct step *step = &plan->steps[s];
+    state->err = err;
+    if (state->tries_n <= step->retries) {
+        state->phase = STEP_WAITING;
+        state->started_ms = 0;
+        return;
+    }
+    state->phase = STEP_FAILED;
+    state->finished_ms = core->now_ms;
+    if (step->may_fail) {
+        execution->exceptions++;
+    } else if (execution->stage == STAGE_PREPARE) {
+        execution->stage = STAGE_UNDO;
+        execution->paused = PAUSE_NO;
+    } else {
+        execution_pause(execution, PAUSE_STEP_FAILED, s);
+    }
+}
+
+static void step_start(struct core *core, const struct topology *topology,
+                       struct execution *execution, const struct plan *plan, uint8_t s) {
+    struct step_state *state = &execution->steps[s];
+    const struct step *step = &plan->steps[s];
+    if (!step_approved(execution, step, state)) {
+        state->phase = STEP_APPROVAL;
+        return;
+    }
+    if (step->action == ACTION_APPROVAL) {
+        state->phase = STEP_DONE;
+        state->finished_ms = core->now_ms;
+        return;
+    }
+    if (state->started_ms == 0) {
+        state->started_ms = core->now_ms;
+    }
+    uint64_t alive = verdict_alive(core, topology);
+    uint8_t agent = topology_step_agent(topology, step, step_region(execution, step), alive);
+    if (agent == NONE) {
+        /* Nobody there to do it: wait for one as long as the step itself may take. */
+        if (core->now_ms - state->started_ms > step->timeout_ms) {
+            state->tries_n = (uint16_t)(step->retries + 1);
+            attempt_failed(core, execution, plan, s, ERR_UNREACHABLE);
+        }
+        return;
+    }
+    state->agent = agent;
+    state->attempt++;
+    state->tries_n++;
+    state->started_ms = core->now_ms;
+    state->phase = STEP_RUNNING;
+}
+
+static void step_advance(struct core *core, const struct topology *topology,
+                         struct execution *execution, const struct plan *plan, uint8_t s) {
+    struct step_state *state = &execution->steps[s];
+    const struct step *step = &plan->steps[s];
+    if (state->phase == STEP_RUNNING &&
+        core->now_ms - state->started_ms > (uint64_t)step->timeout_ms + OUTCOME_GRACE_MS) {
+        attempt_failed(core, execution, plan, s, ERR_TIMEOUT);
+    }
+    bool may_start = state->phase == STEP_WAITING || state->phase == STEP_APPROVAL;
+    bool in_stage = step->before_fence == (execution->stage == STAGE_PREPARE);
+    bool acting = execution->stage == STAGE_PREPARE || execution->stage == STAGE_RUN;
+    if (may_start && in_stage && acting && execution->paused == PAUSE_NO &&
+        step_needs_met(execution, plan, step)) {
+        step_start(core, topology, execution, plan, s);
+    }
+}
+
+static bool stage_finished(const struct execution *execution, const struct plan *plan) {
+    for (unsigned s = 0; s < execution->steps_n; s++) {
+        bool in_stage = plan->steps[s].before_fence == (execution->stage == STAGE_PREPARE);
+        if (in_stage && !step_finished(&execution->steps[s], &plan->steps[s])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What undoes a hand-off: the source takes up writing again, under the lease it still holds. */
+static bool undo_action(uint8_t action, uint8_t *ret_undo) {
+    switch (action) {
+    case ACTION_PATRONI_HANDOFF:
+        *ret_undo = ACTION_PATRONI_PROMOTE;
+        return true;
+    case ACTION_REDIS_HANDOFF:
+        *ret_undo = ACTION_REDIS_PROMOTE;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void undo_advance(struct core *core, struct execution *execution,
+                         const struct plan *plan) {
+    bool all = true;
+    for (unsigned s = 0; s < execution->steps_n; s++) {
+        struct step_state *state = &execution->steps[s];
+        uint8_t undo;
+        if (!plan->steps[s].before_fence || state->attempt == 0 ||
+            !undo_action(plan->steps[s].action, &undo)) {
+            continue;
+        }
+        if (state->undo == 0) {
+            state->undo = 1;
+            state->attempt++;
+            state->started_ms = core->now_ms;
+        } else if (state->undo == 1 &&
+                   core->now_ms - state->started_ms >
+                       (uint64_t)plan->steps[s].timeout_ms + OUTCOME_GRACE_MS) {
+            state->attempt++; /* without it the region stays read-only: try for ever */
+            state->started_ms = core->now_ms;
+        }
+        all = all && state->undo == 2;
+    }
+    if (all) {
+        execution->stage = STAGE_ABORTED;
+        execution->finished_ms = core->now_ms;
+    }
+}
+
+void plan_begin_run(struct core *core, struct execution *execution) {
+    ensure(execution->stage == STAGE_TAKE);
+    execution->stage = STAGE_RUN;
+    execution->opened_ms = core->now_ms;
+}
+
+static void stage_advance(struct core *core, struct execution *execution,
+                          const struct plan *plan) {
+    if (execution->stage == STAGE_PREPARE && execution->paused == PAUSE_NO &&
+        stage_finished(execution, plan)) {
+        execution->stage = STAGE_FENCE;
+    }
+    if (execution->stage == STAGE_RUN && stage_finished(execution, plan)) {
+        execution->stage = STAGE_DONE;
+        execution->paused = PAUSE_NO;
+        execution->finished_ms = core->now_ms;
+    }
+}
+
+void plan_advance(struct core *core, const struct topology *topology) {
+    struct execution *execution = execution_running(core);
+    if (execution == NULL) {
+        return;
+    }
+    ensure(execution->plan < topology->plans_n);
+    const struct plan *plan = &topology->plans[execution->plan];
+    ensure(plan->steps_n == execution->steps_n);
+    /* Needs point at earlier or later steps alike: go round until nothing changes. */
+    for (unsigned round = 0; round <= execution->steps_n; round++) {
+        struct execution before = *execution;
+        for (uint8_t s = 0; s < execution->steps_n; s++) {
+            step_advance(core, topology, execution, plan, s);
+        }
+        if (execution->stage == STAGE_UNDO) {
+            undo_advance(core, execution, plan);
+        }
+        stage_advance(core, execution, plan);
+        if (memcmp(&before, execution, sizeof before) == 0) {
+            break;
+        }
+    }
+}
+
+bool plan_outcome_expected(const struct core *core, const struct event *event) {
+    const struct execution *execution = execution_running_const(core);
+    if (execution == NULL || execution->id != event->outcome.execution ||
+        event->outcome.step >= execution->steps_n) {
+        return false;
+    }
+    const struct step_state *state = &execution->steps[event->outcome.step];
+    bool wanted = event->outcome.undo ? state->undo == 1 && execution->stage == STAGE_UNDO
+                                      : state->phase == STEP_RUNNING;
+    return wanted && state->attempt == event->outcome.attempt &&
+           state->agent == event->outcome.agent && event->outcome.state != SAID_RUNNING;
+}
+
+void plan_outcome(struct context *context, struct execution *execution) {
+    const struct event *event = context->event;
+    const struct plan *plan = &context->topology->plans[execution->plan];
+    uint8_t s = event->outcome.step;
+    struct step_state *state = &execution->steps[s];
+    bool done = event->outcome.state == SAID_DONE;
+    if (event->outcome.undo) {
+        if (done) {
+            state->undo = 2;
+        } else {
+            state->attempt++;
+            state->started_ms = context->core->now_ms;
+        }
+        return;
+    }
+    state->took_ms = event->outcome.took_ms;
+    if (!done) {
+        attempt_failed(context->core, execution, plan, s, event->outcome.err);
+        return;
+    }
+    state->phase = STEP_DONE;
+    state->err = ERR_OK;
+    state->observed = event->outcome.observed;
+    state->position = event->outcome.position;
+    state->finished_ms = context->core->now_ms;
+}
+
+/* ------------------------------------------------------------------ wishes */
+
+static uint64_t handed_position(const struct execution *execution, const struct plan *plan,
+                                uint8_t component) {
+    for (unsigned s = 0; s < execution->steps_n; s++) {
+        if (plan->steps[s].before_fence && plan->steps[s].component == component &&
+            execution->steps[s].position != 0) {
+            return execution->steps[s].position;
+        }
+    }
+    return 0;
+}
+
+static void want_add(const struct core *core, const struct execution *execution,
+                     const struct plan *plan, uint8_t s, struct wants *wants) {
+    const struct step *step = &plan->steps[s];
+    const struct step_state *state = &execution->steps[s];
+    struct want_command *want = &wants->commands[wants->commands_n];
+    ensure(wants->commands_n < WANT_COMMANDS_MAX);
+    memset(want, 0, sizeof *want);
+    want->execution_slot = (uint8_t)(execution - core->executions);
+    want->step = s;
+    want->agent = state->agent;
+    want->region = step_region(execution, step);
+    want->peer_region = step->at_source ? execution->target : execution->source;
+    want->action = step->action;
+    want->attempt = state->attempt;
+    want->graceful = execution->kind == PLAN_SWITCHOVER;
+    want->execution = execution->id;
+    want->epoch = core->epoch;
+    want->position = handed_position(execution, plan, step->component);
+    if (execution->stage == STAGE_UNDO) {
+        want->undo = 1;
+        ensure(undo_action(step->action, &want->action));
+    }
+    wants->commands_n++;
+}
+
+static void want_commands(const struct core *core, const struct topology *topology,
+                          struct wants *wants) {
+    const struct execution *execution = execution_running_const(core);
+    if (execution == NULL) {
+        return;
+    }
+    const struct plan *plan = &topology->plans[execution->plan];
+    for (uint8_t s = 0; s < execution->steps_n; s++) {
+        const struct step_state *state = &execution->steps[s];
+        bool undoing = execution->stage == STAGE_UNDO && state->undo == 1;
+        bool acting = execution->stage == STAGE_PREPARE || execution->stage == STAGE_RUN;
+        if (undoing || (acting && state->phase == STEP_RUNNING)) {
+            want_add(core, execution, plan, s, wants);
+        }
+    }
+}
+
+static void want_lease(const struct core *core, const struct topology *topology,
+                       struct wants *wants) {
+    const struct execution *execution = execution_running_const(core);
+    if (core->phase == PHASE_NEW && core->config_version > 0) {
+        wants->open = true;
+        wants->open_epoch = 1;
+        wants->open_region = topology->initial_region;
+    }
+    if (execution == NULL || execution->paused != PAUSE_NO) {
+        return;
+    }
+    if (execution->stage == STAGE_FENCE && core->open) {
+        wants->close = true;
+        wants->close_epoch = core->epoch;
+        wants->close_why = execution->automatic                      ? CLOSE_AUTOMATIC
+                           : execution->kind == PLAN_SWITCHOVER ? CLOSE_PLANNED
+                                                                     : CLOSE_DECLARED;
+    }
+    if (execution->stage == STAGE_TAKE && !core->open) {
+        wants->open = true;
+        wants->open_epoch = core->epoch + 1;
+        wants->open_region = core->next_owner;
+    }
+}
+
+void core_wants(const struct core *core, const struct topology *topology,
+                struct wants *ret_wants) {
+    memset(ret_wants, 0, sizeof *ret_wants);
+    ret_wants->tick_in_ms = 1000;
+    want_lease(core, topology, ret_wants);
+    want_commands(core, topology, ret_wants);
+    if (core->phase == PHASE_SUSPECT) {
+        uint64_t due_ms = core->suspect_ms + topology->policy.hold_down_ms;
+        uint64_t left_ms = due_ms > core->now_ms ? due_ms - core->now_ms : 1000;
+        if (left_ms < ret_wants->tick_in_ms) {
+            ret_wants->tick_in_ms = (uint32_t)left_ms;
+        }
+    }
+}

@@ -1,0 +1,492 @@
+/* The whole behaviour as one table. A row: in these phases, on this event, if this one guard holds,
+ * do this and go there; rows are read in order and at most one fires. The number stands in every log
+ * line, notice and audit record. Facts themselves (who is heard, what a probe saw, what time it is)
+ * are absorbed before the table is read: see absorb.c. */
+#include <string.h>
+
+#include "common/base/bits.h"
+#include "coordinator/core/internal.h"
+#include "coordinator/core/rules.h"
+
+#define ANY 0xFFu
+#define NEW (1u << PHASE_NEW)
+#define SERVING (1u << PHASE_SERVING)
+#define SUSPECT (1u << PHASE_SUSPECT)
+#define CLOSED (1u << PHASE_CLOSED)
+#define OPENED (SERVING | SUSPECT)
+#define STAY PHASES_N
+
+/* ------------------------------------------------------------ guards: lease */
+
+static bool open_is_first(const struct context *c) {
+    return c->event->open.epoch == 1 && c->event->open.region == c->topology->initial_region &&
+           c->core->config_version > 0;
+}
+
+static bool open_is_wanted(const struct context *c) {
+    const struct execution *execution = execution_running_const(c->core);
+    return execution != NULL && execution->stage == STAGE_TAKE &&
+           c->event->open.epoch == c->core->epoch + 1 &&
+           c->event->open.region == c->core->next_owner;
+}
+
+static bool close_is_wanted(const struct context *c) {
+    const struct execution *execution = execution_running_const(c->core);
+    return execution != NULL && execution->stage == STAGE_FENCE &&
+           execution->paused == PAUSE_NO && c->event->close.epoch == c->core->epoch;
+}
+
+static bool always(const struct context *c) {
+    (void)c;
+    return true;
+}
+
+/* --------------------------------------------------------- guards: suspicion */
+
+static bool owner_looks_lost(const struct context *c) {
+    struct region_verdict verdict = verdict_of(c->core, c->topology, c->core->owner);
+    bool sick = verdict.class == CLASS_SICK && c->topology->policy.automatic_sick;
+    return verdict.class == CLASS_DARK || sick;
+}
+
+static bool owner_shows_life(const struct context *c) {
+    return !owner_looks_lost(c);
+}
+
+static bool all_gates_pass(const struct context *c) {
+    struct gate_reading gates[GATES_N];
+    uint8_t target;
+    return gates_read(c->core, c->topology, gates, &target) &&
+           plan_of_kind(c->topology, PLAN_FAILOVER) != NONE;
+}
+
+/* ---------------------------------------------------------- guards: requests */
+
+static bool asks(const struct context *c, enum request_kind kind) {
+    return c->event->request.kind == kind;
+}
+
+static bool request_is_repeated(const struct context *c) {
+    for (unsigned i = 0; i < REQUESTS_MAX; i++) {
+        if (memcmp(c->core->requests[i], c->event->request.identity, NONCE_SIZE) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool declares_again(const struct context *c) {
+    const struct execution *execution = execution_running_const(c->core);
+    return asks(c, REQUEST_DECLARE) && execution != NULL &&
+           execution->kind == c->event->request.plan_kind &&
+           (execution->target == c->event->request.region ||
+            execution->kind == PLAN_REPROTECT);
+}
+
+static bool declares_while_running(const struct context *c) {
+    return asks(c, REQUEST_DECLARE) && execution_running_const(c->core) != NULL;
+}
+
+static bool declares_stale(const struct context *c) {
+    return asks(c, REQUEST_DECLARE) && c->event->request.epoch != 0 &&
+           c->event->request.epoch != c->core->epoch;
+}
+
+static uint8_t declared_plan(const struct context *c) {
+    const struct event_request *request = &c->event->request;
+    if (request->plan != NONE) {
+        bool fits = request->plan < c->topology->plans_n &&
+                    c->topology->plans[request->plan].kind == request->plan_kind;
+        return fits ? request->plan : NONE;
+    }
+    return plan_of_kind(c->topology, (enum plan_kind)request->plan_kind);
+}
+
+static bool declares_well(const struct context *c) {
+    const struct event_request *request = &c->event->request;
+    return asks(c, REQUEST_DECLARE) && request->plan_kind < PLAN_KINDS_N &&
+           request->region < c->topology->regions_n &&
+           c->topology->regions[request->region].kind == REGION_DATA &&
+           request->region != c->core->owner && declared_plan(c) != NONE && c->core->open;
+}
+
+static struct execution *asked_execution(const struct context *c) {
+    struct execution *execution = execution_find(c->core, c->event->request.execution);
+    return execution != NULL && !execution_finished(execution) ? execution : NULL;
+}
+
+static struct step_state *asked_step(const struct context *c) {
+    struct execution *execution = asked_execution(c);
+    if (execution == NULL || c->event->request.step >= execution->steps_n) {
+        return NULL;
+    }
+    return &execution->steps[c->event->request.step];
+}
+
+static bool approves_step(const struct context *c) {
+    struct step_state *state = asked_step(c);
+    if (!asks(c, REQUEST_APPROVE) || state == NULL || state->approved_by != NONE ||
+        (state->phase != STEP_APPROVAL && state->phase != STEP_WAITING)) {
+        return false;
+    }
+    const struct step *step =
+        &c->topology->plans[asked_execution(c)->plan].steps[c->event->request.step];
+    uint8_t needed = step->approval == NONE ? (uint8_t)ROLE_COMMANDER : step->approval;
+    return role_may_approve((enum role)c->event->request.role, (enum role)needed);
+}
+
+static bool rejects_step(const struct context *c) {
+    struct step_state *state = asked_step(c);
+    return asks(c, REQUEST_REJECT) && state != NULL && state->phase == STEP_APPROVAL;
+}
+
+static bool pauses(const struct context *c) {
+    return asks(c, REQUEST_PAUSE) && asked_execution(c) != NULL &&
+           asked_execution(c)->paused == PAUSE_NO;
+}
+
+static bool resumes(const struct context *c) {
+    struct execution *execution = asked_execution(c);
+    bool failed_step = execution != NULL && execution->paused == PAUSE_STEP_FAILED;
+    return asks(c, REQUEST_RESUME) && execution != NULL && execution->paused != PAUSE_NO &&
+           !failed_step;
+}
+
+static bool step_is_stuck(const struct context *c) {
+    struct step_state *state = asked_step(c);
+    return state != NULL && (state->phase == STEP_FAILED || state->phase == STEP_WAITING ||
+                             state->phase == STEP_APPROVAL);
+}
+
+static bool retries_step(const struct context *c) {
+    return asks(c, REQUEST_STEP_RETRY) && step_is_stuck(c) &&
+           asked_step(c)->phase == STEP_FAILED;
+}
+
+static bool skips_step(const struct context *c) {
+    return asks(c, REQUEST_STEP_SKIP) && step_is_stuck(c);
+}
+
+static bool finishes_step_by_hand(const struct context *c) {
+    return asks(c, REQUEST_STEP_DONE) && step_is_stuck(c);
+}
+
+static bool aborts_in_time(const struct context *c) {
+    struct execution *execution = asked_execution(c);
+    bool open = execution != NULL &&
+                (execution->stage == STAGE_PREPARE || execution->stage == STAGE_FENCE);
+    bool reprotect = execution != NULL && execution->kind == PLAN_REPROTECT;
+    return asks(c, REQUEST_ABORT) && (open || reprotect);
+}
+
+static bool asks_hold(const struct context *c) {
+    return asks(c, REQUEST_HOLD);
+}
+
+static bool asks_release(const struct context *c) {
+    return asks(c, REQUEST_RELEASE);
+}
+
+static bool outcome_expected(const struct context *c) {
+    return plan_outcome_expected(c->core, c->event);
+}
+
+/* ------------------------------------------------------------------ effects */
+
+static void do_nothing(struct context *c) {
+    (void)c;
+}
+
+static void refuse(struct context *c) {
+    c->verdict->result = RESULT_REFUSED;
+}
+
+static void ignore(struct context *c) {
+    c->verdict->result = RESULT_NOTHING;
+}
+
+static void do_open_first(struct context *c) {
+    c->core->epoch = 1;
+    c->core->open = 1;
+    c->core->owner = c->event->open.region;
+    c->core->opened_ms = c->core->now_ms;
+}
+
+static void do_open(struct context *c) {
+    struct execution *execution = execution_running(c->core);
+    c->core->epoch = c->event->open.epoch;
+    c->core->open = 1;
+    c->core->owner = c->event->open.region;
+    c->core->opened_ms = c->core->now_ms;
+    c->core->cleared_ms = c->core->now_ms;
+    plan_begin_run(c->core, execution);
+    c->verdict->execution = execution->id;
+}
+
+static void do_close(struct context *c) {
+    struct execution *execution = execution_running(c->core);
+    c->core->open = 0;
+    c->core->closed_ms = c->core->now_ms;
+    c->core->close_why = c->event->close.why;
+    c->core->next_owner = execution->target;
+    c->core->block_until_ms = c->core->now_ms + c->topology->policy.block_ms;
+    execution->closed_ms = c->core->now_ms;
+    execution->stage = STAGE_TAKE;
+    c->verdict->execution = execution->id;
+}
+
+static void do_refuse_close(struct context *c) {
+    c->core->closes_refused++;
+    refuse(c);
+}
+
+static void do_refuse_open(struct context *c) {
+    c->core->opens_refused++;
+    refuse(c);
+}
+
+static void do_suspect(struct context *c) {
+    uint64_t heard_ms = verdict_of(c->core, c->topology, c->core->owner).last_heard_ms;
+    c->core->suspect_ms = heard_ms > c->core->cleared_ms ? heard_ms : c->core->cleared_ms;
+}
+
+static void do_clear(struct context *c) {
+    c->core->cleared_ms = c->core->now_ms;
+}
+
+static void do_decide(struct context *c) {
+    struct gate_reading gates[GATES_N];
+    uint8_t target;
+    bool passes = gates_read(c->core, c->topology, gates, &target);
+    ensure(passes);
+    ensure(c->topology->lease.on_quorum_loss != QUORUM_LOSS_HOLD); /* I8 */
+    uint8_t plan = plan_of_kind(c->topology, PLAN_FAILOVER);
+    struct execution *execution = execution_create(c, PLAN_FAILOVER, plan, target, true);
+    c->core->latched = c->topology->policy.rearm_needed;
+    c->verdict->execution = execution->id;
+}
+
+static void remember_request(struct context *c) {
+    memcpy(c->core->requests[c->core->requests_next], c->event->request.identity, NONCE_SIZE);
+    c->core->requests_next = (uint8_t)((c->core->requests_next + 1) % REQUESTS_MAX);
+}
+
+static void do_declare(struct context *c) {
+    const struct event_request *request = &c->event->request;
+    struct execution *execution = execution_create(
+        c, (enum plan_kind)request->plan_kind, declared_plan(c), request->region, false);
+    execution->declared_by = request->operator_index;
+    memcpy(execution->request, request->identity, NONCE_SIZE);
+    struct region_verdict verdict = verdict_of(c->core, c->topology, c->core->owner);
+    if (verdict.heard_n == 0 && verdict.last_heard_ms < execution->outage_ms) {
+        execution->outage_ms = verdict.last_heard_ms;
+    }
+    remember_request(c);
+    c->verdict->execution = execution->id;
+}
+
+static void do_same_execution(struct context *c) {
+    const struct execution *execution = execution_running_const(c->core);
+    c->verdict->execution = execution == NULL ? 0 : execution->id;
+    ignore(c);
+}
+
+static void do_approve(struct context *c) {
+    asked_step(c)->approved_by = c->event->request.operator_index;
+    if (asked_execution(c)->paused == PAUSE_REJECTED) {
+        asked_execution(c)->paused = PAUSE_NO;
+    }
+    remember_request(c);
+}
+
+static void do_reject(struct context *c) {
+    struct execution *execution = asked_execution(c);
+    execution->paused = PAUSE_REJECTED;
+    execution->paused_step = c->event->request.step;
+    remember_request(c);
+}
+
+static void do_pause(struct context *c) {
+    asked_execution(c)->paused = PAUSE_OPERATOR;
+    remember_request(c);
+}
+
+static void do_resume(struct context *c) {
+    asked_execution(c)->paused = PAUSE_NO;
+    remember_request(c);
+}
+
+static void unpause_for(struct context *c) {
+    struct execution *execution = asked_execution(c);
+    if (execution->paused_step == c->event->request.step && execution->paused != PAUSE_OPERATOR) {
+        execution->paused = PAUSE_NO;
+    }
+    remember_request(c);
+}
+
+static void do_retry(struct context *c) {
+    struct step_state *state = asked_step(c);
+    state->phase = STEP_WAITING;
+    state->tries_n = 0;
+    state->started_ms = 0;
+    unpause_for(c);
+}
+
+static void do_skip(struct context *c) {
+    asked_step(c)->phase = STEP_SKIPPED;
+    asked_step(c)->finished_ms = c->core->now_ms;
+    asked_execution(c)->exceptions++;
+    unpause_for(c);
+}
+
+static void do_by_hand(struct context *c) {
+    asked_step(c)->phase = STEP_BY_HAND;
+    asked_step(c)->finished_ms = c->core->now_ms;
+    asked_execution(c)->exceptions++;
+    unpause_for(c);
+}
+
+static void do_abort(struct context *c) {
+    struct execution *execution = asked_execution(c);
+    execution->paused = PAUSE_NO;
+    if (execution->stage == STAGE_RUN) {
+        execution->stage = STAGE_ABORTED;
+        execution->finished_ms = c->core->now_ms;
+    } else {
+        execution->stage = STAGE_UNDO;
+    }
+    remember_request(c);
+}
+
+static void do_hold(struct context *c) {
+    uint32_t for_ms = c->event->request.for_ms;
+    c->core->held_until_ms = for_ms == 0 ? UINT64_MAX : c->core->now_ms + for_ms;
+    remember_request(c);
+}
+
+static void do_release(struct context *c) {
+    c->core->held_until_ms = 0;
+    c->core->latched = 0;
+    c->core->block_until_ms = 0;
+    remember_request(c);
+}
+
+static void do_outcome(struct context *c) {
+    struct execution *execution = execution_running(c->core);
+    plan_outcome(c, execution);
+    c->verdict->execution = execution->id;
+}
+
+static void stale(struct context *c) {
+    c->verdict->result = RESULT_STALE;
+}
+
+/* ---------------------------------------------------------------- the table */
+
+#define ROW(number, phases, event, guard, effect, next, sentence)                                  \
+    { number, phases, EVENT_##event, guard, #guard, effect, next, sentence }
+
+static const struct rule rules[] = {
+    ROW(101, NEW, OPEN, open_is_first, do_open_first, PHASE_SERVING,
+        "The first epoch opens for the region that the topology names."),
+    ROW(102, CLOSED, OPEN, open_is_wanted, do_open, PHASE_SERVING,
+        "The next epoch opens for the target; its first certificate is the promotion."),
+    ROW(103, ANY, OPEN, always, do_refuse_open, STAY,
+        "An OPEN that nothing asks for is refused."),
+    ROW(111, OPENED, CLOSE, close_is_wanted, do_close, PHASE_CLOSED,
+        "The epoch is closed; each member now waits out its last yes to it."),
+    ROW(112, ANY, CLOSE, always, do_refuse_close, STAY,
+        "A CLOSE that nothing asks for is refused."),
+    ROW(201, SERVING, TICK, owner_looks_lost, do_suspect, PHASE_SUSPECT,
+        "The region's own voice and the outside view agree that it is lost; the hold-down runs."),
+    ROW(202, SUSPECT, TICK, owner_shows_life, do_clear, PHASE_SERVING,
+        "The region shows life again; the suspicion is dropped."),
+    ROW(203, SUSPECT, TICK, all_gates_pass, do_decide, STAY,
+        "Every gate passed: an automatic failover begins."),
+    ROW(301, ANY, REQUEST, request_is_repeated, do_same_execution, STAY,
+        "The same request came before; nothing is done twice."),
+    ROW(302, ANY, REQUEST, declares_again, do_same_execution, STAY,
+        "That move is already under way; its execution is named."),
+    ROW(303, ANY, REQUEST, declares_while_running, refuse, STAY,
+        "Another execution is running; one at a time."),
+    ROW(304, ANY, REQUEST, declares_stale, stale, STAY,
+        "The declaration was made for an older epoch."),
+    ROW(305, OPENED, REQUEST, declares_well, do_declare, STAY,
+        "An operator's declaration begins an execution."),
+    ROW(311, ANY, REQUEST, approves_step, do_approve, STAY, "A step is approved."),
+    ROW(312, ANY, REQUEST, rejects_step, do_reject, STAY,
+        "An approval is declined: the execution pauses, nothing is cancelled."),
+    ROW(313, ANY, REQUEST, pauses, do_pause, STAY, "The execution is paused by an operator."),
+    ROW(314, ANY, REQUEST, resumes, do_resume, STAY, "The execution goes on."),
+    ROW(315, ANY, REQUEST, retries_step, do_retry, STAY, "A failed step is tried again."),
+    ROW(316, ANY, REQUEST, skips_step, do_skip, STAY, "A step is skipped, with a comment."),
+    ROW(317, ANY, REQUEST, finishes_step_by_hand, do_by_hand, STAY, "A step was done by hand."),
+    ROW(318, ANY, REQUEST, aborts_in_time, do_abort, STAY,
+        "The execution is abandoned before its point of no return."),
+    ROW(321, ANY, REQUEST, asks_hold, do_hold, STAY, "Automation is held."),
+    ROW(322, ANY, REQUEST, asks_release, do_release, STAY,
+        "Automation is released: hold, latch and block are cleared."),
+    ROW(399, ANY, REQUEST, always, refuse, STAY, "The request does not fit the state."),
+    ROW(401, ANY, OUTCOME, outcome_expected, do_outcome, STAY,
+        "An agent tells what came of its step."),
+    ROW(402, ANY, OUTCOME, always, ignore, STAY, "An outcome that nobody waits for any more."),
+    ROW(901, ANY, TICK, always, do_nothing, STAY, "Time passes."),
+};
+
+#define RULES_N (sizeof rules / sizeof rules[0])
+
+const struct rule *rule_for(struct context *context) {
+    for (unsigned i = 0; i < RULES_N; i++) {
+        const struct rule *rule = &rules[i];
+        if (rule->event == context->event->kind &&
+            (rule->phases & (1u << context->core->phase)) != 0 && rule->guard(context)) {
+            return rule;
+        }
+    }
+    return NULL;
+}
+
+unsigned rules_count(void) {
+    return RULES_N;
+}
+
+static const char *phases_words(uint8_t phases) {
+    switch (phases) {
+    case ANY:
+        return "any";
+    case NEW:
+        return "new";
+    case SERVING:
+        return "serving";
+    case SUSPECT:
+        return "suspect";
+    case CLOSED:
+        return "closed";
+    case OPENED:
+        return "serving, suspect";
+    default:
+        return "?";
+    }
+}
+
+struct rule_row rules_row(unsigned index) {
+    ensure(index < RULES_N);
+    const struct rule *rule = &rules[index];
+    return (struct rule_row){
+        .number = rule->number,
+        .phases = phases_words(rule->phases),
+        .event = event_text((enum event_kind)rule->event),
+        .guard = rule->guard_name,
+        .next = rule->next == STAY ? "" : phase_text((enum phase)rule->next),
+        .sentence = rule->sentence,
+    };
+}
+
+const char *rule_sentence(uint16_t number) {
+    for (unsigned i = 0; i < RULES_N; i++) {
+        if (rules[i].number == number) {
+            return rules[i].sentence;
+        }
+    }
+    return "";
+}
