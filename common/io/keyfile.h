@@ -25,12 +25,18 @@ struct keys {
     uint8_t sign_public[KEY_SIZE], sign_secret[KEY_SIZE];
 };
 
-/* Refuses a file that others than its owner may read (DENIED), and one whose public and secret halves
- * do not belong together (SIGNATURE). */
+const char *key_kind_text(enum key_kind kind);
+
+/* Refuses a file that others than its owner may read (DENIED), one that is not of the form above
+ * (CONFIG, FORMAT), and one whose public and secret halves do not belong together (SIGNATURE). No
+ * error text ever holds a key. */
 enum err keys_read(const char *path, struct keys *ret_keys, struct text256 *reterr) ERR_CHECKED;
 
-/* Makes new keys. */
+/* Makes new keys. FORMAT when name is not one. */
 enum err keys_generate(enum key_kind kind, const char *name, struct keys *ret_keys) ERR_CHECKED;
+
+/* SIGNATURE when a public half does not belong to its secret one; reterr names it. */
+enum err keys_check(const struct keys *keys, struct text256 *reterr) ERR_CHECKED;
 
 /* Writes DIR/NAME.key (0600) and DIR/NAME.pub (0644); EXISTS rather than overwriting. fsynced. */
 enum err keys_write(const struct keys *keys, const char *directory, struct text256 *reterr)

@@ -18,6 +18,13 @@ enum err sign_verify(const uint8_t public_key[KEY_SIZE], const uint8_t *data, si
                      const uint8_t signature[SIGNATURE_SIZE]) ERR_CHECKED;
 
 enum err sign_keypair(uint8_t ret_seed[KEY_SIZE], uint8_t ret_public[KEY_SIZE]) ERR_CHECKED;
+enum err sign_public_of(const uint8_t seed[KEY_SIZE], uint8_t ret_public[KEY_SIZE]) ERR_CHECKED;
+
+/* Curve25519 keys for CURVE, the same as libzmq's own; made here so that programs that only read keys
+ * (the guard) need no libzmq. */
+enum err curve_keypair(uint8_t ret_secret[KEY_SIZE], uint8_t ret_public[KEY_SIZE]) ERR_CHECKED;
+enum err curve_public_of(const uint8_t secret[KEY_SIZE], uint8_t ret_public[KEY_SIZE]) ERR_CHECKED;
+
 void digest_sha256(const uint8_t *data, size_t data_size, uint8_t ret_digest[DIGEST_SIZE]);
 
 /* Kernel randomness; aborts when the kernel has none (it always has after boot). */
