@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/base/ensure.h"
+#include "common/io/conf_parts.h"
 
 #define PATH_DEPTH_MAX 12
 #define PATH_SIZE 160
@@ -39,8 +40,7 @@ static void path_of(const config_setting_t *at, char path[PATH_SIZE]) {
     }
 }
 
-/* The end of a long file name tells more than its beginning. */
-static const char *file_tail(const char *file) {
+const char *file_tail(const char *file) {
     size_t length = strlen(file);
     return length > 60 ? file + length - 60 : file;
 }
@@ -139,6 +139,9 @@ enum err conf_parse(struct conf *conf, const char *text, size_t size, size_t siz
         return ERR_TOO_BIG;
     }
     enum err err = text_is_plain(conf, text, size);
+    if (err == ERR_OK) {
+        err = conf_syntax_check(conf, text, size);
+    }
     if (err != ERR_OK) {
         return err;
     }
@@ -238,9 +241,6 @@ static const struct field *field_called(const struct field *fields, size_t field
     }
     return NULL;
 }
-
-/* conf_value.c */
-const char *nearest_of(const char *word, const char *const *words, size_t words_n);
 
 static enum err group_unknown(struct conf *conf, const config_setting_t *child,
                               const struct field *fields, size_t fields_n) {

@@ -5,11 +5,9 @@
 #include <string.h>
 
 #include "common/base/ensure.h"
-#include "common/io/conf.h"
+#include "common/io/conf_parts.h"
 
 #define WORD_MAX 40 /* longer words have no nearest one */
-
-const char *nearest_of(const char *word, const char *const *words, size_t words_n);
 
 static size_t least(size_t a, size_t b, size_t c) {
     size_t ab = a < b ? a : b;
@@ -38,7 +36,6 @@ static size_t word_distance(const char *a, const char *b) {
     return row[b_n];
 }
 
-/* The word a person may have meant, or NULL when none is near. */
 const char *nearest_of(const char *word, const char *const *words, size_t words_n) {
     const char *nearest = NULL;
     size_t limit = strlen(word) / 3 + 1;

@@ -1,0 +1,16 @@
+/* What conf's own files share. Not for others. */
+#ifndef DROVER_CONF_PARTS_H
+#define DROVER_CONF_PARTS_H
+
+#include "common/io/conf.h"
+
+/* conf_value.c: the word a person may have meant, or NULL when none is near. */
+const char *nearest_of(const char *word, const char *const *words, size_t words_n);
+
+/* conf_syntax.c: FORMAT with what was expected, or OK when libconfig will understand it. */
+enum err conf_syntax_check(struct conf *conf, const char *text, size_t size) ERR_CHECKED;
+
+/* The end of a long file name tells more than its beginning. */
+const char *file_tail(const char *file);
+
+#endif
