@@ -121,13 +121,6 @@ enum err conf_expected(struct conf *conf, const struct config_setting_t *at, con
 enum err conf_wrong(struct conf *conf, const struct config_setting_t *at, const char *format, ...)
     __attribute__((format(printf, 3, 4))) ERR_CHECKED;
 
-/* 30000 <- "30s"; units ms, s, m, h, d, w. False when it is none of these or does not fit 64 bits. */
-bool duration_from_text(const char *text, uint64_t *ret_ms);
-
-#define DURATION_TEXT_SIZE 32
-/* "30s", "1500ms", "14d": the largest unit that divides it. */
-const char *duration_text(uint64_t ms, char out[DURATION_TEXT_SIZE]);
-
 /* Is it tcp://IP:PORT (or IP:PORT without the scheme) with a numeric address and a port of 1..65535?
  * IPv6 in brackets. */
 bool address_is_numeric(const char *address, bool with_scheme);

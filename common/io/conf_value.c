@@ -6,6 +6,7 @@
 
 #include "common/base/ensure.h"
 #include "common/io/conf_parts.h"
+#include "common/topology/duration.h"
 
 #define WORD_MAX 40 /* longer words have no nearest one */
 
@@ -48,49 +49,6 @@ const char *nearest_of(const char *word, const char *const *words, size_t words_
         }
     }
     return nearest;
-}
-
-struct unit {
-    const char *text;
-    uint64_t ms;
-};
-
-static const struct unit units[] = {
-    {"w", UINT64_C(604800000)}, {"d", 86400000}, {"h", 3600000},
-    {"m", 60000},               {"s", 1000},     {"ms", 1},
-};
-
-#define UNITS_N (sizeof(units) / sizeof(units[0]))
-
-bool duration_from_text(const char *text, uint64_t *ret_ms) {
-    char digits[20];
-    size_t n = strspn(text, "0123456789");
-    if (n == 0 || n >= sizeof(digits)) {
-        return false;
-    }
-    memcpy(digits, text, n);
-    digits[n] = 0;
-    for (size_t i = 0; i < UNITS_N; i++) {
-        uint64_t figure;
-        if (text_equal(text + n, units[i].text) &&
-            text_to_u64(digits, UINT64_MAX / units[i].ms, &figure)) {
-            *ret_ms = figure * units[i].ms;
-            return true;
-        }
-    }
-    return false;
-}
-
-const char *duration_text(uint64_t ms, char out[DURATION_TEXT_SIZE]) {
-    size_t i = 0;
-    /* "30d" reads better than what weeks make of it. */
-    while (i < UNITS_N - 1 && (ms == 0 || ms % units[i].ms != 0 || ms / units[i].ms == 0 ||
-                               (i == 0 && ms / units[i].ms > 1))) {
-        i++;
-    }
-    (void)text_format(out, DURATION_TEXT_SIZE, "%llu%s", (unsigned long long)(ms / units[i].ms),
-                      units[i].text);
-    return out;
 }
 
 bool address_is_numeric(const char *address, bool with_scheme) {
@@ -295,9 +253,8 @@ static enum err field_duration(struct conf *conf, const struct config_setting_t 
                                        "or whole milliseconds");
     }
     if (ms < field->min || ms > field_max(field)) {
-        char from[DURATION_TEXT_SIZE], up_to[DURATION_TEXT_SIZE];
-        return conf_expected(conf, at, "a duration of %s to %s", duration_text(field->min, from),
-                             duration_text(field_max(field), up_to));
+        return conf_expected(conf, at, "a duration of %s to %s", duration_text(field->min).at,
+                             duration_text(field_max(field)).at);
     }
     return store_number(to, field->size, ms);
 }

@@ -3,6 +3,7 @@
 #define DROVER_TOPOLOGY_READ_PARTS_H
 
 #include "common/io/conf.h"
+#include "common/topology/duration.h"
 #include "common/topology/topology.h"
 
 struct fields_table {
@@ -38,9 +39,5 @@ enum err topology_read_drills(struct conf *conf, const struct config_setting_t *
 
 extern const struct fields_table component_table, endpoint_table, check_table, link_table,
     plan_table, step_table, operator_table, backup_table, drill_table;
-
-#define DAY_MS UINT64_C(86400000)
-#define HOUR_MS UINT64_C(3600000)
-#define MINUTE_MS UINT64_C(60000)
 
 #endif
