@@ -18,19 +18,21 @@ struct probe_input {
     const struct secrets *secrets;     /* arguments "password_ref" etc. name entries here */
     uint32_t timeout_ms;               /* total; deadline_boot_ms = start + this */
     uint64_t deadline_boot_ms;         /* CLOCK_BOOTTIME */
+    /* exec only: absolute directory of programs the agent's own configuration allows; or NULL. */
+    const char *exec_directory;
 };
 
 struct reading {
-    enum err err;      /* OK: the target answered and is judged by the fields below */
-    bool good;         /* healthy by this probe's own rule (role as expected, status 200, ...) */
-    bool warn;         /* good, but a declared limit is passed */
-    uint8_t role;      /* enum store_role */
+    enum err err; /* OK: the target answered and is judged by the fields below */
+    bool good;    /* healthy by this probe's own rule (role as expected, status 200, ...) */
+    bool warn;    /* good, but a declared limit is passed */
+    uint8_t role; /* enum store_role */
     bool writable;
     uint32_t latency_ms;
-    int64_t value;     /* kind's figure */
+    int64_t value; /* kind's figure */
     uint8_t positions_n;
     struct position_report positions[2]; /* .link is filled in by the caller */
-    char detail[96];   /* one line for people: what was seen, or why not good */
+    char detail[96];                     /* one line for people: what was seen, or why not good */
 };
 
 struct probe_kind {

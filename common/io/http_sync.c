@@ -203,7 +203,8 @@ static enum err connect_err(CURL *curl) {
 
 /* OpenSSL's own words are the only way to tell a version that nobody shares from plain garbage. */
 static enum err handshake_err(const char *error) {
-    if (strstr(error, "protocol version") != NULL || strstr(error, "unsupported protocol") != NULL ||
+    if (strstr(error, "protocol version") != NULL ||
+        strstr(error, "unsupported protocol") != NULL ||
         strstr(error, "no protocols available") != NULL) {
         return ERR_UNSUPPORTED;
     }
@@ -303,9 +304,8 @@ enum err http_sync(const struct http_sync_request *request, struct http_sync_ans
         err = ERR_NO_MEMORY;
     } else {
         char error[CURL_ERROR_SIZE] = "";
-        struct http_sync_body body = {.at = request->answer,
-                                      .size = request->answer_size,
-                                      .wanted = request->answer != NULL};
+        struct http_sync_body body = {
+            .at = request->answer, .size = request->answer_size, .wanted = request->answer != NULL};
         uint64_t left_ms = request->deadline_boot_ms - now_ms;
         curl_set(curl, request, left_ms < 3600000 ? left_ms : 3600000, &body, error);
         (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
@@ -314,6 +314,45 @@ enum err http_sync(const struct http_sync_request *request, struct http_sync_ans
     }
     curl_slist_free_all(connect_to);
     curl_slist_free_all(headers);
+    curl_easy_cleanup(curl);
+    return err;
+}
+
+enum err http_sync_numeric(const char *host, uint16_t port, uint64_t deadline_boot_ms,
+                           char *ret_numeric, size_t numeric_size, struct text256 *reterr) {
+    char url[320];
+    uint64_t now_ms = clock_boot_ms();
+    if (!text_format(url, sizeof url, "http://%s:%u/", host, port)) {
+        text_say(reterr, "the host name is too long");
+        return ERR_CONFIG;
+    }
+    if (now_ms >= deadline_boot_ms) {
+        text_say(reterr, "no time left");
+        return ERR_TIMEOUT;
+    }
+    (void)pthread_once(&http_once, http_start);
+    CURL *curl = curl_easy_init();
+    if (curl == NULL) {
+        text_say(reterr, "out of memory");
+        return ERR_NO_MEMORY;
+    }
+    const struct http_sync_request request = {.method = "GET", .url = url};
+    struct http_sync_body body = {.wanted = false};
+    char error[CURL_ERROR_SIZE] = "";
+    uint64_t left_ms = deadline_boot_ms - now_ms;
+    curl_set(curl, &request, left_ms < 3600000 ? left_ms : 3600000, &body, error);
+    (void)curl_easy_setopt(curl, CURLOPT_CONNECT_ONLY, 1L);
+    CURLcode code = curl_easy_perform(curl);
+    const char *address = NULL;
+    enum err err = ERR_OK;
+    if (code != CURLE_OK) {
+        err = curl_err(curl, code, error);
+        text_say(reterr, "%s", curl_easy_strerror(code));
+    } else if (curl_easy_getinfo(curl, CURLINFO_PRIMARY_IP, &address) != CURLE_OK ||
+               address == NULL || !text_copy(ret_numeric, numeric_size, address)) {
+        text_say(reterr, "%s", err_text(ERR_UNREACHABLE));
+        err = ERR_UNREACHABLE;
+    }
     curl_easy_cleanup(curl);
     return err;
 }

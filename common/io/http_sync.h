@@ -1,5 +1,5 @@
-/* http_sync: one HTTP request from a worker thread, blocking until its deadline at the latest. Never
- * on the loop: http.h is for that. Only http:// and https://; certificates are always verified. */
+/* http_sync: one HTTP request from a worker thread, blocking until its deadline at the latest.
+ * Never on the loop: http.h is for that. Only http:// and https://; certificates are always verified. */
 #ifndef DROVER_HTTP_SYNC_H
 #define DROVER_HTTP_SYNC_H
 
@@ -26,10 +26,11 @@ struct http_sync_request {
     const char *ca_file;          /* trusted roots, PEM; NULL: the system's */
     const char *certificate_file; /* our own, PEM; NULL: none */
     const char *key_file;
-    const char *connect_to; /* "IP:PORT" to connect to instead of the URL's host: no name is looked up
+    const char
+        *connect_to; /* "IP:PORT" to connect to instead of the URL's host: no name is looked up
                              * then, and the URL's host is still what the certificate and the Host
                              * header say. NULL: the URL's host */
-    bool tls13_only;        /* else TLS 1.2 and 1.3 */
+    bool tls13_only; /* else TLS 1.2 and 1.3 */
     bool follow_redirects;
     bool may_truncate;         /* a longer body than fits: cut it and say so, instead of TOO_BIG */
     uint64_t deadline_boot_ms; /* CLOCK_BOOTTIME; covers everything, name lookup included */
@@ -51,5 +52,12 @@ struct http_sync_answer {
  * given in the request, nor the URL's query. Thread-safe. */
 enum err http_sync(const struct http_sync_request *request, struct http_sync_answer *ret_answer,
                    struct text256 *reterr) ERR_CHECKED;
+
+/* The numeric address at which a connection to host:port was accepted (and closed again at once).
+ * Here because libcurl's name lookup is the one that can be left behind at a deadline: getaddrinfo
+ * cannot. TIMEOUT, REFUSED, UNREACHABLE. Thread-safe. */
+enum err http_sync_numeric(const char *host, uint16_t port, uint64_t deadline_boot_ms,
+                           char *ret_numeric, size_t numeric_size,
+                           struct text256 *reterr) ERR_CHECKED;
 
 #endif

@@ -1,5 +1,5 @@
 /* spawn: fork, a child that only makes system calls until its exec, and a parent that reads with
- * poll. The end of the program is seen through a pidfd, so no SIGCHLD handler is needed or fooled. */
+ * poll. The program's end is seen through a pidfd, so no SIGCHLD handler is needed or fooled. */
 #include "common/io/spawn.h"
 
 #include <errno.h>
@@ -199,17 +199,13 @@ static enum err failure_err(int reason, const struct spawn_input *input, struct 
     text_say(reterr, "cannot run %s: %s", input->path, strerrordesc_np(reason));
     switch (reason) {
     case ENOENT:
-    case ENOTDIR:
-        return ERR_NOT_FOUND;
+    case ENOTDIR: return ERR_NOT_FOUND;
     case EACCES:
     case EPERM:
-    case ENOEXEC:
-        return ERR_DENIED;
+    case ENOEXEC: return ERR_DENIED;
     case ENOMEM:
-    case EAGAIN:
-        return ERR_NO_MEMORY;
-    default:
-        return ERR_IO;
+    case EAGAIN: return ERR_NO_MEMORY;
+    default: return ERR_IO;
     }
 }
 

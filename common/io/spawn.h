@@ -14,13 +14,14 @@
 #define SPAWN_FILES_MAX 1024 /* open files of the program */
 
 struct spawn_input {
-    const char *path;               /* absolute path of the program; never searched for */
-    const char *const *argv;        /* NULL-terminated, argv[0] included: readable by all: no secrets */
-    const char *const *environment; /* NULL-terminated "NAME=value", or NULL: PATH and LANG=C only */
-    const char *directory;          /* absolute, or NULL: "/" */
-    uint64_t deadline_boot_ms;      /* CLOCK_BOOTTIME */
-    uint64_t memory_bytes_max;      /* address space; 0: no limit */
-    uint64_t file_bytes_max;        /* of any one file it writes; 0: no limit */
+    const char *path;        /* absolute path of the program; never searched for */
+    const char *const *argv; /* NULL-terminated, argv[0] included: readable by all: no secrets */
+    const char *const
+        *environment;          /* NULL-terminated "NAME=value", or NULL: PATH and LANG=C only */
+    const char *directory;     /* absolute, or NULL: "/" */
+    uint64_t deadline_boot_ms; /* CLOCK_BOOTTIME */
+    uint64_t memory_bytes_max; /* address space; 0: no limit */
+    uint64_t file_bytes_max;   /* of any one file it writes; 0: no limit */
     /* Captured output, always terminated. What does not fit is read and thrown away. NULL with size
      * 0: to /dev/null. */
     char *output;
@@ -30,7 +31,7 @@ struct spawn_input {
 };
 
 struct spawn_result {
-    bool exited;    /* by itself: exit_code says how; else signal_number does */
+    bool exited; /* by itself: exit_code says how; else signal_number does */
     int exit_code;
     int signal_number;
     bool output_cut; /* more was written than fitted */
@@ -39,9 +40,10 @@ struct spawn_result {
 };
 
 /* Standard input is /dev/null, the file mode mask 077. Processor time is limited to four times the
- * time left, no core files; it is killed when the calling thread ends. The program's group is killed when the program itself has ended, so
- * nothing that it left in the background keeps running or holds this call; a child that made a
- * session of its own escapes that, as it would from a terminal.
+ * time left, no core files; it is killed when the calling thread ends. The program's group is
+ * killed when the program itself has ended, so nothing that it left in the background keeps running
+ * or holds this call; a child that made a session of its own escapes that, as it would from a
+ * terminal.
  * OK: it ran and ended by itself, whatever its exit code, or by a signal that was not ours.
  * TIMEOUT: killed at the deadline. NOT_FOUND, DENIED: it cannot be started. IO, NO_MEMORY.
  * Returns by the deadline plus at most 200 ms, also when the kernel cannot end the process (then

@@ -1,0 +1,123 @@
+/* haproxy: a backend of HAProxy has enough servers up, by its runtime socket or its CSV page. */
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/probes/kinds.h"
+#include "agent/probes/net.h"
+#include "agent/probes/parameter.h"
+#include "agent/probes/parse.h"
+#include "agent/probes/reading.h"
+#include "common/io/clock.h"
+#include "common/io/http_sync.h"
+
+#define CSV_SIZE (128 * 1024) /* some 300 servers */
+
+static const struct parameter parameters[] = {
+    {.name = "socket", .type = PARAMETER_PATH},
+    {.name = "url", .type = PARAMETER_URL},
+    {.name = "backend", .type = PARAMETER_TEXT, .needed = true},
+    {.name = "min_up", .type = PARAMETER_NUMBER, .min = 1, .max = 1000},
+    {.name = "ca", .type = PARAMETER_PATH},
+    {.name = "user", .type = PARAMETER_TEXT},
+    {.name = "password_ref", .type = PARAMETER_NAME},
+};
+
+enum err haproxy_accepts(const struct arguments *arguments, struct text256 *reterr) {
+    enum err err =
+        parameters_accept(parameters, sizeof parameters / sizeof parameters[0], arguments, reterr);
+    if (err == ERR_OK && arguments_get(arguments, "socket") == NULL &&
+        arguments_get(arguments, "url") == NULL) {
+        text_say(reterr, "argument socket or url is missing");
+        return ERR_CONFIG;
+    }
+    return err;
+}
+
+static enum err socket_fetch(const char *path, uint64_t deadline_boot_ms, char csv[CSV_SIZE],
+                             struct text256 *reterr) {
+    static const char command[] = "show stat\n";
+    int fd = -1;
+    size_t n = 0;
+    enum err err = net_connect_path(path, deadline_boot_ms, &fd, reterr);
+    if (err != ERR_OK) {
+        return err;
+    }
+    err = net_send(fd, command, sizeof command - 1, deadline_boot_ms);
+    if (err == ERR_OK) {
+        err = net_receive_all(fd, csv, CSV_SIZE - 1, deadline_boot_ms, &n);
+    }
+    (void)close(fd);
+    if (err != ERR_OK) {
+        text_say(reterr, "%s", err_text(err));
+        return err;
+    }
+    csv[n] = '\0';
+    return ERR_OK;
+}
+
+static enum err page_fetch(const struct probe_input *input, char csv[CSV_SIZE],
+                           struct text256 *reterr) {
+    const struct arguments *arguments = input->arguments;
+    char password[SECRET_SIZE];
+    bool given = false;
+    enum err err = probe_secret(input, "password_ref", password, &given);
+    if (err != ERR_OK) {
+        text_say(reterr, "the secret of password_ref: %s", err_text(err));
+        return ERR_CONFIG;
+    }
+    struct http_sync_request request = {
+        .method = "GET",
+        .url = arguments_get(arguments, "url"),
+        .user = arguments_get(arguments, "user"),
+        .password = given ? password : NULL,
+        .ca_file = arguments_get(arguments, "ca"),
+        .deadline_boot_ms = input->deadline_boot_ms,
+        .answer = csv,
+        .answer_size = CSV_SIZE,
+    };
+    struct http_sync_answer answer;
+    err = http_sync(&request, &answer, reterr);
+    secret_wipe(password);
+    if (err == ERR_OK && answer.status != 200) {
+        text_say(reterr, "status %ld", answer.status);
+        return answer.status == 401 || answer.status == 403 ? ERR_AUTH : ERR_FAILED;
+    }
+    return err;
+}
+
+static struct reading judge(const struct arguments *arguments, const struct haproxy_view *view) {
+    const char *backend = arguments_get(arguments, "backend");
+    uint64_t wanted_n = parameter_number(arguments, "min_up", 1);
+    if (!view->found) {
+        return reading_judged(false, "no backend %.60s", backend);
+    }
+    struct reading reading =
+        reading_judged(view->up_n >= wanted_n, "%u/%u servers up%s%.30s%s%.12s", view->up_n,
+                       view->servers_n, view->up_n > 0 ? ": " : "", view->up_names,
+                       view->backend_status[0] != '\0' ? ", " : "", view->backend_status);
+    reading.value = view->up_n;
+    return reading;
+}
+
+struct reading haproxy_run(const struct probe_input *input) {
+    const struct arguments *arguments = input->arguments;
+    const char *path = arguments_get(arguments, "socket");
+    char csv[CSV_SIZE];
+    struct haproxy_view view;
+    struct text256 why = {""};
+    uint64_t start_ms = clock_boot_ms();
+    enum err err = path != NULL ? socket_fetch(path, input->deadline_boot_ms, csv, &why)
+                                : page_fetch(input, csv, &why);
+    if (err != ERR_OK) {
+        return reading_failed(err, "%s", why.at);
+    }
+    if (text_starts(csv, "Permission denied")) {
+        return reading_failed(ERR_DENIED, "permission denied on the runtime socket");
+    }
+    if (haproxy_parse(csv, arguments_get(arguments, "backend"), &view) != ERR_OK) {
+        return reading_failed(ERR_FORMAT, "not HAProxy's statistics");
+    }
+    struct reading reading = judge(arguments, &view);
+    reading.latency_ms = (uint32_t)(clock_boot_ms() - start_ms);
+    return reading;
+}

@@ -1,0 +1,24 @@
+/* kinds: the two functions of every probe kind, for the table. */
+#ifndef DROVER_PROBES_KINDS_H
+#define DROVER_PROBES_KINDS_H
+
+#include "agent/probe.h"
+
+#define PROBE_FUNCTIONS(kind)                                                                      \
+    struct reading kind##_run(const struct probe_input *input);                                    \
+    enum err kind##_accepts(const struct arguments *arguments, struct text256 *reterr) ERR_CHECKED;
+
+PROBE_FUNCTIONS(http)
+PROBE_FUNCTIONS(tcp)
+PROBE_FUNCTIONS(postgresql)
+PROBE_FUNCTIONS(patroni)
+PROBE_FUNCTIONS(redis)
+PROBE_FUNCTIONS(sentinel)
+PROBE_FUNCTIONS(pg_replication)
+PROBE_FUNCTIONS(redis_replication)
+PROBE_FUNCTIONS(certificate)
+PROBE_FUNCTIONS(dns)
+PROBE_FUNCTIONS(haproxy)
+PROBE_FUNCTIONS(exec)
+
+#endif

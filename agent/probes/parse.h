@@ -1,0 +1,86 @@
+/* parse: pure readers of what the probed systems answer. No input makes them read outside it,
+ * allocate without bound or fail to end; tests/fuzz/probe_parse.c holds them to that. */
+#ifndef DROVER_PROBES_PARSE_H
+#define DROVER_PROBES_PARSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/topology/limits.h"
+
+/* PostgreSQL's "16/B374D848". False when it is not one. */
+bool lsn_parse(const char *text, uint64_t *ret_lsn);
+
+/* The value of `key` in the text of Redis's INFO ("key:value" lines). False when absent or too long
+ * for the buffer. */
+bool info_get(const char *info, const char *key, char *ret_value, size_t value_size);
+bool info_get_number(const char *info, const char *key, uint64_t *ret_value);
+
+/* One replica in a primary's INFO: "slave0:ip=10.0.0.2,port=6379,state=online,offset=42,lag=1". */
+struct info_replica {
+    char address[64]; /* ip:port, for people */
+    bool online;
+    uint64_t offset;
+    uint64_t lag_s; /* since its last word; UINT64_MAX when Redis does not say */
+};
+bool info_replica(const char *info, unsigned index, struct info_replica *ret_replica);
+
+/* First output line of a monitoring plugin: "text | 'label'=value[unit];..." */
+struct plugin_line {
+    char text[96];
+    bool has_value;
+    int64_t value; /* the first figure, rounded */
+};
+void plugin_parse(const char *output, struct plugin_line *ret_line);
+
+/* "show stat" of HAProxy, or its ";csv" page. */
+struct haproxy_view {
+    bool found; /* the backend exists */
+    unsigned servers_n;
+    unsigned up_n; /* servers up, or without a health check */
+    char backend_status[16];
+    char up_names[64]; /* for people: "pg1 pg2 ..." */
+};
+enum err haproxy_parse(const char *csv, const char *backend,
+                       struct haproxy_view *ret_view) ERR_CHECKED;
+
+/* GET /cluster of Patroni. */
+enum patroni_leader { PATRONI_LEADER_NONE = 0, PATRONI_LEADER = 1, PATRONI_STANDBY_LEADER = 2 };
+struct patroni_view {
+    unsigned members_n;
+    unsigned running_n; /* state running or streaming */
+    uint8_t leader;     /* enum patroni_leader */
+    bool leader_running;
+    char leader_name[NAME_SIZE * 2];
+    int64_t timeline; /* the leader's; 0: not told */
+    bool paused;
+    char first_not_running[NAME_SIZE * 2]; /* name, for people; "" */
+    char first_state[NAME_SIZE];
+};
+enum err patroni_parse(const char *json, size_t json_size,
+                       struct patroni_view *ret_view) ERR_CHECKED;
+
+/* One DNS answer. */
+#define DNS_VALUES_MAX 16
+#define DNS_VALUE_SIZE 128
+struct dns_view {
+    bool truncated; /* ask again by TCP */
+    bool authoritative;
+    uint8_t rcode;
+    uint32_t ttl_max_s; /* of the whole answer section, the way to the value included */
+    uint8_t values_n;   /* sorted; beyond DNS_VALUES_MAX is TOO_BIG */
+    char values[DNS_VALUES_MAX][DNS_VALUE_SIZE]; /* names end with a dot, TXT without quotes */
+};
+#define DNS_QUESTION_MAX 512
+/* A question of `type` ("A", "AAAA", "CNAME", "TXT") for `name`, recursion not desired. CONFIG. */
+enum err dns_question(const char *name, const char *type, uint16_t id,
+                      uint8_t ret_wire[DNS_QUESTION_MAX], size_t *ret_size) ERR_CHECKED;
+/* FORMAT when it is not the answer to that question. */
+enum err dns_answer_parse(const uint8_t *wire, size_t wire_size, const char *name, const char *type,
+                          uint16_t id, struct dns_view *ret_view) ERR_CHECKED;
+/* A value as the configuration writes it, in the form of dns_view.values. */
+bool dns_value_normal(const char *type, const char *value, char ret_value[DNS_VALUE_SIZE]);
+
+#endif

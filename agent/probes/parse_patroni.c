@@ -1,0 +1,50 @@
+/* The only reader of JSON among the probes. */
+#include <jansson.h>
+
+#include "agent/probes/parse.h"
+#include "common/base/text.h"
+
+#define PATRONI_MEMBERS_MAX 64
+
+static void member_take(struct patroni_view *view, const json_t *member) {
+    const char *name = json_string_value(json_object_get(member, "name"));
+    const char *role = json_string_value(json_object_get(member, "role"));
+    const char *state = json_string_value(json_object_get(member, "state"));
+    if (name == NULL || role == NULL || state == NULL) {
+        return;
+    }
+    view->members_n++;
+    bool running = text_equal(state, "running") || text_equal(state, "streaming");
+    if (running) {
+        view->running_n++;
+    } else if (view->first_not_running[0] == '\0') {
+        (void)text_copy(view->first_not_running, sizeof view->first_not_running, name);
+        (void)text_copy(view->first_state, sizeof view->first_state, state);
+    }
+    bool leader =
+        text_equal(role, "leader") || text_equal(role, "master") || text_equal(role, "primary");
+    if (leader || text_equal(role, "standby_leader")) {
+        view->leader = leader ? PATRONI_LEADER : PATRONI_STANDBY_LEADER;
+        view->leader_running = running;
+        view->timeline = json_integer_value(json_object_get(member, "timeline"));
+        (void)text_copy(view->leader_name, sizeof view->leader_name, name);
+    }
+}
+
+enum err patroni_parse(const char *json, size_t json_size, struct patroni_view *ret_view) {
+    json_error_t ignored;
+    json_t *root = json_loadb(json, json_size, JSON_REJECT_DUPLICATES, &ignored);
+    const json_t *members = json_object_get(root, "members");
+    if (!json_is_array(members) || json_array_size(members) > PATRONI_MEMBERS_MAX) {
+        json_decref(root);
+        return ERR_FORMAT;
+    }
+    struct patroni_view view = {.leader = PATRONI_LEADER_NONE};
+    for (size_t i = 0; i < json_array_size(members); i++) {
+        member_take(&view, json_array_get(members, i));
+    }
+    view.paused = json_is_true(json_object_get(root, "pause"));
+    json_decref(root);
+    *ret_view = view;
+    return ERR_OK;
+}

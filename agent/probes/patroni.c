@@ -1,0 +1,122 @@
+/* patroni: the region's Patroni cluster as any one member tells it: members, states, leader and its
+ * kind, timeline, pause. A leader here is bookkeeping: the postgresql probe proves a role. */
+#include "agent/probes/kinds.h"
+#include "agent/probes/net.h"
+#include "agent/probes/parameter.h"
+#include "agent/probes/parse.h"
+#include "agent/probes/reading.h"
+#include "common/io/http_sync.h"
+
+#define BODY_SIZE 32768
+
+static const struct parameter parameters[] = {
+    {.name = "url", .type = PARAMETER_URL, .needed = true},
+    {.name = "members", .type = PARAMETER_NUMBER, .min = 1, .max = 32},
+    {.name = "expect_role", .type = PARAMETER_CHOICE, .choices = "|primary|standby|any|"},
+    {.name = "ca", .type = PARAMETER_PATH},
+    {.name = "user", .type = PARAMETER_TEXT},
+    {.name = "password_ref", .type = PARAMETER_NAME},
+};
+
+enum err patroni_accepts(const struct arguments *arguments, struct text256 *reterr) {
+    return parameters_accept(parameters, sizeof parameters / sizeof parameters[0], arguments,
+                             reterr);
+}
+
+static uint8_t view_role(const struct patroni_view *view) {
+    if (view->leader == PATRONI_LEADER) {
+        return STORE_PRIMARY;
+    }
+    return view->leader == PATRONI_STANDBY_LEADER ? STORE_STANDBY : STORE_UNKNOWN;
+}
+
+static struct reading judge(const struct arguments *arguments, const struct patroni_view *view) {
+    uint64_t expected_n = parameter_number(arguments, "members", view->members_n);
+    enum store_role expected = probe_expect_role(arguments);
+    uint8_t role = view_role(view);
+    struct reading reading;
+    if (view->leader == PATRONI_LEADER_NONE) {
+        reading = reading_judged(false, "no leader, %u/%llu members run", view->running_n,
+                                 (unsigned long long)expected_n);
+    } else if (!view->leader_running) {
+        reading =
+            reading_judged(false, "leader %.24s does not run, %u/%llu members run",
+                           view->leader_name, view->running_n, (unsigned long long)expected_n);
+    } else {
+        bool fits = expected == STORE_UNKNOWN || role == expected;
+        bool lacks = view->running_n < expected_n;
+        bool down = lacks && view->first_not_running[0] != '\0';
+        reading = reading_judged(fits, "%s %.20s, timeline %lld, %u/%llu members%s%.16s%s%s%s",
+                                 role == STORE_PRIMARY ? "leader" : "standby leader",
+                                 view->leader_name, (long long)view->timeline, view->running_n,
+                                 (unsigned long long)expected_n, down ? ", not " : "",
+                                 down ? view->first_not_running : "",
+                                 view->paused ? ", paused" : "", fits ? "" : ", expected ",
+                                 fits ? "" : parameter_text(arguments, "expect_role", "any"));
+        if (lacks || view->paused) {
+            reading_warn(&reading);
+        }
+    }
+    reading.role = role;
+    reading.value = view->running_n;
+    return reading;
+}
+
+/* The member's base URL with /cluster behind it. */
+static bool cluster_url(const char *base, char *ret_url, size_t url_size) {
+    if (!text_copy(ret_url, url_size, base)) {
+        return false;
+    }
+    for (size_t n = 0; ret_url[n] != '\0'; n++) {
+        if (ret_url[n] == '/' && ret_url[n + 1] == '\0') {
+            ret_url[n] = '\0';
+            break;
+        }
+    }
+    return text_append(ret_url, url_size, "/cluster");
+}
+
+struct reading patroni_run(const struct probe_input *input) {
+    const struct arguments *arguments = input->arguments;
+    char url[VALUE_SIZE + 16];
+    char body[BODY_SIZE];
+    char password[SECRET_SIZE];
+    bool given = false;
+    if (!cluster_url(arguments_get(arguments, "url"), url, sizeof url)) {
+        return reading_failed(ERR_CONFIG, "the url is too long");
+    }
+    enum err err = probe_secret(input, "password_ref", password, &given);
+    if (err != ERR_OK) {
+        return reading_failed(ERR_CONFIG, "the secret of password_ref: %s", err_text(err));
+    }
+    struct http_sync_request request = {
+        .method = "GET",
+        .url = url,
+        .user = arguments_get(arguments, "user"),
+        .password = given ? password : NULL,
+        .ca_file = arguments_get(arguments, "ca"),
+        .deadline_boot_ms = input->deadline_boot_ms,
+        .answer = body,
+        .answer_size = sizeof body,
+    };
+    struct http_sync_answer answer;
+    struct text256 why = {""};
+    struct patroni_view view;
+    err = http_sync(&request, &answer, &why);
+    secret_wipe(password);
+    if (err != ERR_OK) {
+        return reading_failed(err, "%s", why.at);
+    }
+    if (answer.status == 401 || answer.status == 403) {
+        return reading_failed(ERR_AUTH, "status %ld", answer.status);
+    }
+    if (answer.status != 200) {
+        return reading_judged(false, "status %ld from Patroni", answer.status);
+    }
+    if (patroni_parse(body, answer.answer_n, &view) != ERR_OK) {
+        return reading_failed(ERR_FORMAT, "not Patroni's /cluster");
+    }
+    struct reading reading = judge(arguments, &view);
+    reading.latency_ms = answer.took_ms;
+    return reading;
+}

@@ -1,0 +1,58 @@
+/* The one list of probe kinds. A new kind is one file, its line in kinds.h and its row here. */
+#include <stddef.h>
+
+#include "agent/probe.h"
+#include "agent/probes/kinds.h"
+#include "agent/probes/reading.h"
+#include "common/base/ensure.h"
+#include "common/io/clock.h"
+
+#define PG_ARGUMENTS                                                                               \
+    "address=host:port, database=postgres, user=drover, password_ref=name, "                       \
+    "sslmode=disable|prefer|require|verify-ca|verify-full, ca=path"
+
+static const struct probe_kind kinds[] = {
+    {CHECK_HTTP, http_run, http_accepts,
+     "url=http(s)://..., method=GET|HEAD|POST|OPTIONS, expect_status=200 (or 200-299, or a list), "
+     "expect_body=text, expect_regex=POSIX extended, host=Host header, connect_to=ip:port, "
+     "ca=path, user=name, password_ref=name, tls=1.2|1.3"},
+    {CHECK_TCP, tcp_run, tcp_accepts, "address=host:port"},
+    {CHECK_POSTGRESQL, postgresql_run, postgresql_accepts,
+     PG_ARGUMENTS ", expect_role=primary|standby|any, table=write probe's table, "
+                  "max_slot_lag=bytes, archiver=true|false"},
+    {CHECK_PATRONI, patroni_run, patroni_accepts,
+     "url=http(s)://member:8008, members=expected number, expect_role=primary|standby|any, "
+     "ca=path, user=name, password_ref=name"},
+    {CHECK_REDIS, redis_run, redis_accepts,
+     "address=host:port, user=name, password_ref=name, expect_role=primary|standby|any, "
+     "write_key=key of the write probe"},
+    {CHECK_SENTINEL, sentinel_run, sentinel_accepts,
+     "address=host:port[,host:port...], name=monitored name, sentinels=expected number, "
+     "expect_primary=ip:port, user=name, password_ref=name"},
+    {CHECK_PG_REPLICATION, pg_replication_run, pg_replication_accepts,
+     PG_ARGUMENTS ", end=auto|primary|standby, standby=application_name, max_lag_ms=60000, "
+                  "table=heartbeat table, tls=any|1.2|1.3"},
+    {CHECK_REDIS_REPLICATION, redis_replication_run, redis_replication_accepts,
+     "address=host:port, user=name, password_ref=name, end=auto|primary|standby, replicas=1, "
+     "max_lag_ms=300000, max_lag_bytes=number"},
+    {CHECK_CERTIFICATE, certificate_run, certificate_accepts,
+     "address=host:port or file=path, starttls=no|postgresql, server_name=name, ca=path, "
+     "min_days=14, tls=1.2|1.3"},
+    {CHECK_DNS, dns_run, dns_accepts,
+     "servers=ip:port[,ip:port...], name=record, type=A|AAAA|CNAME|TXT, expect=value[,value...], "
+     "max_ttl=seconds, authoritative=true|false"},
+    {CHECK_HAPROXY, haproxy_run, haproxy_accepts,
+     "socket=path or url=http(s)://.../;csv, backend=name, min_up=1, ca=path, user=name, "
+     "password_ref=name"},
+    {CHECK_EXEC, exec_run, exec_accepts,
+     "program=bare name inside the agent's exec directory, args=words with spaces between"},
+};
+
+const struct probe_kind *probe_kind_of(enum check_kind kind) {
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (kinds[i].kind == kind) {
+            return &kinds[i];
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,101 @@
+/* redis: role, positions, and a write that is accepted. */
+#include "agent/probes/kinds.h"
+#include "agent/probes/parameter.h"
+#include "agent/probes/parse.h"
+#include "agent/probes/reading.h"
+#include "agent/probes/redis_client.h"
+#include "common/io/clock.h"
+
+#define WRITE_EXPIRES_MS "60000" /* a probe's key does not outlive its probes */
+
+static const struct parameter parameters[] = {
+    {.name = "address", .type = PARAMETER_ADDRESS, .needed = true},
+    {.name = "user", .type = PARAMETER_TEXT},
+    {.name = "password_ref", .type = PARAMETER_NAME},
+    {.name = "expect_role", .type = PARAMETER_CHOICE, .choices = "|primary|standby|any|"},
+    {.name = "write_key", .type = PARAMETER_TEXT},
+};
+
+enum err redis_accepts(const struct arguments *arguments, struct text256 *reterr) {
+    return parameters_accept(parameters, sizeof parameters / sizeof parameters[0], arguments,
+                             reterr);
+}
+
+/* ret_refusal: Redis's words when the write was refused, "" when it was accepted. */
+static enum err write_try(struct redis_client *client, const char *key, char *ret_refusal,
+                          size_t refusal_size, struct text256 *reterr) {
+    struct redis_reply reply;
+    const char *words[5] = {"SET", key, "drover", "PX", WRITE_EXPIRES_MS};
+    enum err err = redis_ask(client, 5, words, &reply, reterr);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (reply.kind == REDIS_TEXT && text_equal(redis_reply_text(&reply), "OK")) {
+        ret_refusal[0] = '\0';
+        return ERR_OK;
+    }
+    (void)text_copy(ret_refusal, refusal_size,
+                    reply.kind == REDIS_ERROR ? redis_reply_text(&reply) : "no OK");
+    return ERR_OK;
+}
+
+static struct reading judge(const struct arguments *arguments, const struct redis_role *role,
+                            bool asked, const char *refusal) {
+    const char *info = redis_reply_text(&role->info);
+    enum store_role expected = probe_expect_role(arguments);
+    bool fits = expected == STORE_UNKNOWN || expected == role->role;
+    bool writable = asked && refusal[0] == '\0';
+    char link[8] = "";
+    uint64_t replicas_n = 0;
+    struct reading reading;
+    if (!fits) {
+        reading = reading_judged(false, "%s, expected %s", probe_role_text(role->role),
+                                 probe_role_text((uint8_t)expected));
+    } else if (role->role == STORE_PRIMARY) {
+        (void)info_get_number(info, "connected_slaves", &replicas_n);
+        reading = reading_judged(!asked || writable, "primary%s%.48s, %llu replicas",
+                                 !asked     ? ""
+                                 : writable ? ", writable"
+                                            : ", write refused: ",
+                                 asked ? refusal : "", (unsigned long long)replicas_n);
+        reading.value = (int64_t)(replicas_n & INT32_MAX);
+    } else {
+        bool up = info_get(info, "master_link_status", link, sizeof link) && text_equal(link, "up");
+        reading = reading_judged(true, "standby, link %s", up ? "up" : "down");
+        reading.value = up ? 1 : 0;
+        if (!up) {
+            reading_warn(&reading);
+        }
+    }
+    reading.role = role->role;
+    reading.writable = writable;
+    redis_positions(role, &reading);
+    return reading;
+}
+
+struct reading redis_run(const struct probe_input *input) {
+    const char *key = arguments_get(input->arguments, "write_key");
+    struct redis_client client;
+    struct redis_role role;
+    struct text256 why = {""};
+    char refusal[64] = "";
+    uint64_t start_ms = clock_boot_ms();
+    enum err err = redis_open_input(input, arguments_get(input->arguments, "address"),
+                                    input->deadline_boot_ms, &client, &why);
+    if (err != ERR_OK) {
+        return reading_failed(err, "%s", why.at);
+    }
+    err = redis_role_ask(&client, &role, &why);
+    /* A replica that takes writes would keep the key for itself: only a primary is asked. */
+    bool asked = err == ERR_OK && key != NULL && role.role == STORE_PRIMARY;
+    if (asked) {
+        err = write_try(&client, key, refusal, sizeof refusal, &why);
+    }
+    redis_close(&client);
+    if (err != ERR_OK) {
+        return reading_failed(err, "%s", why.at);
+    }
+    struct reading reading = judge(input->arguments, &role, asked, refusal);
+    reading.latency_ms = (uint32_t)(clock_boot_ms() - start_ms);
+    return reading;
+}
