@@ -123,6 +123,10 @@ void core_init(struct core *core);
 struct verdict core_step(struct core *core, const struct topology *topology,
                          const struct event *event);
 
+/* Would this CLOSE be accepted now? Asked before its note is made durable: a member must not durably
+ * close an epoch over a fact that the rules refuse. */
+bool core_accepts_close(const struct core *core, const struct topology *topology, uint64_t epoch);
+
 /* ------------------------------------------------------------------ wishes */
 
 struct want_command {

@@ -169,6 +169,14 @@ static void attempt_failed(struct core *core, struct execution *execution,
     }
 }
 
+/* A new command, with its own number and its own last moment. */
+static void attempt_begin(const struct core *core, struct step_state *state,
+                          const struct step *step) {
+    state->attempt++;
+    state->started_ms = core->now_ms;
+    state->not_after_wall_ms = core->wall_ms + step->timeout_ms;
+}
+
 static void step_start(struct core *core, const struct topology *topology,
                        struct execution *execution, const struct plan *plan, uint8_t s) {
     struct step_state *state = &execution->steps[s];
@@ -196,9 +204,8 @@ static void step_start(struct core *core, const struct topology *topology,
         return;
     }
     state->agent = agent;
-    state->attempt++;
     state->tries_n++;
-    state->started_ms = core->now_ms;
+    attempt_begin(core, state, step);
     state->phase = STEP_RUNNING;
 }
 
@@ -255,13 +262,12 @@ static void undo_advance(struct core *core, struct execution *execution,
         }
         if (state->undo == 0) {
             state->undo = 1;
-            state->attempt++;
-            state->started_ms = core->now_ms;
+            attempt_begin(core, state, &plan->steps[s]);
         } else if (state->undo == 1 &&
                    core->now_ms - state->started_ms >
                        (uint64_t)plan->steps[s].timeout_ms + OUTCOME_GRACE_MS) {
-            state->attempt++; /* without it the region stays read-only: try for ever */
-            state->started_ms = core->now_ms;
+            /* Without it the region stays read-only: try for ever. */
+            attempt_begin(core, state, &plan->steps[s]);
         }
         all = all && state->undo == 2;
     }
@@ -337,8 +343,7 @@ void plan_outcome(struct context *context, struct execution *execution) {
         if (done) {
             state->undo = 2;
         } else {
-            state->attempt++;
-            state->started_ms = context->core->now_ms;
+            attempt_begin(context->core, state, &plan->steps[s]);
         }
         return;
     }

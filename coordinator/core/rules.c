@@ -30,10 +30,15 @@ static bool open_is_wanted(const struct context *c) {
            c->event->open.region == c->core->next_owner;
 }
 
+bool core_accepts_close(const struct core *core, const struct topology *topology, uint64_t epoch) {
+    const struct execution *execution = execution_running_const(core);
+    (void)topology;
+    return core->open && execution != NULL && execution->stage == STAGE_FENCE &&
+           execution->paused == PAUSE_NO && epoch == core->epoch;
+}
+
 static bool close_is_wanted(const struct context *c) {
-    const struct execution *execution = execution_running_const(c->core);
-    return execution != NULL && execution->stage == STAGE_FENCE &&
-           execution->paused == PAUSE_NO && c->event->close.epoch == c->core->epoch;
+    return core_accepts_close(c->core, c->topology, c->event->close.epoch);
 }
 
 static bool always(const struct context *c) {

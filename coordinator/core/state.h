@@ -68,6 +68,7 @@ struct step_state {
     uint64_t started_ms;  /* core time of this attempt */
     uint64_t finished_ms;
     uint64_t position;    /* handed on by a hand-off step; 0: none */
+    uint64_t not_after_wall_ms; /* of this attempt's command; the log's wall time */
     uint32_t took_ms;     /* as the agent measured it */
     uint16_t attempt;     /* from 1; 0: never wanted */
     uint16_t tries_n;     /* attempts since the last retry by hand */

@@ -1,0 +1,161 @@
+/* Questions of agents -> signed answers. The clock is read here, after the question arrived: the wait
+ * after a close counts from that stamp. */
+#include <string.h>
+
+#include "common/io/clock.h"
+#include "common/io/sign.h"
+#include "coordinator/member.h"
+#include "proto/canon.h"
+
+_Static_assert((int)REFUSAL_NOT_NEWEST == (int)ATTEST_NOT_NEWEST &&
+                   (int)REFUSAL_NOT_OPEN == (int)ATTEST_NOT_OPEN &&
+                   (int)REFUSAL_NOT_OWNER == (int)ATTEST_NOT_OWNER &&
+                   (int)REFUSAL_WAITING == (int)ATTEST_WAITING &&
+                   (int)REFUSAL_CLOSED_HERE == (int)ATTEST_CLOSED_HERE &&
+                   (int)REFUSAL_NOT_CAUGHT_UP == (int)ATTEST_NOT_CAUGHT_UP &&
+                   (int)REFUSAL_NOT_WANTED == (int)ATTEST_NOT_WANTED &&
+                   (int)REFUSAL_NUMBERS_DIFFER == (int)ATTEST_NUMBERS_DIFFER &&
+                   (int)REFUSAL_UNKNOWN_AGENT == (int)ATTEST_UNKNOWN_AGENT,
+               "a member's no goes over the wire as it is");
+
+/* Under `hold` a region does not fence itself when it hears nobody: time proves nothing then, and only
+ * fence proofs end the wait. */
+uint32_t attesting_wait_ms(const struct coordinator *member) {
+    const struct lease_numbers *lease = &member->topology->lease;
+    return lease->on_quorum_loss == QUORUM_LOSS_HOLD ? UINT32_MAX : lease->wait_ms;
+}
+
+static bool numbers_agree(const struct coordinator *member, const struct question *question) {
+    const struct lease_numbers *lease = &member->topology->lease;
+    return question->lease_ms == lease->lease_ms && question->wait_ms == lease->wait_ms &&
+           question->promise_ms == lease->promise_ms;
+}
+
+static uint8_t judge(struct coordinator *member, const struct question *question, uint8_t agent) {
+    uint8_t canon[CANON_MAX];
+    const struct topology *topology = member->topology;
+    size_t size = canon_question(question, canon);
+    if (sign_verify(topology->agents[agent].sign_key, canon, size, question->signature) !=
+        ERR_OK) {
+        return REFUSAL_BAD_SIGNATURE;
+    }
+    uint8_t region = topology->agents[agent].region;
+    const struct wanted *wanted = dispatch_find(member, question->digest);
+    struct lease_view view = core_lease(&member->core);
+    struct attest_ask ask = {
+        .purpose = question->purpose == PURPOSE_LEASE ? ATTEST_LEASE : ATTEST_COMMAND,
+        .epoch = question->epoch,
+        .region = text_equal(topology->regions[region].name, question->region) ? region : NONE,
+        .numbers_agree = numbers_agree(member, question),
+        .command_wanted = wanted != NULL && wanted->want.agent == agent,
+        .now = clock_stamp(),
+        .wait_ms = attesting_wait_ms(member),
+    };
+    if (question->purpose == PURPOSE_LEASE && !topology->agents[agent].guarded) {
+        return REFUSAL_NOT_ALLOWED;
+    }
+    return (uint8_t)attest_ask(&member->attest, &view, &ask);
+}
+
+static void note_yes(struct coordinator *member, const struct question *question, uint8_t agent) {
+    member->attests_yes_n++;
+    if (question->purpose == PURPOSE_LEASE) {
+        uint64_t now_ms = member_now_ms();
+        member->last_yes_boot_ms = now_ms;
+        member->last_yes_epoch = question->epoch;
+        member->agents[agent].attested_boot_ms = now_ms;
+    }
+}
+
+void attesting_answer(struct coordinator *member, const struct question *question,
+                      struct answer *ret_answer) {
+    uint8_t canon[CANON_MAX];
+    memset(ret_answer, 0, sizeof *ret_answer);
+    (void)text_copy(ret_answer->from, sizeof ret_answer->from, member->keys.name);
+    (void)text_copy(ret_answer->agent, sizeof ret_answer->agent, question->agent);
+    ret_answer->purpose = question->purpose;
+    ret_answer->epoch = question->epoch;
+    memcpy(ret_answer->nonce, question->nonce, NONCE_SIZE);
+    memcpy(ret_answer->digest, question->digest, DIGEST_SIZE);
+    struct lease_view view = core_lease(&member->core);
+    ret_answer->newest_epoch = view.epoch;
+    ret_answer->newest_open = view.open;
+    ret_answer->config_version = member->core.config_version;
+    uint8_t agent = member->topology_known ? topology_agent(member->topology, question->agent)
+                                           : NONE;
+    bool asks_us = question->purpose == PURPOSE_LEASE || question->purpose == PURPOSE_COMMAND;
+    if (member->stopped_for_human || !member->topology_known) {
+        ret_answer->refusal = REFUSAL_NOT_CAUGHT_UP;
+    } else if (agent == NONE || !asks_us ||
+               !text_equal(question->cluster, member->topology->cluster)) {
+        ret_answer->refusal = REFUSAL_UNKNOWN_AGENT;
+    } else {
+        ret_answer->refusal = judge(member, question, agent);
+        ret_answer->left_ms =
+            attest_wait_left_ms(&member->attest, clock_stamp(), attesting_wait_ms(member));
+    }
+    if (ret_answer->refusal == REFUSAL_NONE) {
+        note_yes(member, question, agent);
+    } else {
+        member->attests_no_n++;
+    }
+    size_t size = canon_answer(question, ret_answer, canon);
+    enum err err =
+        sign_bytes(member->keys.sign_secret, canon, size, ret_answer->signature);
+    ensure(err == ERR_OK);
+}
+
+/* ------------------------------------------------------------ fence proofs */
+
+void attesting_fence_proof(struct coordinator *member, uint8_t agent,
+                           const struct fence_proof *proof) {
+    uint8_t canon[CANON_MAX];
+    const struct agent *entry = &member->topology->agents[agent];
+    if (!proof->present || proof->epoch <= member->agents[agent].proved_epoch ||
+        !text_equal(proof->agent, entry->name) ||
+        !text_equal(proof->region, member->topology->regions[entry->region].name)) {
+        return;
+    }
+    size_t size = canon_fence(member->topology->cluster, proof, canon);
+    if (sign_verify(entry->guard_key, canon, size, proof->signature) != ERR_OK) {
+        member->frames_refused_n++;
+        return;
+    }
+    member->agents[agent].proved_epoch = proof->epoch;
+    attesting_check_proofs(member);
+}
+
+/* Every guard of the closed epoch's region, as the topology lists them, refuses that epoch for ever
+ * and its gate was seen shut: then nobody needs to wait. */
+void attesting_check_proofs(struct coordinator *member) {
+    const struct topology *topology = member->topology;
+    const struct core *core = &member->core;
+    uint64_t closed = member->attest.durable.closed_epoch;
+    if (closed == 0 || core->epoch < closed || core->epoch > closed + 1) {
+        return;
+    }
+    uint8_t region = NONE;
+    if (core->epoch == closed && !core->open) {
+        region = core->owner;
+    } else {
+        for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
+            const struct execution *execution = &core->executions[i];
+            bool moved = execution->id != 0 && execution->from_epoch == closed &&
+                         execution->closed_ms != 0;
+            region = moved ? execution->source : region;
+        }
+    }
+    unsigned guards_n = 0;
+    for (unsigned a = 0; region != NONE && a < topology->agents_n; a++) {
+        if (topology->agents[a].region != region || !topology->agents[a].guarded) {
+            continue;
+        }
+        guards_n++;
+        if (member->agents[a].proved_epoch < closed) {
+            return;
+        }
+    }
+    if (guards_n > 0) {
+        attest_fence_proved(&member->attest, closed);
+    }
+}

@@ -1,0 +1,250 @@
+/* Log bytes and wire frames -> events. Names become indexes of the applied topology, and every
+ * signature is checked here, by each member for itself: what one member lets into the log, the others
+ * do not take on its word. */
+#include <string.h>
+
+#include "common/io/clock.h"
+#include "common/io/sign.h"
+#include "coordinator/member.h"
+#include "proto/canon.h"
+
+#define REQUEST_SKEW_MS 120000
+
+_Static_assert((int)CHECK_OK == 1 && (int)CHECK_SUSPECT == 2 && (int)CHECK_FAILED == 3 &&
+                   (int)CHECK_WARN == 4,
+               "the core reads these values as they are on the wire");
+_Static_assert((int)OUTCOME_RUNNING == 1 && (int)OUTCOME_DONE == 2 && (int)OUTCOME_FAILED == 3 &&
+                   (int)OUTCOME_REFUSED == 4,
+               "the core reads these values as they are on the wire");
+
+bool facts_verify_report(const struct topology *topology, uint8_t agent,
+                         const struct message *message) {
+    static uint8_t signed_bytes[FRAME_AGENT_MAX + sizeof CANON_REPORT_DOMAIN];
+    size_t domain_size = sizeof CANON_REPORT_DOMAIN - 1;
+    if (message->signed_size > FRAME_AGENT_MAX) {
+        return false;
+    }
+    memcpy(signed_bytes, CANON_REPORT_DOMAIN, domain_size);
+    memcpy(signed_bytes + domain_size, message->signed_at, message->signed_size);
+    return sign_verify(topology->agents[agent].sign_key, signed_bytes,
+                       domain_size + message->signed_size, message->report_signature) == ERR_OK;
+}
+
+bool facts_report_event(const struct topology *topology, const struct report *report,
+                        struct event_report *ret_event) {
+    memset(ret_event, 0, sizeof *ret_event);
+    ret_event->agent = topology_agent(topology, report->agent);
+    if (ret_event->agent == NONE) {
+        return false;
+    }
+    ret_event->boot = report->boot;
+    ret_event->seq = report->seq;
+    ret_event->config_version = report->config_version;
+    ret_event->guard_epoch = report->guard.epoch;
+    ret_event->fenced_epoch = report->fence.present ? report->fence.epoch : 0;
+    ret_event->promised_epoch = report->guard.promised_epoch;
+    ret_event->gate = report->guard.gate;
+    ret_event->leased = report->guard.lease_left_ms > 0;
+    ret_event->guard_present = report->guard.present;
+    ret_event->checks_n = report->checks_n;
+    for (unsigned i = 0; i < report->checks_n; i++) {
+        ret_event->checks[i].check = report->checks[i].check;
+        ret_event->checks[i].status = report->checks[i].status;
+        ret_event->checks[i].role = report->checks[i].role;
+        ret_event->checks[i].writable = report->checks[i].writable;
+    }
+    return true;
+}
+
+static bool complete_report(struct coordinator *member, struct fact *fact,
+                            const struct message *message, struct text256 *reterr) {
+    if (message->kind != MESSAGE_REPORT ||
+        !facts_report_event(member->topology, &message->report, &fact->event.report)) {
+        text_say(reterr, "a report of no agent of this topology");
+        return false;
+    }
+    if (!facts_verify_report(member->topology, fact->event.report.agent, message)) {
+        text_say(reterr, "report of %s: signature does not verify", message->report.agent);
+        return false;
+    }
+    return true;
+}
+
+/* "lsn=0/3000148 ..." or "offset=1234 ...": what a hand-off tells the steps behind it. */
+uint64_t facts_position_in(const char *detail) {
+    uint64_t position = 0;
+    const char *lsn = strstr(detail, "lsn=");
+    const char *offset = strstr(detail, "offset=");
+    if (lsn != NULL) {
+        uint64_t half[2] = {0, 0};
+        unsigned at = 0;
+        for (const char *c = lsn + 4; *c != '\0' && *c != ' ' && *c != ',' && *c != ';'; c++) {
+            if (*c == '/' && at == 0) {
+                at = 1;
+                continue;
+            }
+            int digit = *c >= '0' && *c <= '9'   ? *c - '0'
+                        : *c >= 'A' && *c <= 'F' ? *c - 'A' + 10
+                        : *c >= 'a' && *c <= 'f' ? *c - 'a' + 10
+                                                 : -1;
+            if (digit < 0 || half[at] > UINT32_MAX / 16) {
+                return 0;
+            }
+            half[at] = half[at] * 16 + (uint64_t)digit;
+        }
+        return at == 1 ? half[0] << 32 | half[1] : 0;
+    }
+    if (offset != NULL) {
+        for (const char *c = offset + 7; *c >= '0' && *c <= '9'; c++) {
+            if (position > (UINT64_MAX - 9) / 10) {
+                return 0;
+            }
+            position = position * 10 + (uint64_t)(*c - '0');
+        }
+    }
+    return position;
+}
+
+static bool complete_outcome(struct coordinator *member, struct fact *fact,
+                             const struct message *message, char *ret_comment,
+                             size_t comment_size, struct text256 *reterr) {
+    uint8_t canon[CANON_MAX];
+    const struct outcome *outcome = &message->outcome;
+    uint8_t agent = message->kind == MESSAGE_OUTCOME
+                        ? topology_agent(member->topology, outcome->agent)
+                        : NONE;
+    if (agent == NONE) {
+        text_say(reterr, "an outcome of no agent of this topology");
+        return false;
+    }
+    size_t size = canon_outcome(member->topology->cluster, outcome, canon);
+    if (sign_verify(member->topology->agents[agent].sign_key, canon, size, outcome->signature) !=
+        ERR_OK) {
+        text_say(reterr, "outcome of %s: signature does not verify", outcome->agent);
+        return false;
+    }
+    fact->event.outcome.agent = agent;
+    fact->event.outcome.execution = outcome->execution;
+    fact->event.outcome.step = outcome->step;
+    fact->event.outcome.attempt = outcome->attempt;
+    fact->event.outcome.state = outcome->state;
+    fact->event.outcome.err = outcome->err;
+    fact->event.outcome.observed = outcome->observed;
+    fact->event.outcome.took_ms = outcome->took_ms;
+    fact->event.outcome.position = facts_position_in(outcome->detail);
+    /* An outcome is of an undoing when that is what is wanted of this attempt now. */
+    struct execution *execution = NULL;
+    for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
+        if (member->core.executions[i].id == outcome->execution) {
+            execution = &member->core.executions[i];
+        }
+    }
+    fact->event.outcome.undo = execution != NULL && execution->stage == STAGE_UNDO;
+    (void)text_copy(ret_comment, comment_size, outcome->detail);
+    return true;
+}
+
+bool facts_verify_request(struct coordinator *member, const struct request *request,
+                          uint8_t operator_index, struct text256 *reterr) {
+    uint8_t canon[CANON_MAX], digest[DIGEST_SIZE];
+    const struct operator_entry *entry = &member->topology->operators[operator_index];
+    digest_sha256((const uint8_t *)(request->text == NULL ? "" : request->text),
+                  request->text_size, digest);
+    size_t size = canon_request(request, digest, canon);
+    if (sign_verify(entry->sign_key, canon, size, request->signature) != ERR_OK) {
+        text_say(reterr, "the signature of %s does not verify", request->operator_name);
+        return false;
+    }
+    if (!text_equal(request->cluster, member->topology->cluster)) {
+        text_say(reterr, "made for cluster %s, this is %s", request->cluster,
+                 member->topology->cluster);
+        return false;
+    }
+    if (!role_may((enum role)entry->role, (enum request_kind)request->kind)) {
+        text_say(reterr, "role %s may not %s", role_text((enum role)entry->role),
+                 request_kind_text((enum request_kind)request->kind));
+        return false;
+    }
+    return true;
+}
+
+/* The step of the named execution's plan; NONE when there is none of that name. */
+static uint8_t step_by_name(struct coordinator *member, uint64_t id, const char *name) {
+    for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
+        const struct execution *execution = &member->core.executions[i];
+        if (execution->id != id || id == 0) {
+            continue;
+        }
+        const struct plan *plan = &member->topology->plans[execution->plan];
+        for (uint8_t s = 0; s < plan->steps_n; s++) {
+            if (text_equal(plan->steps[s].name, name)) {
+                return s;
+            }
+        }
+    }
+    return NONE;
+}
+
+static bool complete_request(struct coordinator *member, struct fact *fact,
+                             const struct message *message, char *ret_comment,
+                             size_t comment_size, struct text256 *reterr) {
+    const struct request *request = &message->request;
+    uint8_t who = message->kind == MESSAGE_REQUEST
+                      ? topology_operator(member->topology, request->operator_name)
+                      : NONE;
+    if (who == NONE) {
+        text_say(reterr, "a request of no operator of this topology");
+        return false;
+    }
+    if (!facts_verify_request(member, request, who, reterr)) {
+        return false;
+    }
+    /* Judged by the time of the member that let it in, so that all members judge alike. */
+    if (fact->wall_ms > request->not_after_wall_ms + REQUEST_SKEW_MS) {
+        text_say(reterr, "the request of %s is too old", request->operator_name);
+        return false;
+    }
+    struct event_request *event = &fact->event.request;
+    event->kind = request->kind;
+    event->operator_index = who;
+    event->role = member->topology->operators[who].role;
+    memcpy(event->identity, request->nonce, NONCE_SIZE);
+    event->plan_kind = request->plan_kind;
+    event->plan = request->plan[0] == '\0' ? NONE : topology_plan(member->topology, request->plan);
+    event->region = topology_region(member->topology, request->region);
+    event->step = step_by_name(member, request->execution, request->step);
+    event->execution = request->execution;
+    event->epoch = request->epoch;
+    event->for_ms = request->for_ms;
+    if (request->plan[0] != '\0' && event->plan == NONE) {
+        text_say(reterr, "no plan is called %s", request->plan);
+        return false;
+    }
+    (void)text_copy(ret_comment, comment_size, request->reason);
+    return true;
+}
+
+bool facts_complete(struct coordinator *member, struct fact *fact, struct message *message,
+                    char *ret_comment, size_t comment_size, struct text256 *reterr) {
+    ret_comment[0] = '\0';
+    uint8_t kind = fact->event.kind;
+    bool framed = kind == EVENT_REPORT || kind == EVENT_OUTCOME || kind == EVENT_REQUEST;
+    if (!framed) {
+        return true;
+    }
+    if (!member->topology_known) {
+        text_say(reterr, "comes before any topology");
+        return false;
+    }
+    if (message_decode(fact->frame, fact->frame_size, member->inner_scratch, MEMBER_SCRATCH_SIZE,
+                       message, reterr) != ERR_OK) {
+        return false;
+    }
+    if (kind == EVENT_REPORT) {
+        return complete_report(member, fact, message, reterr);
+    }
+    if (kind == EVENT_OUTCOME) {
+        return complete_outcome(member, fact, message, ret_comment, comment_size, reterr);
+    }
+    return complete_request(member, fact, message, ret_comment, comment_size, reterr);
+}

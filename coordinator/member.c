@@ -1,0 +1,622 @@
+/* A member's life: read the notes, find the log's snapshot and head, apply everything up to it, and
+ * only then speak. Facts are applied one by one in the log's order; a CLOSE waits until the note of
+ * it is on disk. */
+#include "coordinator/member.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/io/clock.h"
+#include "common/io/file.h"
+#include "common/io/log.h"
+#include "common/io/sign.h"
+#include "common/io/topology_read.h"
+#include "coordinator/history.h"
+
+#define TIMER_MS 20
+#define NOTES_EVERY_MS 5000
+#define APPLY_AT_ONCE 256 /* facts a turn of the loop */
+
+uint64_t member_now_ms(void) {
+    return clock_boot_ms();
+}
+
+/* ---------------------------------------------------------------- topology */
+
+static void name_own_index(struct coordinator *member) {
+    member->index = topology_member(member->topology, member->keys.name);
+    if (member->index == NONE) {
+        log_event(LOG_ERR, "member.unknown", "name=%s the topology has no such member",
+                  member->keys.name);
+    }
+}
+
+/* Takes over a topology that was checked before it was let into the log. False: unusable. */
+static bool take_topology(struct coordinator *member, const char *text, size_t text_size,
+                          uint32_t version, struct text256 *reterr) {
+    if (text_size > TOPOLOGY_BYTES_MAX ||
+        topology_read(text, text_size, "topology", member->topology_next, reterr) != ERR_OK) {
+        return false;
+    }
+    struct topology *old = member->topology;
+    member->topology = member->topology_next;
+    member->topology_next = old;
+    member->topology->version = version;
+    memmove(member->topology_text, text, text_size);
+    member->topology_text[text_size] = '\0';
+    member->topology_text_size = text_size;
+    member->topology_known = true;
+    name_own_index(member);
+    memset(member->agents, 0, sizeof member->agents);
+    positions_init(&member->positions);
+    struct text256 why;
+    if (member->wire != NULL && listen_allow(member, &why) != ERR_OK) {
+        log_event(LOG_ERR, "wire.allow_list", "%s", why.at);
+    }
+    return true;
+}
+
+/* ------------------------------------------------------------ applying facts */
+
+static void take_off_queue(struct coordinator *member) {
+    struct queued_fact *first = member->queue_first;
+    member->queue_first = first->next;
+    member->queue_bytes -= first->size;
+    if (member->queue_first == NULL) {
+        member->queue_last = NULL;
+    }
+    free(first);
+}
+
+static void note_written(struct coordinator *member, enum err err) {
+    member->applying_blocked = false;
+    if (err != ERR_OK) {
+        /* Keeps attesting what is open, applies nothing more, tries again with the next turn. */
+        log_event(LOG_ERR, "notes.write", "err=%s the close cannot be applied yet",
+                  err_name(err));
+    }
+    member_stir(member);
+}
+
+/* True when the CLOSE may be applied now; else its note is on the way to the disk. */
+static bool close_is_noted(struct coordinator *member, uint64_t epoch) {
+    if (member->notes.attest.closed_epoch >= epoch) {
+        attest_close(&member->attest, epoch);
+        return true;
+    }
+    struct notes notes = member->notes;
+    notes.attest = attest_close_durable(&member->attest, epoch);
+    notes.log = log_memory_now(member->log);
+    if (notes_write(member, &notes, note_written) == ERR_OK) {
+        member->applying_blocked = true;
+    }
+    return false;
+}
+
+static bool config_fits(const struct coordinator *member, const struct fact *fact,
+                        struct text256 *reterr) {
+    const struct topology *now = member->topology, *next = member->topology_next;
+    if (fact->event.config.version != member->core.config_version + 1) {
+        text_say(reterr, "version %u does not follow %u", fact->event.config.version,
+                 member->core.config_version);
+        return false;
+    }
+    if (!member->topology_known || member->core.config_version == 0) {
+        return true;
+    }
+    /* Epochs, views and executions name regions and members by place. */
+    bool same = next->regions_n >= now->regions_n && next->members_n == now->members_n &&
+                text_equal(next->cluster, now->cluster);
+    for (unsigned r = 0; same && r < now->regions_n; r++) {
+        same = text_equal(next->regions[r].name, now->regions[r].name);
+    }
+    for (unsigned m = 0; same && m < now->members_n; m++) {
+        same = text_equal(next->members[m].name, now->members[m].name);
+    }
+    if (!same) {
+        text_say(reterr, "regions and members may not change place, vanish or be renamed");
+    }
+    return same;
+}
+
+static bool apply_config(struct coordinator *member, struct fact *fact, struct text256 *reterr) {
+    static struct findings findings;
+    for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
+        uint8_t stage = member->core.executions[i].stage;
+        if (stage != STAGE_NONE && stage != STAGE_DONE && stage != STAGE_ABORTED) {
+            text_say(reterr, "no new topology while an execution runs");
+            return false;
+        }
+    }
+    if (topology_read((const char *)fact->text, fact->text_size, "topology",
+                      member->topology_next, reterr) != ERR_OK ||
+        !config_fits(member, fact, reterr)) {
+        return false;
+    }
+    topology_check(member->topology_next, &findings);
+    if (findings.errors_n > 0) {
+        text_say(reterr, "the topology has %u errors", findings.errors_n);
+        return false;
+    }
+    return take_topology(member, (const char *)fact->text, fact->text_size,
+                         fact->event.config.version, reterr);
+}
+
+static void record(struct coordinator *member, const struct fact *fact, const struct message *message,
+                   const struct verdict *verdict, const char *comment) {
+    history_fact(member->history, member, fact, message, verdict, comment);
+    bool dull = fact->event.kind == EVENT_TICK && verdict->rule >= 900;
+    bool routine = fact->event.kind == EVENT_REPORT || fact->event.kind == EVENT_LAG ||
+                   fact->event.kind == EVENT_VIEW || dull;
+    if (routine && verdict->result == RESULT_APPLIED) {
+        return;
+    }
+    log_event(verdict->result == RESULT_REFUSED ? LOG_WARNING : LOG_NOTICE, "fact.applied",
+              "index=%" PRIu64 " kind=%s rule=%u result=%u phase=%s epoch=%" PRIu64
+              " execution=%" PRIu64 " \"%s\" \"%s\"",
+              fact->event.index, event_text((enum event_kind)fact->event.kind), verdict->rule,
+              verdict->result, phase_text((enum phase)member->core.phase), member->core.epoch,
+              verdict->execution, rule_sentence(verdict->rule), comment);
+}
+
+static void refused(struct coordinator *member, const struct fact *fact,
+                    const struct message *message, const char *why) {
+    struct verdict verdict = {.result = RESULT_REFUSED};
+    member->facts_refused_n++;
+    if (member->topology_known) {
+        history_fact(member->history, member, fact, message, &verdict, why);
+    }
+    log_event(LOG_WARNING, "fact.refused", "index=%" PRIu64 " kind=%s \"%s\"",
+              fact->event.index, event_text((enum event_kind)fact->event.kind), why);
+    if (fact->event.kind == EVENT_REQUEST && message->kind == MESSAGE_REQUEST) {
+        operators_applied(member, &message->request, &verdict, why);
+    }
+}
+
+static void applied(struct coordinator *member, const struct fact *fact,
+                    const struct message *message, const struct verdict *verdict,
+                    const char *comment) {
+    if (fact->event.kind == EVENT_TICK && verdict->result == RESULT_APPLIED) {
+        member->tick_applied = clock_stamp();
+        member->tick_seen = true;
+    }
+    if (fact->event.kind == EVENT_TIMEKEEPER && verdict->result == RESULT_APPLIED) {
+        member->tick_measured_ms = member_now_ms();
+        member->tick_applied = clock_stamp();
+        member->tick_seen = true;
+    }
+    record(member, fact, message, verdict, comment);
+    if (fact->event.kind == EVENT_REQUEST) {
+        operators_applied(member, &message->request, verdict, rule_sentence(verdict->rule));
+    }
+    if (fact->event.kind == EVENT_CLOSE) {
+        attesting_check_proofs(member);
+    }
+}
+
+/* False: not now, the queue stands. */
+static bool apply_one(struct coordinator *member, const struct queued_fact *queued) {
+    static struct message message;
+    static struct fact fact;
+    char comment[SENTENCE_SIZE + 96] = "";
+    struct text256 why = {{0}};
+    message.kind = MESSAGE_NONE;
+    if (fact_read(queued->bytes, queued->size, queued->index, &fact, &why) != ERR_OK ||
+        !facts_complete(member, &fact, &message, comment, sizeof comment, &why)) {
+        refused(member, &fact, &message, why.at);
+        return true;
+    }
+    if (fact.event.kind == EVENT_CONFIG && !apply_config(member, &fact, &why)) {
+        refused(member, &fact, &message, why.at);
+        return true;
+    }
+    if (!member->topology_known) {
+        refused(member, &fact, &message, "comes before any topology");
+        return true;
+    }
+    bool closes = fact.event.kind == EVENT_CLOSE &&
+                  core_accepts_close(&member->core, member->topology, fact.event.close.epoch);
+    if (closes && !close_is_noted(member, fact.event.close.epoch)) {
+        return false;
+    }
+    struct verdict verdict = core_step(&member->core, member->topology, &fact.event);
+    applied(member, &fact, &message, &verdict, comment);
+    return true;
+}
+
+static void check_caught_up(struct coordinator *member) {
+    if (member->caught_up || !member->head_known || member->applied_index < member->head_index) {
+        return;
+    }
+    member->caught_up = true;
+    attest_caught_up(&member->attest);
+    log_event(LOG_NOTICE, "member.caught_up", "index=%" PRIu64 " epoch=%" PRIu64,
+              member->applied_index, member->core.epoch);
+}
+
+static void apply_queue(struct coordinator *member) {
+    unsigned applied_n = 0;
+    while (member->queue_first != NULL && !member->applying_blocked &&
+           !member->stopped_for_human && applied_n < APPLY_AT_ONCE) {
+        struct queued_fact *first = member->queue_first;
+        if (!apply_one(member, first)) {
+            break;
+        }
+        member->applied_index = first->index;
+        member->facts_since_snapshot++;
+        take_off_queue(member);
+        applied_n++;
+    }
+    check_caught_up(member);
+    if (applied_n > 0) {
+        member_stir(member);
+    }
+}
+
+/* ------------------------------------------------------------- the log speaks */
+
+static void subscribe(struct coordinator *member, uint64_t from) {
+    member->subscribed_from = from;
+    log_subscribe(member->log, from);
+}
+
+static void on_fact(void *owner, uint64_t index, const char *key, const uint8_t *bytes,
+                    size_t size) {
+    struct coordinator *member = owner;
+    if (index <= member->applied_index || member->queue_bytes + size > FACT_QUEUE_BYTES_MAX) {
+        if (index > member->applied_index) {
+            log_event(LOG_CRIT, "member.queue_full", "%zu bytes of facts wait", size);
+            abort(); /* restarts from the snapshot rather than growing without bound */
+        }
+        return;
+    }
+    struct queued_fact *fact = malloc(sizeof *fact + size);
+    ensure(fact != NULL);
+    fact->next = NULL;
+    fact->index = index;
+    fact->size = size;
+    (void)text_copy(fact->key, sizeof fact->key, key);
+    memcpy(fact->bytes, bytes, size);
+    if (member->queue_last == NULL) {
+        member->queue_first = fact;
+    } else {
+        member->queue_last->next = fact;
+    }
+    member->queue_last = fact;
+    member->queue_bytes += size;
+    apply_queue(member);
+}
+
+static void on_head(void *owner, enum err err, uint64_t index);
+
+static void ask_head(struct coordinator *member) {
+    if (!member->head_known && !member->stopped_for_human) {
+        log_head(member->log, member, on_head);
+    }
+}
+
+static void bootstrap(struct coordinator *member) {
+    static char text[TOPOLOGY_BYTES_MAX + 1];
+    size_t size = 0;
+    struct text256 why;
+    if (member->conf->topology[0] == '\0') {
+        return;
+    }
+    if (file_read(member->conf->topology, text, sizeof text, &size, &why) != ERR_OK) {
+        log_event(LOG_ERR, "member.bootstrap", "%s", why.at);
+        return;
+    }
+    propose_config(member, text, size, NULL, 0);
+}
+
+static void on_head(void *owner, enum err err, uint64_t index) {
+    struct coordinator *member = owner;
+    if (err != ERR_OK || member->head_known) {
+        return; /* the timer asks again */
+    }
+    member->head_known = true;
+    member->head_index = index;
+    check_caught_up(member);
+    if (index == 0) {
+        bootstrap(member);
+    }
+}
+
+static void on_snapshot(void *owner, enum err err, uint64_t index, const uint8_t *bytes,
+                        size_t size) {
+    static struct snapshot snapshot;
+    struct coordinator *member = owner;
+    struct text256 why;
+    if (err == ERR_NOT_FOUND) {
+        subscribe(member, member->applied_index + 1);
+        return;
+    }
+    if (err != ERR_OK) {
+        log_snapshot_load(member->log, member, on_snapshot);
+        return;
+    }
+    if (index <= member->applied_index) {
+        subscribe(member, member->applied_index + 1);
+        return;
+    }
+    if (snapshot_read(bytes, size, &snapshot, &why) != ERR_OK ||
+        !take_topology(member, (const char *)snapshot.text, snapshot.text_size,
+                       snapshot.core.config_version, &why)) {
+        log_event(LOG_CRIT, "member.snapshot", "%s", why.at);
+        member->stopped_for_human = true;
+        (void)text_copy(member->stopped_why, sizeof member->stopped_why, why.at);
+        return;
+    }
+    member->core = snapshot.core;
+    member->applied_index = index;
+    history_snapshot(member->history, index, snapshot.audit_height, snapshot.audit_head);
+    if (!member->core.open && member->core.epoch > 0) {
+        /* The CLOSE itself is behind us: it must be durable here all the same before we speak. */
+        attest_close(&member->attest, member->core.epoch);
+    } else if (member->core.epoch > 1) {
+        attest_close(&member->attest, member->core.epoch - 1);
+    }
+    subscribe(member, index + 1);
+}
+
+static void on_compacted(void *owner, uint64_t first) {
+    struct coordinator *member = owner;
+    log_event(LOG_NOTICE, "log.compacted", "first=%" PRIu64 " applied=%" PRIu64, first,
+              member->applied_index);
+    while (member->queue_first != NULL && !member->applying_blocked) {
+        take_off_queue(member);
+    }
+    log_snapshot_load(member->log, member, on_snapshot);
+}
+
+static void on_reachable(void *owner, bool reachable) {
+    struct coordinator *member = owner;
+    if (member->log_reachable != reachable) {
+        log_event(reachable ? LOG_NOTICE : LOG_ERR, "log.reachable", "reachable=%d", reachable);
+    }
+    member->log_reachable = reachable;
+}
+
+static void on_went_back(void *owner, const char *why) {
+    struct coordinator *member = owner;
+    member->stopped_for_human = true;
+    (void)text_copy(member->stopped_why, sizeof member->stopped_why, why);
+    log_event(LOG_CRIT, "log.went_back", "%s; this member stops until a human has looked", why);
+}
+
+/* -------------------------------------------------------------- periodic work */
+
+static void on_compacting_done(void *owner, enum err err) {
+    struct coordinator *member = owner;
+    if (err != ERR_OK) {
+        log_event(LOG_WARNING, "log.compact", "err=%s", err_name(err));
+    }
+    member->snapshot_under_way = false;
+}
+
+static uint64_t compact_to; /* of the one snapshot under way */
+
+static void on_snapshot_stored(void *owner, enum err err) {
+    struct coordinator *member = owner;
+    if (err != ERR_OK) {
+        member->snapshot_under_way = false;
+        log_event(LOG_WARNING, "log.snapshot", "err=%s", err_name(err));
+        return;
+    }
+    log_compact(member->log, compact_to, member, on_compacting_done);
+}
+
+/* The timekeeper stores one now and then and compacts behind it, keeping what a member that is a
+ * little behind still wants to read. */
+static void snapshot_if_due(struct coordinator *member) {
+    static struct snapshot snapshot;
+    if (member->facts_since_snapshot < SNAPSHOT_EVERY || member->snapshot_under_way ||
+        !member_keeps_time(member) || !member->log_reachable) {
+        return;
+    }
+    snapshot.core = member->core;
+    snapshot.text = (const uint8_t *)member->topology_text;
+    snapshot.text_size = member->topology_text_size;
+    history_head(member->history, &snapshot.audit_height, snapshot.audit_head);
+    size_t size = snapshot_write(&snapshot, member->frame, MEMBER_FRAME_SIZE);
+    ensure(size > 0);
+    member->facts_since_snapshot = 0;
+    member->snapshot_under_way = true;
+    compact_to = member->applied_index;
+    log_snapshot_store(member->log, member->applied_index, member->frame, size, member,
+                       on_snapshot_stored);
+}
+
+static void wait_noted(struct coordinator *member, enum err err) {
+    if (err == ERR_OK && member->notes.attest.waited_epoch >= member->attest.closing_epoch &&
+        member->attest.closing_epoch > 0) {
+        attest_waited(&member->attest);
+    }
+}
+
+/* The wait is over: noted, so that a restart of all members does not silence them again. And how far
+ * the log had come, so that one set back from a backup is recognised. */
+static void notes_if_due(struct coordinator *member) {
+    static uint64_t written_ms;
+    uint64_t now_ms = member_now_ms();
+    bool waited = member->topology_known &&
+                  attest_waited_due(&member->attest, clock_stamp(), attesting_wait_ms(member));
+    struct notes notes = member->notes;
+    notes.log = log_memory_now(member->log);
+    bool moved = notes.log.highest_index != member->notes.log.highest_index ||
+                 notes.log.cluster_id != member->notes.log.cluster_id;
+    if (!waited && (!moved || now_ms - written_ms < NOTES_EVERY_MS)) {
+        return;
+    }
+    notes.attest = waited ? attest_waited_durable(&member->attest) : member->attest.durable;
+    if (notes_write(member, &notes, wait_noted) == ERR_OK) {
+        written_ms = now_ms;
+    }
+}
+
+void member_stir(struct coordinator *member) {
+    dispatch_refresh(member);
+    dispatch_send_due(member);
+    propose_all(member);
+}
+
+static void on_timer(uv_timer_t *timer) {
+    static uint64_t asked_ms;
+    struct coordinator *member = timer->data;
+    uint64_t now_ms = member_now_ms();
+    if (!member->head_known && now_ms - asked_ms > 1000) {
+        asked_ms = now_ms;
+        ask_head(member);
+    }
+    apply_queue(member);
+    if (member->log != NULL && !member->stopped_for_human) {
+        notes_if_due(member);
+        snapshot_if_due(member);
+    }
+    operators_expire(member);
+    member_stir(member);
+}
+
+/* ----------------------------------------------------------------- start, stop */
+
+static enum err open_log(struct coordinator *member, struct text256 *reterr) {
+    const struct engine_conf *engine = &member->conf->engine;
+    struct log_events events = {.owner = member,
+                                .on_fact = on_fact,
+                                .on_compacted = on_compacted,
+                                .on_reachable = on_reachable,
+                                .on_went_back = on_went_back};
+    struct log_config config = {.engine = engine->kind == ENGINE_ETCD ? "etcd" : "embedded",
+                                .path = engine->path,
+                                .prefix = engine->prefix,
+                                .endpoints_n = engine->endpoints_n,
+                                .ca_file = engine->ca,
+                                .cert_file = engine->cert,
+                                .key_file = engine->key};
+    for (unsigned i = 0; i < engine->endpoints_n; i++) {
+        config.endpoints[i] = engine->endpoints[i];
+    }
+    enum err err = log_open(member->loop, &config, &member->notes.log, &events, &member->log,
+                            reterr);
+    if (err == ERR_OK) {
+        log_snapshot_load(member->log, member, on_snapshot);
+        ask_head(member);
+    }
+    return err;
+}
+
+/* Before the log has spoken, the bootstrap file tells whom to listen to and where. */
+static enum err first_topology(struct coordinator *member, struct text256 *reterr) {
+    static struct topology first;
+    if (member->conf->topology[0] == '\0') {
+        if (member->conf->agents_listen[0] == '\0' ||
+            member->conf->operators_listen[0] == '\0') {
+            text_say(reterr, "coordinator.conf: without `topology`, agents_listen and "
+                             "operators_listen must be given");
+            return ERR_CONFIG;
+        }
+        return ERR_OK;
+    }
+    enum err err = topology_read_file(member->conf->topology, false, &first, reterr);
+    if (err != ERR_OK) {
+        return err;
+    }
+    uint8_t index = topology_member(&first, member->keys.name);
+    if (index == NONE) {
+        text_say(reterr, "%s: no member is called %s", member->conf->topology,
+                 member->keys.name);
+        return ERR_CONFIG;
+    }
+    if (memcmp(first.members[index].sign_key, member->keys.sign_public, KEY_SIZE) != 0 ||
+        memcmp(first.members[index].curve_key, member->keys.curve_public, KEY_SIZE) != 0) {
+        text_say(reterr, "%s: the keys of member %s are not those of %s", member->conf->topology,
+                 member->keys.name, member->conf->key);
+        return ERR_CONFIG;
+    }
+    if (member->conf->agents_listen[0] == '\0') {
+        (void)text_copy(member->conf->agents_listen, ADDRESS_SIZE,
+                        first.members[index].agents_address);
+    }
+    if (member->conf->operators_listen[0] == '\0') {
+        (void)text_copy(member->conf->operators_listen, ADDRESS_SIZE,
+                        first.members[index].operators_address);
+    }
+    return ERR_OK;
+}
+
+static enum err buffers_make(struct coordinator *member) {
+    member->scratch = malloc(MEMBER_SCRATCH_SIZE);
+    member->inner_scratch = malloc(MEMBER_SCRATCH_SIZE);
+    member->frame = malloc(MEMBER_FRAME_SIZE);
+    member->fact_bytes = malloc(FACT_BYTES_MAX);
+    member->topology = calloc(1, sizeof *member->topology);
+    member->topology_next = calloc(1, sizeof *member->topology_next);
+    bool all = member->scratch != NULL && member->inner_scratch != NULL &&
+               member->frame != NULL && member->fact_bytes != NULL &&
+               member->topology != NULL && member->topology_next != NULL;
+    return all ? ERR_OK : ERR_NO_MEMORY;
+}
+
+enum err member_start(struct coordinator *member, uv_loop_t *loop, struct coordinator_conf *conf,
+                      struct text256 *reterr) {
+    memset(member, 0, sizeof *member);
+    member->loop = loop;
+    member->conf = conf;
+    member->index = NONE;
+    random_bytes((uint8_t *)&member->boot_id, sizeof member->boot_id);
+    rng_seed(&member->rng, member->boot_id);
+    core_init(&member->core);
+    positions_init(&member->positions);
+    member->started_boot_ms = member_now_ms();
+    enum err err = buffers_make(member);
+    err = err != ERR_OK ? err : keys_read(conf->key, &member->keys, reterr);
+    err = err != ERR_OK ? err : first_topology(member, reterr);
+    err = err != ERR_OK ? err : notes_read(conf->state, &member->notes, reterr);
+    err = err != ERR_OK ? err : history_open(conf->state, &member->history, reterr);
+    err = err != ERR_OK ? err : wire_open(loop, &member->wire, reterr);
+    if (err != ERR_OK) {
+        return err;
+    }
+    attest_init(&member->attest, &member->notes.attest, clock_stamp());
+    err = listen_start(member, reterr);
+    err = err != ERR_OK ? err : open_log(member, reterr);
+    if (err != ERR_OK) {
+        return err;
+    }
+    member->timer.data = member;
+    (void)uv_timer_init(loop, &member->timer);
+    (void)uv_timer_start(&member->timer, on_timer, TIMER_MS, TIMER_MS);
+    log_event(LOG_NOTICE, "member.started", "name=%s closed_epoch=%" PRIu64
+              " waited_epoch=%" PRIu64, member->keys.name, member->notes.attest.closed_epoch,
+              member->notes.attest.waited_epoch);
+    return ERR_OK;
+}
+
+static void on_timer_closed(uv_handle_t *handle) {
+    (void)handle;
+}
+
+void member_stop(struct coordinator *member) {
+    if (member->timer.data != NULL) {
+        (void)uv_timer_stop(&member->timer);
+        uv_close((uv_handle_t *)&member->timer, on_timer_closed);
+    }
+    listen_stop(member);
+    log_close(member->log);
+    member->log = NULL;
+    propose_drop(member);
+    wire_close(member->wire);
+    member->wire = NULL;
+    history_close(member->history);
+    keys_wipe(&member->keys);
+    while (member->queue_first != NULL) {
+        take_off_queue(member);
+    }
+    free(member->scratch);
+    free(member->inner_scratch);
+    free(member->frame);
+    free(member->fact_bytes);
+    free(member->topology);
+    free(member->topology_next);
+}

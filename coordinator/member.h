@@ -1,0 +1,217 @@
+/* member: one coordinator member, everything it holds, in one struct that main owns.
+ *
+ * Files of the shell, and what each does:
+ *   member.c    start, catch-up, applying facts, timers
+ *   facts.c     log bytes and wire frames -> events (names to indexes, signatures)
+ *   propose.c   wishes and observations -> facts appended to the log
+ *   attesting.c questions of agents -> signed answers; fence proofs
+ *   listen.c    frames of agents; reports; pushing the topology
+ *   dispatch.c  wanted commands -> agents
+ *   operators.c frames of operators: requests into the log, queries to status.c
+ *   status.c    what people see, as JSON (status_*.c)
+ *   history.c   audit records, hash-chained, in SQLite
+ *   notes.c     the few things a member must remember outside the log
+ *   positions.c replication positions remembered each second
+ * Everything runs on one loop; what may block (fsync) runs on libuv's worker threads. */
+#ifndef DROVER_MEMBER_H
+#define DROVER_MEMBER_H
+
+#include <uv.h>
+
+#include "common/base/ensure.h"
+#include "common/base/rng.h"
+#include "common/io/keyfile.h"
+#include "common/io/local_conf.h"
+#include "common/io/wire.h"
+#include "coordinator/core/codec.h"
+#include "coordinator/core/core.h"
+#include "coordinator/log/log.h"
+#include "coordinator/positions.h"
+#include "proto/message.h"
+
+#define APPENDS_MAX 64          /* facts on their way into the log at once */
+#define FACT_QUEUE_BYTES_MAX (64 * 1024 * 1024)
+#define DISPATCH_AGAIN_MS 400   /* a wanted command is sent again this often */
+#define KEEPER_PATIENCE_MS 3000 /* without a TICK for this long, another member keeps time */
+#define SNAPSHOT_EVERY 4000     /* facts */
+
+/* What a member remembers durably outside the log (notes.c). */
+struct notes {
+    struct attest_durable attest;
+    struct log_memory log;
+};
+
+/* One fact being appended. The same key and bytes are tried again until the log says yes or no. */
+struct append {
+    bool used;
+    bool in_flight;
+    uint64_t next_try_ms; /* boot clock */
+    uint16_t tries_n;
+    uint8_t kind;         /* enum event_kind */
+    char key[FACT_KEY_SIZE];
+    uint8_t *bytes;       /* heap, freed when done */
+    size_t size;
+    uint64_t tick_boot_ms; /* TICK only: when its elapsed time was measured */
+    struct coordinator *member;
+};
+
+/* A fact delivered by the log, waiting to be applied in order. */
+struct queued_fact {
+    struct queued_fact *next;
+    uint64_t index;
+    size_t size;
+    char key[FACT_KEY_SIZE];
+    uint8_t bytes[];
+};
+
+/* What this member saw of an agent itself, newest first hand; never replicated. */
+struct agent_live {
+    bool reported;            /* `report` is set */
+    uint64_t heard_boot_ms;   /* last frame of any kind; 0: never */
+    uint64_t news_since_ms;   /* a report worth a fact waits for the timekeeper since then; 0 */
+    uint64_t proved_epoch;    /* fence proof verified */
+    uint64_t attested_boot_ms; /* last YES to a lease question of this agent */
+    uint64_t config_sent_ms;
+    struct report report;
+};
+
+/* The operator's request whose fact is awaited, so that its sender gets an answer. */
+struct waiting_request {
+    bool used;
+    uint8_t operator_index;
+    uint8_t nonce[NONCE_SIZE];
+    uint64_t deadline_boot_ms;
+};
+#define WAITING_REQUESTS_MAX 32
+
+/* One command as it is wanted now, ready to be sent and to be recognised by its digest. */
+struct wanted {
+    struct want_command want;
+    struct command command;
+    uint8_t digest[DIGEST_SIZE];
+    uint64_t sent_boot_ms;
+    bool usable; /* arguments could be put together */
+};
+
+struct coordinator {
+    uv_loop_t *loop;
+    struct coordinator_conf *conf;
+    struct keys keys;
+    uint8_t index;            /* in the topology; NONE until it is known */
+    uint64_t boot_id;         /* random, part of keys of this run's facts */
+    struct rng rng;           /* jitter */
+    char topology_text[TOPOLOGY_BYTES_MAX + 1];
+    size_t topology_text_size;
+    struct topology *topology;     /* applied; points at one of the two below */
+    struct topology *topology_next;
+    bool topology_known;
+
+    struct core core;
+    struct attest attest;
+    struct notes notes;       /* as on disk */
+    struct log *log;
+    bool log_reachable;
+    bool stopped_for_human;   /* the log went back: attests nothing, applies nothing */
+    char stopped_why[256];
+
+    uint64_t applied_index;   /* every fact up to here was applied or refused */
+    uint64_t head_index;      /* read after the start */
+    bool head_known, caught_up;
+    uint64_t subscribed_from;
+    struct queued_fact *queue_first, *queue_last;
+    size_t queue_bytes;
+    bool applying_blocked;    /* a note must reach the disk first */
+    uint64_t facts_since_snapshot;
+    bool snapshot_under_way;
+
+    struct append appends[APPENDS_MAX];
+    uint64_t tick_n, view_n, lag_n;
+    struct stamp tick_applied;   /* when the last TICK was applied here */
+    bool tick_seen;
+    uint64_t tick_measured_ms;   /* boot clock: the point up to which TICKs have told the time */
+    uint64_t started_boot_ms;
+    uint64_t last_yes_boot_ms;   /* any YES to a lease question of the newest epoch; 0: none */
+    uint64_t last_yes_epoch;
+
+    struct wire *wire;
+    struct wire_server *agents_server, *operators_server;
+    struct agent_live agents[AGENTS_MAX];
+    struct waiting_request waiting[WAITING_REQUESTS_MAX];
+    struct wanted wanted[WANT_COMMANDS_MAX];
+    uint8_t wanted_n;
+    struct positions positions;
+    struct history *history;
+
+    uv_timer_t timer;         /* 50 ms: looks what is due */
+    uint64_t attests_yes_n, attests_no_n, facts_refused_n, frames_refused_n;
+    uint8_t *scratch, *inner_scratch, *frame, *fact_bytes; /* fixed buffers, made at start */
+};
+
+#define MEMBER_SCRATCH_SIZE (4 * 1024 * 1024)
+#define MEMBER_FRAME_SIZE (2 * 1024 * 1024)
+
+/* member.c */
+enum err member_start(struct coordinator *member, uv_loop_t *loop, struct coordinator_conf *conf,
+                      struct text256 *reterr) ERR_CHECKED;
+void member_stop(struct coordinator *member);
+/* Called after anything changed: appends, sends and notes what the state now wishes. */
+void member_stir(struct coordinator *member);
+bool member_keeps_time(const struct coordinator *member);
+uint64_t member_now_ms(void);
+
+/* facts.c */
+/* Turns a fact's signed frame into the rest of its event. False: refused, with why. */
+bool facts_complete(struct coordinator *member, struct fact *fact, struct message *message,
+                    char *ret_comment, size_t comment_size, struct text256 *reterr);
+bool facts_report_event(const struct topology *topology, const struct report *report,
+                        struct event_report *ret_event);
+bool facts_verify_report(const struct topology *topology, uint8_t agent,
+                         const struct message *message);
+bool facts_verify_request(struct coordinator *member, const struct request *request,
+                          uint8_t operator_index, struct text256 *reterr);
+uint64_t facts_position_in(const char *detail);
+
+/* propose.c */
+void propose_all(struct coordinator *member);
+void propose_frame(struct coordinator *member, enum event_kind kind, const char *key,
+                   const uint8_t *frame, size_t frame_size);
+void propose_config(struct coordinator *member, const char *text, size_t text_size,
+                    const uint8_t *frame, size_t frame_size);
+void propose_drop(struct coordinator *member);
+
+/* attesting.c */
+/* Answers one question; ret_answer is signed. */
+void attesting_answer(struct coordinator *member, const struct question *question,
+                      struct answer *ret_answer);
+void attesting_fence_proof(struct coordinator *member, uint8_t agent, const struct fence_proof *proof);
+void attesting_check_proofs(struct coordinator *member);
+uint32_t attesting_wait_ms(const struct coordinator *member);
+
+/* listen.c */
+enum err listen_start(struct coordinator *member, struct text256 *reterr) ERR_CHECKED;
+enum err listen_allow(struct coordinator *member, struct text256 *reterr) ERR_CHECKED;
+void listen_stop(struct coordinator *member);
+bool listen_agent_heard(const struct coordinator *member, uint8_t agent);
+
+/* dispatch.c */
+void dispatch_refresh(struct coordinator *member);
+void dispatch_send_due(struct coordinator *member);
+const struct wanted *dispatch_find(const struct coordinator *member,
+                                   const uint8_t digest[DIGEST_SIZE]);
+
+/* notes.c */
+enum err notes_read(const char *directory, struct notes *ret_notes, struct text256 *reterr)
+    ERR_CHECKED;
+/* Writes on a worker thread; done is called on the loop. One at a time: BUSY while one is under way. */
+enum err notes_write(struct coordinator *member, const struct notes *notes,
+                     void (*done)(struct coordinator *member, enum err err)) ERR_CHECKED;
+
+/* operators.c */
+void operators_on_frame(void *owner, const struct wire_identity *from, const uint8_t *frame,
+                        size_t frame_size);
+/* A REQUEST fact was applied: whoever waits for it at this member is told. */
+void operators_applied(struct coordinator *member, const struct request *request,
+                       const struct verdict *verdict, const char *why);
+void operators_expire(struct coordinator *member);
+
+#endif

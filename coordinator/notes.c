@@ -1,0 +1,95 @@
+/* The few things a member must remember outside the log: which epoch it durably closed, whose wait is
+ * over, and how far the log had come. One small file, replaced atomically, with a checksum. */
+#include <string.h>
+
+#include "common/base/bytes.h"
+#include "common/io/file.h"
+#include "coordinator/member.h"
+
+#define NOTES_MAGIC 0x65746F6Eu /* "note" */
+#define NOTES_SIZE 64
+
+static void notes_path(const char *directory, char *out, size_t out_size) {
+    bool fits = text_format(out, out_size, "%s/notes", directory);
+    ensure(fits);
+}
+
+enum err notes_read(const char *directory, struct notes *ret_notes, struct text256 *reterr) {
+    char path[512], bytes[NOTES_SIZE + 1];
+    size_t size = 0;
+    memset(ret_notes, 0, sizeof *ret_notes);
+    notes_path(directory, path, sizeof path);
+    enum err err = file_read(path, bytes, sizeof bytes, &size, reterr);
+    if (err == ERR_NOT_FOUND) {
+        return ERR_OK; /* a new member */
+    }
+    if (err != ERR_OK) {
+        return err;
+    }
+    struct bytes_in in = bytes_reader((const uint8_t *)bytes, size);
+    uint32_t magic = bytes_get_u32(&in);
+    ret_notes->attest.closed_epoch = bytes_get_u64(&in);
+    ret_notes->attest.waited_epoch = bytes_get_u64(&in);
+    ret_notes->log.cluster_id = bytes_get_u64(&in);
+    ret_notes->log.highest_index = bytes_get_u64(&in);
+    uint32_t expected = crc32_of(bytes, in.used);
+    uint32_t crc = bytes_get_u32(&in);
+    if (!bytes_all_read(&in) || magic != NOTES_MAGIC || crc != expected ||
+        ret_notes->attest.waited_epoch > ret_notes->attest.closed_epoch) {
+        text_say(reterr,
+                 "%s is damaged: this member does not know what it closed. Remove it from the "
+                 "group and add it anew",
+                 path);
+        return ERR_FORMAT;
+    }
+    return ERR_OK;
+}
+
+struct notes_work {
+    uv_work_t work;
+    struct coordinator *member;
+    struct notes notes;
+    enum err err;
+    void (*done)(struct coordinator *member, enum err err);
+};
+
+static struct notes_work work; /* one at a time */
+static bool work_busy;
+
+static void notes_work_run(uv_work_t *handle) {
+    struct notes_work *self = (struct notes_work *)handle->data;
+    uint8_t bytes[NOTES_SIZE];
+    char path[512];
+    struct bytes_out out = bytes_writer(bytes, sizeof bytes);
+    bytes_put_u32(&out, NOTES_MAGIC);
+    bytes_put_u64(&out, self->notes.attest.closed_epoch);
+    bytes_put_u64(&out, self->notes.attest.waited_epoch);
+    bytes_put_u64(&out, self->notes.log.cluster_id);
+    bytes_put_u64(&out, self->notes.log.highest_index);
+    bytes_put_u32(&out, crc32_of(bytes, out.used));
+    ensure(!out.failed);
+    notes_path(self->member->conf->state, path, sizeof path);
+    self->err = file_write_atomic(path, bytes, out.used, 0600, NULL);
+}
+
+static void notes_work_done(uv_work_t *handle, int status) {
+    struct notes_work *self = (struct notes_work *)handle->data;
+    work_busy = false;
+    if (status == 0 && self->err == ERR_OK) {
+        self->member->notes = self->notes;
+    }
+    self->done(self->member, status == 0 ? self->err : ERR_IO);
+}
+
+enum err notes_write(struct coordinator *member, const struct notes *notes,
+                     void (*done)(struct coordinator *member, enum err err)) {
+    if (work_busy) {
+        return ERR_BUSY;
+    }
+    work_busy = true;
+    work = (struct notes_work){.member = member, .notes = *notes, .done = done};
+    work.work.data = &work;
+    int rc = uv_queue_work(member->loop, &work.work, notes_work_run, notes_work_done);
+    ensure(rc == 0);
+    return ERR_OK;
+}

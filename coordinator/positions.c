@@ -1,0 +1,87 @@
+#include "coordinator/positions.h"
+
+#include <string.h>
+
+#include "common/base/ensure.h"
+
+void positions_init(struct positions *positions) {
+    memset(positions, 0, sizeof *positions);
+}
+
+static struct position_sample *sample_at(struct link_positions *link, uint32_t nth) {
+    return &link->samples[(link->first + nth) % POSITION_SAMPLES_MAX];
+}
+
+static const struct position_sample *sample_seen(const struct link_positions *link,
+                                                 uint32_t nth) {
+    return &link->samples[(link->first + nth) % POSITION_SAMPLES_MAX];
+}
+
+void positions_written(struct positions *positions, uint8_t link_index, uint64_t position,
+                       uint64_t wall_ms) {
+    ensure(link_index < LINKS_MAX);
+    struct link_positions *link = &positions->links[link_index];
+    if (link->n > 0) {
+        const struct position_sample *newest = sample_seen(link, link->n - 1);
+        if (position < newest->position || wall_ms + 60000 < newest->wall_ms) {
+            link->n = 0;
+        } else if (wall_ms <= newest->wall_ms) {
+            return; /* the same sample by another way */
+        }
+    }
+    if (link->n == POSITION_SAMPLES_MAX) {
+        link->first = (link->first + 1) % POSITION_SAMPLES_MAX;
+        link->n--;
+    }
+    *sample_at(link, link->n) = (struct position_sample){wall_ms, position};
+    link->n++;
+}
+
+void positions_received(struct positions *positions, uint8_t link_index, uint64_t position,
+                        uint64_t wall_ms) {
+    ensure(link_index < LINKS_MAX);
+    struct link_positions *link = &positions->links[link_index];
+    if (link->received_known && wall_ms < link->received_wall_ms) {
+        return;
+    }
+    link->received = position;
+    link->received_wall_ms = wall_ms;
+    link->received_known = true;
+}
+
+void positions_applied(struct positions *positions, uint8_t link_index, uint64_t position) {
+    ensure(link_index < LINKS_MAX);
+    positions->links[link_index].applied = position;
+}
+
+/* Lost is what was written after the last sample that the standby is known to have: its time is the
+ * last moment up to which nothing is missing. */
+struct lag positions_lag(const struct positions *positions, uint8_t link_index) {
+    ensure(link_index < LINKS_MAX);
+    const struct link_positions *link = &positions->links[link_index];
+    struct lag lag = {0};
+    if (link->n == 0 || !link->received_known) {
+        return lag;
+    }
+    const struct position_sample *newest = sample_seen(link, link->n - 1);
+    lag.sampled_wall_ms = newest->wall_ms;
+    lag.known = true;
+    if (link->received >= newest->position) {
+        return lag;
+    }
+    lag.bytes = newest->position - link->received;
+    const struct position_sample *oldest = sample_seen(link, 0);
+    uint64_t had_ms = oldest->wall_ms;
+    bool covered = false;
+    for (uint32_t i = link->n; i > 0; i--) {
+        const struct position_sample *sample = sample_seen(link, i - 1);
+        if (sample->position <= link->received) {
+            had_ms = sample->wall_ms;
+            covered = true;
+            break;
+        }
+    }
+    /* The standby lags further back than we remember: at least this much. */
+    lag.ms = newest->wall_ms - had_ms + (covered ? 0 : 1);
+    return lag;
+}

@@ -1,0 +1,48 @@
+/* positions: where each replication link's two ends were, each second, as the agents reported. After
+ * the active side's death this is the only basis of an RPO: everything the standby shows by itself
+ * looks healthy then. Kept in memory at every member. */
+#ifndef DROVER_POSITIONS_H
+#define DROVER_POSITIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/topology/limits.h"
+
+#define POSITION_SAMPLES_MAX 1024 /* about 17 minutes at one a second */
+
+struct position_sample {
+    uint64_t wall_ms;  /* of the active side's agent */
+    uint64_t position;
+};
+
+struct link_positions {
+    uint32_t first, n; /* ring of the active side's samples, oldest first */
+    uint64_t received, applied; /* of the standby, newest */
+    uint64_t received_wall_ms;
+    bool received_known;
+    struct position_sample samples[POSITION_SAMPLES_MAX];
+};
+
+struct positions {
+    struct link_positions links[LINKS_MAX];
+};
+
+struct lag {
+    bool known;
+    uint64_t bytes; /* written by the active side and not received */
+    uint64_t ms;    /* age of the first missing byte when the active side was last sampled */
+    uint64_t sampled_wall_ms; /* of that last sample */
+};
+
+void positions_init(struct positions *positions);
+/* A sample older than the newest, or a position that went back, starts the ring afresh (a new
+ * timeline, a new active side). */
+void positions_written(struct positions *positions, uint8_t link, uint64_t position,
+                       uint64_t wall_ms);
+void positions_received(struct positions *positions, uint8_t link, uint64_t position,
+                        uint64_t wall_ms);
+void positions_applied(struct positions *positions, uint8_t link, uint64_t position);
+struct lag positions_lag(const struct positions *positions, uint8_t link);
+
+#endif
