@@ -1,6 +1,5 @@
 /* Single fields: nothing gets from the wire into a plain message but through here. */
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "common/base/ensure.h"
@@ -20,7 +19,7 @@ void take_fail(struct take *take, enum err err, const char *field, const char *f
     char why[160];
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(why, sizeof why, format, args);
+    (void)text_format_list(why, sizeof why, format, args);
     va_end(args);
     const char *dot = field[0] == '\0' ? "" : ".";
     if (take->index >= 0) {

@@ -12,10 +12,7 @@ static size_t length_within(const char *text, size_t size) {
     return end == NULL ? size : (size_t)(end - text);
 }
 
-static bool format_into(char *out, size_t out_size, const char *format, va_list args)
-    __attribute__((format(printf, 3, 0)));
-
-static bool format_into(char *out, size_t out_size, const char *format, va_list args) {
+bool text_format_list(char *out, size_t out_size, const char *format, va_list args) {
     ensure(out != NULL);
     ensure(out_size >= 1);
     int n = vsnprintf(out, out_size, format, args);
@@ -26,7 +23,7 @@ static bool format_into(char *out, size_t out_size, const char *format, va_list 
 bool text_format(char *out, size_t out_size, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    bool fitted = format_into(out, out_size, format, args);
+    bool fitted = text_format_list(out, out_size, format, args);
     va_end(args);
     return fitted;
 }
@@ -37,7 +34,7 @@ void text_say(struct text256 *reterr, const char *format, ...) {
     }
     va_list args;
     va_start(args, format);
-    (void)format_into(reterr->at, sizeof reterr->at, format, args);
+    (void)text_format_list(reterr->at, sizeof reterr->at, format, args);
     va_end(args);
 }
 

@@ -2,6 +2,7 @@
 #ifndef DROVER_TEXT_H
 #define DROVER_TEXT_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,6 +16,11 @@ struct text256 {
 /* Formats into out (size out_size >= 1), cutting at the end. Returns true when nothing was cut. */
 bool text_format(char *out, size_t out_size, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* text_format() for a function with arguments of its own; the pure layers have no other door to
+ * vsnprintf. */
+bool text_format_list(char *out, size_t out_size, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
 
 /* Formats into reterr when reterr is not NULL. */
 void text_say(struct text256 *reterr, const char *format, ...)

@@ -2,7 +2,6 @@
 
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "common/base/bits.h"
@@ -260,6 +259,6 @@ void findings_add(struct findings *findings, bool is_error, uint16_t code, const
     (void)text_copy(finding->where, sizeof(finding->where), where);
     va_list list;
     va_start(list, format);
-    (void)vsnprintf(finding->text, sizeof(finding->text), format, list);
+    (void)text_format_list(finding->text, sizeof(finding->text), format, list);
     va_end(list);
 }
