@@ -128,7 +128,7 @@ void log_event(int level, const char *event, const char *format, ...) {
     struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
     bool open = poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT) != 0;
     if (!open || write(STDERR_FILENO, line, used) != (ssize_t)used) {
-        (void)atomic_fetch_add(&lost_n, 1);
+        (void)atomic_fetch_add(&lost_n, lost + 1);
     }
     errno = kept;
 }

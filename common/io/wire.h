@@ -1,4 +1,4 @@
-/* wire: ZeroMQ with CURVE on the libuv loop. The only includer of zmq.h.
+/* wire: ZeroMQ with CURVE on the libuv loop. wire_parts.h is the only includer of zmq.h.
  *
  * One context and one owner thread a process. A wire_server is a ROUTER that binds one address and
  * accepts only public keys that its allow-list knows (ZAP, enforced: libzmq's CURVE alone admits
@@ -36,7 +36,10 @@ struct wire_client;
 
 struct wire_counters {
     uint64_t unknown_key_n, revoked_key_n, wrong_mechanism_n, handshake_failed_n;
-    uint64_t received_n, sent_n, dropped_send_n, oversize_n, no_identity_n;
+    uint64_t received_n, sent_n, dropped_send_n, no_identity_n;
+    uint64_t oversize_n;      /* frames a little above the limit; those far above only disconnect */
+    uint64_t disconnected_n;  /* sessions that ended, for whatever reason: libzmq does not tell */
+    uint64_t accept_failed_n; /* connections refused for want of descriptors */
 };
 
 /* Opens the context and starts the ZAP handler; proves with a known-bad key on an inproc or loopback
@@ -46,7 +49,9 @@ enum err wire_open(uv_loop_t *loop, struct wire **ret_wire, struct text256 *rete
 void wire_close(struct wire *wire);
 
 /* Replaces the allow-list of every server of this process. Sessions of keys that are no longer
- * allowed get nothing through from the next frame on. TOO_BIG beyond WIRE_PEERS_MAX. */
+ * allowed get nothing through from the next frame on. One identity may have several keys (while they
+ * are exchanged). A key of zeros is nobody's and is passed over. TOO_BIG beyond WIRE_PEERS_MAX; EXISTS
+ * when one key is given twice; the list is untouched then. */
 enum err wire_allow(struct wire *wire, const struct wire_identity *identities, size_t identities_n)
     ERR_CHECKED;
 
@@ -76,10 +81,13 @@ enum err wire_server_send(struct wire_server *server, enum wire_identity_kind ki
 /* True when a frame from that identity came within the last `within_ms`. */
 bool wire_server_heard(const struct wire_server *server, enum wire_identity_kind kind,
                        uint8_t index, uint64_t within_ms);
+/* What it is bound to, for "tcp://127.0.0.1:*". Borrowed. */
+const char *wire_server_address(const struct wire_server *server);
 void wire_server_close(struct wire_server *server);
 
-/* Connects to one pinned server, reconnects for ever with jittered back-off (250..8000 ms), notices
- * half-open connections by heartbeats (1 s, 3 s), and starts afresh after a refused handshake. */
+/* Connects to one pinned server, reconnects for ever with jittered back-off (100..2100 ms), notices
+ * half-open connections by heartbeats (1 s, 3 s), and starts afresh after a refused handshake
+ * (0.5..8 s). Frames above frame_max from the server end the session. */
 enum err wire_connect(struct wire *wire, const char *address,
                       const uint8_t server_key[KEY_SIZE], const uint8_t secret[KEY_SIZE],
                       const uint8_t public_key[KEY_SIZE], size_t frame_max, WIRE_ON_FRAME(on_frame),
