@@ -1,0 +1,216 @@
+"""Cuts, power and boots: what happens to links and machines, as opposed to what servers do by themselves."""
+
+import signal
+import socket
+import threading
+
+from . import bind, etcd, haproxy, manual, net, plan, postgres, redis
+from .base import LabError, until
+
+# -- cuts ----------------------------------------------------------------------------------------------------------
+
+
+def _address(lab, name):
+    if name in plan.REGIONS:
+        return plan.region_net(name)
+    return lab.host(name).address
+
+
+def _apply(lab, values):
+    """All rules from the recorded state: regions without power, isolated regions, then the single cuts."""
+    rules = []
+    for region in values["off"]:
+        rules += [(plan.region_net(region), None), (None, plan.region_net(region))]
+    for region in values["isolated"]:
+        inside = plan.region_net(region)
+        rules += [(inside, f"!= {inside}"), (f"!= {inside}", inside)]
+    for a, b, oneway in values["cuts"]:
+        rules.append((_address(lab, a), _address(lab, b)))
+        if not oneway:
+            rules.append((_address(lab, b), _address(lab, a)))
+    net.apply_cuts(lab.prefix, rules)
+
+
+def cut(lab, a, b, oneway):
+    _address(lab, a), _address(lab, b)
+    with lab.state.edit() as values:
+        if [a, b, oneway] not in values["cuts"]:
+            values["cuts"].append([a, b, oneway])
+        _apply(lab, values)
+
+
+def heal(lab, a, b):
+    with lab.state.edit() as values:
+        if a is None:
+            values["cuts"], values["isolated"] = [], []
+        else:
+            left = [c for c in values["cuts"] if {c[0], c[1]} != {a, b}]
+            if len(left) == len(values["cuts"]):
+                raise LabError(f"there is no cut between {a} and {b}")
+            values["cuts"] = left
+        _apply(lab, values)
+
+
+def isolate(lab, region):
+    plan.region_net(region)
+    with lab.state.edit() as values:
+        if region not in values["isolated"]:
+            values["isolated"].append(region)
+        _apply(lab, values)
+
+
+def rejoin(lab, region):
+    with lab.state.edit() as values:
+        values["isolated"] = [r for r in values["isolated"] if r != region]
+        _apply(lab, values)
+
+
+# -- power ---------------------------------------------------------------------------------------------------------
+
+
+def _machines(lab, region):
+    """The hosts of a region that lose their power: not the neighbour, who is only there to look."""
+    return [host for host in lab.region_hosts(region) if host.role != "near"]
+
+
+def poweroff(lab, region):
+    """First the links, so that no reset of a dying process is ever seen; then every process; then the kernel's state."""
+    with lab.state.edit() as values:
+        if region in values["off"]:
+            raise LabError(f"{region} is off already")
+        values["off"].append(region)
+        _apply(lab, values)
+    machines = _machines(lab, region)
+    net.kill_all([host.namespace for host in machines], signal.SIGKILL)
+    lab.reap()
+    net.drop_hosts(lab.prefix, machines)
+
+
+def poweron(lab, region, wait=False, services=None):
+    """A boot: new kernels (no sockets, no nftables), old disks; boot_before of a host, then its services."""
+    with lab.state.edit() as values:
+        if region not in values["off"]:
+            raise LabError(f"{region} is not off")
+    machines = _machines(lab, region)
+    net.make_hosts(lab.prefix, machines)
+    with lab.state.edit() as values:
+        values["off"].remove(region)
+        _apply(lab, values)
+    _each(machines, lambda host: _boot(lab, host, services))
+    if wait:
+        wait_region(lab, region)
+
+
+def _each(hosts, work):
+    """Runs work(host) for all hosts at once; the first failure is raised after all have ended."""
+    failures = []
+
+    def guarded(host):
+        try:
+            work(host)
+        except BaseException as error:  # it is raised again in the calling thread
+            failures.append(error)
+
+    threads = [threading.Thread(target=guarded, args=(host,)) for host in hosts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
+def _boot(lab, host, services=None):
+    for hook in lab.boot_before:
+        hook(lab, host)
+    for name in host.services:
+        if services is None or name in services:
+            if name == "patroni" and "etcd" in host.services:
+                # The unit files' order: Patroni after an etcd that is ready. A dead etcd must not keep it from starting.
+                try:
+                    until("etcd answers", lambda: port_open(lab, host, plan.ETCD_PORT), 5, 0.05)
+                except LabError:
+                    pass
+            lab.service_start(host.name, name)
+
+
+def port_open(lab, host, port):
+    with net.inside(host.namespace):
+        with socket.create_connection((host.address, port), 1.0):
+            return True
+
+
+# -- the first boot --------------------------------------------------------------------------------------------------
+
+
+def first_boot(lab):
+    """Brings everything up once, the primary region's database first, because the others are its copies."""
+    from .lab import SERVICES
+    for host in lab.hosts.values():
+        for name in host.services:
+            SERVICES[name][0](lab, host)
+        for hook in lab.boot_before:
+            if host.region in plan.DATA_REGIONS and host.role != "near":
+                hook(lab, host)
+    for host in lab.hosts.values():
+        for name in host.services:
+            if name != "patroni":
+                lab.service_start(host.name, name)
+    primary = lab.options["primary"]
+    standby = plan.other_region(primary)
+    head = f"{primary}-db1"
+    for region in plan.DATA_REGIONS:
+        until(f"etcd of {region} answers", lambda r=region: port_open(lab, lab.hosts[f"{r}-db1"], plan.ETCD_PORT), 20)
+    lab.service_start(head, "patroni")
+    until(f"PostgreSQL on {head} takes writes", lambda: postgres.writable(lab, head), 40)
+    postgres.create_schema(lab, head)
+    until(f"the front of {primary} knows its primary",
+          lambda: head in haproxy.up_servers(lab, f"{primary}-front", "postgres_primary"), 20, 0.05)
+    others = [host.name for r in (primary, standby) for host in lab.region_dbs(r) if host.name != head]
+    # The standby region's second member would race its first for the leadership; it starts when that one leads.
+    seconds = [name for name in others if name == f"{standby}-db2"]
+    for name in others:
+        if name not in seconds:
+            lab.service_start(name, "patroni")
+    until(f"{standby} follows {primary}", lambda: postgres.streaming(lab, head, [f"{standby}-db1"]), 60)
+    for name in seconds:
+        lab.service_start(name, "patroni")
+    wait_ready(lab)
+
+
+def wait_ready(lab):
+    """Until both stores replicate everywhere and the outside world is served by the primary region."""
+    primary = lab.options["primary"]
+    standby = plan.other_region(primary)
+    small = lab.options["small"]
+    names = [f"{standby}-db1"] + ([] if small else [f"{primary}-db2"])
+    until("PostgreSQL streams to " + ", ".join(names),
+          lambda: postgres.streaming(lab, f"{primary}-db1", names), 60)
+    if not small:
+        until(f"PostgreSQL streams to {standby}-db2",
+              lambda: postgres.streaming(lab, f"{standby}-db1", [f"{standby}-db2"]), 60)
+    for host in lab.hosts.values():
+        if host.role == "db" and host.name != f"{primary}-db1":
+            until(f"Redis on {host.name} follows", lambda h=host: redis.linked(lab, h.name), 30)
+    for host in lab.region_hosts(primary):
+        if "sentinel" in host.services:
+            until(f"the Sentinel on {host.name} has its quorum",
+                  lambda h=host: lab.sentinel(h.name, "SENTINEL", "ckquorum", plan.SCOPE).startswith("OK"), 30)
+    for host in lab.hosts.values():
+        if host.role == "member":
+            until(f"etcd on {host.name} has a majority", lambda h=host: etcd.healthy(lab, h.name), 30)
+    front = lab.hosts[f"{primary}-front"]
+    until(f"Redis answers at the front of {primary}",
+          lambda: haproxy.up_servers(lab, front.name, "redis_primary") == [f"{primary}-db1"], 20)
+    until("the name leads to the primary region", lambda: bind.lookup(
+        lab, f"api.{plan.ZONE}", "A", bind.RESOLVER) == [front.address], 20)
+    until("the web app answers outside",
+          lambda: manual.http_get(lab, "client", front.address, "/health")[0] == 200, 20)
+
+
+def wait_region(lab, region, timeout_s=60):
+    """Until every PostgreSQL and Redis of a region answers, in whatever role."""
+    for host in lab.region_dbs(region):
+        until(f"PostgreSQL on {host.name} answers",
+              lambda h=host: lab.sql(h.name, "SELECT 1", db="postgres"), timeout_s)
+        until(f"Redis on {host.name} answers", lambda h=host: lab.redis(h.name, "PING") == "PONG", timeout_s)
