@@ -70,15 +70,11 @@ static void describe(const config_setting_t *at, char *out, size_t out_size) {
         (void)text_format(out, out_size, "\"%.40s%s\"", text, length > 40 ? "..." : "");
         return;
     }
-    case CONFIG_TYPE_GROUP:
-        (void)text_copy(out, out_size, "a group { }");
-        return;
+    case CONFIG_TYPE_GROUP: (void)text_copy(out, out_size, "a group { }"); return;
     case CONFIG_TYPE_LIST:
         (void)text_format(out, out_size, "a list of %d", config_setting_length(at));
         return;
-    default:
-        (void)text_format(out, out_size, "an array of %d", config_setting_length(at));
-        return;
+    default: (void)text_format(out, out_size, "an array of %d", config_setting_length(at)); return;
     }
 }
 
@@ -87,7 +83,7 @@ enum err conf_expected(struct conf *conf, const struct config_setting_t *at, con
     char expected[160], found[64], message[256];
     va_list list;
     va_start(list, format);
-    (void)vsnprintf(expected, sizeof(expected), format, list);
+    (void)text_format_list(expected, sizeof(expected), format, list);
     va_end(list);
     describe(at, found, sizeof(found));
     (void)text_format(message, sizeof(message), "expected %s, found %s", expected, found);
@@ -99,7 +95,7 @@ enum err conf_wrong(struct conf *conf, const struct config_setting_t *at, const 
     char message[256];
     va_list list;
     va_start(list, format);
-    (void)vsnprintf(message, sizeof(message), format, list);
+    (void)text_format_list(message, sizeof(message), format, list);
     va_end(list);
     say_at(conf, at, message);
     return ERR_CONFIG;

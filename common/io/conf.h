@@ -19,9 +19,9 @@
 struct config_setting_t; /* libconfig's, opaque here */
 
 struct conf {
-    const char *file;        /* for messages */
-    struct text256 *reterr;  /* may be NULL */
-    void *context;           /* what FIELD_REFERENCE offsets count from, and read() functions need */
+    const char *file;       /* for messages */
+    struct text256 *reterr; /* may be NULL */
+    void *context;          /* what FIELD_REFERENCE offsets count from, and read() functions need */
 };
 
 enum field_kind {
@@ -41,7 +41,7 @@ enum field_kind {
 
 /* An array of structs that begin with a name, inside conf->context. */
 struct conf_names {
-    const char *what; /* "component" */
+    const char *what;                          /* "component" */
     size_t array_offset, entry_size, n_offset; /* n is a uint8_t */
 };
 
@@ -57,8 +57,7 @@ struct field {
 };
 
 /* The target of a field, for tables: {"name", FIELD_NAME, FIELD_OF(struct region, name)}. */
-#define FIELD_OF(type, member)                                                                     \
-    .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
+#define FIELD_OF(type, member) .offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
 #define FIELDS_N(fields) (sizeof(fields) / sizeof((fields)[0]))
 
 /* Parses `size` bytes of text (at most size_max) and calls root(conf, top-level group, base).
@@ -68,8 +67,8 @@ enum err conf_parse(struct conf *conf, const char *text, size_t size, size_t siz
                                      void *base),
                     void *base) ERR_CHECKED;
 
-/* Reads a whole file of at most size_max bytes into memory that the caller frees. NOT_FOUND, DENIED,
- * TOO_BIG, IO, NO_MEMORY; *ret_text is NULL then. */
+/* Reads a whole file of at most size_max bytes into memory that the caller frees. NOT_FOUND,
+ * DENIED, TOO_BIG, IO, NO_MEMORY; *ret_text is NULL then. */
 enum err conf_file(const char *path, size_t size_max, char **ret_text, size_t *ret_size,
                    struct text256 *reterr) ERR_CHECKED;
 
@@ -114,15 +113,15 @@ enum err conf_choice(struct conf *conf, const struct config_setting_t *at,
                      const char *const *choices, uint8_t *ret_choice) ERR_CHECKED;
 
 /* Says "FILE:LINE: path: expected EXPECTED, found FOUND" and returns CONFIG. */
-enum err conf_expected(struct conf *conf, const struct config_setting_t *at, const char *format, ...)
-    __attribute__((format(printf, 3, 4))) ERR_CHECKED;
+enum err conf_expected(struct conf *conf, const struct config_setting_t *at, const char *format,
+                       ...) __attribute__((format(printf, 3, 4))) ERR_CHECKED;
 
 /* Says "FILE:LINE: path: MESSAGE" and returns CONFIG. */
 enum err conf_wrong(struct conf *conf, const struct config_setting_t *at, const char *format, ...)
     __attribute__((format(printf, 3, 4))) ERR_CHECKED;
 
-/* Is it tcp://IP:PORT (or IP:PORT without the scheme) with a numeric address and a port of 1..65535?
- * IPv6 in brackets. */
+/* Is it tcp://IP:PORT (or IP:PORT without the scheme) with a numeric address and a port of
+ * 1..65535? IPv6 in brackets. */
 bool address_is_numeric(const char *address, bool with_scheme);
 
 #endif

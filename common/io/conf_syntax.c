@@ -33,8 +33,8 @@ static enum err scan_wrong(const struct scan *scan, const char *expected) {
             (void)text_format(found, sizeof(found), "\"%.*s\"", (int)n, scan->at);
         }
     }
-    text_say(scan->conf->reterr, "%s:%u: expected %s, found %s", file_tail(scan->conf->file), scan->line,
-             expected, found);
+    text_say(scan->conf->reterr, "%s:%u: expected %s, found %s", file_tail(scan->conf->file),
+             scan->line, expected, found);
     return ERR_FORMAT;
 }
 

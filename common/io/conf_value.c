@@ -76,10 +76,14 @@ bool address_is_numeric(const char *address, bool with_scheme) {
     return inet_pton(bracketed ? AF_INET6 : AF_INET, host, &any) == 1;
 }
 
-/* The bytes of one UTF-8 character at `text`, or 0: no overlong forms, no surrogates. Texts travel on
- * as JSON, which refuses anything else. */
+/* The bytes of one UTF-8 character at `text`, or 0: no overlong forms, no surrogates. Texts travel
+ * on as JSON, which refuses anything else. */
 static size_t utf8_length(const unsigned char *text) {
-    size_t n = text[0] < 0x80 ? 1 : text[0] < 0xc2 ? 0 : text[0] < 0xe0 ? 2 : text[0] < 0xf0 ? 3 : 4;
+    size_t n = text[0] < 0x80   ? 1
+               : text[0] < 0xc2 ? 0
+               : text[0] < 0xe0 ? 2
+               : text[0] < 0xf0 ? 3
+                                : 4;
     if (text[0] > 0xf4) {
         return 0;
     }
@@ -135,11 +139,8 @@ enum err conf_scalar(struct conf *conf, const struct config_setting_t *at, char 
         (void)text_format(number, sizeof(number), "%lld", config_setting_get_int64(at));
         text = number;
         break;
-    case CONFIG_TYPE_BOOL:
-        text = config_setting_get_bool(at) ? "true" : "false";
-        break;
-    default:
-        return conf_expected(conf, at, "a text, a whole number or true/false");
+    case CONFIG_TYPE_BOOL: text = config_setting_get_bool(at) ? "true" : "false"; break;
+    default: return conf_expected(conf, at, "a text, a whole number or true/false");
     }
     size_t length = strlen(text);
     if (length >= text_size) {
@@ -249,8 +250,9 @@ static enum err field_duration(struct conf *conf, const struct config_setting_t 
         known = duration_from_text(config_setting_get_string(at), &ms);
     }
     if (!known) {
-        return conf_expected(conf, at, "a duration: \"500ms\", \"30s\", \"5m\", \"1h\", \"14d\", "
-                                       "or whole milliseconds");
+        return conf_expected(conf, at,
+                             "a duration: \"500ms\", \"30s\", \"5m\", \"1h\", \"14d\", "
+                             "or whole milliseconds");
     }
     if (ms < field->min || ms > field_max(field)) {
         return conf_expected(conf, at, "a duration of %s to %s", duration_text(field->min).at,
@@ -322,26 +324,19 @@ enum err conf_field(struct conf *conf, const struct config_setting_t *at, const 
     case FIELD_TEXT:
     case FIELD_PATH:
     case FIELD_ADDRESS:
-    case FIELD_HOST_PORT:
-        return field_text(conf, at, field, to);
+    case FIELD_HOST_PORT: return field_text(conf, at, field, to);
     case FIELD_BOOL:
         if (config_setting_type(at) != CONFIG_TYPE_BOOL) {
             return conf_expected(conf, at, "true or false");
         }
         *(bool *)to = config_setting_get_bool(at) != 0;
         return ERR_OK;
-    case FIELD_COUNT:
-        return field_count(conf, at, field, to);
-    case FIELD_DURATION:
-        return field_duration(conf, at, field, to);
-    case FIELD_KEY:
-        return field_key(conf, at, field, to);
-    case FIELD_CHOICE:
-        return conf_choice(conf, at, field->choices, to);
-    case FIELD_REFERENCE:
-        return conf_reference(conf, at, field->names, to);
-    case FIELD_READ:
-        return field->read(conf, at, base);
+    case FIELD_COUNT: return field_count(conf, at, field, to);
+    case FIELD_DURATION: return field_duration(conf, at, field, to);
+    case FIELD_KEY: return field_key(conf, at, field, to);
+    case FIELD_CHOICE: return conf_choice(conf, at, field->choices, to);
+    case FIELD_REFERENCE: return conf_reference(conf, at, field->names, to);
+    case FIELD_READ: return field->read(conf, at, base);
     }
     ensure(false);
     return ERR_CONFIG;

@@ -154,8 +154,9 @@ static enum err agent_root(struct conf *conf, const struct config_setting_t *at,
         return err;
     }
     if ((agent->allow & (UINT32_C(1) << ACTION_EXEC)) != 0 && agent->exec_directory[0] == 0) {
-        return conf_wrong(conf, at, "\"exec\" is allowed, but the field \"exec_directory\" is "
-                                    "missing");
+        return conf_wrong(conf, at,
+                          "\"exec\" is allowed, but the field \"exec_directory\" is "
+                          "missing");
     }
     return ERR_OK;
 }
@@ -188,8 +189,7 @@ static bool source_is_numeric(const char *source) {
     bool is_v4 = inet_pton(AF_INET, host, &any) == 1;
     bool is_v6 = !is_v4 && inet_pton(AF_INET6, host, &any) == 1;
     uint64_t prefix;
-    return (is_v4 || is_v6) &&
-           (slash == NULL || text_to_u64(slash + 1, is_v4 ? 32 : 128, &prefix));
+    return (is_v4 || is_v6) && (slash == NULL || text_to_u64(slash + 1, is_v4 ? 32 : 128, &prefix));
 }
 
 static enum err gate_sources_read(struct conf *conf, const struct config_setting_t *at,
@@ -224,8 +224,9 @@ static enum err gate_read(struct conf *conf, const struct config_setting_t *at, 
     struct gate_conf *gate = &((struct guard_conf *)base)->gate;
     enum err err = conf_group(conf, at, gate_fields, FIELDS_N(gate_fields), gate);
     if (err == ERR_OK && gate->ports_n == 0) {
-        return conf_wrong(conf, at, "expected at least one port: a gate without ports guards "
-                                    "nothing");
+        return conf_wrong(conf, at,
+                          "expected at least one port: a gate without ports guards "
+                          "nothing");
     }
     if (err == ERR_OK && !text_equal(gate->family, "inet") && !text_equal(gate->family, "ip") &&
         !text_equal(gate->family, "ip6")) {
@@ -317,7 +318,8 @@ static enum err engine_endpoints_read(struct conf *conf, const struct config_set
         const char *url = engine->endpoints[i];
         size_t scheme = text_starts(url, "https://") ? 8 : text_starts(url, "http://") ? 7 : 0;
         if (scheme == 0 || !address_is_numeric(url + scheme, false)) {
-            err = conf_expected(conf, conf_element(at, i), "https://IP:PORT with a numeric address");
+            err =
+                conf_expected(conf, conf_element(at, i), "https://IP:PORT with a numeric address");
         }
     }
     return err;
@@ -350,8 +352,9 @@ static enum err engine_read(struct conf *conf, const struct config_setting_t *at
     }
     for (uint8_t i = 0; i < engine->endpoints_n; i++) {
         if (text_starts(engine->endpoints[i], "https://") ? !has_tls : any_tls) {
-            return conf_wrong(conf, at, "https:// endpoints need ca, cert and key, all three; "
-                                        "http:// ones take none of them");
+            return conf_wrong(conf, at,
+                              "https:// endpoints need ca, cert and key, all three; "
+                              "http:// ones take none of them");
         }
     }
     return ERR_OK;
@@ -376,8 +379,8 @@ static const struct field coordinator_fields[] = {
 
 static enum err coordinator_root(struct conf *conf, const struct config_setting_t *at, void *base) {
     struct coordinator_conf *coordinator = base;
-    enum err err = conf_group(conf, at, coordinator_fields, FIELDS_N(coordinator_fields),
-                              coordinator);
+    enum err err =
+        conf_group(conf, at, coordinator_fields, FIELDS_N(coordinator_fields), coordinator);
     struct engine_conf *engine = &coordinator->engine;
     if (err == ERR_OK && engine->kind == ENGINE_EMBEDDED && engine->path[0] == 0 &&
         !text_format(engine->path, sizeof(engine->path), "%s/log.db", coordinator->state)) {
@@ -397,8 +400,7 @@ enum err coordinator_conf_read(const char *path, struct coordinator_conf *ret_co
 static const struct field cli_fields[] = {
     {"key", FIELD_PATH, FIELD_OF(struct cli_conf, key), .required = true},
     {"pins", FIELD_PATH, FIELD_OF(struct cli_conf, pins), .required = true},
-    {"timeout", FIELD_DURATION, FIELD_OF(struct cli_conf, timeout_ms), .min = 100,
-     .max = 600000},
+    {"timeout", FIELD_DURATION, FIELD_OF(struct cli_conf, timeout_ms), .min = 100, .max = 600000},
 };
 
 static enum err cli_root(struct conf *conf, const struct config_setting_t *at, void *base) {

@@ -1,6 +1,6 @@
-/* local_conf: the files that stay on a machine: identity, addresses, references to secrets, and what
- * this machine allows to be done to it. Everything else is in the topology. Samples with every field:
- * deploy/examples/{agent,guard,coordinator,drover}.conf; reference: docs/topology.md.
+/* local_conf: the files that stay on a machine: identity, addresses, references to secrets, and
+ * what this machine allows to be done to it. Everything else is in the topology. Samples with
+ * every field: deploy/examples/{agent,guard,coordinator,drover}.conf; reference: docs/topology.md.
  *
  * All paths are absolute; all addresses numeric. Messages are conf.h's. */
 #ifndef DROVER_LOCAL_CONF_H
@@ -29,8 +29,8 @@
 /* What the agent does by itself at T - F, or when the lease is lost: the store's own durable
  * demotion. Undone by a plan's step, never by the agent. */
 struct soft_fence {
-    uint8_t action; /* enum action_kind */
-    char component[NAME_SIZE]; /* or "" */
+    uint8_t action;             /* enum action_kind */
+    char component[NAME_SIZE];  /* or "" */
     struct arguments arguments; /* complete: endpoints' arguments are not added */
 };
 
@@ -85,7 +85,7 @@ struct guard_conf {
 enum engine_kind { ENGINE_EMBEDDED = 0, ENGINE_ETCD = 1 };
 
 struct engine_conf {
-    uint8_t kind; /* enum engine_kind */
+    uint8_t kind;              /* enum engine_kind */
     char path[CONF_PATH_SIZE]; /* embedded: the database file; default STATE/log.db */
     uint8_t endpoints_n;       /* etcd: https://IP:PORT */
     char endpoints[ENGINE_ENDPOINTS_MAX][ADDRESS_SIZE];
@@ -113,14 +113,14 @@ struct cli_conf {
 
 /* NOT_FOUND, DENIED, IO for the file; FORMAT, CONFIG, TOO_BIG for what is in it. On failure the
  * result holds nothing of use. */
-enum err agent_conf_read(const char *path, struct agent_conf *ret_conf, struct text256 *reterr)
-    ERR_CHECKED;
-enum err guard_conf_read(const char *path, struct guard_conf *ret_conf, struct text256 *reterr)
-    ERR_CHECKED;
+enum err agent_conf_read(const char *path, struct agent_conf *ret_conf,
+                         struct text256 *reterr) ERR_CHECKED;
+enum err guard_conf_read(const char *path, struct guard_conf *ret_conf,
+                         struct text256 *reterr) ERR_CHECKED;
 enum err coordinator_conf_read(const char *path, struct coordinator_conf *ret_conf,
                                struct text256 *reterr) ERR_CHECKED;
-enum err cli_conf_read(const char *path, struct cli_conf *ret_conf, struct text256 *reterr)
-    ERR_CHECKED;
+enum err cli_conf_read(const char *path, struct cli_conf *ret_conf,
+                       struct text256 *reterr) ERR_CHECKED;
 
 /* Every field of every group of these files ("agent.conf", "allow"), for docs and tests. */
 void local_conf_fields_each(void (*each)(void *owner, const char *group, const char *field),

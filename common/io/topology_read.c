@@ -9,8 +9,10 @@
 #include "common/io/topology_read_parts.h"
 
 #define NAMES_OF(type, what, field)                                                                \
-    { what, offsetof(struct topology, field), sizeof(struct type),                                 \
-        offsetof(struct topology, field##_n) }
+    {                                                                                              \
+        what, offsetof(struct topology, field), sizeof(struct type),                               \
+            offsetof(struct topology, field##_n)                                                   \
+    }
 
 const struct conf_names region_names = NAMES_OF(region, "region", regions);
 const struct conf_names agent_names = NAMES_OF(agent, "agent", agents);
@@ -19,9 +21,10 @@ const struct conf_names link_names = NAMES_OF(link, "link", links);
 
 static const struct field name_field = {"name", FIELD_NAME, .size = NAME_SIZE};
 
-/* The defaults of design.md section 2. */
+/* The defaults of design.md section 2. Only what is used of the arrays is ever written: the whole
+ * is megabytes, and an agent has a few to spend. Entries are cleared as they are learnt. */
 static void defaults_set(struct topology *topology) {
-    memset(topology, 0, sizeof(*topology));
+    memset(topology, 0, offsetof(struct topology, members));
     topology->initial_region = NONE;
     topology->lease = (struct lease_numbers){
         .lease_ms = 30000,
@@ -100,8 +103,10 @@ enum err topology_arguments(struct conf *conf, const struct config_setting_t *at
         struct argument *argument = &arguments.at[arguments.n++];
         const char *name = conf_name(value);
         if (!text_is_name(name, name_max + 1)) {
-            return conf_wrong(conf, value, "expected an argument name of a-z, 0-9, - and _, at "
-                                           "most %zu characters", name_max);
+            return conf_wrong(conf, value,
+                              "expected an argument name of a-z, 0-9, - and _, at "
+                              "most %zu characters",
+                              name_max);
         }
         (void)text_copy(argument->name, NAME_SIZE, name);
         err = conf_scalar(conf, value, argument->value, VALUE_SIZE);
@@ -287,27 +292,35 @@ static const struct field topology_fields[] = {
 /* Sections whose entries others name. Learnt first: forward references are allowed. */
 static const struct {
     const char *section, *one;
-    size_t array_offset, entry_size, n_max, n_offset;
+    size_t array_offset, entry_size, clear_size, n_max, n_offset;
 } named_sections[] = {
-#define SECTION(type, field, one, max)                                                             \
-    {#field, one, offsetof(struct topology, field), sizeof(struct type), max,                      \
-     offsetof(struct topology, field##_n)}
+#define SECTION_CLEARED(type, field, one, max, clear)                                              \
+    {                                                                                              \
+#field, one, offsetof(struct topology, field), sizeof(struct type), clear, max,            \
+            offsetof(struct topology, field##_n)                                                   \
+    }
+#define SECTION(type, field, one, max) SECTION_CLEARED(type, field, one, max, sizeof(struct type))
     SECTION(region, regions, "regions", REGIONS_MAX),
     SECTION(member, members, "members", MEMBERS_MAX),
     SECTION(agent, agents, "agents", AGENTS_MAX),
     SECTION(component, components, "components", COMPONENTS_MAX),
     SECTION(check, checks, "checks", CHECKS_MAX),
     SECTION(link, links, "links", LINKS_MAX),
-    SECTION(plan, plans, "plans", PLANS_MAX),
+    /* Of a plan only what stands before its steps is cleared: steps are cleared one by one. */
+    SECTION_CLEARED(plan, plans, "plans", PLANS_MAX, offsetof(struct plan, steps)),
     SECTION(operator_entry, operators, "operators", OPERATORS_MAX),
     SECTION(drill, drills, "drills", DRILLS_MAX),
 #undef SECTION
+#undef SECTION_CLEARED
 };
 
-/* The name of one entry, into its place in the array; it must differ from the `before_n` names before it. */
+/* The name of one entry, into its place in the array; it must differ from the `before_n` names
+ * before it. */
 enum err topology_name_learn(struct conf *conf, const struct config_setting_t *at, char *first,
-                             size_t entry_size, size_t before_n) {
+                             size_t entry_size, size_t clear_size, size_t before_n) {
+    ensure(clear_size <= entry_size);
     char *to = first + before_n * entry_size;
+    memset(to, 0, clear_size);
     const struct config_setting_t *name = NULL;
     enum err err = conf_demand(conf, at, "name", &name);
     if (err == ERR_OK) {
@@ -332,7 +345,9 @@ static enum err names_learn(struct conf *conf, const struct config_setting_t *ro
         enum err err = conf_list(conf, at, named_sections[i].one, named_sections[i].n_max, &n);
         char *first = (char *)topology + named_sections[i].array_offset;
         for (size_t j = 0; j < n && err == ERR_OK; j++) {
-            err = topology_name_learn(conf, conf_element(at, j), first, named_sections[i].entry_size, j);
+            err =
+                topology_name_learn(conf, conf_element(at, j), first, named_sections[i].entry_size,
+                                    named_sections[i].clear_size, j);
         }
         if (err != ERR_OK) {
             return err;
@@ -369,8 +384,8 @@ static enum err text_read(const char *text, size_t size, const char *file_name, 
                           struct topology *ret_topology, struct text256 *reterr) {
     defaults_set(ret_topology);
     struct conf conf = {.file = file_name, .reterr = reterr, .context = ret_topology};
-    return conf_parse(&conf, text, size, TOPOLOGY_BYTES_MAX,
-                      partial ? root_read : root_read_whole, ret_topology);
+    return conf_parse(&conf, text, size, TOPOLOGY_BYTES_MAX, partial ? root_read : root_read_whole,
+                      ret_topology);
 }
 
 enum err topology_read(const char *text, size_t size, const char *file_name,

@@ -20,9 +20,10 @@ enum err topology_list(struct conf *conf, const struct config_setting_t *at, con
                        enum err (*read)(struct conf *conf, const struct config_setting_t *at,
                                         struct topology *topology, uint8_t index));
 
-/* The first walk: the name of entry `before_n` of an array of structs that begin with a name. */
+/* The first walk: the name of entry `before_n` of an array of structs that begin with a name; the
+ * first clear_size bytes of the entry are zeroed before. */
 enum err topology_name_learn(struct conf *conf, const struct config_setting_t *at, char *first,
-                             size_t entry_size, size_t before_n);
+                             size_t entry_size, size_t clear_size, size_t before_n);
 
 /* name = value pairs; names at most name_max characters. */
 enum err topology_arguments(struct conf *conf, const struct config_setting_t *at, size_t name_max,

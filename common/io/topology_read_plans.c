@@ -96,7 +96,7 @@ static enum err steps_read(struct conf *conf, const struct config_setting_t *at,
     enum err err = conf_list(conf, at, "steps", STEPS_MAX, &n);
     for (size_t i = 0; i < n && err == ERR_OK; i++) {
         err = topology_name_learn(conf, conf_element(at, i), (char *)plan->steps,
-                                  sizeof(struct step), i);
+                                  sizeof(struct step), sizeof(struct step), i);
     }
     plan->steps_n = (uint8_t)(err == ERR_OK ? n : 0);
     for (size_t i = 0; i < n && err == ERR_OK; i++) {
@@ -154,8 +154,7 @@ static enum err operator_read(struct conf *conf, const struct config_setting_t *
                       &topology->operators[index]);
 }
 
-enum err topology_read_operators(struct conf *conf, const struct config_setting_t *at,
-                                 void *base) {
+enum err topology_read_operators(struct conf *conf, const struct config_setting_t *at, void *base) {
     struct topology *topology = base;
     return topology_list(conf, at, "operators", OPERATORS_MAX, &topology->operators_n, topology,
                          operator_read);
@@ -163,8 +162,8 @@ enum err topology_read_operators(struct conf *conf, const struct config_setting_
 
 /* ---- backups and drills ---- */
 
-static const struct field every_field = {"every", FIELD_DURATION,
-                                         FIELD_OF(struct backup, every_ms), .min = 1};
+static const struct field every_field = {"every", FIELD_DURATION, FIELD_OF(struct backup, every_ms),
+                                         .min = 1};
 static const struct field keep_field = {"keep", FIELD_DURATION, FIELD_OF(struct backup, keep_ms),
                                         .min = 1};
 
@@ -202,6 +201,7 @@ const struct fields_table backup_table = {"backups", backup_fields, FIELDS_N(bac
 
 static enum err backup_read(struct conf *conf, const struct config_setting_t *at,
                             struct topology *topology, uint8_t index) {
+    topology->backups[index] = (struct backup){0};
     return conf_group(conf, at, backup_fields, FIELDS_N(backup_fields), &topology->backups[index]);
 }
 
@@ -214,8 +214,7 @@ enum err topology_read_backups(struct conf *conf, const struct config_setting_t 
 static const struct field drill_fields[] = {
     {"name", FIELD_NAME, FIELD_OF(struct drill, name), .required = true},
     {"type", FIELD_NAME, FIELD_OF(struct drill, type), .required = true},
-    {"every", FIELD_DURATION, FIELD_OF(struct drill, every_ms), .required = true,
-     .min = HOUR_MS},
+    {"every", FIELD_DURATION, FIELD_OF(struct drill, every_ms), .required = true, .min = HOUR_MS},
     {"duration", FIELD_DURATION, FIELD_OF(struct drill, duration_ms), .min = 1},
     {"source", FIELD_TEXT, FIELD_OF(struct drill, source)},
 };

@@ -5,7 +5,8 @@
 #include "common/base/ensure.h"
 #include "common/io/topology_read_parts.h"
 
-#define PEER_PREFIX_LENGTH 5 /* "peer_": topology_step_arguments puts it before endpoint arguments */
+#define PEER_PREFIX_LENGTH                                                                         \
+    5 /* "peer_": topology_step_arguments puts it before endpoint arguments */
 
 static const char *const component_kinds[] = {
 #define COMPONENT_TEXT(name, text) text,
@@ -174,22 +175,17 @@ static struct check_defaults check_defaults_of(enum check_kind kind) {
     case CHECK_POSTGRESQL:
     case CHECK_PATRONI:
     case CHECK_REDIS:
-    case CHECK_SENTINEL:
-        return database;
+    case CHECK_SENTINEL: return database;
     case CHECK_PG_REPLICATION:
-    case CHECK_REDIS_REPLICATION:
-        return lag;
-    case CHECK_CERTIFICATE:
-        return expiry;
-    case CHECK_DNS:
-        return record;
+    case CHECK_REDIS_REPLICATION: return lag;
+    case CHECK_CERTIFICATE: return expiry;
+    case CHECK_DNS: return record;
     case CHECK_HTTP:
     case CHECK_TCP:
     case CHECK_HAPROXY:
     case CHECK_EXEC:
     case CHECK_KINDS_N:
-    default:
-        return api;
+    default: return api;
     }
 }
 
@@ -250,13 +246,15 @@ static enum err check_read(struct conf *conf, const struct config_setting_t *at,
         return err;
     }
     if (check->outside == (check->agent != NONE)) {
-        return conf_wrong(conf, at, "expected either outside = true (the other regions' agents "
-                                    "run it) or agent = \"...\" (that one runs it), found %s",
+        return conf_wrong(conf, at,
+                          "expected either outside = true (the other regions' agents "
+                          "run it) or agent = \"...\" (that one runs it), found %s",
                           check->outside ? "both" : "neither");
     }
     if (check->region == NONE && check->outside) {
-        return conf_wrong(conf, at, "the field \"region\" is missing: which region is looked at "
-                                    "from outside?");
+        return conf_wrong(conf, at,
+                          "the field \"region\" is missing: which region is looked at "
+                          "from outside?");
     }
     /* Region still NONE: its agent's own, once every agent is read (topology_read.c). */
     return ERR_OK;

@@ -11,8 +11,7 @@ struct unit {
 };
 
 static const struct unit units[] = {
-    {"w", 7 * DAY_MS},   {"d", DAY_MS},    {"h", HOUR_MS},
-    {"m", MINUTE_MS},    {"s", SECOND_MS}, {"ms", 1},
+    {"w", 7 * DAY_MS}, {"d", DAY_MS}, {"h", HOUR_MS}, {"m", MINUTE_MS}, {"s", SECOND_MS}, {"ms", 1},
 };
 
 #define UNITS_N (sizeof(units) / sizeof(units[0]))

@@ -10,8 +10,8 @@
 #define HOUR_MS (60 * MINUTE_MS)
 #define DAY_MS (24 * HOUR_MS)
 
-/* 30000 <- "30s"; units ms, s, m, h, d, w; one figure and one unit. False when it is not that, or does
- * not fit 64 bits of ms; *ret_ms is untouched then. */
+/* 30000 <- "30s"; units ms, s, m, h, d, w; one figure and one unit. False when it is not that, or
+ * does not fit 64 bits of ms; *ret_ms is untouched then. */
 bool duration_from_text(const char *text, uint64_t *ret_ms);
 
 struct duration {

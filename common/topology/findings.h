@@ -1,6 +1,6 @@
-/* findings: every code that topology_check() can give, with its title. Codes are stable: a cured or
- * dropped finding leaves its number unused. Cause and cure of each: docs/findings.md (a test compares
- * that file with this list). 1xx are errors, which refuse a topology; 2xx are warnings. */
+/* findings: every code that topology_check() can give, with its title. Codes are stable: a cured
+ * or dropped finding leaves its number unused. Cause and cure of each: docs/findings.md (a test
+ * compares that file with this list). 1xx are errors, which refuse a topology; 2xx are warnings. */
 #ifndef DROVER_FINDINGS_H
 #define DROVER_FINDINGS_H
 

@@ -7,29 +7,29 @@
 #define REGIONS_MAX 4
 #define AGENTS_MAX 60
 #define COMPONENTS_MAX 48
-#define ENDPOINTS_MAX 96  /* (component, region) pairs */
+#define ENDPOINTS_MAX 96 /* (component, region) pairs */
 #define CHECKS_MAX 192
 #define LINKS_MAX 24
 #define PLANS_MAX 12
 #define STEPS_MAX 48 /* of one plan */
 #define STEP_NEEDS_MAX 8
-#define ACTION_ARGS_MAX 16 /* of one step or check, with those of its endpoints */
+#define ACTION_ARGS_MAX 24 /* of one step or check, with those of its endpoints */
 #define OPERATORS_MAX 32
 #define OBJECTIVES_MAX 4 /* tiers 1..4 */
 #define BACKUPS_MAX 24
 #define DRILLS_MAX 12
 #define ENDPOINT_AGENTS_MAX 6
 
-#define NAME_SIZE 32       /* region, member, agent, component, plan, step, operator: with the end */
-#define ADDRESS_SIZE 128   /* tcp://host:port, URLs without a path */
-#define VALUE_SIZE 192     /* one action or check argument */
-#define SENTENCE_SIZE 160  /* reasons, comments */
-#define KEY_SIZE 32        /* Curve25519 and Ed25519 public keys */
+#define NAME_SIZE 32      /* region, member, agent, component, plan, step, operator: with the end */
+#define ADDRESS_SIZE 128  /* tcp://host:port, URLs without a path */
+#define VALUE_SIZE 192    /* one action or check argument */
+#define SENTENCE_SIZE 160 /* reasons, comments */
+#define KEY_SIZE 32       /* Curve25519 and Ed25519 public keys */
 #define SIGNATURE_SIZE 64
 #define NONCE_SIZE 16
-#define DIGEST_SIZE 32     /* SHA-256 */
+#define DIGEST_SIZE 32 /* SHA-256 */
 
 #define TOPOLOGY_BYTES_MAX (192 * 1024) /* the text of one topology.conf */
-#define NONE 255           /* "no such index" for 8-bit indexes */
+#define NONE 255                        /* "no such index" for 8-bit indexes */
 
 #endif

@@ -27,7 +27,7 @@ enum request_kind {
 #define REQUEST_ENUM(name, text) REQUEST_##name,
     REQUEST_LIST(REQUEST_ENUM)
 #undef REQUEST_ENUM
-    REQUEST_KINDS_N
+        REQUEST_KINDS_N
 };
 
 const char *request_kind_text(enum request_kind kind);
@@ -39,8 +39,8 @@ bool role_may(enum role role, enum request_kind request);
  * on-call SRE; automation and developers never.) */
 bool role_may_approve(enum role role, enum role needed);
 
-/* May this role declare a plan of this kind? Automation: a failover only, and only because the policy
- * says `automatic`; the core checks the policy. */
+/* May this role declare a plan of this kind? Automation: a failover only, and only because the
+ * policy says `automatic`; the core checks the policy. */
 bool role_may_declare(enum role role, enum plan_kind kind);
 
 /* May a step with this action run on the word of this role alone? Automation: promotion, and what

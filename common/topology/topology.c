@@ -211,8 +211,17 @@ enum err topology_step_arguments(const struct topology *topology, const struct s
 
 enum err topology_check_arguments(const struct topology *topology, const struct check *check,
                                   struct arguments *ret_arguments) {
+    static const char *const handed_down[] = {"address",      "url",      "user",
+                                              "password_ref", "database", "ca"};
     struct arguments all = {0};
-    enum err err = arguments_add_endpoint(&all, topology, check->component, check->region, "");
+    uint8_t at = topology_endpoint(topology, check->component, check->region);
+    enum err err = ERR_OK;
+    for (size_t i = 0; at != NONE && i < sizeof(handed_down) / sizeof(handed_down[0]); i++) {
+        const char *value = arguments_get(&topology->endpoints[at].arguments, handed_down[i]);
+        if (value != NULL && err == ERR_OK) {
+            err = arguments_set(&all, handed_down[i], value);
+        }
+    }
     if (err == ERR_OK) {
         err = arguments_add(&all, &check->arguments, "");
     }

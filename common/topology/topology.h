@@ -37,7 +37,7 @@ enum component_kind {
 #define COMPONENT_ENUM(name, text) COMPONENT_##name,
     COMPONENT_KIND_LIST(COMPONENT_ENUM)
 #undef COMPONENT_ENUM
-    COMPONENT_KINDS_N
+        COMPONENT_KINDS_N
 };
 
 /* Check kinds: one row each in agent/probes/probe_table.c. */
@@ -59,7 +59,7 @@ enum check_kind {
 #define CHECK_ENUM(name, text) CHECK_##name,
     CHECK_KIND_LIST(CHECK_ENUM)
 #undef CHECK_ENUM
-    CHECK_KINDS_N
+        CHECK_KINDS_N
 };
 
 /* Action kinds: one row each in agent/actions/action_table.c. */
@@ -83,7 +83,7 @@ enum action_kind {
 #define ACTION_ENUM(name, text) ACTION_##name,
     ACTION_KIND_LIST(ACTION_ENUM)
 #undef ACTION_ENUM
-    ACTION_KINDS_N
+        ACTION_KINDS_N
 };
 
 enum link_kind { LINK_STREAM = 0, LINK_ASYNC = 1, LINK_BUCKET = 2 };
@@ -111,7 +111,7 @@ enum role {
 #define ROLE_ENUM(name, text) ROLE_##name,
     ROLE_LIST(ROLE_ENUM)
 #undef ROLE_ENUM
-    ROLES_N
+        ROLES_N
 };
 
 struct argument {
@@ -150,10 +150,10 @@ struct agent {
 
 struct component {
     char name[NAME_SIZE];
-    uint8_t kind; /* enum component_kind */
-    uint8_t tier; /* 1..4; 0: in no tier */
-    bool guarded; /* a store that only the leased region may write */
-    bool excluded; /* out of scope: listed, never acted on */
+    uint8_t kind;   /* enum component_kind */
+    uint8_t tier;   /* 1..4; 0: in no tier */
+    bool guarded;   /* a store that only the leased region may write */
+    bool excluded;  /* out of scope: listed, never acted on */
     bool protected; /* a record no step may touch (status.bud.ai); its name is the record's */
     char note[SENTENCE_SIZE];
     uint64_t needs; /* bit set of component indexes that must serve first (COMPONENTS_MAX <= 64) */
@@ -176,11 +176,11 @@ struct check {
     char name[NAME_SIZE];
     uint8_t kind; /* enum check_kind */
     uint8_t component;
-    uint8_t region;   /* the region whose endpoint is probed */
-    bool outside;     /* true: run by the agents of all other regions; false: by `agent` */
-    uint8_t agent;    /* the agent that runs it; NONE when outside */
-    uint8_t link;     /* the replication link it measures, or NONE */
-    bool vital;       /* counts for the region's verdict */
+    uint8_t region; /* the region whose endpoint is probed */
+    bool outside;   /* true: run by the agents of all other regions; false: by `agent` */
+    uint8_t agent;  /* the agent that runs it; NONE when outside */
+    uint8_t link;   /* the replication link it measures, or NONE */
+    bool vital;     /* counts for the region's verdict */
     uint32_t interval_ms, timeout_ms;
     uint8_t failures_n; /* this many bad readings in a row make it failed */
     uint8_t passes_n;   /* this many good ones make it well again */
@@ -204,9 +204,9 @@ struct step {
     bool before_fence; /* a hand-off step: under the old epoch, switchover only */
     bool may_fail;     /* its failure does not pause the execution */
     uint8_t tier;
-    uint8_t agent;     /* a fixed agent, or NONE: by the component's endpoint */
-    uint8_t approval;  /* enum role that must approve before it starts; NONE: nobody */
-    bool mandated;     /* an automatic execution may pass the approval (a standing mandate) */
+    uint8_t agent;    /* a fixed agent, or NONE: by the component's endpoint */
+    uint8_t approval; /* enum role that must approve before it starts; NONE: nobody */
+    bool mandated;    /* an automatic execution may pass the approval (a standing mandate) */
     uint32_t timeout_ms;
     uint8_t retries;
     uint8_t needs_n;
@@ -268,15 +268,15 @@ struct lease_numbers {
 };
 
 struct policy_numbers {
-    bool automatic;          /* decide a failover without a human */
-    bool automatic_sick;     /* also for region-sick, not only region-dark */
-    bool accept_soft_fence;  /* automatic promotion although a store has no guard */
-    bool rearm_needed;       /* one-shot latch: after an automatic failover, hold until release */
-    uint32_t hold_down_ms;   /* suspicion must last this long, from the last sign of life */
-    uint32_t settle_ms;      /* no decision this long after the log was caught up first */
-    uint32_t silent_ms;      /* an agent not heard this long is silent */
-    uint32_t block_ms;       /* anti-flap: no second automatic failover this soon */
-    uint32_t agent_step_ms;  /* default timeout of a step */
+    bool automatic;         /* decide a failover without a human */
+    bool automatic_sick;    /* also for region-sick, not only region-dark */
+    bool accept_soft_fence; /* automatic promotion although a store has no guard */
+    bool rearm_needed;      /* one-shot latch: after an automatic failover, hold until release */
+    uint32_t hold_down_ms;  /* suspicion must last this long, from the last sign of life */
+    uint32_t settle_ms;     /* no decision this long after the log was caught up first */
+    uint32_t silent_ms;     /* an agent not heard this long is silent */
+    uint32_t block_ms;      /* anti-flap: no second automatic failover this soon */
+    uint32_t agent_step_ms; /* default timeout of a step */
     uint32_t automatic_within_ms; /* promised downtime of an automatic failover (SEED-96) */
     uint32_t planned_within_ms;   /* and of a planned one (SEED-97) */
 };
@@ -329,9 +329,10 @@ uint8_t topology_endpoint(const struct topology *topology, uint8_t component, ui
 /* The value of an argument, or NULL. Borrowed. */
 const char *arguments_get(const struct arguments *arguments, const char *name);
 
-/* Sets an argument, replacing one of that name. TOO_BIG when it is the one too many or does not fit. */
-enum err arguments_set(struct arguments *arguments, const char *name, const char *value)
-    ERR_CHECKED;
+/* Sets an argument, replacing one of that name. TOO_BIG when it is the one too many or does not
+ * fit. */
+enum err arguments_set(struct arguments *arguments, const char *name,
+                       const char *value) ERR_CHECKED;
 
 /* The complete arguments of a step that acts in `region`, with `peer_region` on the other side (the
  * region being left when it acts in the target, and the other way round; NONE: no other side). In
@@ -344,7 +345,9 @@ enum err topology_step_arguments(const struct topology *topology, const struct s
                                  uint8_t region, uint8_t peer_region,
                                  struct arguments *ret_arguments) ERR_CHECKED;
 
-/* The complete arguments of a check: those of its component's endpoint in its region, then its own. */
+/* The complete arguments of a check: of its component's endpoint in its region those that any probe
+ * can use (address, url, user, password_ref, database, ca; the others are the actions'), then its
+ * own. */
 enum err topology_check_arguments(const struct topology *topology, const struct check *check,
                                   struct arguments *ret_arguments) ERR_CHECKED;
 
@@ -364,8 +367,8 @@ struct finding {
 #define FINDINGS_MAX 256
 
 struct findings {
-    uint16_t n;       /* stored */
-    uint16_t lost_n;  /* found beyond FINDINGS_MAX */
+    uint16_t n;      /* stored */
+    uint16_t lost_n; /* found beyond FINDINGS_MAX */
     uint16_t errors_n;
     struct finding at[FINDINGS_MAX];
 };

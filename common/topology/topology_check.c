@@ -90,7 +90,8 @@ const struct plan *plan_default(const struct topology *topology, enum plan_kind 
 static void index_check(struct findings *findings, struct where at, unsigned index, unsigned n,
                         bool may_be_none) {
     if (index >= n && !(may_be_none && index == NONE)) {
-        FOUND(findings, FINDING_INDEX, at.at, "the index %u does not exist: there are %u", index, n);
+        FOUND(findings, FINDING_INDEX, at.at, "the index %u does not exist: there are %u", index,
+              n);
     }
 }
 
@@ -183,8 +184,10 @@ static void check_step_indexes(const struct topology *topology, const struct pla
         index_check(findings, at, step->arguments.n, ACTION_ARGS_MAX + 1, false);
         for (uint8_t j = 0; j < step->needs_n && j < STEP_NEEDS_MAX; j++) {
             if (step->needs[j] >= plan->steps_n || step->needs[j] == i) {
-                FOUND(findings, FINDING_PLAN_NEEDS, at.at, "it needs step %u of %u: itself, or "
-                      "not there", step->needs[j], plan->steps_n);
+                FOUND(findings, FINDING_PLAN_NEEDS, at.at,
+                      "it needs step %u of %u: itself, or "
+                      "not there",
+                      step->needs[j], plan->steps_n);
             }
         }
     }

@@ -1,5 +1,5 @@
-/* The inequalities of the lease (docs/safety.md has the proof they belong to) and the numbers of the
- * policy. What breaks one of these is refused here and at every member and agent. */
+/* The inequalities of the lease (docs/safety.md has the proof they belong to) and the numbers of
+ * the policy. What breaks one of these is refused here and at every member and agent. */
 #include "common/topology/topology_check_parts.h"
 
 #define LEASE_MIN_MS 1000
@@ -8,7 +8,8 @@
 #define DRIFT_MIN_PPM 1000             /* 0.1 %: no ordinary crystal is trusted to be better */
 #define DRIFT_MAX_PPM 200000
 #define SILENT_MIN_MS (2 * SECOND_MS) /* agents report every second: one report may be lost */
-#define COMPONENT_FAILOVER_MS (30 * SECOND_MS) /* Patroni's and Sentinel's own (SEED-101, SEED-103) */
+#define COMPONENT_FAILOVER_MS                                                                      \
+    (30 * SECOND_MS) /* Patroni's and Sentinel's own (SEED-101, SEED-103) */
 
 static void check_lease_ranges(const struct lease_numbers *lease, struct findings *findings) {
     const struct {
@@ -130,7 +131,8 @@ static void check_policy_ranges(const struct policy_numbers *policy, struct find
     if (policy->silent_ms < SILENT_MIN_MS) {
         FOUND(findings, FINDING_POLICY_SILENT, "policy.silent",
               "silent %s must be at least %s: agents report once a second, and one report may be "
-              "lost", duration_text(policy->silent_ms).at, duration_text(SILENT_MIN_MS).at);
+              "lost",
+              duration_text(policy->silent_ms).at, duration_text(SILENT_MIN_MS).at);
     }
 }
 
@@ -148,14 +150,14 @@ static void check_automatic(const struct topology *topology, struct findings *fi
     if (policy->hold_down_ms < COMPONENT_FAILOVER_MS) {
         FOUND(findings, FINDING_HOLD_DOWN_SHORT, "policy.hold_down",
               "hold_down %s is less than the %s that Patroni and Sentinel may take for their own "
-              "failover inside the region", duration_text(policy->hold_down_ms).at,
-              duration_text(COMPONENT_FAILOVER_MS).at);
+              "failover inside the region",
+              duration_text(policy->hold_down_ms).at, duration_text(COMPONENT_FAILOVER_MS).at);
     }
     if (policy->settle_ms < policy->silent_ms) {
         FOUND(findings, FINDING_SETTLE_SHORT, "policy.settle",
               "settle %s is less than silent %s: after a start the members decide before every "
-              "agent could be heard", duration_text(policy->settle_ms).at,
-              duration_text(policy->silent_ms).at);
+              "agent could be heard",
+              duration_text(policy->settle_ms).at, duration_text(policy->silent_ms).at);
     }
 }
 

@@ -117,7 +117,8 @@ static void check_members(const struct topology *topology, struct findings *find
     if (n != 1 && n != 3 && n != 5) {
         FOUND(findings, FINDING_MEMBERS_COUNT, "members",
               "expected 1, 3 or 5 members, found %u: an even number adds a member that can fail "
-              "and tolerates no more", n);
+              "and tolerates no more",
+              n);
     }
     if (n == 1) {
         FOUND(findings, FINDING_ONE_MEMBER, "members",
@@ -174,8 +175,7 @@ static void check_gate_agent(const struct topology *topology, const struct agent
         FOUND(findings, FINDING_GATE_AGENT, at.at,
               "a gate agent needs a guard beside it (guard_key): promises are the guard's word");
     }
-    if (agent->peer_address[0] == 0 &&
-        topology->lease.on_quorum_loss == QUORUM_LOSS_FAILSAFE) {
+    if (agent->peer_address[0] == 0 && topology->lease.on_quorum_loss == QUORUM_LOSS_FAILSAFE) {
         FOUND(findings, FINDING_PEER_ADDRESS, where("agents.%s.peer_address", agent->name).at,
               "no peer_address: the other region cannot ask this gate agent for its promise, and "
               "failsafe needs every gate agent's");
@@ -201,7 +201,8 @@ static void check_agents(const struct topology *topology, struct findings *findi
     for (uint8_t i = 0; i < topology->regions_n; i++) {
         if (region_is_data(topology, i) && !bits_has(gates_in, i) &&
             topology->lease.on_quorum_loss == QUORUM_LOSS_FAILSAFE) {
-            FOUND(findings, FINDING_NO_GATE_AGENT, where("regions.%s", topology->regions[i].name).at,
+            FOUND(findings, FINDING_NO_GATE_AGENT,
+                  where("regions.%s", topology->regions[i].name).at,
                   "on_quorum_loss = \"failsafe\" needs a gate agent (gate = true) in every data "
                   "region: as the standby it must be able to promise");
         }
@@ -212,8 +213,8 @@ static void check_agents(const struct topology *topology, struct findings *findi
 
 /* What a form left unfilled looks like: the documents' own "[Name]", and its cousins. */
 static bool person_is_placeholder(const char *person) {
-    static const char *const words[] = {"name", "todo", "tbd", "n/a", "none", "unknown",
-                                        "nobody", "xxx", "?", "-"};
+    static const char *const words[] = {"name",    "todo",   "tbd", "n/a", "none",
+                                        "unknown", "nobody", "xxx", "?",   "-"};
     char lower[NAME_SIZE];
     size_t n = 0;
     for (; person[n] != 0 && n < sizeof(lower) - 1; n++) {

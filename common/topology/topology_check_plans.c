@@ -217,7 +217,8 @@ static void check_dns_order(const struct plan *plan, const uint64_t *needs,
             promotion_in(plan, needs[i], NONE) == NONE) {
             FOUND(findings, FINDING_DNS_BEFORE_PROMOTION, step_where(plan, step).at,
                   "traffic before promotion: it does not wait for %s, so clients may reach a store "
-                  "that cannot take their writes", plan->steps[promotion].name);
+                  "that cannot take their writes",
+                  plan->steps[promotion].name);
         }
     }
 }
@@ -294,15 +295,16 @@ static void check_automatic_people(const struct topology *topology, const struct
                                                       : "a person's mandate";
             FOUND(findings, FINDING_AUTOMATIC_WAITS, step_where(plan, step).at,
                   "an automatic failover waits here for %s, and is promised within %s; mandated = "
-                  "true would let it pass", role,
-                  duration_text(topology->policy.automatic_within_ms).at);
+                  "true would let it pass",
+                  role, duration_text(topology->policy.automatic_within_ms).at);
         }
     }
     if (mandates_n > 0) {
-        FOUND(findings, FINDING_AUTOMATION_MANDATE, where("plans.%s", plan->name).at,
-              "automation may only promote (SEED-61), but %u mandated step(s) of the automatic plan "
-              "do more, %s first; who applies this topology signs for them", mandates_n,
-              first->name);
+        FOUND(
+            findings, FINDING_AUTOMATION_MANDATE, where("plans.%s", plan->name).at,
+            "automation may only promote (SEED-61), but %u mandated step(s) of the automatic plan "
+            "do more, %s first; who applies this topology signs for them",
+            mandates_n, first->name);
     }
 }
 
@@ -361,15 +363,17 @@ static void check_automatic_budget(const struct topology *topology, const struct
                                    struct findings *findings) {
     uint64_t ttl_ms = 0;
     uint64_t steps_ms = plan_longest_ms(topology, plan, &ttl_ms);
-    uint64_t all_ms = (uint64_t)topology->policy.hold_down_ms + topology->lease.wait_ms + steps_ms +
-                      ttl_ms;
+    uint64_t all_ms =
+        (uint64_t)topology->policy.hold_down_ms + topology->lease.wait_ms + steps_ms + ttl_ms;
     if (all_ms > topology->policy.automatic_within_ms) {
-        FOUND(findings, FINDING_AUTOMATIC_BUDGET, "policy.automatic_within",
-              "promised within %s, but hold_down %s + wait %s + steps until clients arrive %s + DNS "
-              "TTL %s can last %s", duration_text(topology->policy.automatic_within_ms).at,
-              duration_text(topology->policy.hold_down_ms).at,
-              duration_text(topology->lease.wait_ms).at, duration_text(steps_ms).at,
-              duration_text(ttl_ms).at, duration_text(all_ms).at);
+        FOUND(
+            findings, FINDING_AUTOMATIC_BUDGET, "policy.automatic_within",
+            "promised within %s, but hold_down %s + wait %s + steps until clients arrive %s + DNS "
+            "TTL %s can last %s",
+            duration_text(topology->policy.automatic_within_ms).at,
+            duration_text(topology->policy.hold_down_ms).at,
+            duration_text(topology->lease.wait_ms).at, duration_text(steps_ms).at,
+            duration_text(ttl_ms).at, duration_text(all_ms).at);
     }
 }
 

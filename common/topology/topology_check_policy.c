@@ -41,8 +41,7 @@ static bool component_has_link(const struct topology *topology, uint8_t componen
     return false;
 }
 
-static void check_store(const struct topology *topology, uint8_t index,
-                        struct findings *findings) {
+static void check_store(const struct topology *topology, uint8_t index, struct findings *findings) {
     const struct component *component = &topology->components[index];
     bool has_backup = false;
     for (uint8_t i = 0; i < topology->backups_n; i++) {
@@ -124,8 +123,8 @@ static void check_backup_twins(const struct topology *topology, struct findings 
     }
 }
 
-/* Point-in-time recovery needs the WAL since a full backup: an older full one restores to its own end
- * only, and only if its own WAL was stored with it. */
+/* Point-in-time recovery needs the WAL since a full backup: an older full one restores to its own
+ * end only, and only if its own WAL was stored with it. */
 static void check_wal_window(const struct topology *topology, struct findings *findings) {
     for (uint8_t i = 0; i < topology->backups_n; i++) {
         const struct backup *wal = &topology->backups[i];
@@ -175,7 +174,8 @@ static void check_monitoring(const struct topology *topology, uint8_t component,
         FOUND(findings, FINDING_MONITORING_TIER,
               where("components.%s.tier", topology->components[component].name).at,
               "it stands in the region that decides failovers, but tier %u allows it to be down "
-              "for %s", tier, duration_text(topology->objectives[tier - 1].rto_ms).at);
+              "for %s",
+              tier, duration_text(topology->objectives[tier - 1].rto_ms).at);
     }
 }
 

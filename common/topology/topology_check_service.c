@@ -17,8 +17,8 @@ static void check_guards(const struct topology *topology, const struct component
     struct where at = where("components.%s.endpoints.%s", component->name,
                             topology->regions[endpoint->region].name);
     if (!endpoint_has_guard(topology, endpoint)) {
-        enum finding_code code = topology->policy.accept_soft_fence ? FINDING_SOFT_FENCE
-                                                                   : FINDING_GUARD_MISSING;
+        enum finding_code code =
+            topology->policy.accept_soft_fence ? FINDING_SOFT_FENCE : FINDING_GUARD_MISSING;
         FOUND(findings, code, at.at,
               "no guarded agent stands beside it here: only its own API can fence it%s",
               code == FINDING_SOFT_FENCE ? " (accept_soft_fence)"
@@ -51,9 +51,11 @@ static void check_guarded(const struct topology *topology, uint8_t index,
         }
     }
     if (data_n < 2 || other_n > 0) {
-        FOUND(findings, FINDING_GUARDED_PLACES, where("components.%s.endpoints", component->name).at,
+        FOUND(findings, FINDING_GUARDED_PLACES,
+              where("components.%s.endpoints", component->name).at,
               "a guarded store needs endpoints in at least two data regions and in no other; "
-              "found %u and %u", data_n, other_n);
+              "found %u and %u",
+              data_n, other_n);
     }
 }
 
@@ -87,8 +89,8 @@ static void check_component_tier(const struct topology *topology, uint8_t index,
         uint8_t by = NONE;
         uint8_t served = component_served_tier(topology, index, &by);
         if (served != 0) {
-            FOUND(findings, FINDING_NO_TIER, at.at,
-                  "in no tier, but %s of tier %u needs it", topology->components[by].name, served);
+            FOUND(findings, FINDING_NO_TIER, at.at, "in no tier, but %s of tier %u needs it",
+                  topology->components[by].name, served);
         } else {
             FOUND(findings, FINDING_NO_TIER, at.at, "in no tier: no objective covers it");
         }
@@ -136,9 +138,9 @@ static void check_component(const struct topology *topology, uint8_t index,
 static void check_endpoints(const struct topology *topology, struct findings *findings) {
     for (uint8_t i = 0; i < topology->endpoints_n; i++) {
         const struct endpoint *endpoint = &topology->endpoints[i];
-        struct where at = where("components.%s.endpoints.%s",
-                                topology->components[endpoint->component].name,
-                                topology->regions[endpoint->region].name);
+        struct where at =
+            where("components.%s.endpoints.%s", topology->components[endpoint->component].name,
+                  topology->regions[endpoint->region].name);
         if (topology_endpoint(topology, endpoint->component, endpoint->region) != i) {
             FOUND(findings, FINDING_ENDPOINT_TWICE, at.at, "declared twice");
         }
@@ -176,8 +178,8 @@ static void check_link(const struct topology *topology, uint8_t index, struct fi
     const struct component *component = &topology->components[link->component];
     unsigned places_n = 0;
     for (uint8_t i = 0; i < topology->regions_n; i++) {
-        places_n += region_is_data(topology, i) &&
-                    topology_endpoint(topology, link->component, i) != NONE;
+        places_n +=
+            region_is_data(topology, i) && topology_endpoint(topology, link->component, i) != NONE;
     }
     if (places_n < 2) {
         FOUND(findings, FINDING_LINK_PLACES, where("links.%s.component", link->name).at,
@@ -186,12 +188,13 @@ static void check_link(const struct topology *topology, uint8_t index, struct fi
     }
     check_link_lags(topology, link, findings);
     uint8_t tier = component->tier;
-    uint64_t tier_rpo_ms = tier >= 1 && tier <= OBJECTIVES_MAX
-                               ? topology->objectives[tier - 1].rpo_ms : 0;
+    uint64_t tier_rpo_ms =
+        tier >= 1 && tier <= OBJECTIVES_MAX ? topology->objectives[tier - 1].rpo_ms : 0;
     if (tier_rpo_ms != 0 && link->rpo_ms > tier_rpo_ms) {
         FOUND(findings, FINDING_LINK_RPO, where("links.%s.rpo", link->name).at,
               "rpo %s is larger than tier %u's %s: a failover would be allowed to lose more than "
-              "promised", duration_text(link->rpo_ms).at, tier, duration_text(tier_rpo_ms).at);
+              "promised",
+              duration_text(link->rpo_ms).at, tier, duration_text(tier_rpo_ms).at);
     }
     uint64_t rpo_ms = link->rpo_ms != 0 ? link->rpo_ms : tier_rpo_ms;
     if (rpo_ms != 0 && link->target_lag_ms > rpo_ms) {
@@ -256,8 +259,9 @@ static void check_check_times(const struct check *check, struct findings *findin
         check->failures_n == 0 || check->passes_n == 0) {
         FOUND(findings, FINDING_CHECK_TIMES, at.at,
               "expected interval 100ms to 1d, timeout from 10ms, failures and passes from 1; found "
-              "%s, %s, %u, %u", duration_text(check->interval_ms).at,
-              duration_text(check->timeout_ms).at, check->failures_n, check->passes_n);
+              "%s, %s, %u, %u",
+              duration_text(check->interval_ms).at, duration_text(check->timeout_ms).at,
+              check->failures_n, check->passes_n);
     } else if (check->timeout_ms > check->interval_ms) {
         FOUND(findings, FINDING_CHECK_TIMES, at.at,
               "timeout %s is longer than interval %s: the next run would come before this one ends",
