@@ -15,13 +15,19 @@
 struct action_input {
     const struct arguments *arguments; /* complete, from the certified command */
     const struct secrets *secrets;
+    const char *region;        /* where it acts: the command's; never NULL */
     uint64_t epoch;
+    uint64_t execution;        /* with step and attempt: the idempotency key of http_call */
+    uint8_t step;
+    uint16_t attempt;
     uint32_t timeout_ms;
     uint64_t deadline_boot_ms;
     bool graceful;
     bool observe_only; /* after a restart: look, do not act; FAILED when the state is not there */
     /* exec only: absolute directory of programs the agent's own configuration allows. */
     const char *exec_directory;
+    /* Absolute directory for what must outlive the action (divergence inventories), or NULL. */
+    const char *state_directory;
 };
 
 struct action_result {

@@ -1,0 +1,27 @@
+/* action_table: every action kind drover knows, in the order of ACTION_KIND_LIST. */
+#include "agent/actions/actions.h"
+#include "common/base/ensure.h"
+
+const struct action_kind_row *action_kind_of(enum action_kind kind) {
+    static const struct action_kind_row *const rows[ACTION_KINDS_N] = {
+        [ACTION_PATRONI_DEMOTE] = &row_patroni_demote,
+        [ACTION_PATRONI_PROMOTE] = &row_patroni_promote,
+        [ACTION_PATRONI_HANDOFF] = &row_patroni_handoff,
+        [ACTION_PG_PROMOTE] = &row_pg_promote,
+        [ACTION_PG_AWAIT_POSITION] = &row_pg_await_position,
+        [ACTION_REDIS_DEMOTE] = &row_redis_demote,
+        [ACTION_REDIS_PROMOTE] = &row_redis_promote,
+        [ACTION_REDIS_HANDOFF] = &row_redis_handoff,
+        [ACTION_DNS_UPDATE] = &row_dns_update,
+        [ACTION_HTTP_CALL] = &row_http_call,
+        [ACTION_EXEC] = &row_exec,
+        [ACTION_APPROVAL] = &row_approval,
+        [ACTION_VERIFY] = &row_verify,
+        [ACTION_PG_REJOIN] = &row_pg_rejoin,
+    };
+    if ((unsigned)kind >= ACTION_KINDS_N || rows[kind] == NULL) {
+        return NULL;
+    }
+    ensure(rows[kind]->kind == kind);
+    return rows[kind];
+}

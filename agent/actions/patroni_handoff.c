@@ -1,0 +1,225 @@
+/* patroni_handoff: the source's half of a planned switchover. Patroni is paused, PostgreSQL is stopped
+ * cleanly (its walsenders send everything to the connected standbys first), and only then the region
+ * becomes a standby cluster, still paused: from here nothing in it can become writable by itself. The
+ * outcome's detail begins with lsn=X/Y, where the shutdown checkpoint begins: pg_await_position at the
+ * target proves that it arrived. A failure lifts the pause again, and the region goes on serving. */
+#include "agent/actions/actions.h"
+#include "agent/actions/patroni_common.h"
+#include "agent/actions/pg_local.h"
+
+/* Kept back from the deadline for lifting the pause after a failure. */
+#define UNDO_MS 2500
+
+static const struct arg_rule rules[] = {PATRONI_ARG_RULES, PATRONI_PEER_RULES, PG_LOCAL_RULES};
+#define RULES_N (sizeof rules / sizeof rules[0])
+
+struct handoff {
+    const struct action_input *input;
+    struct patroni_region *region;
+    struct pg_local local;
+    struct patroni_config config;
+    struct pg_control control;
+    uint64_t work_boot_ms; /* the deadline less the undo */
+    bool paused;           /* we set the pause: undo it on failure */
+    struct text256 why;
+};
+
+static enum err handoff_accepts(const struct arguments *arguments, struct text256 *reterr) {
+    enum err err = args_accept(rules, RULES_N, arguments, reterr);
+    if (err == ERR_OK && arg_text(arguments, "peer_slot_name", NULL) == NULL) {
+        text_say(reterr, "argument \"peer_slot_name\" is missing: the slot the peer reads from");
+        return ERR_CONFIG;
+    }
+    return err;
+}
+
+static struct action_result handed_off(const struct handoff *handoff, bool observed) {
+    char lsn[LSN_TEXT_SIZE];
+    lsn_text(handoff->control.checkpoint_lsn, lsn);
+    return act_done(observed, "lsn=%s PostgreSQL is %s, the region follows %.40s", lsn,
+                    handoff->control.state_text, handoff->region->peer.host);
+}
+
+/* Without a streaming peer a clean stop proves nothing: refuse before anything is touched. */
+static enum err peer_streams(struct handoff *handoff) {
+    static const char sql[] =
+        "SELECT count(*) FROM pg_replication_slots s JOIN pg_stat_replication r "
+        "ON r.pid = s.active_pid WHERE s.slot_name = $1 AND r.state = 'streaming'";
+    const char *const parameters[] = {handoff->region->peer_slot};
+    struct pg_group *group = &handoff->region->group;
+    struct pg_answer answer;
+    pg_group_look(group, act_within(1500, handoff->work_boot_ms));
+    uint8_t index = pg_group_find(group, PG_PRIMARY);
+    if (index == NONE) {
+        pg_group_text(group, handoff->why.at, 150);
+        return pg_group_count(group, PG_DENIED) > 0 ? ERR_AUTH : ERR_PRECONDITION;
+    }
+    uint64_t until_boot_ms = act_within(3000, handoff->work_boot_ms);
+    enum err err = pg_seat_ask(group, index, sql, parameters, 1, until_boot_ms, &answer,
+                               &handoff->why);
+    if (err == ERR_OK && text_equal(answer.value[0], "0")) {
+        text_say(&handoff->why, "the peer does not stream from slot %.63s",
+                 handoff->region->peer_slot);
+        return ERR_PRECONDITION;
+    }
+    if (err == ERR_OK) {
+        /* What is written out now need not be written while nobody may write. Not everybody may ask
+         * for it, and it is only for speed. */
+        struct text256 unused;
+        enum err ignored = pg_seat_ask(group, index, "CHECKPOINT", NULL, 0, handoff->work_boot_ms,
+                                       &answer, &unused);
+        (void)ignored;
+    }
+    return err;
+}
+
+/* A member that has not noticed the pause would start what we stop, or promote another. */
+static enum err pause_await(struct handoff *handoff) {
+    struct patroni *patroni = &handoff->region->patroni;
+    for (;;) {
+        unsigned late_n = 0, seen_n = 0;
+        for (uint8_t i = 0; i < patroni->urls.n; i++) {
+            struct patroni_status status;
+            struct text256 unused;
+            if (patroni_status_get(patroni, i, handoff->work_boot_ms, &status, &unused) == ERR_OK) {
+                seen_n++;
+                late_n += !status.paused;
+            }
+        }
+        if (seen_n > 0 && late_n == 0) {
+            return ERR_OK;
+        }
+        if (!act_pause(20, handoff->work_boot_ms)) {
+            text_say(&handoff->why, "%u of %u members have not noticed the pause", late_n, seen_n);
+            return ERR_TIMEOUT;
+        }
+    }
+}
+
+static enum err primary_stop(struct handoff *handoff) {
+    char body[PATRONI_BODY_SIZE];
+    enum err err = ERR_OK;
+    if (handoff->control.state == PG_CONTROL_RUNNING) {
+        err = peer_streams(handoff);
+        if (err != ERR_OK) {
+            return err;
+        }
+    }
+    (void)patroni_body_pause(body, sizeof body, true);
+    handoff->paused = true;
+    err = patroni_config_patch(&handoff->region->patroni, body, handoff->work_boot_ms,
+                               &handoff->why);
+    if (err == ERR_OK) {
+        err = pause_await(handoff);
+    }
+    if (err == ERR_OK && handoff->control.state == PG_CONTROL_RUNNING) {
+        err = pg_local_stop(&handoff->local, handoff->work_boot_ms, &handoff->why);
+    }
+    if (err == ERR_OK) {
+        err = pg_control_read(&handoff->local, handoff->work_boot_ms, &handoff->control,
+                              &handoff->why);
+    }
+    if (err == ERR_OK && handoff->control.state != PG_CONTROL_SHUT) {
+        text_say(&handoff->why, "after the stop PostgreSQL is \"%s\"",
+                 handoff->control.state_text);
+        err = ERR_FAILED;
+    }
+    return err;
+}
+
+static struct action_result handoff_act(struct handoff *handoff) {
+    char body[PATRONI_BODY_SIZE];
+    enum err err = primary_stop(handoff);
+    if (err == ERR_OK) {
+        (void)patroni_body_demote(body, sizeof body, &handoff->region->peer, &handoff->config,
+                                  PATRONI_PAUSE_KEEP);
+        err = patroni_config_patch(&handoff->region->patroni, body, handoff->work_boot_ms,
+                                   &handoff->why);
+    }
+    if (err == ERR_OK) {
+        return handed_off(handoff, false);
+    }
+    if (!handoff->paused) {
+        return act_failed(err, "nothing was changed: %.120s", handoff->why.at);
+    }
+    struct text256 undo;
+    (void)patroni_body_promote(body, sizeof body, "", true);
+    enum err undone = patroni_config_patch(&handoff->region->patroni, body,
+                                           handoff->input->deadline_boot_ms, &undo);
+    return act_failed(err, "%s: %.120s", undone == ERR_OK ? "undone, the region goes on"
+                                                          : "NOT undone, Patroni is paused",
+                      handoff->why.at);
+}
+
+static struct action_result handoff_region(struct handoff *handoff) {
+    const struct action_input *input = handoff->input;
+    struct patroni_region *region = handoff->region;
+    handoff->work_boot_ms = input->deadline_boot_ms - (input->timeout_ms > 2 * UNDO_MS ? UNDO_MS
+                                                                                       : 0);
+    enum err err = pg_local_open(input, &handoff->local, &handoff->why);
+    pg_group_round(&region->group, 0);
+    if (err == ERR_OK) {
+        err = patroni_config_get(&region->patroni, region->peer_slot, handoff->work_boot_ms,
+                                 &handoff->config, &handoff->why);
+    }
+    if (err == ERR_OK) {
+        err = pg_control_read(&handoff->local, handoff->work_boot_ms, &handoff->control,
+                              &handoff->why);
+    }
+    if (err != ERR_OK) {
+        return act_failed(err, "nothing was changed: %.120s", handoff->why.at);
+    }
+    const struct patroni_config *config = &handoff->config;
+    bool follows = patroni_config_follows(config, &region->peer);
+    if (follows && (handoff->control.state == PG_CONTROL_SHUT ||
+                    handoff->control.state == PG_CONTROL_STANDBY)) {
+        return handed_off(handoff, true);
+    }
+    if (input->observe_only) {
+        return act_failed(ERR_FAILED, "not handed off: PostgreSQL is \"%s\"",
+                          handoff->control.state_text);
+    }
+    if (config->standby) {
+        return act_failed(ERR_PRECONDITION, "this region is a standby cluster of %.60s",
+                          config->host);
+    }
+    if (config->paused && !config->handoff) {
+        return act_failed(ERR_PRECONDITION, "Patroni is paused by somebody");
+    }
+    if (handoff->control.state != PG_CONTROL_RUNNING &&
+        !(handoff->control.state == PG_CONTROL_SHUT && config->handoff)) {
+        return act_failed(ERR_PRECONDITION, "the leader is not on this host: PostgreSQL is \"%s\"",
+                          handoff->control.state_text);
+    }
+    return handoff_act(handoff);
+}
+
+static struct action_result handoff_run(const struct action_input *input) {
+    struct patroni_region region;
+    struct handoff handoff = {.input = input, .region = &region};
+    enum err err = handoff_accepts(input->arguments, &handoff.why);
+    if (err != ERR_OK) {
+        return act_failed(err, "%.150s", handoff.why.at);
+    }
+    err = patroni_region_open(input, &region, &handoff.why);
+    struct action_result result =
+        err == ERR_OK ? handoff_region(&handoff) : act_failed(err, "%.150s", handoff.why.at);
+    patroni_region_close(&region);
+    return result;
+}
+
+const struct action_kind_row row_patroni_handoff = {
+    .kind = ACTION_PATRONI_HANDOFF,
+    .run = handoff_run,
+    .accepts = handoff_accepts,
+    .needs_lease = false,
+    .arguments_help = PATRONI_ARGS_HELP ", peer_front_host, peer_front_port, slot_name="
+                      "region_<region>, peer_slot_name, pg_ctl=/usr/lib/postgresql/15/bin/pg_ctl, "
+                      "data_directory, run_as=postgres",
+    .by_hand = "patronictl pause --wait; {pg_ctl} stop -D {data_directory} -m fast -w; "
+               "pg_controldata {data_directory} must say 'shut down': note its latest checkpoint "
+               "location; curl -u {patroni_user} -X PATCH {patroni_urls}/config -d "
+               "'{\"standby_cluster\":{\"host\":\"{peer_front_host}\",\"port\":{peer_front_port},"
+               "\"primary_slot_name\":\"{slot_name}\",\"create_replica_methods\":[\"basebackup\"]},"
+               "\"slots\":{\"{peer_slot_name}\":null}}'; never resume before the PATCH",
+};
