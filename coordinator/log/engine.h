@@ -26,7 +26,7 @@ struct log_op {
     uint64_t index; /* asked for, or the result */
     bool existed;
     enum err err;
-    void *engine_data; /* the engine's own notes about this op */
+    void *engine_data; /* owned: the engine's notes about this op, or NULL */
     void *owner;
     union {
         void (*appended)(void *owner, enum err err, uint64_t index, bool existed);

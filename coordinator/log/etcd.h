@@ -48,7 +48,7 @@ struct etcd_call {
     uint8_t endpoint;     /* of the last try */
     struct http_call *http;
     enum err last_err;
-    uint64_t tag;         /* the caller's */
+    uint64_t tag, known;  /* the caller's */
     /* Exactly once, unless the log is closed or went back: then op is answered for it. answer is
      * borrowed, and NULL when err is not OK. */
     void (*done)(struct etcd_call *call, enum err err, struct etcd_answer *answer);

@@ -16,7 +16,10 @@ enum err log_open(uv_loop_t *loop, const struct log_config *config,
     if (config->engine != NULL && text_equal(config->engine, "embedded")) {
         return embedded_open(loop, config, memory, events, ret_log, reterr);
     }
-    text_say(reterr, "engine: \"%s\" is not known; expected \"embedded\"",
+    if (config->engine != NULL && text_equal(config->engine, "etcd")) {
+        return etcd_open(loop, config, memory, events, ret_log, reterr);
+    }
+    text_say(reterr, "engine: \"%s\" is not known; expected \"embedded\" or \"etcd\"",
              config->engine == NULL ? "" : config->engine);
     return ERR_CONFIG;
 }
@@ -88,6 +91,7 @@ void log_op_finish(struct log_op *op) {
     op->before = op->after = NULL;
     op_answer(op, op->err);
     free(op->bytes);
+    free(op->engine_data);
     free(op);
 }
 
