@@ -1,6 +1,6 @@
 /* exec: a monitoring plugin (exit code 0 good, 1 warning, 2 bad, else unknown; first line of output
  * for people; first figure behind "|" as value). Only programs that lie in the directory named by
- * the agent's own configuration can be run: the topology alone cannot make an agent run anything. */
+ * the agent itself can be run: the topology alone cannot make an agent run anything. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -25,6 +25,9 @@ static enum err message_err(const char *message) {
         {"protocol version", ERR_UNSUPPORTED},
         {"invalid response to SSL", ERR_FORMAT},
         {"expected authentication", ERR_FORMAT},
+        {"lost synchronization", ERR_FORMAT},
+        {"message contents", ERR_FORMAT},
+        {"insufficient data", ERR_FORMAT},
         {"closed the connection", ERR_CLOSED},
         {"unexpected eof", ERR_CLOSED},
         {"timed out", ERR_TIMEOUT},
@@ -146,6 +149,12 @@ static PGconn *connection_start(const struct arguments *arguments,
     return PQconnectStartParams(names, values, 0);
 }
 
+/* libpq would print a server's notices on our standard error. */
+static void notice_ignore(void *context, const PGresult *notice) {
+    (void)context;
+    (void)notice;
+}
+
 static enum err server_limit(struct pg_client *client, struct text256 *reterr) {
     char sql[64];
     struct pg_rows rows;
@@ -186,6 +195,7 @@ enum err pg_open(const struct probe_input *input, struct pg_client *ret_client,
         return ERR_NO_MEMORY;
     }
     (void)PQsetErrorVerbosity(connection, PQERRORS_SQLSTATE);
+    (void)PQsetNoticeReceiver(connection, notice_ignore, NULL);
     struct pg_client client = {.connection = connection,
                                .deadline_boot_ms = input->deadline_boot_ms};
     err = PQstatus(connection) == CONNECTION_BAD

@@ -1,5 +1,6 @@
 /* http_sync: one HTTP request from a worker thread, blocking until its deadline at the latest.
- * Never on the loop: http.h is for that. Only http:// and https://; certificates are always verified. */
+ * Never on the loop: http.h is for that. Only http:// and https://; certificates are always
+ * verified. */
 #ifndef DROVER_HTTP_SYNC_H
 #define DROVER_HTTP_SYNC_H
 
