@@ -34,6 +34,7 @@
     X(129, NO_GATE_AGENT, "failsafe without gate agents")                                          \
     X(130, VANTAGE_MISSING, "automatic failover without an outside view")                          \
     X(131, AUTOMATIC_PLAN, "automatic failover without a plan")                                    \
+    X(132, GATE_AGENTS_MANY, "more gate agents than a certificate can hold")                       \
     X(140, NEEDS_CYCLE, "components need each other in a circle")                                  \
     X(141, TIER, "a tier is out of range")                                                         \
     X(142, GUARD_MISSING, "a guarded component without a guard in a data region")                  \
@@ -64,6 +65,7 @@
     X(180, PLAN_TIMEOUT, "a step's timeout is out of range")                                       \
     X(181, PLAN_APPROVAL, "an approval that nobody can give")                                      \
     X(182, PLAN_EMPTY, "a plan without steps")                                                     \
+    X(183, PLAN_NOT_GATE, "a promotion by an agent that is no gate agent")                         \
     X(190, PERSON_PLACEHOLDER, "a role is held by a placeholder")                                  \
     X(201, DOCUMENT, "the document has no name, version or date")                                  \
     X(202, ALERT_ABOVE_TARGET, "the lag alert comes after the target is missed")                   \

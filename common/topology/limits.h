@@ -6,6 +6,7 @@
 #define MEMBERS_MAX 5
 #define REGIONS_MAX 4
 #define AGENTS_MAX 60
+#define GATE_AGENTS_MAX 8 /* of one region: all of them promise in one certificate (proto) */
 #define COMPONENTS_MAX 48
 #define ENDPOINTS_MAX 96 /* (component, region) pairs */
 #define CHECKS_MAX 192

@@ -182,29 +182,43 @@ static void check_gate_agent(const struct topology *topology, const struct agent
     }
 }
 
-static void check_agents(const struct topology *topology, struct findings *findings) {
-    uint64_t gates_in = 0;
+/* Under failsafe the standby's gate agents promise not to open while the active region serves on; all
+ * of them, in one certificate. */
+static void check_gates(const struct topology *topology, struct findings *findings) {
+    unsigned gates_n[REGIONS_MAX] = {0};
+    for (uint8_t i = 0; i < topology->agents_n; i++) {
+        if (topology->agents[i].gate) {
+            check_gate_agent(topology, &topology->agents[i], findings);
+            gates_n[topology->agents[i].region]++;
+        }
+    }
+    for (uint8_t i = 0; i < topology->regions_n; i++) {
+        struct where at = where("regions.%s", topology->regions[i].name);
+        if (!region_is_data(topology, i) ||
+            topology->lease.on_quorum_loss != QUORUM_LOSS_FAILSAFE) {
+            continue;
+        }
+        if (gates_n[i] == 0) {
+            FOUND(findings, FINDING_NO_GATE_AGENT, at.at,
+                  "on_quorum_loss = \"failsafe\" needs a gate agent (gate = true) in every data "
+                  "region: as the standby it must be able to promise");
+        } else if (gates_n[i] > GATE_AGENTS_MAX) {
+            FOUND(findings, FINDING_GATE_AGENTS_MANY, at.at,
+                  "%u gate agents; a certificate holds %d promises, and every one is needed",
+                  gates_n[i], GATE_AGENTS_MAX);
+        }
+    }
+}
+
+static void check_peer_addresses(const struct topology *topology, struct findings *findings) {
     for (uint8_t i = 0; i < topology->agents_n; i++) {
         const struct agent *agent = &topology->agents[i];
-        if (agent->gate) {
-            check_gate_agent(topology, agent, findings);
-            gates_in |= bit(agent->region);
-        }
         for (uint8_t j = 0; j < i && agent->peer_address[0] != 0; j++) {
             if (text_equal(agent->peer_address, topology->agents[j].peer_address)) {
                 FOUND(findings, FINDING_ADDRESS_TWICE,
                       where("agents.%s.peer_address", agent->name).at, "%s is %s's too",
                       agent->peer_address, topology->agents[j].name);
             }
-        }
-    }
-    for (uint8_t i = 0; i < topology->regions_n; i++) {
-        if (region_is_data(topology, i) && !bits_has(gates_in, i) &&
-            topology->lease.on_quorum_loss == QUORUM_LOSS_FAILSAFE) {
-            FOUND(findings, FINDING_NO_GATE_AGENT,
-                  where("regions.%s", topology->regions[i].name).at,
-                  "on_quorum_loss = \"failsafe\" needs a gate agent (gate = true) in every data "
-                  "region: as the standby it must be able to promise");
         }
     }
 }
@@ -281,7 +295,8 @@ void check_identities(const struct topology *topology, struct findings *findings
     check_keys(topology, findings);
     check_members(topology, findings);
     check_regions(topology, findings);
-    check_agents(topology, findings);
+    check_gates(topology, findings);
+    check_peer_addresses(topology, findings);
     for (uint8_t i = 0; i < topology->operators_n; i++) {
         const struct operator_entry *one = &topology->operators[i];
         if (person_is_placeholder(one->person)) {

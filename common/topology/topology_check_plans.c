@@ -37,6 +37,33 @@ static void check_step_place(const struct topology *topology, const struct plan 
     }
 }
 
+/* A promise binds the standby's gate agents only: a store promoted by another agent there would take
+ * writes beside an active region whose lease those promises extend. */
+static void check_step_gate(const struct topology *topology, const struct plan *plan,
+                            const struct step *step, uint8_t agent, struct findings *findings) {
+    if (action_promotes(step->action) && !topology->agents[agent].gate &&
+        topology->lease.on_quorum_loss == QUORUM_LOSS_FAILSAFE) {
+        FOUND(findings, FINDING_PLAN_NOT_GATE, step_where(plan, step).at,
+              "agent %s may be asked to promote and is no gate agent (gate = true): no promise "
+              "binds it",
+              topology->agents[agent].name);
+    }
+}
+
+static void check_step_gates(const struct topology *topology, const struct plan *plan,
+                             const struct step *step, struct findings *findings) {
+    if (step->agent != NONE) {
+        check_step_gate(topology, plan, step, step->agent, findings);
+        return;
+    }
+    for (uint8_t i = 0; i < topology->endpoints_n; i++) {
+        const struct endpoint *endpoint = &topology->endpoints[i];
+        for (uint8_t j = 0; endpoint->component == step->component && j < endpoint->agents_n; j++) {
+            check_step_gate(topology, plan, step, endpoint->agents[j], findings);
+        }
+    }
+}
+
 /* Every data region can be the target one day, and the source the day after. */
 static void check_step_agents(const struct topology *topology, const struct plan *plan,
                               const struct step *step, struct findings *findings) {
@@ -156,6 +183,7 @@ static void check_step(const struct topology *topology, const struct plan *plan,
                        const struct step *step, struct findings *findings) {
     check_step_place(topology, plan, step, findings);
     check_step_agents(topology, plan, step, findings);
+    check_step_gates(topology, plan, step, findings);
     check_step_approval(topology, plan, step, findings);
     check_step_scope(topology, plan, step, findings);
     check_step_arguments(topology, plan, step, findings);
