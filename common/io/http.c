@@ -24,6 +24,7 @@ struct http_call {
     bool is_fresh;
     bool added;                      /* curl has it */
     bool over_answer_max;
+    bool has_certificate;            /* we show one of our own */
     struct http *http;
     CURL *easy;
     struct curl_slist *headers;
@@ -215,6 +216,19 @@ static void call_free(struct http_call *call) {
     free(call);
 }
 
+/* With TLS 1.3 the peer refuses our certificate only after the handshake, and its alert is often lost
+ * to the reset that follows. So a new connection that shows our certificate and breaks off right after
+ * the handshake, without an answer, counts as a refusal. */
+static bool call_was_refused(const struct http_call *call) {
+    curl_off_t handshake_us = 0;
+    long connects_n = 0, status = 0;
+    (void)curl_easy_getinfo(call->easy, CURLINFO_APPCONNECT_TIME_T, &handshake_us);
+    (void)curl_easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &connects_n);
+    (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    return strstr(call->error, "alert") != NULL ||
+           (call->has_certificate && handshake_us > 0 && connects_n > 0 && status == 0);
+}
+
 static enum err call_judge(const struct http_call *call, CURLcode code) {
     switch ((int)code) { /* an enum of a hundred, most of them of other protocols */
     case CURLE_OK:
@@ -230,8 +244,7 @@ static enum err call_judge(const struct http_call *call, CURLcode code) {
         return ERR_AUTH;
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
-        /* With TLS 1.3 the peer refuses our certificate only after the handshake. */
-        return strstr(call->error, "alert") != NULL ? ERR_AUTH : ERR_UNREACHABLE;
+        return call_was_refused(call) ? ERR_AUTH : ERR_UNREACHABLE;
     case CURLE_WRITE_ERROR:
         return call->over_answer_max ? ERR_TOO_BIG : ERR_NO_MEMORY;
     case CURLE_OUT_OF_MEMORY:
@@ -418,6 +431,7 @@ enum err http_start(struct http *http, const struct http_request *request,
     call->owner = request->owner;
     call->on_chunk = request->on_chunk;
     call->done = request->done;
+    call->has_certificate = request->cert_file != NULL;
     call->in_max = request->answer_max != 0    ? request->answer_max
                    : request->on_chunk != NULL ? HTTP_STREAM_MAX
                                                : HTTP_ANSWER_MAX;

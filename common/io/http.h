@@ -28,7 +28,8 @@ struct http_call; /* one request on its way */
 
 struct http_answer {
     /* OK: an answer of any status arrived whole. TIMEOUT; REFUSED; UNREACHABLE (no route, no such
-     * name, broken off); AUTH (the peer's certificate does not verify, or it refused ours); TOO_BIG;
+     * name, broken off); AUTH (the peer's certificate does not verify, or it refused ours, or
+     * broke off right after we showed it); TOO_BIG;
      * FORMAT (not HTTP); CONFIG (bad URL, unreadable CA, certificate or key); CLOSED (http_close). */
     enum err err;
     int status;          /* 200, 404, ...; 0 when err is not OK and no status came */

@@ -36,6 +36,7 @@ struct embedded {
     struct log log; /* first */
     uv_timer_t tick;
     uv_timer_t soon; /* the loop's next turn: callbacks never come from inside a call */
+    bool other_history; /* found by log_open */
     bool started;    /* what log_open found was told */
     uv_work_t work;
     bool working;
@@ -319,6 +320,10 @@ static void embedded_start(struct embedded *embedded) {
                  (unsigned long long)embedded->newest,
                  (unsigned long long)log->memory.highest_index);
     }
+    if (embedded->other_history) {
+        text_say(&why, "%s holds another fact at index %llu than this member has seen there",
+                 embedded->path, (unsigned long long)log->memory.highest_index);
+    }
     if (why.at[0] != '\0') {
         embedded->why = why;
         log_tell_went_back(log, why.at);
@@ -404,10 +409,14 @@ enum err embedded_open(uv_loop_t *loop, const struct log_config *config,
         free(embedded);
         return err;
     }
+    char key[FACT_KEY_SIZE];
     embedded->newest = embedded->db.newest;
     embedded->mark = embedded->db.mark;
     embedded->queue_end = &embedded->queue;
     log_begin(&embedded->log, &embedded_engine, loop, memory, events);
+    embedded->other_history = /* the worker does not have the database yet */
+        db_key_at(&embedded->db, memory->highest_index, key) == ERR_OK &&
+        log_contradicts(&embedded->log, memory->highest_index, key);
     int failed = uv_timer_init(loop, &embedded->tick) | uv_timer_init(loop, &embedded->soon);
     ensure(failed == 0);
     embedded->tick.data = embedded->soon.data = embedded;

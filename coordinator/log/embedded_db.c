@@ -30,6 +30,8 @@ static const char *const db_sql[DB_STATEMENTS_N] = {
     [DB_INSERT] = "INSERT INTO facts(key, bytes, crc) VALUES(?1, ?2, ?3)",
     [DB_FIND_KEY] = "SELECT \"index\" FROM facts WHERE key = ?1"
                     " UNION ALL SELECT \"index\" FROM used WHERE key = ?1 LIMIT 1",
+    [DB_FIND_INDEX] = "SELECT key FROM facts WHERE \"index\" = ?1"
+                      " UNION ALL SELECT key FROM used WHERE \"index\" = ?1 LIMIT 1",
     [DB_READ] = "SELECT \"index\", key, bytes, crc FROM facts"
                 " WHERE \"index\" >= ?1 ORDER BY \"index\" LIMIT ?2",
     [DB_SNAPSHOT_INDEX] = "SELECT \"index\" FROM snapshot",
@@ -342,6 +344,22 @@ enum err db_append(struct db *db, const char *key, const uint8_t *bytes, size_t 
         *ret_index = (uint64_t)sqlite3_last_insert_rowid(db->sqlite);
         *ret_existed = false;
     }
+    return err;
+}
+
+enum err db_key_at(struct db *db, uint64_t index, char ret_key[FACT_KEY_SIZE]) {
+    sqlite3_stmt *statement = db->statement[DB_FIND_INDEX];
+    db_bind_u64(db, DB_FIND_INDEX, 1, index);
+    int rc = sqlite3_step(statement);
+    enum err err = rc == SQLITE_DONE ? ERR_NOT_FOUND : ERR_OK;
+    if (rc == SQLITE_ROW) {
+        bool whole = text_copy(ret_key, FACT_KEY_SIZE,
+                               (const char *)sqlite3_column_text(statement, 0));
+        err = whole ? ERR_OK : ERR_FORMAT;
+    } else if (rc != SQLITE_DONE) {
+        err = db_failed(db, rc);
+    }
+    (void)sqlite3_reset(statement);
     return err;
 }
 

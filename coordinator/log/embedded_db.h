@@ -16,6 +16,7 @@ enum db_statement {
     DB_ROLLBACK,
     DB_INSERT,
     DB_FIND_KEY,
+    DB_FIND_INDEX,
     DB_READ,
     DB_SNAPSHOT_INDEX,
     DB_SNAPSHOT_PUT,
@@ -53,6 +54,9 @@ enum err db_begin(struct db *db) ERR_CHECKED;
 /* Durable when OK. */
 enum err db_commit(struct db *db) ERR_CHECKED;
 void db_rollback(struct db *db);
+
+/* The key of the fact at index, compacted or not; NOT_FOUND. */
+enum err db_key_at(struct db *db, uint64_t index, char ret_key[FACT_KEY_SIZE]) ERR_CHECKED;
 
 /* Inside begin and commit; db->newest is the caller's to set after the commit. */
 enum err db_append(struct db *db, const char *key, const uint8_t *bytes, size_t size,

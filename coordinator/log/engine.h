@@ -86,7 +86,9 @@ void log_tell_compacted(struct log *log, uint64_t first);
 void log_tell_reachable(struct log *log, bool reachable);
 void log_tell_went_back(struct log *log, const char *why);
 
-/* A fact is known to stand at index: the log may never again end before it. */
-void log_saw(struct log *log, uint64_t index);
+/* The fact of that key is known to stand at index: the log may never again end before it. */
+void log_saw(struct log *log, uint64_t index, const char *key);
+/* True when this member has seen a fact of another key at that index. */
+bool log_contradicts(const struct log *log, uint64_t index, const char *key);
 
 #endif

@@ -66,7 +66,18 @@ static enum err head_read(struct etcd_call *call, struct etcd_answer *answer, ui
         etcd_went_back(etcd, why.at);
         return ERR_WENT_BACK;
     }
-    log_saw(&etcd->log, head);
+    if (head > 0) {
+        const struct etcd_kv *kv = &answer->range[0].at[0];
+        char key[FACT_KEY_SIZE] = "";
+        if (kv->size < sizeof(key)) {
+            memcpy(key, kv->size == 0 ? (const uint8_t *)"" : kv->value, kv->size);
+        }
+        if (log_contradicts(&etcd->log, head, key)) {
+            etcd_other_history(etcd, head);
+            return ERR_WENT_BACK;
+        }
+        log_saw(&etcd->log, head, key);
+    }
     *ret_head = head;
     return ERR_OK;
 }
@@ -93,7 +104,7 @@ static void etcd_head(struct etcd *etcd, struct log_op *op) {
     char head[ETCD_KEY_SIZE];
     etcd_key_of(etcd, "head", head);
     etcd_add(&call->body, ETCD_TXN_COMPARE ETCD_TXN_SUCCESS);
-    etcd_add_range(&call->body, &(struct etcd_range_wish){.key = head, .keys_only = true});
+    etcd_add_range(&call->body, &(struct etcd_range_wish){.key = head});
     etcd_add(&call->body, ETCD_TXN_END);
     etcd_call_start(call);
 }

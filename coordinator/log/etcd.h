@@ -115,6 +115,7 @@ void etcd_rotate(struct etcd *etcd, uint8_t failed);
 /* True when the answer's cluster is ours; tells on_went_back otherwise. */
 bool etcd_same_cluster(struct etcd *etcd, uint64_t cluster_id);
 void etcd_went_back(struct etcd *etcd, const char *why);
+void etcd_other_history(struct etcd *etcd, uint64_t index);
 void etcd_key_of(const struct etcd *etcd, const char *rest, char ret_key[ETCD_KEY_SIZE]);
 /* {"compare":[ ... ],"success":[ ... ],"failure":[ ... ]}: the words between the parts. */
 #define ETCD_TXN_COMPARE "{\"compare\":["

@@ -33,6 +33,13 @@ void etcd_went_back(struct etcd *etcd, const char *why) {
     }
 }
 
+void etcd_other_history(struct etcd *etcd, uint64_t index) {
+    struct text256 why;
+    text_say(&why, "another fact stands at index %llu than this member has seen there",
+             (unsigned long long)index);
+    etcd_went_back(etcd, why.at);
+}
+
 bool etcd_same_cluster(struct etcd *etcd, uint64_t cluster_id) {
     struct log_memory *memory = &etcd->log.memory;
     if (memory->cluster_id == 0) {

@@ -73,6 +73,10 @@ static bool watch_deliver(struct etcd *etcd, const struct etcd_kvs *kvs, uint64_
         if (kv->mod_revision < etcd->watch.next) {
             continue; /* had it */
         }
+        if (log_contradicts(&etcd->log, kv->mod_revision, kv->key + facts_n)) {
+            etcd_other_history(etcd, kv->mod_revision);
+            return false;
+        }
         etcd->watch.next = kv->mod_revision + 1;
         etcd->watch.failures_n = 0;
         log_tell_fact(&etcd->log, kv->mod_revision, kv->key + facts_n,
@@ -220,6 +224,18 @@ static void page_failed(struct etcd *etcd, enum err err) {
     }
 }
 
+/* The fact at the newest index that this member knows is still the one it knows. */
+static bool page_knows(struct etcd *etcd, const struct etcd_kvs *kvs, uint64_t known) {
+    char facts[ETCD_KEY_SIZE];
+    etcd_key_of(etcd, "fact/", facts);
+    if (kvs->n == 1 && known != 0 && text_starts(kvs->at[0].key, facts) &&
+        log_contradicts(&etcd->log, known, kvs->at[0].key + strlen(facts))) {
+        etcd_other_history(etcd, known);
+        return false;
+    }
+    return true;
+}
+
 static void page_on_done(struct etcd_call *call, enum err err, struct etcd_answer *answer) {
     struct etcd *etcd = call->etcd;
     struct etcd_watch *watch = &etcd->watch;
@@ -240,6 +256,9 @@ static void page_on_done(struct etcd_call *call, enum err err, struct etcd_answe
         text_say(&why, "fact %llu, which this member has seen, is not in the log",
                  (unsigned long long)call->known);
         etcd_went_back(etcd, why.at);
+        return;
+    }
+    if (!page_knows(etcd, &answer->range[2], call->known)) {
         return;
     }
     if (watch->next <= mark) {

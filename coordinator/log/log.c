@@ -57,7 +57,7 @@ static void op_answer(struct log_op *op, enum err err) {
     switch (op->kind) {
     case OP_APPEND:
         if (ok) {
-            log_saw(op->log, op->index);
+            log_saw(op->log, op->index, op->key);
         }
         op->done.appended(op->owner, err, ok ? op->index : 0, ok && op->existed);
         return;
@@ -274,16 +274,33 @@ void log_describe(const struct log *log, char *out, size_t out_size) {
     log->engine->describe(log, out, out_size);
 }
 
-void log_saw(struct log *log, uint64_t index) {
-    if (index > log->memory.highest_index) {
-        log->memory.highest_index = index;
+/* FNV-1a, 64 bits; never 0. Tells histories apart by accident, not by malice. */
+static uint64_t key_hash(const char *key) {
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (; *key != '\0'; key++) {
+        hash = (hash ^ (uint8_t)*key) * UINT64_C(0x100000001b3);
     }
+    return hash == 0 ? 1 : hash;
+}
+
+void log_saw(struct log *log, uint64_t index, const char *key) {
+    struct log_memory *memory = &log->memory;
+    if (index > memory->highest_index) {
+        memory->highest_index = index;
+        memory->highest_key = key_hash(key);
+    }
+}
+
+bool log_contradicts(const struct log *log, uint64_t index, const char *key) {
+    const struct log_memory *memory = &log->memory;
+    return index == memory->highest_index && memory->highest_key != 0 &&
+           memory->highest_key != key_hash(key);
 }
 
 void log_tell_fact(struct log *log, uint64_t index, const char *key, const uint8_t *bytes,
                    size_t size) {
     if (!log->closed && !log->went_back) {
-        log_saw(log, index);
+        log_saw(log, index, key);
         log->events.on_fact(log->events.owner, index, key, bytes, size);
     }
 }

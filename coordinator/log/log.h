@@ -42,6 +42,8 @@ struct log_events {
 struct log_memory {
     uint64_t cluster_id;
     uint64_t highest_index;
+    uint64_t highest_key; /* a hash of that fact's key: another key there is another history. 0: not
+                           * known */
 };
 
 struct log_config {

@@ -197,7 +197,8 @@ static void client_quit(struct client *c) {
 
 static void client_say_memory(const struct client *c) {
     struct log_memory memory = log_memory_now(c->log);
-    SAY("memory %" PRIu64 " %" PRIu64, memory.cluster_id, memory.highest_index);
+    SAY("memory %" PRIu64 " %" PRIu64 " %" PRIu64, memory.cluster_id, memory.highest_index,
+        memory.highest_key);
 }
 
 static void client_command(struct client *c, char *line) {
@@ -330,6 +331,8 @@ static bool client_options(int argc, char **argv, struct log_config *config,
             memory->cluster_id = number;
         } else if (text_equal(name, "--highest")) {
             memory->highest_index = number;
+        } else if (text_equal(name, "--highest-key")) {
+            memory->highest_key = number;
         } else {
             return false;
         }
