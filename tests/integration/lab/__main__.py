@@ -71,7 +71,8 @@ def _print_status(values):
 
 def _up(options):
     began = time.monotonic()
-    lab = Lab(options.dir, options.small, options.dns_ttl, options.members, options.primary, options.keep)
+    lab = Lab(options.dir, options.small, options.dns_ttl, options.members, options.primary, options.keep,
+              say=lambda text: print(f"{time.monotonic() - began:5.1f} s  {text}", flush=True))
     lab.up()
     print(f"up in {time.monotonic() - began:.1f} s: {lab.run_dir}, namespaces {lab.prefix}-*")
 

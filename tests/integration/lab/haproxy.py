@@ -48,7 +48,8 @@ POSTGRES = """frontend postgres
 
 backend postgres_primary
     option httpchk
-    http-check send meth GET uri /primary
+    # OPTIONS has no body: with GET, HAProxy hangs up while Patroni still writes one, and Patroni logs a traceback.
+    http-check send meth OPTIONS uri /primary
     http-check expect status 200
 """
 
@@ -63,11 +64,12 @@ backend redis_primary
     tcp-check expect string +OK
     tcp-check send PING\\r\\n
     tcp-check expect string +PONG
-    tcp-check send INFO\\ replication\\r\\n
+    # QUIT, because a replica's answer must end at once; else each check of it lasts until the timeout.
+    tcp-check send INFO\\ replication\\r\\nQUIT\\r\\n
     tcp-check expect string role:master
 """
 
-REJECT = "    tcp-request connection reject if {{ nbsrv(agent_writable) lt 1 }}\n".replace("{{", "{").replace("}}", "}")
+REJECT = "    tcp-request connection reject if { nbsrv(agent_writable) lt 1 }\n"
 
 
 def configuration(lab, host):

@@ -42,7 +42,7 @@ SERVICES = {
 class Lab:
     """See README.md. As a context manager it comes up on entering and goes down on leaving."""
 
-    def __init__(self, run_dir=None, small=False, dns_ttl=60, members=3, primary="east", keep=False):
+    def __init__(self, run_dir=None, small=False, dns_ttl=60, members=3, primary="east", keep=False, say=None):
         if members not in (1, 3, 5):
             raise LabError(f"members is {members}, expected 1, 3 or 5")
         if primary not in plan.DATA_REGIONS:
@@ -50,6 +50,7 @@ class Lab:
         self.options = {"small": small, "dns_ttl": dns_ttl, "members": members, "primary": primary}
         self.run_dir = os.path.abspath(run_dir) if run_dir else None
         self.keep = keep            # True: a failed up() is left for a look; down() leaves the run directory
+        self.say = say or (lambda text: None)   # told in words how far up() is
         self.boot_before = []       # callables (lab, host), run for each host of a data region before its services
         self.prefix = None
         self.hosts = {}
@@ -88,6 +89,7 @@ class Lab:
         postgres.require()
         self._make_run_dir()
         try:
+            self.say("namespaces, links, credentials")
             net.make_wan(self.prefix)
             net.make_hosts(self.prefix, self.hosts.values())
             self.credentials.create([h for h in self.hosts.values() if h.role == "member"])
@@ -293,12 +295,23 @@ class Lab:
         if self.process(host.name, "haproxy") is not None:
             self.service_stop(host.name, "haproxy")
             self.service_start(host.name, "haproxy")
+            base.until(f"HAProxy on {host.name} is back", lambda: haproxy.command(self, host.name, "show info"), 10, 0.02)
 
     # -- the judge -----------------------------------------------------------------------------------------------
 
+    def _fresh_log(self, name):
+        """The path for a new log of the judge; one that is there is kept under a number, which the judge ignores."""
+        path = f"{self.run_dir}/logs/{name}.jsonl"
+        if os.path.exists(path):
+            number = 1
+            while os.path.exists(f"{path}.{number}"):
+                number += 1
+            os.rename(path, f"{path}.{number}")
+        return path
+
     def writer_start(self, rate_hz=10, timeout_s=1.0, name="writer"):
-        argv = [sys.executable, "-m", "lab.writer", "--log", f"{self.run_dir}/logs/{name}.jsonl",
-                "--rate-hz", str(rate_hz), "--timeout-s", str(timeout_s)]
+        argv = [sys.executable, "-m", "lab.writer", "--log", self._fresh_log(name), "--rate-hz", str(rate_hz),
+                "--timeout-s", str(timeout_s)]
         return self.spawn("client", argv, env=self.python_env(), name=name, instrument=True)
 
     def writer_stop(self, writer=None):
@@ -312,7 +325,7 @@ class Lab:
         host_name = "client" if vantage == "outside" else f"{vantage}-near"
         argv = [sys.executable, "-m", "lab.prober", "--vantage", vantage, "--rate-hz", str(rate_hz), "--timeout-s",
                 str(timeout_s), "--credentials", self.credentials.directory, "--log",
-                f"{self.run_dir}/logs/prober-{vantage}.jsonl"]
+                self._fresh_log(f"prober-{vantage}")]
         for region in plan.DATA_REGIONS:
             if vantage in ("outside", region):
                 for host in self.region_dbs(region):
@@ -352,7 +365,7 @@ class Lab:
         writes, probes = self.logs_of_judge()
         names = [line["writer"] for line in writes if "writer" in line]
         if len(names) > 1:
-            raise LabError(f"{len(names)} writers ran; judge them one at a time")
+            raise LabError(f"{len(names)} writers ran at once; numbers of two cannot be told apart")
         rows = self.sql(host_name, "SELECT id FROM ledger WHERE writer = ANY(%s)", (names,))
         return judge.report(writes, probes, [row[0] for row in rows])
 

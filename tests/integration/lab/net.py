@@ -54,6 +54,8 @@ def require_namespaces():
 @contextlib.contextmanager
 def inside(namespace):
     """The calling thread, and only it, is in the namespace; sockets made here stay there afterwards."""
+    if not os.path.exists(namespace_path(namespace)):
+        raise LabError(f"{namespace} is not there: the host is off")
     with open("/proc/thread-self/ns/net", "rb") as home, open(namespace_path(namespace), "rb") as there:
         if _libc.setns(there.fileno(), CLONE_NEWNET) != 0:
             raise LabError(f"cannot enter {namespace}: {os.strerror(ctypes.get_errno())}")

@@ -41,7 +41,9 @@ PARAMETERS = {
 LOCAL_PARAMETERS = {
     # mmap keeps the segments inside the data directory: nothing is left in /dev/shm after a SIGKILL.
     "dynamic_shared_memory_type": "mmap", "jit": "off", "autovacuum_naptime": "60s",
-    "log_line_prefix": "%m [%p] ", "log_min_messages": "warning", "log_checkpoints": "off",
+    "log_line_prefix": "%m [%p] ",
+    # `log` hides plain errors: every refused probe would be one.
+    "log_min_messages": "log", "log_checkpoints": "off",
     "log_timezone": "UTC",
 }
 

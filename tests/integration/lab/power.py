@@ -152,6 +152,7 @@ def first_boot(lab):
         for hook in lab.boot_before:
             if host.region in plan.DATA_REGIONS and host.role != "near":
                 hook(lab, host)
+    lab.say("etcd, Redis, Sentinel, HAProxy, the web app, BIND, unbound")
     for host in lab.hosts.values():
         for name in host.services:
             if name != "patroni":
@@ -161,11 +162,13 @@ def first_boot(lab):
     head = f"{primary}-db1"
     for region in plan.DATA_REGIONS:
         until(f"etcd of {region} answers", lambda r=region: port_open(lab, lab.hosts[f"{r}-db1"], plan.ETCD_PORT), 20)
+    lab.say(f"PostgreSQL and Patroni on {head}")
     lab.service_start(head, "patroni")
     until(f"PostgreSQL on {head} takes writes", lambda: postgres.writable(lab, head), 40)
     postgres.create_schema(lab, head)
     until(f"the front of {primary} knows its primary",
           lambda: head in haproxy.up_servers(lab, f"{primary}-front", "postgres_primary"), 20, 0.05)
+    lab.say("the other databases, as copies")
     others = [host.name for r in (primary, standby) for host in lab.region_dbs(r) if host.name != head]
     # The standby region's second member would race its first for the leadership; it starts when that one leads.
     seconds = [name for name in others if name == f"{standby}-db2"]
@@ -175,6 +178,7 @@ def first_boot(lab):
     until(f"{standby} follows {primary}", lambda: postgres.streaming(lab, head, [f"{standby}-db1"]), 60)
     for name in seconds:
         lab.service_start(name, "patroni")
+    lab.say("everything replicates, the name leads to a front that writes")
     wait_ready(lab)
 
 

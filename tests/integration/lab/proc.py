@@ -30,6 +30,8 @@ def owner_ids(user):
 
 
 def prefix_argv(namespace, user=None):
+    if not os.path.exists(net.namespace_path(namespace)):
+        raise LabError(f"{namespace} is not there: the host is off")
     argv = ["nsenter", f"--net={net.namespace_path(namespace)}"]
     if user:
         argv += ["setpriv", f"--reuid={user}", f"--regid={owner_ids(user)[1]}", "--init-groups"]
@@ -113,11 +115,10 @@ class Process:
 
 def spawn(host, argv, log, env=None, name="process", user=None, cwd=None, instrument=False):
     """Starts argv in the host's namespace with its output appended to the log."""
-    if not os.path.exists(net.namespace_path(host.namespace)):
-        raise LabError(f"{host.name} has no namespace: it is powered off")
+    argv = prefix_argv(host.namespace, user) + list(argv)
     with open(log, "ab") as output:
         popen = subprocess.Popen(
-            prefix_argv(host.namespace, user) + list(argv), stdin=subprocess.DEVNULL, stdout=output,
+            argv, stdin=subprocess.DEVNULL, stdout=output,
             stderr=subprocess.STDOUT, env=environment(host.directory, env), cwd=cwd or host.directory,
             start_new_session=True)
     return Process(host.name, name, popen.pid, start_stamp(popen.pid), log, instrument, popen)
