@@ -1,0 +1,132 @@
+/* Which checks are this agent's, when they run and what they said. One run of a check at a time; a
+ * target that hangs holds one worker until its timeout and no other check's schedule. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/agent.h"
+#include "common/io/clock.h"
+#include "common/io/log.h"
+
+struct check_job {
+    struct job job;
+    uint16_t check;
+    uint32_t version; /* of the topology that the check's index belongs to */
+    struct arguments arguments;
+    struct agent_conf *conf;
+    const struct probe_kind *kind;
+    uint32_t timeout_ms;
+    struct reading reading;
+};
+
+static bool is_mine(const struct agent_program *agent, const struct check *check) {
+    uint8_t region = agent->topology->agents[agent->me_there].region;
+    return check->outside ? check->region != region : check->agent == agent->me_there;
+}
+
+/* Checks keep their state over a new topology when their name and kind stay. */
+void checks_adopt(struct agent_program *agent) {
+    static struct check_state next[CHECKS_MAX];
+    const struct topology *old = agent->topology_next, *now = agent->topology;
+    uint64_t now_ms = agent_now_ms();
+    memset(next, 0, sizeof next);
+    for (unsigned c = 0; c < now->checks_n; c++) {
+        for (unsigned o = 0; o < old->checks_n; o++) {
+            bool same = text_equal(old->checks[o].name, now->checks[c].name) &&
+                        old->checks[o].kind == now->checks[c].kind &&
+                        old->checks[o].region == now->checks[c].region;
+            if (same) {
+                next[c] = agent->checks[o];
+                next[c].running = false;
+            }
+        }
+        next[c].mine = agent->me_there != NONE && is_mine(agent, &now->checks[c]);
+        /* The first runs are spread, so that a restart is no burst. */
+        uint32_t spread_ms = now->checks[c].interval_ms < 2000 ? now->checks[c].interval_ms : 2000;
+        next[c].due_boot_ms = now_ms + rng_below(&agent->rng, spread_ms + 1);
+    }
+    memcpy(agent->checks, next, sizeof next);
+}
+
+static void check_run(struct job *base) {
+    struct check_job *job = base->data;
+    struct probe_input input = {
+        .arguments = &job->arguments,
+        .secrets = &job->conf->secrets,
+        .timeout_ms = job->timeout_ms,
+        .deadline_boot_ms = clock_boot_ms() + job->timeout_ms,
+        .exec_directory = job->conf->exec_directory,
+    };
+    job->reading = job->kind->run(&input);
+}
+
+static void check_done(struct job *base) {
+    struct check_job *job = base->data;
+    struct agent_program *agent = base->agent;
+    const struct reading *reading = &job->reading;
+    struct check_state *state = &agent->checks[job->check];
+    if (job->version != agent->topology->version) {
+        free(job);
+        return;
+    }
+    const struct check *check = &agent->topology->checks[job->check];
+    bool good = reading->err == ERR_OK && reading->good;
+    bool role_moved = state->role != reading->role || state->writable != reading->writable;
+    bool changed = debounce_reading(&state->debounce, good, reading->warn, check->failures_n,
+                                    check->passes_n, agent_now_ms());
+    state->running = false;
+    state->ran = true;
+    state->ran_boot_ms = agent_now_ms();
+    state->latency_ms = reading->latency_ms;
+    state->role = reading->role;
+    state->writable = reading->writable;
+    state->value = reading->value;
+    state->positions_n = reading->positions_n;
+    memcpy(state->positions, reading->positions, sizeof state->positions);
+    (void)text_copy(state->detail, sizeof state->detail,
+                    reading->detail[0] != '\0' ? reading->detail : err_text(reading->err));
+    if (changed || role_moved) {
+        agent->report_now = true;
+        log_event(LOG_INFO, "check.changed", "check=%s status=%u \"%s\"", check->name,
+                  state->debounce.status, state->detail);
+    }
+    free(job);
+}
+
+static void check_start(struct agent_program *agent, uint16_t c) {
+    const struct check *check = &agent->topology->checks[c];
+    struct check_state *state = &agent->checks[c];
+    const struct probe_kind *kind = probe_kind_of((enum check_kind)check->kind);
+    struct check_job *job = calloc(1, sizeof *job);
+    ensure(job != NULL);
+    if (kind == NULL ||
+        topology_check_arguments(agent->topology, check, &job->arguments) != ERR_OK) {
+        (void)text_copy(state->detail, sizeof state->detail, "this check cannot be run here");
+        free(job);
+        return;
+    }
+    job->job =
+        (struct job){.agent = agent, .data = job, .run = check_run, .done = check_done};
+    job->check = c;
+    job->version = agent->topology->version;
+    job->conf = agent->conf;
+    job->kind = kind;
+    job->timeout_ms = check->timeout_ms;
+    state->running = true;
+    worker_run(&job->job);
+}
+
+void checks_tick(struct agent_program *agent) {
+    uint64_t now_ms = agent_now_ms();
+    for (uint16_t c = 0; c < agent->topology->checks_n; c++) {
+        struct check_state *state = &agent->checks[c];
+        if (!state->mine || state->running || now_ms < state->due_boot_ms) {
+            continue;
+        }
+        uint32_t interval_ms = agent->topology->checks[c].interval_ms;
+        state->due_boot_ms += interval_ms;
+        if (state->due_boot_ms < now_ms) {
+            state->due_boot_ms = now_ms + interval_ms;
+        }
+        check_start(agent, c);
+    }
+}

@@ -1,0 +1,299 @@
+/* Commands. What a member sends is only a hint: the agent asks the members itself whether that digest
+ * is wanted now, and acts on a majority's signed yes, once per (execution, step, attempt), as its own
+ * allow-list permits. A finished command answers each repetition with its outcome. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/agent.h"
+#include "common/io/clock.h"
+#include "common/io/log.h"
+#include "common/io/sign.h"
+#include "proto/canon.h"
+
+#define CERTIFY_AGAIN_MS 300
+#define CERTIFY_PATIENCE_MS 10000
+#define NOT_AFTER_SKEW_MS 120000
+
+struct command_job {
+    struct job job;
+    struct command_entry *entry;
+    struct command command;
+    uint8_t digest[DIGEST_SIZE];
+    struct agent_conf *conf;
+    struct ledger *ledger;
+    uint32_t timeout_ms;
+    struct outcome outcome;
+};
+
+static void sign_outcome(const struct agent_program *agent, struct outcome *outcome) {
+    uint8_t canon[CANON_MAX];
+    size_t size = canon_outcome(agent->pins->cluster, outcome, canon);
+    enum err err = sign_bytes(agent->keys.sign_secret, canon, size, outcome->signature);
+    ensure(err == ERR_OK);
+}
+
+static void tell(struct agent_program *agent, struct command_entry *entry) {
+    static struct message message;
+    memset(&message, 0, sizeof message);
+    message.kind = MESSAGE_OUTCOME;
+    message.outcome = entry->outcome;
+    agent_tell_members(agent, &message);
+}
+
+static struct outcome outcome_of(const struct command *command, const char *agent_name,
+                                 const uint8_t digest[DIGEST_SIZE]) {
+    struct outcome outcome;
+    memset(&outcome, 0, sizeof outcome);
+    (void)text_copy(outcome.agent, NAME_SIZE, agent_name);
+    outcome.execution = command->execution;
+    outcome.step = command->step;
+    outcome.attempt = command->attempt;
+    memcpy(outcome.digest, digest, DIGEST_SIZE);
+    outcome.wall_ms = clock_wall_ms();
+    return outcome;
+}
+
+static void finish(struct agent_program *agent, struct command_entry *entry) {
+    entry->state = COMMAND_FINISHED;
+    sign_outcome(agent, &entry->outcome);
+    log_event(entry->outcome.state == OUTCOME_DONE ? LOG_NOTICE : LOG_ERR, "command.finished",
+              "execution=%llu step=%s attempt=%u state=%u err=%s took_ms=%u \"%s\"",
+              (unsigned long long)entry->command.execution, entry->command.step_name,
+              entry->command.attempt, entry->outcome.state, err_name(entry->outcome.err),
+              entry->outcome.took_ms, entry->outcome.detail);
+    tell(agent, entry);
+}
+
+static void refuse(struct agent_program *agent, struct command_entry *entry, enum err err,
+                   const char *why) {
+    entry->outcome = outcome_of(&entry->command, agent->keys.name, entry->digest);
+    entry->outcome.state = OUTCOME_REFUSED;
+    entry->outcome.err = (uint8_t)err;
+    (void)text_copy(entry->outcome.detail, SENTENCE_SIZE, why);
+    finish(agent, entry);
+}
+
+/* ------------------------------------------------------------------- running */
+
+/* On a worker. The intent is on disk before the action, the result before it is told. */
+static void job_run(struct job *base) {
+    struct command_job *job = base->data;
+    struct command *command = &job->command;
+    const struct action_kind_row *row = action_kind_of((enum action_kind)command->action);
+    enum ledger_found found = LEDGER_NEW;
+    uint64_t start_us = clock_boot_us();
+    enum err err = row == NULL ? ERR_UNSUPPORTED
+                               : ledger_begin(job->ledger, command, job->digest, &found);
+    if (err != ERR_OK || found == LEDGER_ENDED) {
+        if (err == ERR_OK && ledger_outcome(job->ledger, command->execution, command->step,
+                                            command->attempt, &job->outcome) == ERR_OK) {
+            return;
+        }
+        job->outcome.state = OUTCOME_REFUSED;
+        job->outcome.err = (uint8_t)(err == ERR_OK ? ERR_IO : err);
+        (void)text_format(job->outcome.detail, SENTENCE_SIZE, "not begun: %s",
+                          err_text((enum err)job->outcome.err));
+        return;
+    }
+    struct action_input input = {
+        .arguments = &command->arguments,
+        .secrets = &job->conf->secrets,
+        .epoch = command->epoch,
+        .timeout_ms = job->timeout_ms,
+        .deadline_boot_ms = clock_boot_ms() + job->timeout_ms,
+        .graceful = command->graceful,
+        /* Begun before a crash, and nobody knows how far it came: look, do not act blindly. */
+        .observe_only = found == LEDGER_BEGUN,
+        .exec_directory = job->conf->exec_directory,
+    };
+    struct action_result result = row->run(&input);
+    job->outcome.state = result.err == ERR_OK ? OUTCOME_DONE : OUTCOME_FAILED;
+    job->outcome.err = (uint8_t)result.err;
+    job->outcome.observed = result.observed;
+    job->outcome.took_ms = (uint32_t)((clock_boot_us() - start_us) / 1000);
+    job->outcome.wall_ms = clock_wall_ms();
+    (void)text_copy(job->outcome.detail, SENTENCE_SIZE, result.detail);
+    if (ledger_end(job->ledger, &job->outcome) != ERR_OK && job->outcome.state == OUTCOME_DONE) {
+        (void)text_append(job->outcome.detail, SENTENCE_SIZE, " (result not written)");
+    }
+}
+
+static void job_done(struct job *base) {
+    struct command_job *job = base->data;
+    job->entry->outcome = job->outcome;
+    finish(base->agent, job->entry);
+    free(job);
+}
+
+static void start_running(struct agent_program *agent, struct command_entry *entry) {
+    uint64_t now_ms = agent_now_ms();
+    struct command_job *job = calloc(1, sizeof *job);
+    ensure(job != NULL);
+    job->job =
+        (struct job){.agent = agent, .data = job, .run = job_run, .done = job_done};
+    job->entry = entry;
+    job->command = entry->command;
+    memcpy(job->digest, entry->digest, DIGEST_SIZE);
+    job->conf = agent->conf;
+    job->ledger = agent->ledger;
+    job->timeout_ms = (uint32_t)(entry->deadline_boot_ms - now_ms);
+    job->outcome = outcome_of(&entry->command, agent->keys.name, entry->digest);
+    entry->state = COMMAND_RUNNING;
+    entry->started_boot_ms = now_ms;
+    log_event(LOG_NOTICE, "command.running", "execution=%llu step=%s attempt=%u action=%s",
+              (unsigned long long)entry->command.execution, entry->command.step_name,
+              entry->command.attempt, action_kind_text((enum action_kind)entry->command.action));
+    worker_run_now(&job->job);
+}
+
+/* ----------------------------------------------------------------- certifying */
+
+static void on_certified(struct agent_program *agent, struct command_entry *entry) {
+    entry->round.active = false;
+    if (entry->command.needs_lease && !agent_holds_lease(agent, entry->command.epoch)) {
+        entry->state = COMMAND_WAITING;
+        return;
+    }
+    start_running(agent, entry);
+}
+
+void commands_answer(struct agent_program *agent, uint8_t member, const struct answer *answer) {
+    for (unsigned i = 0; i < COMMANDS_MAX; i++) {
+        struct command_entry *entry = &agent->commands[i];
+        struct round *round = &entry->round;
+        if (entry->state != COMMAND_CERTIFYING || !round->active ||
+            memcmp(round->question.nonce, answer->nonce, NONCE_SIZE) != 0) {
+            continue;
+        }
+        if (text_equal(answer->from, agent->pins->members[member].name) &&
+            round_verify(agent, &round->question, agent->pins->members[member].sign_key,
+                         answer) &&
+            round_take(agent, round, member, answer) && votes_majority(&round->votes)) {
+            on_certified(agent, entry);
+        }
+        return;
+    }
+}
+
+/* -------------------------------------------------------------------- receiving */
+
+static struct command_entry *entry_of(struct agent_program *agent,
+                                      const uint8_t digest[DIGEST_SIZE]) {
+    for (unsigned i = 0; i < COMMANDS_MAX; i++) {
+        if (agent->commands[i].state != COMMAND_FREE &&
+            memcmp(agent->commands[i].digest, digest, DIGEST_SIZE) == 0) {
+            return &agent->commands[i];
+        }
+    }
+    return NULL;
+}
+
+static struct command_entry *entry_new(struct agent_program *agent) {
+    struct command_entry *oldest = NULL;
+    for (unsigned i = 0; i < COMMANDS_MAX; i++) {
+        struct command_entry *entry = &agent->commands[i];
+        if (entry->state == COMMAND_FREE) {
+            return entry;
+        }
+        if (entry->state == COMMAND_FINISHED &&
+            (oldest == NULL || entry->arrived_boot_ms < oldest->arrived_boot_ms)) {
+            oldest = entry;
+        }
+    }
+    return oldest;
+}
+
+/* The local conditions that need no member's word. */
+static bool acceptable(struct agent_program *agent, struct command_entry *entry) {
+    const struct command *command = &entry->command;
+    uint64_t epoch = 0;
+    const struct action_kind_row *row = action_kind_of((enum action_kind)command->action);
+    struct text256 why = {{0}};
+    if ((agent->conf->allow & (1u << command->action)) == 0) {
+        refuse(agent, entry, ERR_DENIED, "this agent's own allow-list does not have the action");
+    } else if (clock_wall_ms() > command->not_after_wall_ms + NOT_AFTER_SKEW_MS) {
+        refuse(agent, entry, ERR_STALE, "the command's time is over");
+    } else if (ledger_epoch(agent->ledger, &epoch) != ERR_OK || command->epoch < epoch) {
+        refuse(agent, entry, ERR_STALE, "made in an older epoch than this agent accepted");
+    } else if (row == NULL || row->accepts(&command->arguments, &why) != ERR_OK) {
+        refuse(agent, entry, ERR_CONFIG, why.at);
+    } else if (row->needs_lease && (!command->needs_lease || agent->guard == NULL)) {
+        refuse(agent, entry, ERR_PRECONDITION,
+               "the action opens a store and this agent has no lease to open it under");
+    } else {
+        return true;
+    }
+    return false;
+}
+
+void commands_receive(struct agent_program *agent, const struct command *command) {
+    uint8_t canon[CANON_MAX], digest[DIGEST_SIZE];
+    if (!text_equal(command->cluster, agent->pins->cluster) ||
+        !text_equal(command->agent, agent->keys.name)) {
+        agent->frames_refused_n++;
+        return;
+    }
+    size_t size = canon_command(command, canon);
+    digest_sha256(canon, size, digest);
+    struct command_entry *entry = entry_of(agent, digest);
+    if (entry != NULL) {
+        if (entry->state == COMMAND_FINISHED) {
+            tell(agent, entry);
+        }
+        return;
+    }
+    entry = entry_new(agent);
+    if (entry == NULL) {
+        return; /* all places run: the members send again */
+    }
+    memset(entry, 0, sizeof *entry);
+    entry->agent = agent;
+    entry->command = *command;
+    memcpy(entry->digest, digest, DIGEST_SIZE);
+    entry->arrived_boot_ms = agent_now_ms();
+    entry->deadline_boot_ms = entry->arrived_boot_ms + command->timeout_ms;
+    entry->state = COMMAND_CERTIFYING;
+    struct outcome before;
+    if (ledger_outcome(agent->ledger, command->execution, command->step, command->attempt,
+                       &before) == ERR_OK) {
+        entry->outcome = before;
+        finish(agent, entry);
+        return;
+    }
+    if (acceptable(agent, entry)) {
+        entry->next_round_ms = entry->arrived_boot_ms + CERTIFY_AGAIN_MS;
+        round_begin_command(agent, &entry->round, command->epoch, digest);
+    }
+}
+
+static void certify_tick(struct agent_program *agent, struct command_entry *entry,
+                         uint64_t now_ms) {
+    if (now_ms - entry->arrived_boot_ms > CERTIFY_PATIENCE_MS) {
+        /* Stale, altered, or of a minority: no majority wants it. Nobody waits for an outcome; the
+         * place is freed and the attempt leaves a line. */
+        log_event(LOG_WARNING, "command.refused",
+                  "execution=%llu step=%s attempt=%u no majority certified it (%u yes)",
+                  (unsigned long long)entry->command.execution, entry->command.step_name,
+                  entry->command.attempt, entry->round.yes_n);
+        entry->state = COMMAND_FREE;
+    } else if (now_ms >= entry->next_round_ms) {
+        entry->next_round_ms = now_ms + CERTIFY_AGAIN_MS;
+        round_begin_command(agent, &entry->round, entry->command.epoch, entry->digest);
+    }
+}
+
+void commands_tick(struct agent_program *agent) {
+    uint64_t now_ms = agent_now_ms();
+    for (unsigned i = 0; i < COMMANDS_MAX; i++) {
+        struct command_entry *entry = &agent->commands[i];
+        if (entry->state == COMMAND_CERTIFYING) {
+            certify_tick(agent, entry, now_ms);
+        } else if (entry->state == COMMAND_WAITING) {
+            if (agent_holds_lease(agent, entry->command.epoch)) {
+                start_running(agent, entry);
+            } else if (now_ms >= entry->deadline_boot_ms) {
+                refuse(agent, entry, ERR_PRECONDITION, "the lease did not come in time");
+            }
+        }
+    }
+}
