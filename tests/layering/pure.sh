@@ -9,7 +9,7 @@ nm="$1" sanitized="$2"
 shift 2
 
 # memset and friends come from struct copies too; the __*_chk are their fortified twins.
-allowed='memcpy|strspn|strcspn|strstr|memmove|memset|memcmp|memchr|bcmp|strlen|strnlen|strcmp|strncmp|strchr|strrchr|abort'
+allowed='memcpy|strspn|strcspn|strpbrk|strstr|memmove|memset|memcmp|memchr|bcmp|strlen|strnlen|strcmp|strncmp|strchr|strrchr|abort'
 allowed="$allowed|__mem(cpy|move|set)_chk|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_|__(popcount|clz|ctz|bswap)[a-z]i2"
 sanitizer='__asan_|__ubsan_|__tsan_|__sanitizer_|__sancov_|__gcov_|__llvm_|_Unwind_|__start___|__stop___'
 text_only='v?snprintf|__v?snprintf_chk|__isoc99_v?snprintf'
