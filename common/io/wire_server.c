@@ -199,7 +199,8 @@ static void server_event(struct wire_server *server, uint16_t event, uint32_t va
     case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
         wire->counters.handshake_failed_n++;
         wire_tell(wire, NOTICE_HANDSHAKE, "handshake not finished at %s: %s", server->address,
-                  zmq_strerror((int)value));
+                  value == EAGAIN ? "the peer said nothing for 1 s"
+                                  : "the peer left, or wants no CURVE");
         break;
     default: /* a refusal by ZAP was counted where it was decided */
         break;

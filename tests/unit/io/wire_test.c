@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -233,18 +234,53 @@ static void *raw_dealer(void *context, const char *address, const uint8_t *serve
     return dealer;
 }
 
+/* A connection of its own to a bench's server. */
+static int raw_connect(const struct bench *bench) {
+    unsigned port = 0;
+    assert_int_equal(sscanf(bench->address, "tcp://127.0.0.1:%u", &port), 1);
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int file = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(file >= 0);
+    assert_int_equal(connect(file, (struct sockaddr *)&to, sizeof to), 0);
+    return file;
+}
+
 static void a_peer_without_curve_gets_nothing(void **state) {
     struct bench *bench = *state;
+    const struct wire_counters *counters = wire_counters(bench->wire);
     void *context = zmq_ctx_new();
     void *dealer = raw_dealer(context, bench->address, NULL, NULL);
     assert_int_equal(zmq_send(dealer, "let me in", 9, ZMQ_DONTWAIT), 9);
-    TURN(bench, wire_counters(bench->wire)->wrong_mechanism_n > 0, 2000);
+    /* libzmq's own client may leave before the server has looked at its greeting. */
+    TURN(bench, counters->wrong_mechanism_n + counters->handshake_failed_n > 0, 2000);
     TURN(bench, false, 300);
-    assert_true(wire_counters(bench->wire)->wrong_mechanism_n > 0);
+    assert_true(counters->wrong_mechanism_n + counters->handshake_failed_n > 0);
     assert_int_equal(bench->at_server.n, 0);
-    assert_non_null(strstr(bench->notices, "without CURVE"));
+    assert_non_null(strstr(bench->notices, "CURVE"));
     assert_int_equal(zmq_close(dealer), 0);
     assert_int_equal(zmq_ctx_term(context), 0);
+}
+
+static void a_greeting_without_curve_is_refused_and_counted(void **state) {
+    struct bench *bench = *state;
+    const struct wire_counters *counters = wire_counters(bench->wire);
+    /* ZMTP 3.0: signature, version, mechanism NULL, not a server. */
+    uint8_t greeting[64] = {[0] = 0xff, [9] = 0x7f, [10] = 3, [12] = 'N', 'U', 'L', 'L'};
+    uint8_t answered[256];
+    int file = raw_connect(bench);
+    assert_int_equal(write(file, greeting, sizeof greeting), sizeof greeting);
+    TURN(bench, counters->wrong_mechanism_n > 0, 2000);
+    assert_int_equal(counters->wrong_mechanism_n, 1);
+    assert_non_null(strstr(bench->notices, "connection without CURVE refused"));
+    /* The server's greeting, and then the end: never anything else. */
+    size_t got = 0;
+    ssize_t n = 0;
+    while ((n = read(file, answered + got, sizeof answered - got)) > 0) {
+        got += (size_t)n;
+    }
+    assert_true(got <= 64);
+    (void)close(file);
 }
 
 static void a_peer_with_another_server_key_gets_nothing(void **state) {
@@ -501,15 +537,9 @@ static void idle_connections_neither_starve_nor_stay(void **state) {
     struct bench *bench = *state;
     struct inbox inbox = {0};
     static int idle[IDLE_N];
-    unsigned port = 0;
-    assert_int_equal(sscanf(bench->address, "tcp://127.0.0.1:%u", &port), 1);
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int before = open_files();
     for (size_t i = 0; i < IDLE_N; i++) {
-        idle[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        assert_true(idle[i] >= 0);
-        assert_int_equal(connect(idle[i], (struct sockaddr *)&to, sizeof to), 0);
+        idle[i] = raw_connect(bench);
     }
     uint64_t start_ms = clock_boot_ms();
     struct wire_client *client = join(bench, &bench->a, &inbox);
@@ -521,7 +551,8 @@ static void idle_connections_neither_starve_nor_stay(void **state) {
     assert_true(wire_counters(bench->wire)->handshake_failed_n >= IDLE_N);
     TURN(bench, open_files() <= before + IDLE_N + 4, 1000);
     assert_true(open_files() <= before + IDLE_N + 4); /* only our own ends are left */
-    assert_true(bench->notices_n <= 6); /* counted, not shouted */
+    TURN(bench, strstr(bench->notices, "times since") != NULL, 1500);
+    assert_true(bench->notices_n <= 4); /* counted, not shouted */
     assert_non_null(strstr(bench->notices, "times since the last notice"));
     for (size_t i = 0; i < IDLE_N; i++) {
         (void)close(idle[i]);
@@ -589,8 +620,6 @@ static void a_stopped_server_is_noticed_by_its_silence(void **state) {
     (void)close(port[0]);
     (void)close(port[1]);
 }
-
-static void closing_inside_a_callback_is_safe(void **state);
 
 struct closer {
     struct bench *bench;
@@ -664,6 +693,7 @@ int main(void) {
         WIRE_TEST(every_frame_of_a_burst_arrives_in_order),
         WIRE_TEST(an_absent_peer_is_unreachable_and_nothing_is_kept_for_it),
         WIRE_TEST(a_peer_without_curve_gets_nothing),
+        WIRE_TEST(a_greeting_without_curve_is_refused_and_counted),
         WIRE_TEST(a_peer_with_another_server_key_gets_nothing),
         WIRE_TEST(a_stranger_gets_nothing_and_is_told_of),
         WIRE_TEST(a_stranger_that_is_allowed_later_connects_by_itself),
