@@ -1,5 +1,6 @@
 /* libcurl multi on a libuv loop. The rules that keep the two together:
- *   - curl is never called from inside one of its callbacks: these only note what is wanted, and the
+ *   - curl is never called from inside one of its callbacks: these only note what is wanted, and
+ *     the
  *     users' callbacks run after curl has returned;
  *   - its timer callback with 0 ms becomes 1 ms, for the same reason;
  *   - a poll handle is closed when curl drops the socket and freed in its close callback only. */
@@ -22,14 +23,14 @@ struct http_call {
     struct http_call *next, *before; /* all calls of the client */
     struct http_call *next_fresh;    /* those with bytes for on_chunk */
     bool is_fresh;
-    bool added;                      /* curl has it */
+    bool added; /* curl has it */
     bool over_answer_max;
-    bool has_certificate;            /* we show one of our own */
+    bool has_certificate; /* we show one of our own */
     struct http *http;
     CURL *easy;
     struct curl_slist *headers;
     uint8_t *request_body;
-    uint8_t *in;                     /* arrived, not told yet */
+    uint8_t *in; /* arrived, not told yet */
     size_t in_n, in_size, in_max;
     char error[CURL_ERROR_SIZE];
     void *owner;
@@ -45,7 +46,7 @@ struct http {
     struct http_call *fresh, **fresh_end;
     uint32_t calls_n;
     uint32_t handles_n; /* uv handles that are not closed yet */
-    uint32_t busy_n;    /* our own functions on the stack: keeps the struct while users call close */
+    uint32_t busy_n; /* our own functions on the stack: keeps the struct while users call close */
     bool in_curl;
     bool closed;
 };
@@ -170,8 +171,8 @@ static int http_on_timeout(CURLM *multi, long timeout_ms, void *data) {
         (void)uv_timer_stop(&http->timer);
         return 0;
     }
-    int failed = uv_timer_start(&http->timer, http_on_timer,
-                                timeout_ms < 1 ? 1 : (uint64_t)timeout_ms, 0);
+    int failed =
+        uv_timer_start(&http->timer, http_on_timer, timeout_ms < 1 ? 1 : (uint64_t)timeout_ms, 0);
     ensure(failed == 0);
     return 0;
 }
@@ -216,9 +217,9 @@ static void call_free(struct http_call *call) {
     free(call);
 }
 
-/* With TLS 1.3 the peer refuses our certificate only after the handshake, and its alert is often lost
- * to the reset that follows. So a new connection that shows our certificate and breaks off right after
- * the handshake, without an answer, counts as a refusal. */
+/* With TLS 1.3 the peer refuses our certificate only after the handshake, and its alert is often
+ * lost to the reset that follows. So a new connection that shows our certificate and breaks off
+ * right after the handshake, without an answer, counts as a refusal. */
 static bool call_was_refused(const struct http_call *call) {
     curl_off_t handshake_us = 0;
     long connects_n = 0, status = 0;
@@ -231,36 +232,26 @@ static bool call_was_refused(const struct http_call *call) {
 
 static enum err call_judge(const struct http_call *call, CURLcode code) {
     switch ((int)code) { /* an enum of a hundred, most of them of other protocols */
-    case CURLE_OK:
-        return ERR_OK;
-    case CURLE_OPERATION_TIMEDOUT:
-        return ERR_TIMEOUT;
-    case CURLE_COULDNT_CONNECT:
-        return ERR_REFUSED;
+    case CURLE_OK: return ERR_OK;
+    case CURLE_OPERATION_TIMEDOUT: return ERR_TIMEOUT;
+    case CURLE_COULDNT_CONNECT: return ERR_REFUSED;
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_SSL_INVALIDCERTSTATUS:
-        return ERR_AUTH;
+    case CURLE_SSL_INVALIDCERTSTATUS: return ERR_AUTH;
     case CURLE_RECV_ERROR:
-    case CURLE_SEND_ERROR:
-        return call_was_refused(call) ? ERR_AUTH : ERR_UNREACHABLE;
-    case CURLE_WRITE_ERROR:
-        return call->over_answer_max ? ERR_TOO_BIG : ERR_NO_MEMORY;
-    case CURLE_OUT_OF_MEMORY:
-        return ERR_NO_MEMORY;
+    case CURLE_SEND_ERROR: return call_was_refused(call) ? ERR_AUTH : ERR_UNREACHABLE;
+    case CURLE_WRITE_ERROR: return call->over_answer_max ? ERR_TOO_BIG : ERR_NO_MEMORY;
+    case CURLE_OUT_OF_MEMORY: return ERR_NO_MEMORY;
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_HTTP2:
-    case CURLE_BAD_CONTENT_ENCODING:
-        return ERR_FORMAT;
+    case CURLE_BAD_CONTENT_ENCODING: return ERR_FORMAT;
     case CURLE_URL_MALFORMAT:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_CIPHER:
-        return ERR_CONFIG;
-    default: /* no such name, no route, broken off */
-        return ERR_UNREACHABLE;
+    case CURLE_SSL_CIPHER: return ERR_CONFIG;
+    default: /* no such name, no route, broken off */ return ERR_UNREACHABLE;
     }
 }
 
@@ -270,9 +261,9 @@ static void call_finish(struct http_call *call, CURLcode code) {
     enum err err = call_judge(call, code);
     const char *detail = "";
     if (err != ERR_OK) {
-        detail = call->over_answer_max       ? "the answer is larger than the limit"
+        detail = call->over_answer_max    ? "the answer is larger than the limit"
                  : call->error[0] != '\0' ? call->error
-                                           : curl_easy_strerror(code);
+                                          : curl_easy_strerror(code);
     }
     struct http_answer answer = {
         .err = err,
@@ -330,8 +321,8 @@ static void http_settle(struct http *http) {
 }
 
 static bool url_is_good(const char *url) {
-    return url != NULL && (strncasecmp(url, "http://", 7) == 0 ||
-                           strncasecmp(url, "https://", 8) == 0);
+    return url != NULL &&
+           (strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0);
 }
 
 static CURLcode call_set_tls(CURL *easy, const struct http_request *request) {
@@ -388,9 +379,9 @@ static CURLcode call_set_body(struct http_call *call, const struct http_request 
 static CURLcode call_set(struct http_call *call, const struct http_request *request) {
     CURL *easy = call->easy;
     uint32_t connect_ms = request->connect_ms == 0 ? HTTP_CONNECT_MS : request->connect_ms;
-    uint32_t total_ms = request->total_ms != 0        ? request->total_ms
+    uint32_t total_ms = request->total_ms != 0      ? request->total_ms
                         : request->on_chunk != NULL ? 0
-                                                      : HTTP_TOTAL_MS;
+                                                    : HTTP_TOTAL_MS;
     CURLcode code = CURLE_OK;
     code |= curl_easy_setopt(easy, CURLOPT_URL, request->url);
     code |= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -483,8 +474,8 @@ enum err http_open(uv_loop_t *loop, struct http **ret_http) {
     code |= curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, http_on_timeout);
     code |= curl_multi_setopt(multi, CURLMOPT_TIMERDATA, http);
     code |= curl_multi_setopt(multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
-    code |= curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS,
-                              (long)HTTP_HOST_CONNECTIONS_MAX);
+    code |=
+        curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)HTTP_HOST_CONNECTIONS_MAX);
     ensure(code == CURLM_OK);
     int failed = uv_timer_init(loop, &http->timer);
     ensure(failed == 0);

@@ -1,9 +1,10 @@
 /* The embedded engine: one SQLite file, one member.
  *
  * An fsync may stall for seconds, and the member must go on attesting: so every statement runs on a
- * worker of the loop, one piece of work at a time. A piece takes the ops that wait (appends together,
- * one commit for all) and then reads what the subscriber has not had yet. The loop side owns the
- * queue, the worker side owns `db` and `piece`; they never touch each other's while work runs. */
+ * worker of the loop, one piece of work at a time. A piece takes the ops that wait (appends
+ * together, one commit for all) and then reads what the subscriber has not had yet. The loop side
+ * owns the queue, the worker side owns `db` and `piece`; they never touch each other's while work
+ * runs. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -21,7 +22,7 @@ struct piece {
     struct log_op *ops; /* appends, or one op of another kind */
     bool commit_failed;
     enum err commit_err;
-    bool again;         /* a compaction has more to do */
+    bool again; /* a compaction has more to do */
     bool probe;
     size_t probe_size;
     enum err probe_err;
@@ -35,20 +36,20 @@ struct piece {
 struct embedded {
     struct log log; /* first */
     uv_timer_t tick;
-    uv_timer_t soon; /* the loop's next turn: callbacks never come from inside a call */
+    uv_timer_t soon;    /* the loop's next turn: callbacks never come from inside a call */
     bool other_history; /* found by log_open */
-    bool started;    /* what log_open found was told */
+    bool started;       /* what log_open found was told */
     uv_work_t work;
     bool working;
     uint8_t handles_n; /* still open */
     uint64_t work_began_ms;
     struct log_op *queue, **queue_end;
-    uint64_t next;     /* the next index to deliver; 0: not subscribed */
+    uint64_t next;         /* the next index to deliver; 0: not subscribed */
     uint64_t newest, mark; /* copies of db's, from the last piece */
     uint64_t file_bytes_n;
-    bool sick;         /* the last write or read failed; probe until one works */
-    bool broken;       /* the file is damaged: for a human, nothing here repairs it */
-    size_t sick_size;  /* how much the failed write wanted */
+    bool sick;        /* the last write or read failed; probe until one works */
+    bool broken;      /* the file is damaged: for a human, nothing here repairs it */
+    size_t sick_size; /* how much the failed write wanted */
     bool probe_wanted;
     struct text256 why; /* the last failure */
     struct db db;
@@ -84,18 +85,10 @@ static void piece_append(struct db *db, struct piece *piece) {
 static void piece_run_op(struct db *db, struct piece *piece) {
     struct log_op *op = piece->ops;
     switch (op->kind) {
-    case OP_APPEND:
-        piece_append(db, piece);
-        return;
-    case OP_HEAD:
-        op->index = db->newest;
-        return;
-    case OP_STORE:
-        op->err = db_snapshot_store(db, op->index, op->bytes, op->size);
-        break;
-    case OP_LOAD:
-        op->err = db_snapshot_load(db, &op->index, &op->bytes, &op->size);
-        break;
+    case OP_APPEND: piece_append(db, piece); return;
+    case OP_HEAD: op->index = db->newest; return;
+    case OP_STORE: op->err = db_snapshot_store(db, op->index, op->bytes, op->size); break;
+    case OP_LOAD: op->err = db_snapshot_load(db, &op->index, &op->bytes, &op->size); break;
     case OP_COMPACT: {
         bool done = false;
         op->err = db_compact_step(db, op->index, &done);
@@ -235,9 +228,10 @@ static struct log_op *embedded_take_ops(struct embedded *embedded) {
     }
     struct log_op *last = first;
     size_t bytes_n = first->size;
-    for (int n = 1; first->kind == OP_APPEND && last->next != NULL &&
-                    last->next->kind == OP_APPEND && n < PIECE_APPENDS_MAX &&
-                    bytes_n + last->next->size <= PIECE_BYTES_MAX; n++) {
+    for (int n = 1;
+         first->kind == OP_APPEND && last->next != NULL && last->next->kind == OP_APPEND &&
+         n < PIECE_APPENDS_MAX && bytes_n + last->next->size <= PIECE_BYTES_MAX;
+         n++) {
         last = last->next;
         bytes_n += last->size;
     }
@@ -261,8 +255,7 @@ static void embedded_kick(struct embedded *embedded) {
     piece->probe = embedded->probe_wanted;
     piece->probe_size = embedded->sick_size;
     embedded->probe_wanted = false;
-    bool reads = embedded->next > embedded->mark && !log->went_back &&
-                 !embedded->broken;
+    bool reads = embedded->next > embedded->mark && !log->went_back && !embedded->broken;
     bool behind = reads && embedded->next <= embedded->newest;
     piece->read_from = reads ? embedded->next : 0;
     /* A read that failed waits for the next tick's probe instead of spinning. */
@@ -312,8 +305,8 @@ static void embedded_start(struct embedded *embedded) {
     struct text256 why = {0};
     embedded->started = true;
     if (log->memory.cluster_id != 0 && log->memory.cluster_id != embedded->db.cluster_id) {
-        text_say(&why, "%s is another log: its id is %llu, this member knows %llu",
-                 embedded->path, (unsigned long long)embedded->db.cluster_id,
+        text_say(&why, "%s is another log: its id is %llu, this member knows %llu", embedded->path,
+                 (unsigned long long)embedded->db.cluster_id,
                  (unsigned long long)log->memory.cluster_id);
     } else if (embedded->newest < log->memory.highest_index) {
         text_say(&why, "%s ends at fact %llu, this member has seen fact %llu", embedded->path,
@@ -370,14 +363,12 @@ static void embedded_close(struct log *log) {
 
 static void embedded_describe(const struct log *log, char *out, size_t out_size) {
     const struct embedded *embedded = (const struct embedded *)log;
-    const char *state = log->went_back    ? "went back: "
-                        : !log->reachable ? "not writable: "
-                                          : "ok";
-    (void)text_format(out, out_size, "embedded %s, newest fact %llu, compacted to %llu, %llu KiB, %s%s",
-                      embedded->path, (unsigned long long)embedded->newest,
-                      (unsigned long long)embedded->mark,
-                      (unsigned long long)(embedded->file_bytes_n / 1024), state,
-                      log->reachable && !log->went_back ? "" : embedded->why.at);
+    const char *state = log->went_back ? "went back: " : !log->reachable ? "not writable: " : "ok";
+    (void)text_format(
+        out, out_size, "embedded %s, newest fact %llu, compacted to %llu, %llu KiB, %s%s",
+        embedded->path, (unsigned long long)embedded->newest, (unsigned long long)embedded->mark,
+        (unsigned long long)(embedded->file_bytes_n / 1024), state,
+        log->reachable && !log->went_back ? "" : embedded->why.at);
 }
 
 static const struct log_engine embedded_engine = {

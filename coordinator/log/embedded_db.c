@@ -40,8 +40,9 @@ static const char *const db_sql[DB_STATEMENTS_N] = {
     [DB_MARK] = "INSERT OR REPLACE INTO meta VALUES('compacted', ?1)",
     [DB_KEEP_KEYS] = "INSERT INTO used SELECT \"index\", key FROM facts"
                      " WHERE \"index\" <= ?1 ORDER BY \"index\" LIMIT ?2",
-    [DB_DELETE] = "DELETE FROM facts WHERE \"index\" IN"
-                  " (SELECT \"index\" FROM facts WHERE \"index\" <= ?1 ORDER BY \"index\" LIMIT ?2)",
+    [DB_DELETE] =
+        "DELETE FROM facts WHERE \"index\" IN"
+        " (SELECT \"index\" FROM facts WHERE \"index\" <= ?1 ORDER BY \"index\" LIMIT ?2)",
     [DB_FORGET] = "DELETE FROM used WHERE \"index\" IN"
                   " (SELECT \"index\" FROM used WHERE \"index\" <= ?1 ORDER BY \"index\" LIMIT ?2)",
     [DB_PROBE] = "INSERT OR REPLACE INTO meta VALUES('probe', zeroblob(?1))",
@@ -52,27 +53,20 @@ static enum err db_failed(struct db *db, int rc) {
     int system = sqlite3_system_errno(db->sqlite);
     text_say(&db->why, "%s", sqlite3_errmsg(db->sqlite));
     switch (rc & 0xff) {
-    case SQLITE_FULL:
-        return ERR_NO_SPACE;
+    case SQLITE_FULL: return ERR_NO_SPACE;
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
         text_say(&db->why, "%s: %s", sqlite3_errmsg(db->sqlite), strerror(system));
         return system == ENOSPC || system == EDQUOT ? ERR_NO_SPACE : ERR_IO;
     case SQLITE_READONLY:
-    case SQLITE_PERM:
-        return ERR_IO;
+    case SQLITE_PERM: return ERR_IO;
     case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return ERR_BUSY;
+    case SQLITE_LOCKED: return ERR_BUSY;
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        return ERR_FORMAT;
-    case SQLITE_NOMEM:
-        return ERR_NO_MEMORY;
-    case SQLITE_TOOBIG:
-        return ERR_TOO_BIG;
-    default:
-        return ERR_FAILED;
+    case SQLITE_NOTADB: return ERR_FORMAT;
+    case SQLITE_NOMEM: return ERR_NO_MEMORY;
+    case SQLITE_TOOBIG: return ERR_TOO_BIG;
+    default: return ERR_FAILED;
     }
 }
 
@@ -143,10 +137,9 @@ static enum err db_check(struct db *db) {
     rc = sqlite3_prepare_v2(db->sqlite, sql, -1, &statement, NULL);
     while (rc == SQLITE_OK || rc == SQLITE_ROW) {
         rc = sqlite3_step(statement);
-        if (rc == SQLITE_ROW &&
-            crc32_of(sqlite3_column_blob(statement, 1),
-                     (size_t)sqlite3_column_bytes(statement, 1)) !=
-                (uint32_t)sqlite3_column_int64(statement, 2)) {
+        if (rc == SQLITE_ROW && crc32_of(sqlite3_column_blob(statement, 1),
+                                         (size_t)sqlite3_column_bytes(statement, 1)) !=
+                                    (uint32_t)sqlite3_column_int64(statement, 2)) {
             text_say(&db->why, "the fact or snapshot of index %lld does not match its checksum",
                      (long long)sqlite3_column_int64(statement, 0));
             (void)sqlite3_finalize(statement);
@@ -192,9 +185,11 @@ static enum err db_recognise(struct db *db) {
         return db_create(db);
     }
     if (application != DB_APPLICATION_ID || version != DB_VERSION) {
-        text_say(&db->why, "it is no log of this version of drover (application %llu, version"
-                 " %llu; expected %d, %d)", (unsigned long long)application,
-                 (unsigned long long)version, DB_APPLICATION_ID, DB_VERSION);
+        text_say(&db->why,
+                 "it is no log of this version of drover (application %llu, version"
+                 " %llu; expected %d, %d)",
+                 (unsigned long long)application, (unsigned long long)version, DB_APPLICATION_ID,
+                 DB_VERSION);
         return ERR_FORMAT;
     }
     return ERR_OK;
@@ -202,8 +197,8 @@ static enum err db_recognise(struct db *db) {
 
 static enum err db_read_state(struct db *db) {
     bool found = false;
-    enum err err = db_number(db, "SELECT value FROM meta WHERE name = 'cluster_id'",
-                             &db->cluster_id, &found);
+    enum err err =
+        db_number(db, "SELECT value FROM meta WHERE name = 'cluster_id'", &db->cluster_id, &found);
     if (err == ERR_OK && (!found || db->cluster_id == 0)) {
         text_say(&db->why, "it has no cluster id");
         return ERR_FORMAT;
@@ -353,8 +348,8 @@ enum err db_key_at(struct db *db, uint64_t index, char ret_key[FACT_KEY_SIZE]) {
     int rc = sqlite3_step(statement);
     enum err err = rc == SQLITE_DONE ? ERR_NOT_FOUND : ERR_OK;
     if (rc == SQLITE_ROW) {
-        bool whole = text_copy(ret_key, FACT_KEY_SIZE,
-                               (const char *)sqlite3_column_text(statement, 0));
+        bool whole =
+            text_copy(ret_key, FACT_KEY_SIZE, (const char *)sqlite3_column_text(statement, 0));
         err = whole ? ERR_OK : ERR_FORMAT;
     } else if (rc != SQLITE_DONE) {
         err = db_failed(db, rc);

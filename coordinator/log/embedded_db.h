@@ -7,8 +7,8 @@
 
 #include "coordinator/log/log.h"
 
-#define DB_KEYS_KEPT_N 262144      /* keys of compacted facts that stay refused, the newest ones */
-#define DB_COMPACT_ROWS_MAX 2000   /* of one step, so that appends do not wait behind a compaction */
+#define DB_KEYS_KEPT_N 262144    /* keys of compacted facts that stay refused, the newest ones */
+#define DB_COMPACT_ROWS_MAX 2000 /* of one step, so that appends do not wait behind a compaction */
 
 enum db_statement {
     DB_BEGIN,
@@ -62,14 +62,14 @@ enum err db_key_at(struct db *db, uint64_t index, char ret_key[FACT_KEY_SIZE]) E
 enum err db_append(struct db *db, const char *key, const uint8_t *bytes, size_t size,
                    uint64_t *ret_index, bool *ret_existed) ERR_CHECKED;
 
-/* Reads up to facts_max facts with index >= from into ret_facts, and stops after bytes_max bytes (at
- * least one fact). FORMAT: a fact does not match its checksum. */
+/* Reads up to facts_max facts with index >= from into ret_facts, and stops after bytes_max bytes
+ * (at least one fact). FORMAT: a fact does not match its checksum. */
 enum err db_read(struct db *db, uint64_t from, struct db_fact *ret_facts, size_t facts_max,
                  size_t bytes_max, size_t *ret_facts_n) ERR_CHECKED;
 
 /* STALE when a higher index is stored; OK without writing when this one is. */
-enum err db_snapshot_store(struct db *db, uint64_t index, const uint8_t *bytes, size_t size)
-    ERR_CHECKED;
+enum err db_snapshot_store(struct db *db, uint64_t index, const uint8_t *bytes,
+                           size_t size) ERR_CHECKED;
 /* *ret_bytes is the caller's to free. NOT_FOUND, FORMAT. */
 enum err db_snapshot_load(struct db *db, uint64_t *ret_index, uint8_t **ret_bytes,
                           size_t *ret_size) ERR_CHECKED;

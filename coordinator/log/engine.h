@@ -7,15 +7,15 @@
 
 #include "coordinator/log/log.h"
 
-#define LOG_OPS_MAX 1024       /* unanswered calls; more are answered BUSY */
-#define LOG_PATIENCE_MS 3000   /* silence of the engine before it counts as unreachable */
-#define LOG_TICK_MS 500        /* how often patience and recovery are looked at */
-#define LOG_TIMEOUT_MS 2000    /* of one call, when the configuration says 0 */
+#define LOG_OPS_MAX 1024     /* unanswered calls; more are answered BUSY */
+#define LOG_PATIENCE_MS 3000 /* silence of the engine before it counts as unreachable */
+#define LOG_TICK_MS 500      /* how often patience and recovery are looked at */
+#define LOG_TIMEOUT_MS 2000  /* of one call, when the configuration says 0 */
 
 enum log_op_kind { OP_APPEND, OP_HEAD, OP_STORE, OP_LOAD, OP_COMPACT };
 
 struct log_op {
-    struct log_op *next;         /* the engine's queue */
+    struct log_op *next;           /* the engine's queue */
     struct log_op *before, *after; /* every unanswered op of this log */
     struct log *log;
     enum log_op_kind kind;
@@ -54,12 +54,12 @@ struct log {
     uv_loop_t *loop;
     struct log_events events;
     struct log_memory memory;
-    uv_timer_t later;       /* runs results that were known at once */
-    struct log_op *known;   /* ... in order of the calls */
-    struct log_op *ops;     /* every op, newest first */
+    uv_timer_t later;     /* runs results that were known at once */
+    struct log_op *known; /* ... in order of the calls */
+    struct log_op *ops;   /* every op, newest first */
     uint32_t ops_n;
-    bool closed;            /* log_close was called: no event leaves any more */
-    bool went_back;         /* on_went_back was called: nothing is delivered any more */
+    bool closed;    /* log_close was called: no event leaves any more */
+    bool went_back; /* on_went_back was called: nothing is delivered any more */
     bool reachable, reachable_told;
 };
 
@@ -79,7 +79,8 @@ void log_op_finish(struct log_op *op);
 /* The same in the loop's next turn: for what submit() knows at once. */
 void log_op_finish_later(struct log_op *op);
 
-/* Events; all are silent after log_close and after went_back. on_reachable is told by change only. */
+/* Events; all are silent after log_close and after went_back. on_reachable is told by change
+ * only. */
 void log_tell_fact(struct log *log, uint64_t index, const char *key, const uint8_t *bytes,
                    size_t size);
 void log_tell_compacted(struct log *log, uint64_t first);

@@ -128,8 +128,8 @@ static void etcd_ask_status(struct etcd *etcd) {
 }
 
 /* The head is read each second whatever else goes on: it is the proof that the quorum answers, that
- * the log did not go back, and, when the watch has not brought what the head shows, that the watch is
- * dead. etcd's own progress notifications (every 10 minutes in 3.4) could not tell as much. */
+ * the log did not go back, and, when the watch has not brought what the head shows, that the watch
+ * is dead. etcd's own progress notifications (every 10 minutes in 3.4) could not tell as much. */
 static void etcd_on_tick(uv_timer_t *timer) {
     struct etcd *etcd = timer->data;
     uint64_t now_ms = uv_now(etcd->log.loop);
@@ -160,21 +160,11 @@ static void etcd_subscribe(struct log *log, uint64_t from) {
 static void etcd_submit(struct log *log, struct log_op *op) {
     struct etcd *etcd = (struct etcd *)log;
     switch (op->kind) {
-    case OP_APPEND:
-        etcd_append(etcd, op);
-        return;
-    case OP_HEAD:
-        etcd_head(etcd, op);
-        return;
-    case OP_STORE:
-        etcd_snapshot_store(etcd, op);
-        return;
-    case OP_LOAD:
-        etcd_snapshot_load(etcd, op);
-        return;
-    case OP_COMPACT:
-        etcd_compact(etcd, op);
-        return;
+    case OP_APPEND: etcd_append(etcd, op); return;
+    case OP_HEAD: etcd_head(etcd, op); return;
+    case OP_STORE: etcd_snapshot_store(etcd, op); return;
+    case OP_LOAD: etcd_snapshot_load(etcd, op); return;
+    case OP_COMPACT: etcd_compact(etcd, op); return;
     }
     ensure(false);
 }
@@ -204,22 +194,25 @@ static void etcd_describe(const struct log *log, char *out, size_t out_size) {
     const struct etcd_status *status = &etcd->status;
     char health[200] = "status unknown";
     if (status->member_id != 0) {
-        (void)text_format(health, sizeof(health), "%s %llx, leader %llx%s, db %llu KiB, %s%s",
-                          status->version, (unsigned long long)status->member_id,
-                          (unsigned long long)status->leader,
-                          status->leader == 0                   ? " (none)"
-                          : status->leader == status->member_id ? " (itself)"
-                                                                : "",
-                          (unsigned long long)(status->db_size / 1024),
-                          status->errors.at[0] == '\0' ? "no alarms" : "ALARM: ",
-                          status->errors.at);
+        (void)text_format(
+            health, sizeof(health), "%s %llx, leader %llx%s, db %llu KiB, %s%s", status->version,
+            (unsigned long long)status->member_id, (unsigned long long)status->leader,
+            status->leader == 0                   ? " (none)"
+            : status->leader == status->member_id ? " (itself)"
+                                                  : "",
+            (unsigned long long)(status->db_size / 1024),
+            status->errors.at[0] == '\0' ? "no alarms" : "ALARM: ", status->errors.at);
     }
-    (void)text_format(out, out_size, "etcd %s: %s; newest fact %llu; retries %llu, rewatches %llu,"
-                      " malformed %llu, foreign %llu; %s%s", etcd->endpoint[etcd->current], health,
+    (void)text_format(out, out_size,
+                      "etcd %s: %s; newest fact %llu; retries %llu, rewatches %llu,"
+                      " malformed %llu, foreign %llu; %s%s",
+                      etcd->endpoint[etcd->current], health,
                       (unsigned long long)log->memory.highest_index,
                       (unsigned long long)etcd->retries_n, (unsigned long long)etcd->rewatches_n,
                       (unsigned long long)etcd->malformed_n, (unsigned long long)etcd->foreign_n,
-                      log->went_back ? "went back: " : log->reachable ? "ok" : "unreachable: ",
+                      log->went_back   ? "went back: "
+                      : log->reachable ? "ok"
+                                       : "unreachable: ",
                       log->reachable && !log->went_back ? "" : etcd->why.at);
 }
 
@@ -253,8 +246,10 @@ static bool prefix_take(struct etcd *etcd, const char *prefix, struct text256 *r
         good = prefix[i] > ' ' && prefix[i] <= '~';
     }
     if (!good) {
-        text_say(reterr, "engine etcd: prefix \"%.100s\": expected 2 to %zu printable characters"
-                 " that end with /", prefix == NULL ? "" : prefix, sizeof(etcd->prefix) - 1);
+        text_say(reterr,
+                 "engine etcd: prefix \"%.100s\": expected 2 to %zu printable characters"
+                 " that end with /",
+                 prefix == NULL ? "" : prefix, sizeof(etcd->prefix) - 1);
         return false;
     }
     return text_copy(etcd->prefix, sizeof(etcd->prefix), prefix);

@@ -2,12 +2,13 @@
  *
  * Keys under the prefix P (which ends with '/'):
  *   P fact/<key>   one fact; put once, if absent; its create revision is its index
- *   P head         rewritten with each fact, so its mod revision is the index of the newest fact, and
+ *   P head         rewritten with each fact, so its mod revision is the index of the newest fact,
+ *   and
  *                  reading it needs one key however many facts there are; its value is that key
  *   P compacted    decimal: facts up to and with this index count as forgotten
  *   P snapshot     the commit record of the stored snapshot (24 bytes, etcd_store.c)
  *   P snapshot/<index>-<random>/<part>   its parts
- */
+ * */
 #ifndef DROVER_ETCD_H
 #define DROVER_ETCD_H
 
@@ -20,16 +21,16 @@
 #define ETCD_ENDPOINTS_MAX 8
 #define ETCD_ENDPOINT_SIZE 160
 #define ETCD_FILE_SIZE 256
-#define ETCD_POLL_MS 1000            /* between two looks at the head */
-#define ETCD_STATUS_MS 5000          /* between two looks at size, leader, alarms */
-#define ETCD_BEHIND_MS 1000          /* a fact is known and does not come: the watch is dead */
+#define ETCD_POLL_MS 1000   /* between two looks at the head */
+#define ETCD_STATUS_MS 5000 /* between two looks at size, leader, alarms */
+#define ETCD_BEHIND_MS 1000 /* a fact is known and does not come: the watch is dead */
 #define ETCD_RETRY_MIN_MS 20
 #define ETCD_RETRY_MAX_MS 500
 #define ETCD_ATTEMPT_MIN_MS 300
 #define ETCD_ANSWER_MAX (8 * 1024 * 1024)
 #define ETCD_LINE_MAX (4 * 1024 * 1024) /* etcd fragments at 1.5 MiB; base64 adds a third */
-#define ETCD_PAGE_MAX 256            /* facts of one page of catching up ... */
-#define ETCD_PAGE_MIN 16             /* ... halved down to this when a page is too big */
+#define ETCD_PAGE_MAX 256               /* facts of one page of catching up ... */
+#define ETCD_PAGE_MIN 16                /* ... halved down to this when a page is too big */
 
 struct etcd;
 
@@ -37,29 +38,29 @@ struct etcd;
 struct etcd_call {
     struct etcd_call *next, *before;
     struct etcd *etcd;
-    struct log_op *op;    /* whose answer it brings; NULL: our own business */
+    struct log_op *op; /* whose answer it brings; NULL: our own business */
     const char *path;
-    bool is_status;       /* its answer is etcd_status, and says nothing about the quorum */
+    bool is_status; /* its answer is etcd_status, and says nothing about the quorum */
     struct etcd_text body;
     uint64_t deadline_ms; /* on the loop's clock */
     uint64_t floor;       /* the highest index known when the last try was sent */
     uint64_t retry_at_ms; /* 0: on its way */
     uint32_t tries_n;
-    uint8_t endpoint;     /* of the last try */
+    uint8_t endpoint; /* of the last try */
     struct http_call *http;
     enum err last_err;
-    uint64_t tag, known;  /* the caller's */
+    uint64_t tag, known; /* the caller's */
     /* Exactly once, unless the log is closed or went back: then op is answered for it. answer is
      * borrowed, and NULL when err is not OK. */
     void (*done)(struct etcd_call *call, enum err err, struct etcd_answer *answer);
 };
 
 enum etcd_watch_state {
-    WATCH_IDLE,     /* not subscribed, or waiting for the caller after on_compacted */
-    WATCH_READING,  /* catching up, page by page */
-    WATCH_OPENING,  /* the stream was asked for */
+    WATCH_IDLE,    /* not subscribed, or waiting for the caller after on_compacted */
+    WATCH_READING, /* catching up, page by page */
+    WATCH_OPENING, /* the stream was asked for */
     WATCH_OPEN,
-    WATCH_WAITING   /* until retry_at_ms, then READING */
+    WATCH_WAITING /* until retry_at_ms, then READING */
 };
 
 struct etcd_watch {
@@ -73,7 +74,7 @@ struct etcd_watch {
     uint32_t page_n;
     struct http_call *http;
     uint8_t endpoint;
-    uint8_t *line;       /* what has come of the next line */
+    uint8_t *line; /* what has come of the next line */
     size_t line_n, line_size;
 };
 
@@ -90,7 +91,7 @@ struct etcd {
     struct rng rng;
     struct etcd_call *calls;
     struct etcd_watch watch;
-    uint64_t answered_ms;  /* when the quorum answered last */
+    uint64_t answered_ms; /* when the quorum answered last */
     uint64_t polled_ms, status_ms;
     bool polling, status_asked;
     struct etcd_status status;

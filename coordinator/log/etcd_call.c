@@ -1,5 +1,6 @@
-/* One request of the etcd engine: every endpoint in turn, with growing pauses, until the deadline. An
- * append is a transaction that does nothing the second time, so trying again is always harmless. */
+/* One request of the etcd engine: every endpoint in turn, with growing pauses, until the deadline.
+ * An append is a transaction that does nothing the second time, so trying again is always
+ * harmless. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,8 +8,16 @@
 #include "coordinator/log/etcd.h"
 
 /* Codes of gRPC that say more than "try again". */
-enum { GRPC_INVALID = 3, GRPC_NOT_FOUND = 5, GRPC_DENIED = 7, GRPC_EXHAUSTED = 8, GRPC_PRECONDITION = 9,
-       GRPC_RANGE = 11, GRPC_UNIMPLEMENTED = 12, GRPC_UNAUTHENTICATED = 16 };
+enum {
+    GRPC_INVALID = 3,
+    GRPC_NOT_FOUND = 5,
+    GRPC_DENIED = 7,
+    GRPC_EXHAUSTED = 8,
+    GRPC_PRECONDITION = 9,
+    GRPC_RANGE = 11,
+    GRPC_UNIMPLEMENTED = 12,
+    GRPC_UNAUTHENTICATED = 16
+};
 
 void etcd_key_of(const struct etcd *etcd, const char *rest, char ret_key[ETCD_KEY_SIZE]) {
     bool whole = text_format(ret_key, ETCD_KEY_SIZE, "%s%s", etcd->prefix, rest);
@@ -154,19 +163,13 @@ static void call_on_refusal(struct etcd_call *call, const struct http_answer *ht
             call_again(call, ERR_BUSY);
         }
         return;
-    case GRPC_RANGE:
-        call_finish(call, ERR_COMPACTED, NULL);
-        return;
+    case GRPC_RANGE: call_finish(call, ERR_COMPACTED, NULL); return;
     case GRPC_DENIED:
-    case GRPC_UNAUTHENTICATED:
-        call_finish(call, ERR_AUTH, NULL);
-        return;
+    case GRPC_UNAUTHENTICATED: call_finish(call, ERR_AUTH, NULL); return;
     case GRPC_INVALID:
     case GRPC_NOT_FOUND:
     case GRPC_PRECONDITION:
-    case GRPC_UNIMPLEMENTED:
-        call_finish(call, ERR_FAILED, NULL);
-        return;
+    case GRPC_UNIMPLEMENTED: call_finish(call, ERR_FAILED, NULL); return;
     default: /* no leader, leader changed, timed out: the others, or a moment, may help */
         call_again(call, ERR_NO_QUORUM);
         return;

@@ -106,7 +106,8 @@ void etcd_add_delete(struct etcd_text *text, const char *key, const char *range_
 }
 
 void etcd_add_absent(struct etcd_text *text, const char *key) {
-    etcd_add(text, "{\"target\":\"CREATE\",\"result\":\"EQUAL\",\"create_revision\":\"0\",\"key\":");
+    etcd_add(text,
+             "{\"target\":\"CREATE\",\"result\":\"EQUAL\",\"create_revision\":\"0\",\"key\":");
     etcd_add_key(text, key);
     etcd_add(text, "}");
 }

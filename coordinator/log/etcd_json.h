@@ -11,10 +11,10 @@
 #include "common/base/err.h"
 #include "common/base/text.h"
 
-#define ETCD_KEY_SIZE 256     /* prefix, room, fact key, terminator */
+#define ETCD_KEY_SIZE 256 /* prefix, room, fact key, terminator */
 #define ETCD_VALUE_MAX (1024 * 1024)
-#define ETCD_RANGES_MAX 4     /* range answers of one transaction */
-#define ETCD_KVS_MAX 1024     /* of one range, or events of one line */
+#define ETCD_RANGES_MAX 4 /* range answers of one transaction */
+#define ETCD_KVS_MAX 1024 /* of one range, or events of one line */
 
 /* ---- requests: a text that grows ---- */
 
@@ -26,16 +26,16 @@ struct etcd_text {
 
 void etcd_text_free(struct etcd_text *text);
 void etcd_add(struct etcd_text *text, const char *literal);
-void etcd_add_u64(struct etcd_text *text, uint64_t value); /* quoted */
+void etcd_add_u64(struct etcd_text *text, uint64_t value);                       /* quoted */
 void etcd_add_base64(struct etcd_text *text, const uint8_t *bytes, size_t size); /* quoted */
-void etcd_add_key(struct etcd_text *text, const char *key); /* quoted */
+void etcd_add_key(struct etcd_text *text, const char *key);                      /* quoted */
 
 /* {"request_range":{...}} and so on: operations of a transaction. */
 struct etcd_range_wish {
-    const char *key, *range_end; /* range_end NULL: that key alone */
-    uint32_t limit;              /* 0: none */
+    const char *key, *range_end;     /* range_end NULL: that key alone */
+    uint32_t limit;                  /* 0: none */
     uint64_t min_create, max_create; /* 0: any */
-    bool by_create;              /* in ascending order of the create revision */
+    bool by_create;                  /* in ascending order of the create revision */
     bool keys_only;
 };
 void etcd_add_range(struct etcd_text *text, const struct etcd_range_wish *wish);
@@ -64,23 +64,23 @@ struct etcd_kvs {
 
 struct etcd_answer {
     uint64_t cluster_id, revision;
-    bool succeeded; /* the comparisons held */
+    bool succeeded;                         /* the comparisons held */
     struct etcd_kvs range[ETCD_RANGES_MAX]; /* the range answers, in order */
     size_t ranges_n;
 };
 
 /* FORMAT or NO_MEMORY; ret_answer is empty then. */
-enum err etcd_parse_txn(const uint8_t *bytes, size_t size, struct etcd_answer *ret_answer)
-    ERR_CHECKED;
+enum err etcd_parse_txn(const uint8_t *bytes, size_t size,
+                        struct etcd_answer *ret_answer) ERR_CHECKED;
 void etcd_answer_free(struct etcd_answer *answer);
 
 /* One line of a watch. */
 struct etcd_line {
     uint64_t cluster_id, revision;
     bool created, canceled;
-    uint64_t compact_revision;  /* not 0: canceled, the wanted history is gone */
-    struct text256 why;         /* not empty: the gateway's error */
-    struct etcd_kvs puts;       /* other events are left out */
+    uint64_t compact_revision; /* not 0: canceled, the wanted history is gone */
+    struct text256 why;        /* not empty: the gateway's error */
+    struct etcd_kvs puts;      /* other events are left out */
 };
 enum err etcd_parse_line(const uint8_t *bytes, size_t size, struct etcd_line *ret_line) ERR_CHECKED;
 void etcd_line_free(struct etcd_line *line);
@@ -94,7 +94,7 @@ struct etcd_status {
     char version[32];
     struct text256 errors; /* "; " between them: alarms such as NOSPACE, no leader */
 };
-enum err etcd_parse_status(const uint8_t *bytes, size_t size, struct etcd_status *ret_status)
-    ERR_CHECKED;
+enum err etcd_parse_status(const uint8_t *bytes, size_t size,
+                           struct etcd_status *ret_status) ERR_CHECKED;
 
 #endif

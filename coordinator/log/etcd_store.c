@@ -2,7 +2,8 @@
  * repeated or when the member dies behind it.
  *
  * A snapshot is put in parts under a name of its own, and counts only once the commit record names
- * it, in a transaction that checks that all parts are there and nobody else's record came between. */
+ * it, in a transaction that checks that all parts are there and nobody else's record came
+ * between. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,7 +81,8 @@ static uint32_t record_parts_n(const struct record *record) {
     return (uint32_t)((record->size + PART_SIZE - 1) / PART_SIZE);
 }
 
-/* "P snapshot/<index>-<id>" and what follows; the index has all its digits, so that order is age. */
+/* "P snapshot/<index>-<id>" and what follows; the index has all its digits, so that order is
+ * age. */
 static void part_key(const struct etcd *etcd, const struct record *record, const char *rest,
                      char ret_key[ETCD_KEY_SIZE]) {
     char name[ETCD_KEY_SIZE];
@@ -112,8 +114,9 @@ static void ask_record(struct etcd *etcd, struct log_op *op,
 
 static void store_next_part(struct etcd *etcd, struct log_op *op);
 
-/* Parts of older snapshots and of attempts that died: nobody reads them any more. A snapshot that is
- * being put just now by another member loses its parts, too; its commit sees that and starts anew. */
+/* Parts of older snapshots and of attempts that died: nobody reads them any more. A snapshot that
+ * is being put just now by another member loses its parts, too; its commit sees that and starts
+ * anew. */
 static void store_on_swept(struct etcd_call *call, enum err err, struct etcd_answer *answer) {
     (void)err; /* the snapshot stands; the next store sweeps again */
     (void)answer;
@@ -259,8 +262,7 @@ static void load_on_parts(struct etcd_call *call, enum err err, struct etcd_answ
     struct errand *errand = errand_of(op);
     if (err != ERR_OK) {
         errand_end(op, err);
-    } else if (answer->ranges_n == 1 &&
-               load_join(op, &errand->record, &answer->range[0])) {
+    } else if (answer->ranges_n == 1 && load_join(op, &errand->record, &answer->range[0])) {
         errand_end(op, ERR_OK);
     } else if (++errand->rounds_n == ROUNDS_MAX) {
         text_say(&call->etcd->why, "snapshot %llu does not match its checksum",
@@ -304,9 +306,9 @@ void etcd_snapshot_load(struct etcd *etcd, struct log_op *op) {
 
 /* ---- compaction ----
  *
- * Raises the mark, deletes the facts that the mark BEFORE covered, and lets etcd forget revisions. So
- * a fact's key stays refused from its compaction until the next one: an append whose answer was lost,
- * and which is tried again meanwhile, still finds it. */
+ * Raises the mark, deletes the facts that the mark BEFORE covered, and lets etcd forget revisions.
+ * So a fact's key stays refused from its compaction until the next one: an append whose answer was
+ * lost, and which is tried again meanwhile, still finds it. */
 
 bool etcd_mark_read(const struct etcd_kvs *kvs, uint64_t *ret_mark) {
     *ret_mark = 0;
@@ -324,8 +326,7 @@ bool etcd_mark_read(const struct etcd_kvs *kvs, uint64_t *ret_mark) {
 
 static void compact_ask_old(struct etcd *etcd, struct log_op *op);
 
-static void compact_on_revisions(struct etcd_call *call, enum err err,
-                                 struct etcd_answer *answer) {
+static void compact_on_revisions(struct etcd_call *call, enum err err, struct etcd_answer *answer) {
     (void)answer; /* COMPACTED: etcd itself, or another member, went further already */
     errand_end(call->op, err == ERR_COMPACTED ? ERR_OK : err);
 }
@@ -393,9 +394,12 @@ static void compact_ask_old(struct etcd *etcd, struct log_op *op) {
     etcd_key_of(etcd, "fact/", from);
     etcd_key_of(etcd, "fact0", to);
     etcd_add(&call->body, ETCD_TXN_COMPARE ETCD_TXN_SUCCESS);
-    etcd_add_range(&call->body, &(struct etcd_range_wish){
-        .key = from, .range_end = to, .limit = DELETES_MAX, .max_create = errand_of(op)->mark,
-        .by_create = true, .keys_only = true});
+    etcd_add_range(&call->body, &(struct etcd_range_wish){.key = from,
+                                                          .range_end = to,
+                                                          .limit = DELETES_MAX,
+                                                          .max_create = errand_of(op)->mark,
+                                                          .by_create = true,
+                                                          .keys_only = true});
     etcd_add(&call->body, ETCD_TXN_END);
     etcd_call_start(call);
 }

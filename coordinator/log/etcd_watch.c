@@ -1,8 +1,8 @@
-/* Following the log in etcd: facts that stand already are read page by page (linearizable, ordered by
- * create revision), then a watch from the next revision brings the new ones. Whenever the watch ends,
- * falls silent although the head moved, or its history was compacted away, reading begins again at the
- * next fact. Facts stay in etcd until drover's own compaction, so reading never leaves a gap however
- * often etcd itself compacts its revisions. */
+/* Following the log in etcd: facts that stand already are read page by page (linearizable, ordered
+ * by create revision), then a watch from the next revision brings the new ones. Whenever the watch
+ * ends, falls silent although the head moved, or its history was compacted away, reading begins
+ * again at the next fact. Facts stay in etcd until drover's own compaction, so reading never leaves
+ * a gap however often etcd itself compacts its revisions. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -288,15 +288,20 @@ static void watch_read(struct etcd *etcd) {
     etcd_key_of(etcd, "compacted", mark);
     uint64_t known = etcd->log.memory.highest_index;
     etcd_add(&call->body, ETCD_TXN_COMPARE ETCD_TXN_SUCCESS);
-    etcd_add_range(&call->body, &(struct etcd_range_wish){
-        .key = from, .range_end = to, .limit = watch->page_n, .min_create = watch->next,
-        .by_create = true});
+    etcd_add_range(&call->body, &(struct etcd_range_wish){.key = from,
+                                                          .range_end = to,
+                                                          .limit = watch->page_n,
+                                                          .min_create = watch->next,
+                                                          .by_create = true});
     etcd_add(&call->body, ",");
     etcd_add_range(&call->body, &(struct etcd_range_wish){.key = mark});
     etcd_add(&call->body, ",");
-    etcd_add_range(&call->body, &(struct etcd_range_wish){
-        .key = from, .range_end = to, .limit = 1, .min_create = known, .max_create = known,
-        .keys_only = true});
+    etcd_add_range(&call->body, &(struct etcd_range_wish){.key = from,
+                                                          .range_end = to,
+                                                          .limit = 1,
+                                                          .min_create = known,
+                                                          .max_create = known,
+                                                          .keys_only = true});
     etcd_add(&call->body, ETCD_TXN_END);
     watch->generation++;
     call->tag = watch->generation;

@@ -1,4 +1,5 @@
-/* The part that both engines share: calls become ops, ops are answered once, events stop at close. */
+/* The part that both engines share: calls become ops, ops are answered once, events stop at
+ * close. */
 #include "coordinator/log/log.h"
 
 #include <stdlib.h>
@@ -7,9 +8,8 @@
 #include "common/base/ensure.h"
 #include "coordinator/log/engine.h"
 
-enum err log_open(uv_loop_t *loop, const struct log_config *config,
-                  const struct log_memory *memory, const struct log_events *events,
-                  struct log **ret_log, struct text256 *reterr) {
+enum err log_open(uv_loop_t *loop, const struct log_config *config, const struct log_memory *memory,
+                  const struct log_events *events, struct log **ret_log, struct text256 *reterr) {
     ensure(loop != NULL && config != NULL && memory != NULL && events != NULL);
     ensure(events->on_fact != NULL && events->on_compacted != NULL);
     ensure(events->on_reachable != NULL && events->on_went_back != NULL);
@@ -61,17 +61,13 @@ static void op_answer(struct log_op *op, enum err err) {
         }
         op->done.appended(op->owner, err, ok ? op->index : 0, ok && op->existed);
         return;
-    case OP_HEAD:
-        op->done.head(op->owner, err, ok ? op->index : 0);
-        return;
+    case OP_HEAD: op->done.head(op->owner, err, ok ? op->index : 0); return;
     case OP_LOAD:
         op->done.loaded(op->owner, err, ok ? op->index : 0, ok ? op->bytes : NULL,
                         ok ? op->size : 0);
         return;
     case OP_STORE:
-    case OP_COMPACT:
-        op->done.plain(op->owner, err);
-        return;
+    case OP_COMPACT: op->done.plain(op->owner, err); return;
     }
     ensure(false);
 }
@@ -243,8 +239,8 @@ void log_snapshot_store(struct log *log, uint64_t index, const uint8_t *bytes, s
 }
 
 void log_snapshot_load(struct log *log, void *owner,
-                       void (*done)(void *owner, enum err err, uint64_t index,
-                                    const uint8_t *bytes, size_t size)) {
+                       void (*done)(void *owner, enum err err, uint64_t index, const uint8_t *bytes,
+                                    size_t size)) {
     ensure(done != NULL);
     struct log_op *op = op_new(log, OP_LOAD, owner);
     if (op != NULL) {

@@ -1,5 +1,5 @@
-/* log_client: one subscriber and appender of log.h, driven by lines on stdin, telling what happens in
- * lines on stdout. For the tests and the bench of the engines.
+/* log_client: one subscriber and appender of log.h, driven by lines on stdin, telling what happens
+ * in lines on stdout. For the tests and the bench of the engines.
  *
  *   append KEY TEXT | blob KEY SIZE | head | snapshot INDEX SIZE | load | compact INDEX
  *   subscribe FROM | memory | describe | quit
