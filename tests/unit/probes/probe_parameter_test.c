@@ -1,0 +1,150 @@
+/* The arguments of every probe kind, and addresses. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "agent/probe.h"
+#include "agent/probes/net.h"
+#include "agent/probes/parameter.h"
+
+static void argument_add(struct arguments *arguments, const char *name, const char *value) {
+    assert_true(arguments->n < ACTION_ARGS_MAX);
+    struct argument *argument = &arguments->at[arguments->n++];
+    assert_true(text_copy(argument->name, sizeof argument->name, name));
+    assert_true(text_copy(argument->value, sizeof argument->value, value));
+}
+
+static enum err kind_accepts(enum check_kind kind, const struct arguments *arguments,
+                             struct text256 *why) {
+    const struct probe_kind *row = probe_kind_of(kind);
+    assert_non_null(row);
+    return row->accepts(arguments, why);
+}
+
+static void every_check_kind_has_a_probe_with_help(void **state) {
+    (void)state;
+    for (int kind = 0; kind < CHECK_KINDS_N; kind++) {
+        const struct probe_kind *row = probe_kind_of((enum check_kind)kind);
+        assert_non_null(row);
+        assert_int_equal(row->kind, kind);
+        assert_true(strlen(row->arguments_help) > 10);
+    }
+    assert_null(probe_kind_of(CHECK_KINDS_N));
+}
+
+static void no_kind_accepts_nothing_or_an_unknown_name(void **state) {
+    (void)state;
+    for (int kind = 0; kind < CHECK_KINDS_N; kind++) {
+        struct arguments arguments = {.n = 0};
+        struct text256 why = {""};
+        assert_int_equal(kind_accepts((enum check_kind)kind, &arguments, &why), ERR_CONFIG);
+        assert_true(strlen(why.at) > 0);
+        argument_add(&arguments, "frobnicate", "1");
+        assert_int_equal(kind_accepts((enum check_kind)kind, &arguments, &why), ERR_CONFIG);
+        assert_non_null(strstr(why.at, "frobnicate"));
+    }
+}
+
+static void what_an_endpoint_hands_down_is_let_pass(void **state) {
+    (void)state;
+    struct arguments arguments = {.n = 0};
+    struct text256 why = {""};
+    argument_add(&arguments, "address", "10.0.0.1:5432");
+    argument_add(&arguments, "user", "drover");
+    argument_add(&arguments, "password_ref", "pg_password");
+    argument_add(&arguments, "database", "bud");
+    argument_add(&arguments, "ca", "/etc/ssl/ca.pem");
+    assert_int_equal(kind_accepts(CHECK_TCP, &arguments, &why), ERR_OK);
+    assert_int_equal(kind_accepts(CHECK_POSTGRESQL, &arguments, &why), ERR_OK);
+    assert_int_equal(kind_accepts(CHECK_REDIS, &arguments, &why), ERR_OK);
+    assert_int_equal(kind_accepts(CHECK_CERTIFICATE, &arguments, &why), ERR_OK);
+}
+
+static void table_names_are_plain(void **state) {
+    (void)state;
+    const struct {
+        const char *table;
+        bool good;
+    } table[] = {{"drover_probe", true}, {"public.drover_probe", true},
+                 {"a.b.c", false},       {".a", false},
+                 {"a.", false},          {"1a", false},
+                 {"Drover", false},      {"a b", false},
+                 {"a;b", false},         {"\"a\"", false},
+                 {"a--", false}};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct arguments arguments = {.n = 0};
+        struct text256 why = {""};
+        argument_add(&arguments, "address", "10.0.0.1:5432");
+        argument_add(&arguments, "table", table[i].table);
+        assert_int_equal(kind_accepts(CHECK_POSTGRESQL, &arguments, &why),
+                         table[i].good ? ERR_OK : ERR_CONFIG);
+    }
+}
+
+static void addresses_are_host_and_port(void **state) {
+    (void)state;
+    const struct {
+        const char *text, *host;
+        unsigned port;
+        bool good, numeric;
+    } table[] = {
+        {"10.0.0.1:80", "10.0.0.1", 80, true, true},
+        {"[fd00::1]:80", "fd00::1", 80, true, true},
+        {"db.bud.test:5432", "db.bud.test", 5432, true, false},
+        {"fd00::1:80", "", 0, false, false},
+        {"[10.0.0.1]:80", "", 0, false, false},
+        {"10.0.0.1", "", 0, false, false},
+        {"10.0.0.1:0", "", 0, false, false},
+        {"10.0.0.1:65536", "", 0, false, false},
+        {":80", "", 0, false, false},
+        {"[]:80", "", 0, false, false},
+        {"[:80", "", 0, false, false},
+        {"]:80", "", 0, false, false},
+        {"a b:80", "", 0, false, false},
+        {"a/b:80", "", 0, false, false},
+        {"", "", 0, false, false},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct net_address address = {.port = 0};
+        struct text256 why = {""};
+        assert_int_equal(net_address_parse(table[i].text, &address, &why),
+                         table[i].good ? ERR_OK : ERR_CONFIG);
+        assert_string_equal(address.host, table[i].host);
+        assert_int_equal(address.port, table[i].port);
+        assert_int_equal(address.numeric, table[i].numeric);
+    }
+}
+
+static void lists_are_parted_at_commas(void **state) {
+    (void)state;
+    char part[8];
+    const char *at = "a, bc ,d";
+    assert_true(list_next(&at, part, sizeof part));
+    assert_string_equal(part, "a");
+    assert_true(list_next(&at, part, sizeof part));
+    assert_string_equal(part, "bc");
+    assert_true(list_next(&at, part, sizeof part));
+    assert_string_equal(part, "d");
+    assert_string_equal(at, "");
+    assert_false(list_next(&at, part, sizeof part));
+    at = ",a";
+    assert_false(list_next(&at, part, sizeof part));
+    at = "longer than it";
+    assert_false(list_next(&at, part, sizeof part));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_check_kind_has_a_probe_with_help),
+        cmocka_unit_test(no_kind_accepts_nothing_or_an_unknown_name),
+        cmocka_unit_test(what_an_endpoint_hands_down_is_let_pass),
+        cmocka_unit_test(table_names_are_plain),
+        cmocka_unit_test(addresses_are_host_and_port),
+        cmocka_unit_test(lists_are_parted_at_commas),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
