@@ -35,9 +35,6 @@ static void path_of(const config_setting_t *at, char path[PATH_SIZE]) {
     while (n > 0) {
         path_append_element(path, line[--n]);
     }
-    if (path[0] == 0) {
-        (void)text_copy(path, PATH_SIZE, "(the file)");
-    }
 }
 
 const char *file_tail(const char *file) {
@@ -46,6 +43,10 @@ const char *file_tail(const char *file) {
 }
 
 static void say_at(struct conf *conf, const config_setting_t *at, const char *message) {
+    if (config_setting_is_root(at)) {
+        text_say(conf->reterr, "%s: %s", file_tail(conf->file), message);
+        return;
+    }
     char path[PATH_SIZE];
     path_of(at, path);
     text_say(conf->reterr, "%s:%u: %s: %s", file_tail(conf->file), config_setting_source_line(at),
