@@ -496,6 +496,7 @@ void http_close(struct http *http) {
         struct http_call *call = http->calls;
         struct http_answer answer = {.err = ERR_CLOSED, .body = (const uint8_t *)"", .detail = ""};
         call_unlink(call);
+        ensure(http->calls != call);
         call->done(call->owner, &answer);
         call_free(call);
     }

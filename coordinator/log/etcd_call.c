@@ -65,12 +65,13 @@ bool etcd_same_cluster(struct etcd *etcd, uint64_t cluster_id) {
     return false;
 }
 
-static void call_unlink(struct etcd_call *call) {
+static void call_unlink(struct etcd *etcd, struct etcd_call *call) {
     if (call->before != NULL) {
         call->before->next = call->next;
     } else {
-        call->etcd->calls = call->next;
+        etcd->calls = call->next;
     }
+    ensure(etcd->calls != call);
     if (call->next != NULL) {
         call->next->before = call->before;
     }
@@ -83,7 +84,7 @@ static void call_free(struct etcd_call *call) {
 }
 
 static void call_finish(struct etcd_call *call, enum err err, struct etcd_answer *answer) {
-    call_unlink(call);
+    call_unlink(call->etcd, call);
     call->done(call, err, answer);
     call_free(call);
 }
@@ -301,7 +302,9 @@ void etcd_calls_retry(struct etcd *etcd) {
         if (call->retry_at_ms == 0 || call->retry_at_ms > now_ms) {
             call = call->next;
         } else if (now_ms >= call->deadline_ms) {
-            call_finish(call, call->last_err, NULL);
+            call_unlink(etcd, call);
+            call->done(call, call->last_err, NULL);
+            call_free(call);
             call = etcd->calls; /* the callback may have changed the list: from the start */
         } else {
             call_send(call);
@@ -314,7 +317,7 @@ void etcd_calls_retry(struct etcd *etcd) {
 void etcd_calls_drop(struct etcd *etcd, enum err err) {
     while (etcd->calls != NULL) {
         struct etcd_call *call = etcd->calls;
-        call_unlink(call);
+        call_unlink(etcd, call);
         if (call->http != NULL) {
             http_cancel(call->http);
         }
