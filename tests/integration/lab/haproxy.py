@@ -7,6 +7,7 @@ from .base import LabError, write_file
 
 HEAD = """global
     stats socket {directory}/haproxy.sock mode 600 level admin
+    server-state-file {directory}/haproxy.state
     maxconn 400
     nbthread 1
     log stdout format raw local0 notice
@@ -40,7 +41,17 @@ GATE = """backend agent_writable
     option httpchk
     http-check send meth GET uri {path}
     http-check expect status 200
+    load-server-state-from-file global
+    default-server inter 200ms fastinter 200ms downinter 200ms fall 1 rise 1
 """
+
+# A server with a check counts as up until its first check has failed, so a gate that has just started would stand open. A state
+# file that calls the agents down makes it start shut.
+STATE_HEAD = ("1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight "
+              "srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state "
+              "srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port "
+              "srv_check_addr srv_agent_addr srv_agent_port\n")
+STATE_LINE = "0 agent_writable {number} agent{number} {ip} 0 0 1 1 0 1 0 0 6 0 0 0 - {port} - 0 0 - - 0\n"
 
 POSTGRES = """frontend postgres
     bind :{port}
@@ -96,6 +107,12 @@ def configuration(lab, host):
 
 def prepare(lab, host):
     write_file(f"{host.directory}/haproxy.cfg", configuration(lab, host), 0o600)
+    text = STATE_HEAD
+    check = lab.options.get("writable_check", {}).get(host.region, {"addresses": []})
+    for number, address in enumerate(check["addresses"], 1):
+        ip, port = address.rsplit(":", 1)
+        text += STATE_LINE.format(number=number, ip=ip, port=port)
+    write_file(f"{host.directory}/haproxy.state", text, 0o600)
 
 
 def start(lab, host):
