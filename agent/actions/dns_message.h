@@ -1,0 +1,75 @@
+/* dns_message: the DNS messages of dns_update, to and from wire format: plain queries, and updates
+ * after RFC 2136 signed after RFC 8945. The only includer of ldns here. No network. */
+#ifndef DROVER_ACTIONS_DNS_MESSAGE_H
+#define DROVER_ACTIONS_DNS_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/base/text.h"
+
+#define DNS_NAME_SIZE 256
+#define DNS_VALUE_SIZE 300
+#define DNS_VALUES_MAX 8
+#define DNS_WIRE_SIZE 8192
+#define DNS_MAC_SIZE 128
+
+struct dns_message {
+    uint8_t wire[DNS_WIRE_SIZE];
+    size_t size;
+    uint16_t id;
+    uint8_t mac[DNS_MAC_SIZE]; /* of a signed one, with its length before it */
+    size_t mac_size;
+};
+
+/* All records of one name and type, values as in a zone file. */
+struct dns_rrset {
+    uint8_t n;
+    uint32_t ttl;
+    char value[DNS_VALUES_MAX][DNS_VALUE_SIZE];
+};
+
+struct dns_key {
+    const char *name;      /* "drover." */
+    const char *secret;    /* base64 */
+    const char *algorithm; /* "hmac-sha256" */
+};
+
+/* One change: `name` gets exactly one record `value`, the epoch's name gets the epoch record; only if
+ * both names still hold what was read. */
+struct dns_change {
+    const char *zone, *name, *type, *value;
+    uint32_t ttl;
+    const char *epoch_name;
+    uint64_t epoch;
+    const struct dns_rrset *old_record; /* prerequisite, n 0: must not exist */
+    const struct dns_rrset *old_texts;
+};
+
+/* The value as a name server would write it ("10.0.0.1", "lb.example.", lower case). FORMAT. */
+enum err dns_value_canonical(const char *name, const char *type, const char *value,
+                             char ret_value[DNS_VALUE_SIZE]) ERR_CHECKED;
+
+enum err dns_query_build(const char *name, const char *type,
+                         struct dns_message *ret_message) ERR_CHECKED;
+enum err dns_update_build(const struct dns_change *change, const struct dns_key *key,
+                          struct dns_message *ret_message, struct text256 *reterr) ERR_CHECKED;
+
+/* An answer to a query. *ret_rrset n 0: no such record. FORMAT, DENIED (REFUSED), FAILED (other
+ * response codes; not authoritative), TOO_BIG. */
+enum err dns_answer_parse(const struct dns_message *query, const uint8_t *wire, size_t size,
+                          const char *name, const char *type, struct dns_rrset *ret_rrset,
+                          struct text256 *reterr) ERR_CHECKED;
+
+/* The reply to an update. OK: applied, and the reply is signed by the same key. STALE: a prerequisite
+ * no longer holds (NXRRSET, YXRRSET ...). AUTH: NOTAUTH with the TSIG error named. DENIED: REFUSED by
+ * policy. SIGNATURE: the reply's own signature does not verify. */
+enum err dns_reply_check(const struct dns_message *update, const struct dns_key *key,
+                         const uint8_t *wire, size_t size, struct text256 *reterr) ERR_CHECKED;
+
+/* The largest N of "drover-epoch=N" among the texts; 0: none. */
+uint64_t dns_epoch_of(const struct dns_rrset *texts);
+
+#endif

@@ -1,0 +1,162 @@
+/* http_call: one HTTP request, with an idempotency key made of execution, step and attempt: a server
+ * that honours it runs the same attempt once, however often it is sent. With observe_url the wished
+ * state can be seen, before and after. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/actions/act.h"
+#include "agent/actions/actions.h"
+#include "agent/actions/http_status.h"
+#include "common/io/http_sync.h"
+
+#define HEADERS_MAX 4
+#define OBSERVE_MS 3000
+
+static const struct arg_rule rules[] = {
+    {"url", ARG_URL, true, 0, 0},          {"method", ARG_TEXT, false, 0, 0},
+    {"body", ARG_TEXT, false, 0, 0},       {"expect_status", ARG_TEXT, false, 0, 0},
+    {"header1", ARG_TEXT, false, 0, 0},    {"header2", ARG_TEXT, false, 0, 0},
+    {"header3", ARG_TEXT, false, 0, 0},    {"header4", ARG_TEXT, false, 0, 0},
+    {"token_ref", ARG_NAME, false, 0, 0},  {"ca", ARG_PATH, false, 0, 0},
+    {"observe_url", ARG_URL, false, 0, 0}, {"expect_body", ARG_TEXT, false, 0, 0},
+};
+#define RULES_N (sizeof rules / sizeof rules[0])
+
+static enum err http_call_accepts(const struct arguments *arguments, struct text256 *reterr) {
+    static const char *const methods[] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
+    const char *method = arg_text(arguments, "method", "POST");
+    enum err err = args_accept(rules, RULES_N, arguments, reterr);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (!http_status_list(arg_text(arguments, "expect_status", "200-299"))) {
+        text_say(reterr, "argument \"expect_status\": expected 200, 200-299 or a list of those");
+        return ERR_CONFIG;
+    }
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        if (text_equal(method, methods[i])) {
+            return ERR_OK;
+        }
+    }
+    text_say(reterr, "argument \"method\": expected GET, POST, PUT, PATCH or DELETE");
+    return ERR_CONFIG;
+}
+
+struct call {
+    const struct action_input *input;
+    char token[SECRET_SIZE];
+    char key[96];
+    char answer[4096];
+    struct text256 why;
+};
+
+static enum err call_send(struct call *call, const char *method, const char *url,
+                          const char *body, uint64_t deadline_boot_ms, long *ret_status) {
+    static const char *const names[HEADERS_MAX] = {"header1", "header2", "header3", "header4"};
+    const struct arguments *arguments = call->input->arguments;
+    const char *headers[HEADERS_MAX + 2];
+    size_t headers_n = 0;
+    for (size_t i = 0; i < HEADERS_MAX; i++) {
+        const char *header = arg_text(arguments, names[i], NULL);
+        if (header != NULL) {
+            headers[headers_n++] = header;
+        }
+    }
+    if (body != NULL) {
+        headers[headers_n++] = call->key;
+    }
+    struct http_sync_request request = {
+        .method = method,
+        .url = url,
+        .headers = headers,
+        .headers_n = headers_n,
+        .body = body,
+        .body_size = body != NULL ? strlen(body) : 0,
+        .bearer = call->token[0] != '\0' ? call->token : NULL,
+        .ca_file = arg_text(arguments, "ca", NULL),
+        .may_truncate = true,
+        .deadline_boot_ms = deadline_boot_ms,
+        .answer = call->answer,
+        .answer_size = sizeof call->answer,
+    };
+    struct http_sync_answer answer;
+    enum err err = http_sync(&request, &answer, &call->why);
+    if (err == ERR_OK) {
+        *ret_status = answer.status;
+    }
+    return err;
+}
+
+/* Does the wished state hold? False also when it cannot be seen. */
+static bool state_holds(struct call *call, const char *observe_url) {
+    long status = 0;
+    const char *expected = arg_text(call->input->arguments, "expect_body", "");
+    enum err err = call_send(call, "GET", observe_url, NULL,
+                             act_within(OBSERVE_MS, call->input->deadline_boot_ms), &status);
+    return err == ERR_OK && status == 200 && strstr(call->answer, expected) != NULL;
+}
+
+static struct action_result call_act(struct call *call, const char *observe_url) {
+    const struct arguments *arguments = call->input->arguments;
+    const char *expected = arg_text(arguments, "expect_status", "200-299");
+    const char *method = arg_text(arguments, "method", "POST");
+    long status = 0;
+    enum err err = call_send(call, method, arg_text(arguments, "url", ""),
+                             arg_text(arguments, "body", ""), call->input->deadline_boot_ms,
+                             &status);
+    if (err != ERR_OK) {
+        return act_failed(err, "%.150s", call->why.at);
+    }
+    if (!http_status_is(expected, status)) {
+        char line[60];
+        act_line(line, sizeof line, call->answer);
+        return act_failed(status == 401 || status == 403 ? ERR_AUTH : ERR_FAILED,
+                          "HTTP %ld, expected %.30s: %s", status, expected, line);
+    }
+    while (observe_url != NULL && !state_holds(call, observe_url)) {
+        if (!act_pause(200, call->input->deadline_boot_ms)) {
+            return act_failed(ERR_TIMEOUT, "HTTP %ld, but the wished state is not seen", status);
+        }
+    }
+    return act_done(false, "HTTP %ld%s", status,
+                    observe_url != NULL ? ", the wished state is seen" : "");
+}
+
+static struct action_result http_call_run(const struct action_input *input) {
+    struct call call = {.input = input};
+    enum err err = http_call_accepts(input->arguments, &call.why);
+    if (err == ERR_OK) {
+        err = act_secret(input, "token_ref", NULL, call.token, &call.why);
+    }
+    if (err != ERR_OK) {
+        return act_failed(err, "%.150s", call.why.at);
+    }
+    (void)text_format(call.key, sizeof call.key,
+                      "Idempotency-Key: drover-%" PRIu64 "-%" PRIu64 "-%u-%u", input->epoch,
+                      input->execution, (unsigned)input->step, (unsigned)input->attempt);
+    const char *observe_url = arg_text(input->arguments, "observe_url", NULL);
+    struct action_result result;
+    if (observe_url != NULL && state_holds(&call, observe_url)) {
+        result = act_done(true, "the wished state was there");
+    } else if (input->observe_only) {
+        result = act_failed(ERR_FAILED, observe_url != NULL
+                                            ? "the wished state is not seen"
+                                            : "without observe_url nobody can tell whether it ran");
+    } else {
+        result = call_act(&call, observe_url);
+    }
+    secret_wipe(call.token);
+    return result;
+}
+
+const struct action_kind_row row_http_call = {
+    .kind = ACTION_HTTP_CALL,
+    .run = http_call_run,
+    .accepts = http_call_accepts,
+    .needs_lease = false,
+    .arguments_help = "url, method=POST, body, expect_status=200-299, header1..header4, token_ref, "
+                      "ca, observe_url, expect_body",
+    .by_hand = "curl -X {method} {url} -H 'Authorization: Bearer <{token_ref}>' -d '{body}' must "
+               "answer {expect_status}; then curl {observe_url} must contain {expect_body}",
+};
