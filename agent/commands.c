@@ -95,6 +95,15 @@ static void job_run(struct job *base) {
                           err_text((enum err)job->outcome.err));
         return;
     }
+    /* Between the intent and now a command of a newer epoch may have been begun here (model:
+     * command-check-once): then this one must not act any more. */
+    uint64_t epoch = 0;
+    if (ledger_epoch(job->ledger, &epoch) != ERR_OK || epoch > command->epoch) {
+        job->outcome.state = OUTCOME_REFUSED;
+        job->outcome.err = ERR_STALE;
+        (void)text_copy(job->outcome.detail, SENTENCE_SIZE, "a newer epoch was accepted here");
+        return;
+    }
     struct action_input input = {
         .arguments = &command->arguments,
         .secrets = &job->conf->secrets,

@@ -4,6 +4,7 @@
 
 #include "agent/agent.h"
 #include "common/io/clock.h"
+#include "common/io/log.h"
 #include "common/io/sign.h"
 #include "proto/canon.h"
 
@@ -83,8 +84,8 @@ static void fill_checks(const struct agent_program *agent, struct report *report
 
 static void report_send(struct agent_program *agent) {
     static struct message message;
-    static uint8_t body[FRAME_AGENT_MAX + sizeof CANON_REPORT_DOMAIN];
-    const size_t domain_size = sizeof CANON_REPORT_DOMAIN - 1;
+    static uint8_t body[FRAME_AGENT_MAX];
+    uint8_t canon[CANON_MAX], digest[DIGEST_SIZE];
     struct report *report = &message.report;
     size_t body_size = 0;
     memset(&message, 0, sizeof message);
@@ -96,15 +97,16 @@ static void report_send(struct agent_program *agent) {
     report->config_version = agent->topology->version;
     fill_guard(agent, report);
     fill_checks(agent, report);
-    memcpy(body, CANON_REPORT_DOMAIN, domain_size);
-    if (report_body_encode(report, body + domain_size, FRAME_AGENT_MAX - 256, &body_size) !=
-        ERR_OK) {
+    if (report_body_encode(report, body, FRAME_AGENT_MAX - 256, &body_size) != ERR_OK) {
+        log_event(LOG_ERR, "report.too_big", "checks=%u", report->checks_n);
         return;
     }
-    message.signed_at = body + domain_size;
+    message.signed_at = body;
     message.signed_size = (uint32_t)body_size;
-    if (sign_bytes(agent->keys.sign_secret, body, domain_size + body_size,
-                   message.report_signature) == ERR_OK) {
+    digest_sha256(body, body_size, digest);
+    size_t canon_size = canon_report(digest, canon);
+    if (sign_bytes(agent->keys.sign_secret, canon, canon_size, message.report_signature) ==
+        ERR_OK) {
         agent_tell_members(agent, &message);
     }
 }

@@ -9,6 +9,7 @@
 #include "common/io/clock.h"
 #include "common/io/log.h"
 #include "common/io/sign.h"
+#include "proto/answer.h"
 #include "proto/canon.h"
 
 #define ROUND_AGAIN_MS 100   /* between questions while the lease is wanted and not held */
@@ -63,23 +64,11 @@ bool round_verify(const struct agent_program *agent, const struct question *ques
                   const uint8_t key[KEY_SIZE], const struct answer *answer) {
     uint8_t canon[CANON_MAX];
     (void)agent;
-    if (answer->purpose != question->purpose || answer->epoch != question->epoch ||
-        memcmp(answer->nonce, question->nonce, NONCE_SIZE) != 0 ||
-        memcmp(answer->digest, question->digest, DIGEST_SIZE) != 0 ||
-        !text_equal(answer->agent, question->agent)) {
+    if (!answer_fits(question, answer)) {
         return false;
     }
     size_t size = canon_answer(question, answer, canon);
     return sign_verify(key, canon, size, answer->signature) == ERR_OK;
-}
-
-static bool says_closed(const struct answer *answer) {
-    bool over = answer->refusal == REFUSAL_NOT_NEWEST || answer->refusal == REFUSAL_NOT_OPEN ||
-                answer->refusal == REFUSAL_NOT_OWNER || answer->refusal == REFUSAL_CLOSED_HERE;
-    bool newer = answer->newest_epoch > answer->epoch ||
-                 (answer->newest_epoch == answer->epoch && !answer->newest_open) ||
-                 answer->refusal == REFUSAL_CLOSED_HERE;
-    return over && newer;
 }
 
 bool round_take(struct agent_program *agent, struct round *round, uint8_t voter,
@@ -94,7 +83,7 @@ bool round_take(struct agent_program *agent, struct round *round, uint8_t voter,
         }
         return true;
     }
-    bool closed = says_closed(answer);
+    bool closed = answer_says_closed(answer);
     uint32_t wait_ms = answer->refusal == REFUSAL_WAITING ? answer->left_ms : 0;
     if (!votes_no(&round->votes, voter, closed, wait_ms)) {
         return false;

@@ -19,15 +19,11 @@ _Static_assert((int)OUTCOME_RUNNING == 1 && (int)OUTCOME_DONE == 2 && (int)OUTCO
 
 bool facts_verify_report(const struct topology *topology, uint8_t agent,
                          const struct message *message) {
-    static uint8_t signed_bytes[FRAME_AGENT_MAX + sizeof CANON_REPORT_DOMAIN];
-    size_t domain_size = sizeof CANON_REPORT_DOMAIN - 1;
-    if (message->signed_size > FRAME_AGENT_MAX) {
-        return false;
-    }
-    memcpy(signed_bytes, CANON_REPORT_DOMAIN, domain_size);
-    memcpy(signed_bytes + domain_size, message->signed_at, message->signed_size);
-    return sign_verify(topology->agents[agent].sign_key, signed_bytes,
-                       domain_size + message->signed_size, message->report_signature) == ERR_OK;
+    uint8_t canon[CANON_MAX], digest[DIGEST_SIZE];
+    digest_sha256(message->signed_at, message->signed_size, digest);
+    size_t size = canon_report(digest, canon);
+    return sign_verify(topology->agents[agent].sign_key, canon, size,
+                       message->report_signature) == ERR_OK;
 }
 
 bool facts_report_event(const struct topology *topology, const struct report *report,

@@ -1,0 +1,280 @@
+/* The calls of the agent. Everything that extends or opens is verified here against this guard's own
+ * pinned keys; everything that shuts is taken on the agent's word. */
+#include <string.h>
+
+#include "agent/guard/guard.h"
+#include "common/base/bits.h"
+#include "common/io/clock.h"
+#include "common/io/log.h"
+#include "common/io/sign.h"
+#include "proto/answer.h"
+#include "proto/canon.h"
+
+/* Writes what must be durable and lets it take effect. */
+static enum holder_verdict persist(struct guard *guard, enum holder_verdict verdict,
+                                   enum err *ret_err) {
+    struct text256 why;
+    if (verdict != HOLDER_PERSIST) {
+        return verdict;
+    }
+    *ret_err = store_write(guard->conf.state, holder_durable_wished(&guard->holder), &why);
+    if (*ret_err != ERR_OK) {
+        log_event(LOG_CRIT, "store.write", "%s", why.at);
+        holder_persist_failed(&guard->holder);
+        return HOLDER_BUSY;
+    }
+    return holder_persisted(&guard->holder, clock_stamp());
+}
+
+void serve_refresh_gate(struct guard *guard) {
+    struct text256 why = {{0}};
+    uint32_t open_ms = holder_gate_ms(&guard->holder, clock_stamp());
+    enum err err = open_ms > 0 ? gate_open_for(guard->gate, open_ms, &why)
+                               : gate_shut(guard->gate, &why);
+    if (err != ERR_OK) {
+        log_event(LOG_CRIT, "gate.refresh", "%s", why.at);
+        return;
+    }
+    guard->gate_state = open_ms > 0 ? GATE_OPEN : GATE_SHUT;
+}
+
+static bool read_certificate(const struct guard *guard, const struct guard_request *request,
+                             struct certificate *ret_certificate) {
+    if (!certificate_read(request->body, request->body_size, ret_certificate)) {
+        return false;
+    }
+    const struct question *question = &ret_certificate->question;
+    return text_equal(question->cluster, guard->pins->cluster) &&
+           text_equal(question->agent, guard->conf.name) &&
+           text_equal(question->region, guard->pins->regions[guard->region].name) &&
+           question->lease_ms == guard->pins->lease.lease_ms &&
+           question->wait_ms == guard->pins->lease.wait_ms &&
+           question->promise_ms == guard->pins->lease.promise_ms;
+}
+
+static bool signed_by(const struct question *question, const struct answer *answer,
+                      const uint8_t key[KEY_SIZE]) {
+    uint8_t canon[CANON_MAX];
+    if (!answer_fits(question, answer)) {
+        return false;
+    }
+    size_t size = canon_answer(question, answer, canon);
+    return sign_verify(key, canon, size, answer->signature) == ERR_OK;
+}
+
+/* The set of distinct pinned members whose signed answers say yes (or, for a denial, closed). */
+static uint64_t members_saying(struct guard *guard, const struct certificate *certificate,
+                               bool yes) {
+    uint64_t members = 0;
+    for (unsigned i = 0; i < certificate->answers_n; i++) {
+        const struct answer *answer = &certificate->answers[i];
+        uint8_t member = topology_member(guard->pins, answer->from);
+        bool says = yes ? answer->refusal == REFUSAL_NONE : answer_says_closed(answer);
+        if (member != NONE && says &&
+            signed_by(&certificate->question, answer, guard->pins->members[member].sign_key)) {
+            members |= bit(member);
+        } else {
+            guard->refused_n++;
+        }
+    }
+    return members;
+}
+
+/* Gate agents of other data regions, in the order of the pins. */
+static uint8_t promiser_place(const struct guard *guard, const char *name, uint8_t *ret_agent) {
+    uint8_t place = 0;
+    for (uint8_t a = 0; a < guard->pins->agents_n; a++) {
+        const struct agent *agent = &guard->pins->agents[a];
+        if (!agent->gate || !agent->guarded || agent->region == guard->region ||
+            guard->pins->regions[agent->region].kind != REGION_DATA) {
+            continue;
+        }
+        if (text_equal(agent->name, name)) {
+            *ret_agent = a;
+            return place;
+        }
+        place++;
+    }
+    return NONE;
+}
+
+static uint64_t promisers_of(struct guard *guard, const struct certificate *certificate) {
+    uint64_t promisers = 0;
+    for (unsigned i = 0; i < certificate->answers_n; i++) {
+        const struct answer *answer = &certificate->answers[i];
+        uint8_t agent = NONE;
+        uint8_t place = promiser_place(guard, answer->from, &agent);
+        if (place != NONE && answer->refusal == REFUSAL_NONE &&
+            signed_by(&certificate->question, answer, guard->pins->agents[agent].guard_key)) {
+            promisers |= bit(place);
+        } else {
+            guard->refused_n++;
+        }
+    }
+    return promisers;
+}
+
+static void take_certificate(struct guard *guard, const struct guard_request *request,
+                             struct guard_answer *answer) {
+    static struct certificate certificate;
+    enum err err = ERR_OK;
+    enum holder_verdict verdict = HOLDER_NO_MAJORITY;
+    if (!read_certificate(guard, request, &certificate)) {
+        answer->err = ERR_FORMAT;
+        return;
+    }
+    const struct question *question = &certificate.question;
+    if (request->call == GUARD_DENIAL) {
+        verdict = holder_denial(&guard->holder, question->epoch,
+                                members_saying(guard, &certificate, false));
+    } else if (request->call == GUARD_PROMISES && question->purpose == PURPOSE_PROMISE) {
+        verdict = holder_promises(&guard->holder, question->nonce, question->epoch,
+                                  promisers_of(guard, &certificate), clock_stamp());
+    } else if (request->call == GUARD_CERTIFICATE && question->purpose == PURPOSE_LEASE) {
+        uint64_t yes = members_saying(guard, &certificate, true);
+        verdict = holder_certificate(&guard->holder, question->nonce, question->epoch, yes,
+                                     clock_stamp());
+        verdict = persist(guard, verdict, &err);
+    }
+    answer->verdict = (uint8_t)verdict;
+    answer->err = (uint8_t)err;
+    if (verdict == HOLDER_ACCEPTED && request->call != GUARD_DENIAL) {
+        serve_refresh_gate(guard);
+    }
+    if (verdict == HOLDER_ACCEPTED && request->call == GUARD_DENIAL) {
+        fence_tick(guard);
+    }
+}
+
+static void begin(struct guard *guard, const struct guard_request *request,
+                  struct guard_answer *answer) {
+    enum holder_round_purpose purpose =
+        request->purpose == PURPOSE_PROMISE ? ROUND_PROMISE : ROUND_LEASE;
+    if (request->purpose != PURPOSE_PROMISE && request->purpose != PURPOSE_LEASE) {
+        answer->err = ERR_FORMAT;
+        return;
+    }
+    random_bytes(answer->nonce, NONCE_SIZE);
+    answer->verdict = (uint8_t)holder_begin(&guard->holder, purpose, request->epoch,
+                                            answer->nonce, clock_stamp());
+}
+
+static void fence(struct guard *guard, uint64_t epoch, struct guard_answer *answer) {
+    enum err err = ERR_OK;
+    if (epoch == 0) {
+        answer->err = ERR_FORMAT;
+        return;
+    }
+    enum holder_verdict verdict = persist(guard, holder_fence(&guard->holder, epoch), &err);
+    answer->verdict = (uint8_t)verdict;
+    answer->err = (uint8_t)err;
+    fence_tick(guard);
+    fence_prove(guard);
+}
+
+static uint8_t refusal_of(enum holder_verdict verdict) {
+    switch (verdict) {
+    case HOLDER_ACCEPTED:
+        return REFUSAL_NONE;
+    case HOLDER_HAS_LEASE:
+        return REFUSAL_HOLDS_LEASE;
+    case HOLDER_KNOWS_NEWER:
+        return REFUSAL_KNOWS_NEWER;
+    case HOLDER_BUSY:
+        return REFUSAL_CANNOT_PERSIST;
+    default:
+        return REFUSAL_NOT_ALLOWED;
+    }
+}
+
+/* The active region's agent asks, through our agent: is it who it says, and of another data region? */
+static bool asker_is_known(const struct guard *guard, const struct question *question) {
+    uint8_t canon[CANON_MAX];
+    uint8_t agent = topology_agent(guard->pins, question->agent);
+    if (agent == NONE || question->purpose != PURPOSE_PROMISE ||
+        !text_equal(question->cluster, guard->pins->cluster)) {
+        return false;
+    }
+    const struct agent *entry = &guard->pins->agents[agent];
+    const struct lease_numbers *lease = &guard->pins->lease;
+    if (entry->region == guard->region || !entry->guarded ||
+        !text_equal(guard->pins->regions[entry->region].name, question->region) ||
+        question->lease_ms != lease->lease_ms || question->promise_ms != lease->promise_ms) {
+        return false;
+    }
+    size_t size = canon_question(question, canon);
+    return sign_verify(entry->sign_key, canon, size, question->signature) == ERR_OK;
+}
+
+static void promise(struct guard *guard, const struct guard_request *request,
+                    struct guard_answer *answer) {
+    static struct certificate carrier;
+    uint8_t canon[CANON_MAX];
+    enum err err = ERR_OK;
+    if (!certificate_read(request->body, request->body_size, &carrier) ||
+        !asker_is_known(guard, &carrier.question)) {
+        answer->err = ERR_SIGNATURE;
+        guard->refused_n++;
+        return;
+    }
+    const struct question *question = &carrier.question;
+    enum holder_verdict verdict =
+        persist(guard, holder_promise(&guard->holder, question->epoch, clock_stamp()), &err);
+    answer->verdict = (uint8_t)verdict;
+    answer->refusal = refusal_of(verdict);
+    struct answer said = {.purpose = PURPOSE_PROMISE, .epoch = question->epoch};
+    (void)text_copy(said.from, NAME_SIZE, guard->conf.name);
+    (void)text_copy(said.agent, NAME_SIZE, question->agent);
+    memcpy(said.nonce, question->nonce, NONCE_SIZE);
+    said.refusal = answer->refusal;
+    said.newest_epoch = guard->holder.durable.accepted_epoch;
+    size_t size = canon_answer(question, &said, canon);
+    if (sign_bytes(guard->keys.sign_secret, canon, size, answer->signature) != ERR_OK) {
+        answer->err = ERR_FAILED;
+    }
+}
+
+static void fill_status(struct guard *guard, struct guard_answer *answer) {
+    const struct holder *holder = &guard->holder;
+    struct stamp now = clock_stamp();
+    answer->gate = guard->gate_state;
+    answer->by_promise = holder->by_promise;
+    answer->soft_fence_due = holder_soft_fence_due(holder, now);
+    answer->fence_proved =
+        guard->fence_proved && guard->proved_epoch == holder->durable.fenced_epoch;
+    answer->accepted_epoch = holder->durable.accepted_epoch;
+    answer->fenced_epoch = holder->durable.fenced_epoch;
+    answer->promised_epoch = holder->durable.promised_epoch;
+    answer->lease_epoch = holder->lease_epoch;
+    answer->lease_left_ms = holder_left_ms(holder, now);
+    answer->promise_left_ms = holder_promise_left_ms(holder, now);
+    memcpy(answer->fence_signature, guard->fence_signature, SIGNATURE_SIZE);
+}
+
+void serve_request(struct guard *guard, const struct guard_request *request,
+                   struct guard_answer *ret_answer) {
+    memset(ret_answer, 0, sizeof *ret_answer);
+    ret_answer->call = request->call;
+    switch ((enum guard_call)request->call) {
+    case GUARD_STATUS:
+        break;
+    case GUARD_BEGIN:
+        begin(guard, request, ret_answer);
+        break;
+    case GUARD_CERTIFICATE:
+    case GUARD_PROMISES:
+    case GUARD_DENIAL:
+        take_certificate(guard, request, ret_answer);
+        break;
+    case GUARD_FENCE:
+        fence(guard, request->epoch, ret_answer);
+        break;
+    case GUARD_PROMISE:
+        promise(guard, request, ret_answer);
+        break;
+    case GUARD_FENCE_DONE:
+        guard->soft_fence_done = request->flag;
+        break;
+    }
+    fill_status(guard, ret_answer);
+}
