@@ -1,5 +1,5 @@
 /* parse: pure readers of what the probed systems answer. No input makes them read outside it,
- * allocate without bound or fail to end; tests/fuzz/probe_parse.c holds them to that. */
+ * allocate without bound or fail to end; tests/fuzz/fuzz_probe_parse.c holds them to that. */
 #ifndef DROVER_PROBES_PARSE_H
 #define DROVER_PROBES_PARSE_H
 

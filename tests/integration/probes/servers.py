@@ -77,7 +77,8 @@ class Lab:
             argv = ["setpriv", "--reuid", owner, "--regid", owner, "--init-groups"] + argv
         log = open(self.path(name + ".log"), "ab")
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                   cwd=self.directory, env={**self.environment, **(environment or {})},
+                                   cwd=self.directory,
+                                   env={**self.environment, **(environment or {})},
                                    start_new_session=True)
         log.close()
         process.name = name
@@ -345,10 +346,11 @@ zone "bud.test" {{ type primary; file "{control}/zone"; }};
 
 
 class Haproxy:
-    """TLS fronts with certificates of 13 and 15 days, one that speaks TLS 1.2 only, and statistics."""
+    """TLS fronts with certificates of 13 and 15 days, one with TLS 1.2 only, and statistics."""
 
     def __init__(self, lab, web_port):
-        self.ports = {name: free_port() for name in ("d13", "d15", "old", "tls13", "stats", "ended")}
+        self.ports = {name: free_port()
+                      for name in ("d13", "d15", "old", "tls13", "stats", "ended")}
         self.socket = lab.path("haproxy.sock")
         for name, days in (("d13", 13), ("d15", 15), ("ended", -2)):
             certificate(lab, name, days)

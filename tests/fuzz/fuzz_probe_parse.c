@@ -54,8 +54,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (which >= 6) {
         /* The question's id is the input's own, so that what follows it is looked at. */
         struct dns_view view;
-        uint16_t id = size >= 2 ? (uint16_t)(data[0] << 8 | data[1]) : 0;
-        (void)dns_answer_parse(data, size, "api.bud.test", which == 6 ? "A" : "TXT", id, &view);
+        uint16_t id = size >= 2 ? (uint16_t)((unsigned)data[0] << 8 | data[1]) : 0;
+        if (dns_answer_parse(data, size, "api.bud.test", which == 6 ? "A" : "TXT", id, &view) ==
+                ERR_OK &&
+            view.values_n > DNS_VALUES_MAX) {
+            abort();
+        }
         return 0;
     }
     char *text = malloc(size + 1); /* of just that size: a read beyond it is seen */
