@@ -107,13 +107,18 @@ static void job_run(struct job *base) {
     struct action_input input = {
         .arguments = &command->arguments,
         .secrets = &job->conf->secrets,
+        .region = command->region,
         .epoch = command->epoch,
+        .execution = command->execution,
+        .step = command->step,
+        .attempt = command->attempt,
         .timeout_ms = job->timeout_ms,
         .deadline_boot_ms = clock_boot_ms() + job->timeout_ms,
         .graceful = command->graceful,
         /* Begun before a crash, and nobody knows how far it came: look, do not act blindly. */
         .observe_only = found == LEDGER_BEGUN,
         .exec_directory = job->conf->exec_directory,
+        .state_directory = job->conf->state,
     };
     struct action_result result = row->run(&input);
     job->outcome.state = result.err == ERR_OK ? OUTCOME_DONE : OUTCOME_FAILED;

@@ -19,19 +19,15 @@ struct fence_job {
     struct ladder_note note;
     struct agent_conf *conf;
     struct ledger *ledger;
+    const char *region;
     char detail[256];
 };
 
 /* What opens a store again, by what demoted it. */
 static enum action_kind lifting(enum action_kind demote) {
-    switch (demote) {
-    case ACTION_PATRONI_DEMOTE:
-        return ACTION_PATRONI_PROMOTE;
-    case ACTION_REDIS_DEMOTE:
-        return ACTION_REDIS_PROMOTE;
-    default:
-        return ACTION_KINDS_N;
-    }
+    return demote == ACTION_PATRONI_DEMOTE ? ACTION_PATRONI_PROMOTE
+           : demote == ACTION_REDIS_DEMOTE ? ACTION_REDIS_PROMOTE
+                                           : ACTION_KINDS_N;
 }
 
 static bool run_one(const struct fence_job *job, const struct soft_fence *fence, char *detail,
@@ -51,10 +47,12 @@ static bool run_one(const struct fence_job *job, const struct soft_fence *fence,
     struct action_input input = {
         .arguments = &fence->arguments,
         .secrets = &job->conf->secrets,
+        .region = job->region,
         .epoch = job->epoch,
         .timeout_ms = job->timeout_ms,
         .deadline_boot_ms = clock_boot_ms() + job->timeout_ms,
         .exec_directory = job->conf->exec_directory,
+        .state_directory = job->conf->state,
     };
     struct action_result result = row->run(&input);
     (void)text_format(detail, detail_size, "%s %s: %s%s%s", fence->component,
@@ -149,6 +147,7 @@ static void start(struct agent_program *agent, bool lift, const struct ladder_no
     job->timeout_ms = timeout_ms < FENCE_TIMEOUT_MIN_MS ? FENCE_TIMEOUT_MIN_MS : timeout_ms;
     job->conf = agent->conf;
     job->ledger = agent->ledger;
+    job->region = agent->pins->regions[agent->region].name;
     agent->fence_running = true;
     log_event(LOG_NOTICE, lift ? "fence.lifting" : "fence.softening",
               "lease_epoch=%llu left_ms=%u", (unsigned long long)agent->lease_epoch,

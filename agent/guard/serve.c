@@ -173,18 +173,11 @@ static void fence(struct guard *guard, uint64_t epoch, struct guard_answer *answ
 }
 
 static uint8_t refusal_of(enum holder_verdict verdict) {
-    switch (verdict) {
-    case HOLDER_ACCEPTED:
-        return REFUSAL_NONE;
-    case HOLDER_HAS_LEASE:
-        return REFUSAL_HOLDS_LEASE;
-    case HOLDER_KNOWS_NEWER:
-        return REFUSAL_KNOWS_NEWER;
-    case HOLDER_BUSY:
-        return REFUSAL_CANNOT_PERSIST;
-    default:
-        return REFUSAL_NOT_ALLOWED;
-    }
+    return verdict == HOLDER_ACCEPTED      ? REFUSAL_NONE
+           : verdict == HOLDER_HAS_LEASE   ? REFUSAL_HOLDS_LEASE
+           : verdict == HOLDER_KNOWS_NEWER ? REFUSAL_KNOWS_NEWER
+           : verdict == HOLDER_BUSY        ? REFUSAL_CANNOT_PERSIST
+                                           : REFUSAL_NOT_ALLOWED;
 }
 
 /* The active region's agent asks, through our agent: is it who it says, and of another data region? */

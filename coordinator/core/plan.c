@@ -238,16 +238,11 @@ static bool stage_finished(const struct execution *execution, const struct plan 
 
 /* What undoes a hand-off: the source takes up writing again, under the lease it still holds. */
 static bool undo_action(uint8_t action, uint8_t *ret_undo) {
-    switch (action) {
-    case ACTION_PATRONI_HANDOFF:
-        *ret_undo = ACTION_PATRONI_PROMOTE;
-        return true;
-    case ACTION_REDIS_HANDOFF:
-        *ret_undo = ACTION_REDIS_PROMOTE;
-        return true;
-    default:
+    if (action != ACTION_PATRONI_HANDOFF && action != ACTION_REDIS_HANDOFF) {
         return false;
     }
+    *ret_undo = action == ACTION_PATRONI_HANDOFF ? ACTION_PATRONI_PROMOTE : ACTION_REDIS_PROMOTE;
+    return true;
 }
 
 static void undo_advance(struct core *core, struct execution *execution,
