@@ -2,10 +2,12 @@
 
 import argparse
 import json
+import os
+import signal
 import sys
 import time
 
-from . import manual
+from . import manual, registry
 from .base import LabError
 from .lab import Lab
 from .proc import environment, prefix_argv
@@ -17,7 +19,7 @@ def _parser():
 
     def add(name, help_text, *arguments):
         command = commands.add_parser(name, help=help_text)
-        if name != "selftest":
+        if name not in ("selftest", "list", "sweep"):
             command.add_argument("--dir", required=True, help="the run directory")
         for argument in arguments:
             command.add_argument(*argument[0], **argument[1])
@@ -38,8 +40,10 @@ def _parser():
     add("heal", "take a cut away, or all", words("a", nargs="?"), words("b", nargs="?"))
     add("isolate", "cut a region off from the rest", region)
     add("rejoin", "end the isolation", region)
-    add("poweroff", "kill a region with its links", region)
-    add("poweron", "boot a region with its old disks", region, words("--wait", action="store_true"))
+    add("poweroff", "kill a region, or one host, with its links", words("name"))
+    add("poweron", "boot it with its old disks", words("name"), words("--wait", action="store_true"))
+    add("list", "all labs of this machine")
+    add("sweep", "take down the labs of dead tests")
     add("run", "a command on a host", words("host"), words("argv", nargs="+"))
     add("sql", "one statement on a host's PostgreSQL", words("host"), words("statement"))
     add("redis", "one command on a host's Redis", words("host"), words("words", nargs="+"))
@@ -78,7 +82,6 @@ def _up(options):
 
 
 def _run(lab, options):
-    import os
     host = lab.host(options.host)
     argv = prefix_argv(host.namespace) + options.argv
     os.execvpe(argv[0], argv, environment(host.directory))
@@ -91,8 +94,8 @@ def _act(lab, options):
         "heal": lambda: lab.heal(options.a, options.b),
         "isolate": lambda: lab.isolate(options.region),
         "rejoin": lambda: lab.rejoin(options.region),
-        "poweroff": lambda: lab.poweroff(options.region),
-        "poweron": lambda: lab.poweron(options.region, options.wait),
+        "poweroff": lambda: lab.poweroff(options.name),
+        "poweron": lambda: lab.poweron(options.name, options.wait),
         "run": lambda: _run(lab, options),
         "sql": lambda: "\n".join("|".join(str(v) for v in row) for row in lab.sql(options.host, options.statement)),
         "redis": lambda: lab.redis(options.host, *options.words),
@@ -113,6 +116,15 @@ def _main():
     if options.command == "selftest":
         from . import selftest
         return selftest.main(options.pure, options.keep)
+    if options.command == "list":
+        for entry in registry.entries():
+            state = "orphan" if registry.orphan(entry) else "up"
+            print(f"{entry['prefix']}-*  {state:6}  {entry['run_dir']}")
+        return 0
+    if options.command == "sweep":
+        for run_dir in registry.sweep():
+            print(f"taken down: {run_dir}")
+        return 0
     if options.command == "up":
         _up(options)
         return 0
@@ -135,6 +147,8 @@ def _main():
 
 
 def main():
+    # A SIGTERM must run the same cleaning up as an interrupt from the keyboard.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         return _main()
     except LabError as error:

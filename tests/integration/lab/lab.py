@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 
-from . import base, bind, etcd, haproxy, judge, manual, net, plan, postgres, power, proc, redis, state
+from . import base, bind, etcd, haproxy, judge, manual, net, plan, postgres, power, proc, redis, registry, state
 from .base import LabError
 from .credentials import Credentials
 
@@ -51,7 +51,8 @@ class Lab:
         self.run_dir = os.path.abspath(run_dir) if run_dir else None
         self.keep = keep            # True: a failed up() is left for a look; down() leaves the run directory
         self.say = say or (lambda text: None)   # told in words how far up() is
-        self.boot_before = []       # callables (lab, host), run for each host of a data region before its services
+        self.boot_before = []       # callables (lab, host), run for each host that boots, before its services
+        self.owner = None           # the pid whose death makes this lab an orphan (see registry.py)
         self.prefix = None
         self.hosts = {}
         self.handles = {}
@@ -66,6 +67,7 @@ class Lab:
         return lab
 
     def __enter__(self):
+        self.owner = os.getpid()
         self.up()
         return self
 
@@ -102,12 +104,17 @@ class Lab:
         return self
 
     def _make_run_dir(self):
-        made = self.run_dir is None
-        if made:
+        if self.run_dir is None:
             self.run_dir = tempfile.mkdtemp(prefix="drover-lab-")
+        if os.path.exists(os.path.join(self.run_dir, "lab.json")):
+            raise LabError(f"a lab is up in {self.run_dir}: take it down first")
+        if os.path.exists(self.run_dir) and os.listdir(self.run_dir):
+            # down() removes the whole directory: it must never be one that holds anything else.
+            raise LabError(f"{self.run_dir} is not empty; the run directory must be new or empty")
         base.make_directory(self.run_dir, 0o711)
         self._place(net.new_prefix())
         self.state.create({"prefix": self.prefix, "options": self.options})
+        registry.add(self.prefix, self.run_dir, self.owner)
         for name in ("logs", "hosts", "s"):
             base.make_directory(f"{self.run_dir}/{name}", 0o755)
         for host in self.hosts.values():
@@ -116,7 +123,7 @@ class Lab:
         readable = subprocess.run(["setpriv", f"--reuid={proc.owner_ids('postgres')[0]}", "--clear-groups", "ls",
                                    f"{self.run_dir}/hosts"], capture_output=True, check=False)
         if readable.returncode != 0:
-            shutil.rmtree(self.run_dir)
+            self.down()
             raise LabError(f"{self.run_dir} cannot be reached by other users: its parents need x for all")
 
     def _say_logs(self):
@@ -144,6 +151,7 @@ class Lab:
             shutil.rmtree(self.run_dir)
         else:
             os.rename(self.state.path, self.state.path + ".down")
+        registry.remove(self.prefix)
         self.prefix = None
 
     def reap(self):
@@ -211,12 +219,21 @@ class Lab:
     def python_env(self):
         return {"PYTHONPATH": PACKAGE_PARENT, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
-    def spawn(self, host_name, argv, env=None, name="process", user=None, cwd=None, instrument=False):
-        """Starts a process on a host; its output is appended to RUN/logs/<host>-<name>.log."""
+    def spawn(self, host_name, argv, env=None, name="process", user=None, cwd=None, instrument=False, boot=False,
+              ready_path=None):
+        """Starts a process on a host; its output is appended to RUN/logs/<host>-<name>.log.
+
+        boot: it is enabled, as a unit is: every later poweron() starts it again before the host's services, and waits up
+        to 10 s for ready_path (a socket, say) to appear, which is removed first. Enabled ones start in the order given.
+        """
         host = self.host(host_name)
         log = f"{self.run_dir}/logs/{host.name}-{name}.log"
         handle = proc.spawn(host, argv, log, env, name, user, cwd, instrument)
         with self.state.edit() as values:
+            if boot:
+                unit = {"host": host.name, "argv": list(argv), "env": env, "name": name, "user": user, "cwd": cwd,
+                        "ready_path": ready_path}
+                values["boot"] = [u for u in values["boot"] if (u["host"], u["name"]) != (host.name, name)] + [unit]
             values["processes"] = [p for p in values["processes"]
                                    if (p["host"], p["name"]) != (host.name, name)
                                    or proc.start_stamp(p["pid"]) == p["stamp"]]
@@ -234,6 +251,11 @@ class Lab:
         """Handles of all started processes that are alive."""
         handles = [self._handle(record) for record in self.state.load()["processes"]]
         return [h for h in handles if (host_name is None or h.host == host_name) and h.alive()]
+
+    def disable(self, host_name, name):
+        """Takes back spawn's boot=True."""
+        with self.state.edit() as values:
+            values["boot"] = [u for u in values["boot"] if (u["host"], u["name"]) != (host_name, name)]
 
     def process(self, host_name, name):
         """The youngest living process of that name on the host, or None."""
@@ -278,12 +300,13 @@ class Lab:
     def rejoin(self, region):
         power.rejoin(self, region)
 
-    def poweroff(self, region):
-        power.poweroff(self, region)
+    def poweroff(self, name):
+        """A region or one host: its links first (silence), then SIGKILL, then the kernel's own state."""
+        power.poweroff(self, name)
 
-    def poweron(self, region, wait=False, services=None):
-        """Boots a region with its old disks; services: only these (None: all). wait: until its hosts' stores answer."""
-        power.poweron(self, region, wait, services)
+    def poweron(self, name, wait=False, services=None):
+        """Boots it with its old disks; services: only these (None: all). wait: until its stores answer."""
+        power.poweron(self, name, wait, services)
 
     def writable_check(self, region, addresses, path="/writable"):
         """The region's front opens its store ports only while one of the addresses answers 200 ([]: always)."""

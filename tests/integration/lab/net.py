@@ -86,6 +86,8 @@ def make_wan(prefix):
     _sysctl(wan, dict(QUIET, **{"ipv4/ip_forward": "1", "ipv4/conf/all/send_redirects": "0",
                                 "ipv4/conf/default/send_redirects": "0"}))
     _command(["ip", "-n", wan, "link", "set", "lo", "up"])
+    # A host without power has no route; without this line the wan would answer for it with ICMP unreachable.
+    _command(["ip", "-n", wan, "route", "add", "blackhole", plan.WHOLE_NET])
     apply_cuts(prefix, [])
 
 

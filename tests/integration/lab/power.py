@@ -1,5 +1,6 @@
 """Cuts, power and boots: what happens to links and machines, as opposed to what servers do by themselves."""
 
+import os
 import signal
 import socket
 import threading
@@ -19,8 +20,8 @@ def _address(lab, name):
 def _apply(lab, values):
     """All rules from the recorded state: regions without power, isolated regions, then the single cuts."""
     rules = []
-    for region in values["off"]:
-        rules += [(plan.region_net(region), None), (None, plan.region_net(region))]
+    for name in values["off"]:
+        rules += [(_address(lab, name), None), (None, _address(lab, name))]
     for region in values["isolated"]:
         inside = plan.region_net(region)
         rules += [(inside, f"!= {inside}"), (f"!= {inside}", inside)]
@@ -68,37 +69,40 @@ def rejoin(lab, region):
 # -- power ---------------------------------------------------------------------------------------------------------
 
 
-def _machines(lab, region):
-    """The hosts of a region that lose their power: not the neighbour, who is only there to look."""
-    return [host for host in lab.region_hosts(region) if host.role != "near"]
+def _machines(lab, name):
+    """The hosts that lose their power: of a region all but the neighbour, who is only there to look."""
+    if name in plan.REGIONS:
+        return [host for host in lab.region_hosts(name) if host.role != "near"]
+    return [lab.host(name)]
 
 
-def poweroff(lab, region):
+def poweroff(lab, name):
     """First the links, so that no reset of a dying process is ever seen; then every process; then the kernel's state."""
+    machines = _machines(lab, name)
+    names = {host.name for host in machines}
     with lab.state.edit() as values:
-        if region in values["off"]:
-            raise LabError(f"{region} is off already")
-        values["off"].append(region)
+        if name in values["off"] or machines[0].region in values["off"]:
+            raise LabError(f"{name} is off already")
+        values["off"] = [other for other in values["off"] if other not in names] + [name]
         _apply(lab, values)
-    machines = _machines(lab, region)
     net.kill_all([host.namespace for host in machines], signal.SIGKILL)
     lab.reap()
     net.drop_hosts(lab.prefix, machines)
 
 
-def poweron(lab, region, wait=False, services=None):
-    """A boot: new kernels (no sockets, no nftables), old disks; boot_before of a host, then its services."""
+def poweron(lab, name, wait=False, services=None):
+    """A boot: new kernels (no sockets, no nftables), old disks; what is enabled on a host, then its services."""
     with lab.state.edit() as values:
-        if region not in values["off"]:
-            raise LabError(f"{region} is not off")
-    machines = _machines(lab, region)
+        if name not in values["off"]:
+            raise LabError(f"{name} is not off by that name; off: {', '.join(values['off']) or 'nothing'}")
+    machines = _machines(lab, name)
     net.make_hosts(lab.prefix, machines)
     with lab.state.edit() as values:
-        values["off"].remove(region)
+        values["off"].remove(name)
         _apply(lab, values)
     _each(machines, lambda host: _boot(lab, host, services))
     if wait:
-        wait_region(lab, region)
+        wait_stores(lab, machines)
 
 
 def _each(hosts, work):
@@ -123,6 +127,15 @@ def _each(hosts, work):
 def _boot(lab, host, services=None):
     for hook in lab.boot_before:
         hook(lab, host)
+    for unit in [dict(u) for u in lab.state.load()["boot"] if u["host"] == host.name]:
+        path = unit.pop("ready_path")
+        if path and os.path.lexists(path):
+            os.unlink(path)
+        unit["host_name"] = unit.pop("host")
+        handle = lab.spawn(**unit)
+        if path:
+            until(f"{unit['name']} on {host.name} has made {path}; its log ends: {handle.log_tail(5)}",
+                  lambda p=path: os.path.lexists(p), 10, 0.02)
     for name in host.services:
         if services is None or name in services:
             if name == "patroni" and "etcd" in host.services:
@@ -150,8 +163,7 @@ def first_boot(lab):
         for name in host.services:
             SERVICES[name][0](lab, host)
         for hook in lab.boot_before:
-            if host.region in plan.DATA_REGIONS and host.role != "near":
-                hook(lab, host)
+            hook(lab, host)
     lab.say("etcd, Redis, Sentinel, HAProxy, the web app, BIND, unbound")
     for host in lab.hosts.values():
         for name in host.services:
@@ -212,9 +224,11 @@ def wait_ready(lab):
           lambda: manual.http_get(lab, "client", front.address, "/health")[0] == 200, 20)
 
 
-def wait_region(lab, region, timeout_s=60):
-    """Until every PostgreSQL and Redis of a region answers, in whatever role."""
-    for host in lab.region_dbs(region):
+def wait_stores(lab, hosts, timeout_s=60):
+    """Until every PostgreSQL and Redis of the hosts answers, in whatever role."""
+    for host in hosts:
+        if host.role != "db":
+            continue
         until(f"PostgreSQL on {host.name} answers",
               lambda h=host: lab.sql(h.name, "SELECT 1", db="postgres"), timeout_s)
         until(f"Redis on {host.name} answers", lambda h=host: lab.redis(h.name, "PING") == "PONG", timeout_s)
