@@ -36,7 +36,7 @@ struct etcd;
 
 /* One request, tried at one endpoint after the other until its deadline. */
 struct etcd_call {
-    struct etcd_call *next, *before;
+    struct etcd_call *next;
     struct etcd *etcd;
     struct log_op *op; /* whose answer it brings; NULL: our own business */
     const char *path;

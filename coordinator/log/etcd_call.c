@@ -66,16 +66,12 @@ bool etcd_same_cluster(struct etcd *etcd, uint64_t cluster_id) {
 }
 
 static void call_unlink(struct etcd *etcd, struct etcd_call *call) {
-    if (call->before != NULL) {
-        call->before->next = call->next;
-    } else {
-        etcd->calls = call->next;
+    struct etcd_call **at = &etcd->calls;
+    while (*at != call) {
+        at = &(*at)->next;
     }
-    ensure(etcd->calls != call);
-    if (call->next != NULL) {
-        call->next->before = call->before;
-    }
-    call->next = call->before = NULL;
+    *at = call->next;
+    call->next = NULL;
 }
 
 static void call_free(struct etcd_call *call) {
@@ -288,9 +284,6 @@ void etcd_call_start(struct etcd_call *call) {
     struct etcd *etcd = call->etcd;
     ensure(!call->body.failed);
     call->next = etcd->calls;
-    if (call->next != NULL) {
-        call->next->before = call;
-    }
     etcd->calls = call;
     call_send(call);
 }

@@ -314,7 +314,8 @@ void etcd_line_free(struct etcd_line *line) {
 
 static void say_string(struct text256 *ret_text, const json_t *value) {
     const char *words = json_string_value(value);
-    (void)text_copy(ret_text->at, sizeof(ret_text->at), words == NULL ? "no reason given" : words);
+    bool silent = words == NULL || words[0] == '\0'; /* an empty text would mean no error at all */
+    (void)text_copy(ret_text->at, sizeof(ret_text->at), silent ? "no reason given" : words);
     for (char *c = ret_text->at; *c != '\0'; c++) { /* a stranger's words go to a terminal */
         *c = *c < ' ' || *c > '~' ? '?' : *c;
     }
