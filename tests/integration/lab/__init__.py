@@ -4,14 +4,18 @@ __all__ = ["Lab", "LabError", "RedisError"]
 
 
 def __getattr__(name):
-    # Loaded when asked for, so that the small programs of this package (app, writer, prober) start fast.
+    # Loaded when asked for, so that the small programs of this package (app, writer, prober) start
+    # fast.
     if name == "Lab":
         from .lab import Lab
+
         return Lab
     if name == "LabError":
         from .base import LabError
+
         return LabError
     if name == "RedisError":
         from .redis import RedisError
+
         return RedisError
     raise AttributeError(name)

@@ -1,4 +1,5 @@
-"""The command line: /usr/bin/python3 -m lab up|down|status|... --dir RUN, from tests/integration."""
+"""The command line: /usr/bin/python3 -m lab up|down|status|... --dir RUN, from
+tests/integration."""
 
 import argparse
 import json
@@ -14,7 +15,9 @@ from .proc import environment, prefix_argv
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog="lab", description="two regions and a monitoring region on one machine")
+    parser = argparse.ArgumentParser(
+        prog="lab", description="two regions and a monitoring region on one machine"
+    )
     commands = parser.add_subparsers(dest="command", required=True)
 
     def add(name, help_text, *arguments):
@@ -29,19 +32,40 @@ def _parser():
         return names, settings
 
     region = words("region", choices=("east", "west", "watch"))
-    add("up", "bring everything up",
+    add(
+        "up",
+        "bring everything up",
         words("--small", action="store_true", help="one database host in each region"),
-        words("--dns-ttl", type=int, default=60), words("--members", type=int, default=3, choices=(1, 3, 5)),
+        words("--dns-ttl", type=int, default=60),
+        words("--members", type=int, default=3, choices=(1, 3, 5)),
         words("--primary", default="east", choices=("east", "west")),
-        words("--keep", action="store_true", help="when it fails, leave everything for a look"))
-    add("down", "remove everything", words("--keep", action="store_true", help="leave the run directory"))
+        words("--keep", action="store_true", help="when it fails, leave everything for a look"),
+    )
+    add(
+        "down",
+        "remove everything",
+        words("--keep", action="store_true", help="leave the run directory"),
+    )
     add("status", "hosts and processes", words("--json", action="store_true"))
-    add("cut", "silence between two regions or hosts", words("a"), words("b"), words("--oneway", action="store_true"))
+    add(
+        "cut",
+        "silence between two regions or hosts",
+        words("a"),
+        words("b"),
+        words("--oneway", action="store_true"),
+    )
     add("heal", "take a cut away, or all", words("a", nargs="?"), words("b", nargs="?"))
     add("isolate", "cut a region off from the rest", region)
     add("rejoin", "end the isolation", region)
+    _more(add, words, region)
+    return parser
+
+
+def _more(add, words, region):
     add("poweroff", "kill a region, or one host, with its links", words("name"))
-    add("poweron", "boot it with its old disks", words("name"), words("--wait", action="store_true"))
+    add(
+        "poweron", "boot it with its old disks", words("name"), words("--wait", action="store_true")
+    )
     add("list", "all labs of this machine")
     add("sweep", "take down the labs of dead tests")
     add("run", "a command on a host", words("host"), words("argv", nargs="+"))
@@ -51,16 +75,27 @@ def _parser():
     add("demote", "make a region the standby of the other, by hand", region)
     add("start", "start a service of a host", words("host"), words("service"))
     add("stop", "stop a service of a host", words("host"), words("service"))
-    add("writer-start", "the outside writer", words("--rate-hz", type=float, default=10.0),
-        words("--timeout-s", type=float, default=1.0))
+    add(
+        "writer-start",
+        "the outside writer",
+        words("--rate-hz", type=float, default=10.0),
+        words("--timeout-s", type=float, default=1.0),
+    )
     add("writer-stop", "stop it")
     add("probers-start", "direct write probes", words("--rate-hz", type=float, default=20.0))
     add("probers-stop", "stop them")
-    add("judge", "what the logs say", words("--json", action="store_true"),
-        words("--rows-from", metavar="HOST", help="default: the one PostgreSQL that takes writes"))
-    add("selftest", "the lab's own tests", words("--pure", action="store_true", help="only those without servers"),
-        words("--keep", action="store_true"))
-    return parser
+    add(
+        "judge",
+        "what the logs say",
+        words("--json", action="store_true"),
+        words("--rows-from", metavar="HOST", help="default: the one PostgreSQL that takes writes"),
+    )
+    add(
+        "selftest",
+        "the lab's own tests",
+        words("--pure", action="store_true", help="only those without servers"),
+        words("--keep", action="store_true"),
+    )
 
 
 def _print_status(values):
@@ -75,8 +110,15 @@ def _print_status(values):
 
 def _up(options):
     began = time.monotonic()
-    lab = Lab(options.dir, options.small, options.dns_ttl, options.members, options.primary, options.keep,
-              say=lambda text: print(f"{time.monotonic() - began:5.1f} s  {text}", flush=True))
+    lab = Lab(
+        options.dir,
+        options.small,
+        options.dns_ttl,
+        options.members,
+        options.primary,
+        options.keep,
+        say=lambda text: print(f"{time.monotonic() - began:5.1f} s  {text}", flush=True),
+    )
     lab.up()
     print(f"up in {time.monotonic() - began:.1f} s: {lab.run_dir}, namespaces {lab.prefix}-*")
 
@@ -97,7 +139,9 @@ def _act(lab, options):
         "poweroff": lambda: lab.poweroff(options.name),
         "poweron": lambda: lab.poweron(options.name, options.wait),
         "run": lambda: _run(lab, options),
-        "sql": lambda: "\n".join("|".join(str(v) for v in row) for row in lab.sql(options.host, options.statement)),
+        "sql": lambda: "\n".join(
+            "|".join(str(v) for v in row) for row in lab.sql(options.host, options.statement)
+        ),
         "redis": lambda: lab.redis(options.host, *options.words),
         "promote": lambda: manual.promote(lab, options.region),
         "demote": lambda: manual.demote(lab, options.region),
@@ -115,6 +159,7 @@ def _main():
     options = _parser().parse_args()
     if options.command == "selftest":
         from . import selftest
+
         return selftest.main(options.pure, options.keep)
     if options.command == "list":
         for entry in registry.entries():

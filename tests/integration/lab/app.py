@@ -1,6 +1,8 @@
-"""The web app on each front: one row in PostgreSQL for each POST /write, through the front's own HAProxy.
+"""The web app on each front: one row in PostgreSQL for each POST /write, through the front's own
+HAProxy.
 
-GET /health answers 200 with the database's role when it takes writes, else 503; GET /live only says that the app runs.
+GET /health answers 200 with the database's role when it takes writes, else 503; GET /live only says
+that the app runs.
 Run as: python3 -m lab.app --region east --credentials DIR
 """
 
@@ -28,8 +30,13 @@ class Database:
 
     def _connect(self):
         connection = psycopg2.connect(
-            host="127.0.0.1", port=plan.FRONT_POSTGRES_PORT, user="bud_app", dbname=plan.SCOPE,
-            passfile=self.passfile, application_name="web")
+            host="127.0.0.1",
+            port=plan.FRONT_POSTGRES_PORT,
+            user="bud_app",
+            dbname=plan.SCOPE,
+            passfile=self.passfile,
+            application_name="web",
+        )
         connection.autocommit = True
         return connection
 
@@ -102,7 +109,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self._answer(400, {"error": str(error)})
             return
         try:
-            self.server.database.run("INSERT INTO ledger (writer, id, front) VALUES (%s, %s, %s)", row)
+            self.server.database.run(
+                "INSERT INTO ledger (writer, id, front) VALUES (%s, %s, %s)", row
+            )
             self._answer(200, {"id": row[1]})
         except (psycopg2.Error, deadline.Silence) as error:
             self._refuse(error)

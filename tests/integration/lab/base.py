@@ -1,4 +1,5 @@
-"""What every part of the lab uses: its error, the clock, waiting, small files. Nothing about servers lives here."""
+"""What every part of the lab uses: its error, the clock, waiting, small files. Nothing about
+servers lives here."""
 
 import os
 import time
@@ -8,13 +9,18 @@ class LabError(Exception):
     """Anything the lab could not do; the message is for the person who runs the test."""
 
 
+class Hopeless(LabError):
+    """Ends until() at once: what is waited for cannot come any more."""
+
+
 def raw_ns():
     """The one clock of all logs: it is not stepped or slewed and is the same in every namespace."""
     return time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW)
 
 
 def until(what, check, timeout_s, step_s=0.1):
-    """Calls check() until it returns something true and returns that; LabError names `what` when time is up.
+    """Calls check() until it returns something true and returns that; LabError names `what` when
+    time is up.
 
     A check may raise while a server is still starting; the last exception ends up in the message.
     """
@@ -25,6 +31,8 @@ def until(what, check, timeout_s, step_s=0.1):
             value = check()
             if value:
                 return value
+        except Hopeless:
+            raise
         except Exception as exception:  # a server that is not up yet fails in many ways
             last = exception
         if time.monotonic() >= deadline:
@@ -34,7 +42,8 @@ def until(what, check, timeout_s, step_s=0.1):
 
 
 def write_file(path, text, mode=0o644, owner=None):
-    """Writes a whole file with its mode from the first byte on, so that a secret is never readable in between."""
+    """Writes a whole file with its mode from the first byte on, so that a secret is never readable
+    in between."""
     if os.path.exists(path):
         os.unlink(path)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)

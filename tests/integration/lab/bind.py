@@ -1,4 +1,5 @@
-"""BIND as the authority of bud.test with TSIG updates, unbound as the client's resolver, and the questions tests ask."""
+"""BIND as the authority of bud.test with TSIG updates, unbound as the client's resolver, and the
+questions that tests ask."""
 
 import dns.message
 import dns.query
@@ -83,32 +84,52 @@ def prepare(lab, host):
     ttl = lab.options["dns_ttl"]
     make_directory(f"{host.directory}/named", 0o700, owner)
     front = lab.hosts[f"{lab.options['primary']}-front"].address
-    write_file(f"{host.directory}/named/{plan.ZONE}.zone",
-               ZONE.format(ttl=ttl, zone=plan.ZONE, address=host.address, front=front), 0o600, owner)
-    text = CONFIGURATION.format(key=tsig_clause(lab.secret("tsig.secret")), directory=host.directory,
-                                address=host.address, zone=plan.ZONE)
+    write_file(
+        f"{host.directory}/named/{plan.ZONE}.zone",
+        ZONE.format(ttl=ttl, zone=plan.ZONE, address=host.address, front=front),
+        0o600,
+        owner,
+    )
+    text = CONFIGURATION.format(
+        key=tsig_clause(lab.secret("tsig.secret")),
+        directory=host.directory,
+        address=host.address,
+        zone=plan.ZONE,
+    )
     write_file(f"{host.directory}/named.conf", text, 0o600, owner)
 
 
 def start(lab, host):
     # It starts as root for port 53 and becomes the user itself.
-    return lab.spawn(host.name, ["named", "-g", "-n", "1", "-u", "bind", "-c", f"{host.directory}/named.conf"],
-                     name="named", cwd=f"{host.directory}/named")
+    return lab.spawn(
+        host.name,
+        ["named", "-g", "-n", "1", "-u", "bind", "-c", f"{host.directory}/named.conf"],
+        name="named",
+        cwd=f"{host.directory}/named",
+    )
 
 
 def unbound_prepare(lab, host):
     make_directory(f"{host.directory}/unbound")
-    write_file(f"{host.directory}/unbound.conf",
-               UNBOUND.format(address=host.address, directory=f"{host.directory}/unbound", zone=plan.ZONE,
-                              authority=AUTHORITY))
+    write_file(
+        f"{host.directory}/unbound.conf",
+        UNBOUND.format(
+            address=host.address,
+            directory=f"{host.directory}/unbound",
+            zone=plan.ZONE,
+            authority=AUTHORITY,
+        ),
+    )
 
 
 def unbound_start(lab, host):
-    return lab.spawn(host.name, ["unbound", "-d", "-c", f"{host.directory}/unbound.conf"], name="unbound")
+    return lab.spawn(
+        host.name, ["unbound", "-d", "-c", f"{host.directory}/unbound.conf"], name="unbound"
+    )
 
 
 def ask(server, name, kind="A", timeout_s=2.0):
-    """(texts, ttl) by one UDP question from the calling thread's namespace; an empty list when there is none."""
+    """(texts, ttl) by one UDP question from the calling thread's namespace; [] for none."""
     question = dns.message.make_query(name, kind)
     answer = dns.query.udp(question, server, timeout=timeout_s)
     if answer.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):

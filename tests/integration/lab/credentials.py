@@ -1,4 +1,5 @@
-"""Passwords, the TSIG key and the certificates of a lab, made at random when it comes up; none is ever in an argv."""
+"""Passwords, the TSIG key and the certificates of a lab, made at random when it comes up; none is
+ever in an argv."""
 
 import base64
 import os
@@ -7,9 +8,22 @@ import subprocess
 
 from .base import LabError, make_directory, read_file, write_file
 
-PASSWORDS = ("pg-superuser", "pg-replication", "pg-rewind", "pg-app", "pg-drover", "patroni-rest", "redis")
-PG_ROLES = {"postgres": "pg-superuser", "replicator": "pg-replication", "rewinder": "pg-rewind",
-            "bud_app": "pg-app", "drover": "pg-drover"}
+PASSWORDS = (
+    "pg-superuser",
+    "pg-replication",
+    "pg-rewind",
+    "pg-app",
+    "pg-drover",
+    "patroni-rest",
+    "redis",
+)
+PG_ROLES = {
+    "postgres": "pg-superuser",
+    "replicator": "pg-replication",
+    "rewinder": "pg-rewind",
+    "bud_app": "pg-app",
+    "drover": "pg-drover",
+}
 TSIG_NAME = "drover."
 
 
@@ -38,12 +52,34 @@ class Credentials:
         self._certificates(members)
 
     def _certificates(self, members):
-        """One authority for the watch region's etcd; a certificate for each member and one for clients."""
+        """One authority for the watch region's etcd; a certificate for each member and one for
+        clients."""
         key, cert = self.path("etcd-ca-key.pem"), self.path("etcd-ca.pem")
-        _openssl(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                  "-keyout", key, "-out", cert, "-days", "30", "-subj", "/CN=lab etcd authority"])
+        _openssl(
+            [
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+                "-nodes",
+                "-keyout",
+                key,
+                "-out",
+                cert,
+                "-days",
+                "30",
+                "-subj",
+                "/CN=lab etcd authority",
+            ]
+        )
         for member in members:
-            self._issue(f"etcd-{member.name}", member.name, f"IP:{member.address},IP:127.0.0.1,DNS:{member.name}")
+            self._issue(
+                f"etcd-{member.name}",
+                member.name,
+                f"IP:{member.address},IP:127.0.0.1,DNS:{member.name}",
+            )
         self._issue("etcd-client", "drover", "DNS:drover")
 
     def _issue(self, name, common_name, alternative):
@@ -51,12 +87,47 @@ class Credentials:
         extensions = self.path(f"{name}.ext")
         key = self.path(f"{name}-key.pem")
         write_file(key, "", 0o600)
-        _openssl(["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                  "-keyout", key, "-out", request, "-subj", f"/CN={common_name}"])
-        write_file(extensions, f"subjectAltName={alternative}\nextendedKeyUsage=serverAuth,clientAuth\n", 0o600)
-        _openssl(["x509", "-req", "-in", request, "-CA", self.path("etcd-ca.pem"), "-CAkey",
-                  self.path("etcd-ca-key.pem"), "-CAcreateserial", "-days", "30", "-extfile", extensions,
-                  "-out", self.path(f"{name}.pem")])
+        _openssl(
+            [
+                "req",
+                "-new",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+                "-nodes",
+                "-keyout",
+                key,
+                "-out",
+                request,
+                "-subj",
+                f"/CN={common_name}",
+            ]
+        )
+        write_file(
+            extensions,
+            f"subjectAltName={alternative}\nextendedKeyUsage=serverAuth,clientAuth\n",
+            0o600,
+        )
+        _openssl(
+            [
+                "x509",
+                "-req",
+                "-in",
+                request,
+                "-CA",
+                self.path("etcd-ca.pem"),
+                "-CAkey",
+                self.path("etcd-ca-key.pem"),
+                "-CAcreateserial",
+                "-days",
+                "30",
+                "-extfile",
+                extensions,
+                "-out",
+                self.path(f"{name}.pem"),
+            ]
+        )
         os.unlink(request)
         os.unlink(extensions)
 
@@ -66,7 +137,9 @@ def tsig_clause(secret):
 
 
 def _openssl(arguments):
-    done = subprocess.run(["openssl"] + arguments, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        ["openssl"] + arguments, capture_output=True, text=True, timeout=60, check=False
+    )
     if done.returncode != 0:
         raise LabError(f"openssl {arguments[0]}: {done.stderr.strip()}")
 
@@ -78,5 +151,11 @@ def pgpass_for(owner, path, credentials, roles):
 
 
 def etcd_client_arguments(credentials):
-    return ["--cacert", credentials.path("etcd-ca.pem"), "--cert", credentials.path("etcd-client.pem"),
-            "--key", credentials.path("etcd-client-key.pem")]
+    return [
+        "--cacert",
+        credentials.path("etcd-ca.pem"),
+        "--cert",
+        credentials.path("etcd-client.pem"),
+        "--key",
+        credentials.path("etcd-client-key.pem"),
+    ]

@@ -1,4 +1,5 @@
-"""psycopg2 with a deadline on everything, connecting included: a silent server must cost a known time, not a hang."""
+"""psycopg2 with a deadline on everything, connecting included: a silent server must cost a known
+time, not a hang."""
 
 import select
 import threading

@@ -1,4 +1,5 @@
-"""etcd: one plain member in each data region (Patroni's), three members over TLS in the watch region (drover's)."""
+"""etcd: one plain member in each data region (Patroni's), three members over TLS in the watch
+region (drover's)."""
 
 from . import plan
 from .base import make_directory
@@ -15,22 +16,51 @@ def argv(lab, host):
     secure = host.role == "member"
     scheme = "https" if secure else "http"
     arguments = [
-        "etcd", "--name", host.name, "--data-dir", f"{host.directory}/etcd",
-        "--listen-client-urls", f"{scheme}://{host.address}:{port},{scheme}://127.0.0.1:{port}",
-        "--advertise-client-urls", f"{scheme}://{host.address}:{port}",
-        "--listen-peer-urls", f"{scheme}://{host.address}:{peer}",
-        "--initial-advertise-peer-urls", f"{scheme}://{host.address}:{peer}",
-        "--initial-cluster", ",".join(f"{m.name}={scheme}://{m.address}:{peer}" for m in members),
-        "--initial-cluster-state", "new", "--initial-cluster-token", f"{lab.prefix}-{host.region}",
-        "--log-level", "warn", "--logger", "zap", "--enable-v2=false",
+        "etcd",
+        "--name",
+        host.name,
+        "--data-dir",
+        f"{host.directory}/etcd",
+        "--listen-client-urls",
+        f"{scheme}://{host.address}:{port},{scheme}://127.0.0.1:{port}",
+        "--advertise-client-urls",
+        f"{scheme}://{host.address}:{port}",
+        "--listen-peer-urls",
+        f"{scheme}://{host.address}:{peer}",
+        "--initial-advertise-peer-urls",
+        f"{scheme}://{host.address}:{peer}",
+        "--initial-cluster",
+        ",".join(f"{m.name}={scheme}://{m.address}:{peer}" for m in members),
+        "--initial-cluster-state",
+        "new",
+        "--initial-cluster-token",
+        f"{lab.prefix}-{host.region}",
+        "--log-level",
+        "warn",
+        "--logger",
+        "zap",
+        "--enable-v2=false",
     ]
     if secure:
         certificate = lab.credential(f"etcd-{host.name}.pem")
         key = lab.credential(f"etcd-{host.name}-key.pem")
         authority = lab.credential("etcd-ca.pem")
-        arguments += ["--cert-file", certificate, "--key-file", key, "--trusted-ca-file", authority,
-                      "--client-cert-auth", "--peer-cert-file", certificate, "--peer-key-file", key,
-                      "--peer-trusted-ca-file", authority, "--peer-client-cert-auth"]
+        arguments += [
+            "--cert-file",
+            certificate,
+            "--key-file",
+            key,
+            "--trusted-ca-file",
+            authority,
+            "--client-cert-auth",
+            "--peer-cert-file",
+            certificate,
+            "--peer-key-file",
+            key,
+            "--peer-trusted-ca-file",
+            authority,
+            "--peer-client-cert-auth",
+        ]
     return arguments
 
 
@@ -46,9 +76,16 @@ def ctl(lab, host_name, *arguments, timeout_s=10.0, check=True):
     command = ["etcdctl", "--endpoints", f"{scheme}://{host.address}:{plan.ETCD_PORT}"]
     if secure:
         command += etcd_client_arguments(lab.credentials)
-    return lab.run(host_name, command + list(arguments), env={"ETCDCTL_API": "3"}, timeout=timeout_s, check=check)
+    return lab.run(
+        host_name,
+        command + list(arguments),
+        env={"ETCDCTL_API": "3"},
+        timeout=timeout_s,
+        check=check,
+    )
 
 
 def healthy(lab, host_name):
-    """True when a linearizable read at this member works, that is: it has a leader and a majority."""
+    """True when a linearizable read at this member works, that is: it has a leader and a
+    majority."""
     return ctl(lab, host_name, "--command-timeout=2s", "get", "health", check=False).returncode == 0

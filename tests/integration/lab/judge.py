@@ -1,19 +1,25 @@
-"""The judge: pure functions over the logs of the writer and the probers. It asks no server and believes no coordinator.
+"""The judge: pure functions over the logs of the writer and the probers. It asks no server and
+believes no coordinator.
 
-An accepted write was committed at an unknown instant between its `sent` and its `done`. Whatever is called certain here
-follows from the order of those stamps alone; whatever is called possible cannot be excluded by them.
+An accepted write was committed at an unknown instant between its `sent` and its `done`. Whatever is
+called certain here follows from the order of those stamps alone; whatever is called possible cannot
+be excluded by them.
 """
 
 import dataclasses
 import json
 
-GAP_MAX_NS = 1_000_000_000  # two accepted writes further apart than this do not vouch for the time between them
-ANY = "any"                 # one region's PostgreSQL against the other's Redis counts too: the region may write or not
+# Two accepted writes further apart than this do not vouch for the time between them.
+GAP_MAX_NS = 1_000_000_000
+# One region's PostgreSQL against the other's Redis counts too: a region may write or not.
+ANY = "any"
 
 
 @dataclasses.dataclass(frozen=True)
 class Span:
-    """A run of accepted writes at one store from one vantage, with no refusal and no silence among them."""
+    """A run of accepted writes at one store from one vantage, with no refusal and no silence among
+    them."""
+
     region: str
     target: str
     store: str
@@ -27,7 +33,9 @@ class Span:
 
 @dataclasses.dataclass(frozen=True)
 class Overlap:
-    """Two regions took writes between start and end; certain when no order of commits could avoid it."""
+    """Two regions took writes between start and end; certain when no order of commits could avoid
+    it."""
+
     store: str
     start: int
     end: int
@@ -47,9 +55,11 @@ def read_lines(path):
 
 
 def outage(attempts):
-    """The longest time without an acknowledged write, from the acknowledgement before to the one after.
+    """The longest time without an acknowledged write, from the acknowledgement before to the one
+    after.
 
-    Returns {gap_ns, start, end, open}: open when it had not ended at the last attempt. None without attempts.
+    Returns {gap_ns, start, end, open}: open when it had not ended at the last attempt. None without
+    attempts.
     """
     if not attempts:
         return None
@@ -61,7 +71,12 @@ def outage(attempts):
     for i in range(1, len(edges)):
         gap = edges[i] - edges[i - 1]
         if best is None or gap > best["gap_ns"]:
-            best = {"gap_ns": gap, "start": edges[i - 1], "end": edges[i], "open": i == len(edges) - 1}
+            best = {
+                "gap_ns": gap,
+                "start": edges[i - 1],
+                "end": edges[i],
+                "open": i == len(edges) - 1,
+            }
     return best
 
 
@@ -71,28 +86,52 @@ def lost(attempts, rows):
 
 
 def unacknowledged(attempts, rows):
-    """Rows that are there although the client was told of a failure, or nothing: allowed, but worth knowing."""
+    """Rows that are there although the client was told of a failure, or nothing: allowed, but worth
+    knowing."""
     return sorted(set(rows) & {a["id"] for a in attempts if not a["ok"]})
 
 
 def with_rows(attempts, rows):
-    """Attempts whose outcome was unknown become accepted when their row, (target, id), was found in the store."""
+    """Attempts whose outcome was unknown become accepted when their row, (target, id), was found in
+    the store."""
     found = set(rows)
-    return [dict(a, outcome="accepted") if a.get("unknown") and (a["target"], a["id"]) in found else a
-            for a in attempts]
+    return [
+        dict(a, outcome="accepted") if a.get("unknown") and (a["target"], a["id"]) in found else a
+        for a in attempts
+    ]
 
 
 def from_writer(attempts):
     """The writer's acknowledged rows as accepted writes in the region whose front answered."""
-    return [{"vantage": "writer", "target": f"{a['region']}-front", "region": a["region"], "store": "postgres",
-             "id": a["id"], "sent": a["sent"], "done": a["done"], "outcome": "accepted"} for a in attempts if a["ok"]]
+    return [
+        {
+            "vantage": "writer",
+            "target": f"{a['region']}-front",
+            "region": a["region"],
+            "store": "postgres",
+            "id": a["id"],
+            "sent": a["sent"],
+            "done": a["done"],
+            "outcome": "accepted",
+        }
+        for a in attempts
+        if a["ok"]
+    ]
 
 
 def _span(run):
     head = run[0]
-    return Span(head["region"], head["target"], head["store"], head["vantage"],
-                min(a["sent"] for a in run), min(a["done"] for a in run),
-                max(a["sent"] for a in run), max(a["done"] for a in run), len(run))
+    return Span(
+        head["region"],
+        head["target"],
+        head["store"],
+        head["vantage"],
+        min(a["sent"] for a in run),
+        min(a["done"] for a in run),
+        max(a["sent"] for a in run),
+        max(a["done"] for a in run),
+        len(run),
+    )
 
 
 def spans(attempts, gap_max_ns=GAP_MAX_NS):
@@ -119,7 +158,7 @@ def spans(attempts, gap_max_ns=GAP_MAX_NS):
 def _pairs(found, store):
     chosen = [s for s in found if store in (ANY, s.store)]
     for i, one in enumerate(chosen):
-        for other in chosen[i + 1:]:
+        for other in chosen[i + 1 :]:
             if one.region != other.region:
                 yield one, other
 
@@ -137,9 +176,11 @@ def overlaps(found, store=ANY):
 
 
 def handovers(found, store=ANY):
-    """The times between the last write of one region and the first of another that came later: [(least, most)] in ns.
+    """The times between the last write of one region and the first of another that came later:
+    [(least, most)] in ns.
 
-    `least` counts from the last `done` to the first `sent`, `most` the other way round; negative means together.
+    `least` counts from the last `done` to the first `sent`, `most` the other way round; negative
+    means together.
     """
     chosen = sorted((s for s in found if store in (ANY, s.store)), key=lambda s: s.first_sent)
     result = []
@@ -149,8 +190,12 @@ def handovers(found, store=ANY):
         own = [s.last_done for s in chosen[:i] if s.region == later.region]
         before = [s for s in before if not own or s.last_done > max(own)]
         if before:
-            result.append((later.first_sent - max(s.last_done for s in before),
-                           later.first_done - max(s.last_sent for s in before)))
+            result.append(
+                (
+                    later.first_sent - max(s.last_done for s in before),
+                    later.first_done - max(s.last_sent for s in before),
+                )
+            )
     return result
 
 
@@ -166,7 +211,8 @@ def union_ns(intervals):
 
 
 def report(writer_lines, probe_lines, rows, origin_ns=None):
-    """Everything in one dict of plain values, times in seconds since the writer's (or first prober's) start."""
+    """Everything in one dict of plain values, times in seconds since the writer's (or first
+    prober's) start."""
     writes = [line for line in writer_lines if "ok" in line]
     probes = [line for line in probe_lines if "outcome" in line]
     starts = [line["start"] for line in writer_lines + probe_lines if "start" in line]
@@ -176,27 +222,59 @@ def report(writer_lines, probe_lines, rows, origin_ns=None):
         return round((stamp - origin) / 1e9, 6)
 
     found = spans(probes + from_writer(writes))
-    result = {"attempts": len(writes), "acked": sum(a["ok"] for a in writes), "probes": len(probes),
-              "failed": sum(not a["ok"] for a in writes), "lost": lost(writes, rows),
-              "unacknowledged": unacknowledged(writes, rows), "outage_s": None, "stores": {}}
+    result = {
+        "attempts": len(writes),
+        "acked": sum(a["ok"] for a in writes),
+        "probes": len(probes),
+        "failed": sum(not a["ok"] for a in writes),
+        "lost": lost(writes, rows),
+        "unacknowledged": unacknowledged(writes, rows),
+        "outage_s": None,
+        "stores": {},
+    }
     gap = outage(writes)
     if gap:
-        result.update(outage_s=round(gap["gap_ns"] / 1e9, 6), outage_open=gap["open"],
-                      outage_from_s=since(gap["start"]), outage_to_s=since(gap["end"]))
+        result.update(
+            outage_s=round(gap["gap_ns"] / 1e9, 6),
+            outage_open=gap["open"],
+            outage_from_s=since(gap["start"]),
+            outage_to_s=since(gap["end"]),
+        )
     for store in ("postgres", "redis", ANY):
         both = overlaps(found, store)
         least = [pair[0] for pair in handovers(found, store)]
         result["stores"][store] = {
-            "overlaps_certain": sum(o.certain for o in both), "overlaps_possible": len(both),
+            "overlaps_certain": sum(o.certain for o in both),
+            "overlaps_possible": len(both),
             "overlap_s": round(union_ns([(o.start, o.end) for o in both]) / 1e9, 6),
             "gap_s": round(min(least) / 1e9, 6) if least else None,
-            "overlaps": [{"from_s": since(o.start), "to_s": since(o.end), "certain": o.certain,
-                          "one": f"{o.one.target} seen from {o.one.vantage}",
-                          "other": f"{o.other.target} seen from {o.other.vantage}"} for o in both[:20]]}
+            "overlaps": [
+                {
+                    "from_s": since(o.start),
+                    "to_s": since(o.end),
+                    "certain": o.certain,
+                    "one": f"{o.one.target} seen from {o.one.vantage}",
+                    "other": f"{o.other.target} seen from {o.other.vantage}",
+                }
+                for o in both[:20]
+            ],
+        }
     result["two_writers"] = result["stores"][ANY]["overlaps_certain"] > 0
-    result["one_writer_proved"] = result["stores"][ANY]["overlaps_possible"] == 0 and len(probes) > 0
-    result["spans"] = [{"region": s.region, "target": s.target, "store": s.store, "vantage": s.vantage,
-                        "from_s": since(s.first_sent), "to_s": since(s.last_done), "count": s.count} for s in found]
+    result["one_writer_proved"] = (
+        result["stores"][ANY]["overlaps_possible"] == 0 and len(probes) > 0
+    )
+    result["spans"] = [
+        {
+            "region": s.region,
+            "target": s.target,
+            "store": s.store,
+            "vantage": s.vantage,
+            "from_s": since(s.first_sent),
+            "to_s": since(s.last_done),
+            "count": s.count,
+        }
+        for s in found
+    ]
     return result
 
 
@@ -205,10 +283,16 @@ def render(result):
     lines = []
     if result["outage_s"] is not None:
         state = " and had not ended" if result["outage_open"] else ""
-        lines.append(f"outage as the client saw it: {result['outage_s']:.3f} s (from {result['outage_from_s']:.3f} s "
-                     f"to {result['outage_to_s']:.3f} s){state}")
-    lines.append(f"rows: {result['acked']} acknowledged of {result['attempts']}, {len(result['lost'])} of them lost, "
-                 f"{len(result['unacknowledged'])} stored without an acknowledgement")
+        lines.append(
+            f"outage as the client saw it: {result['outage_s']:.3f} s "
+            f"(from {result['outage_from_s']:.3f} s "
+            f"to {result['outage_to_s']:.3f} s){state}"
+        )
+    lines.append(
+        f"rows: {result['acked']} acknowledged of {result['attempts']}, "
+        f"{len(result['lost'])} of them lost, "
+        f"{len(result['unacknowledged'])} stored without an acknowledgement"
+    )
     if result["lost"]:
         shown = ", ".join(str(n) for n in result["lost"][:20])
         lines.append(f"lost rows: {shown}{' ...' if len(result['lost']) > 20 else ''}")
@@ -219,7 +303,10 @@ def render(result):
         elif values["gap_s"] is None:
             text = "writes were taken in one region only"
         else:
-            text = f"no instant had two writers; smallest gap between the regions {values['gap_s']:.3f} s"
+            text = (
+                "no instant had two writers; smallest gap between the regions "
+                f"{values['gap_s']:.3f} s"
+            )
         name = "both kinds together" if store == ANY else store
         lines.append(f"{name}: {text}")
     lines.append(f"probes: {result['probes']} direct write attempts")

@@ -1,4 +1,5 @@
-"""Tests of the judge's pure functions: /usr/bin/python3 -m unittest lab.judge_test, from tests/integration."""
+"""Tests of the judge's pure functions: /usr/bin/python3 -m unittest lab.judge_test, from
+tests/integration."""
 
 import json
 import os
@@ -11,12 +12,28 @@ MS = 1_000_000
 
 
 def write(number, sent_ms, done_ms, ok=True, region="east"):
-    return {"id": number, "sent": sent_ms * MS, "done": done_ms * MS, "ok": ok, "region": region if ok else None}
+    return {
+        "id": number,
+        "sent": sent_ms * MS,
+        "done": done_ms * MS,
+        "ok": ok,
+        "region": region if ok else None,
+    }
 
 
-def probe(region, sent_ms, done_ms, outcome="accepted", store="postgres", vantage="outside", number=0):
-    return {"region": region, "target": f"{region}-db1", "store": store, "vantage": vantage, "id": number,
-            "sent": sent_ms * MS, "done": done_ms * MS, "outcome": outcome}
+def probe(
+    region, sent_ms, done_ms, outcome="accepted", store="postgres", vantage="outside", number=0
+):
+    return {
+        "region": region,
+        "target": f"{region}-db1",
+        "store": store,
+        "vantage": vantage,
+        "id": number,
+        "sent": sent_ms * MS,
+        "done": done_ms * MS,
+        "outcome": outcome,
+    }
 
 
 def run(region, first_ms, last_ms, step_ms=50, **rest):
@@ -25,7 +42,9 @@ def run(region, first_ms, last_ms, step_ms=50, **rest):
 
 class Outage(unittest.TestCase):
     def test_longest_gap_is_between_two_acknowledgements(self):
-        gap = judge.outage([write(1, 0, 5), write(2, 10, 15), write(3, 20, 1020, ok=False), write(4, 900, 905)])
+        gap = judge.outage(
+            [write(1, 0, 5), write(2, 10, 15), write(3, 20, 1020, ok=False), write(4, 900, 905)]
+        )
         self.assertEqual((gap["gap_ns"], gap["start"], gap["end"]), (890 * MS, 15 * MS, 905 * MS))
 
     def test_an_outage_that_has_not_ended_is_open(self):
@@ -68,24 +87,32 @@ class Rows(unittest.TestCase):
 
 class Spans(unittest.TestCase):
     def test_a_refusal_ends_a_span(self):
-        found = judge.spans(run("east", 0, 100) + [probe("east", 150, 151, "refused")] + run("east", 200, 300))
+        found = judge.spans(
+            run("east", 0, 100) + [probe("east", 150, 151, "refused")] + run("east", 200, 300)
+        )
         self.assertEqual([s.count for s in found], [3, 3])
 
     def test_a_silence_ends_a_span(self):
-        found = judge.spans(run("east", 0, 100) + [probe("east", 150, 650, "silent")] + run("east", 700, 750))
+        found = judge.spans(
+            run("east", 0, 100) + [probe("east", 150, 650, "silent")] + run("east", 700, 750)
+        )
         self.assertEqual([s.count for s in found], [3, 2])
 
     def test_a_long_pause_of_the_prober_ends_a_span(self):
         self.assertEqual(len(judge.spans(run("east", 0, 100) + run("east", 1200, 1300))), 2)
 
     def test_another_vantage_does_not_end_a_span(self):
-        found = judge.spans(run("east", 0, 300, vantage="near") + [probe("east", 150, 151, "silent")])
+        found = judge.spans(
+            run("east", 0, 300, vantage="near") + [probe("east", 150, 151, "silent")]
+        )
         self.assertEqual([s.count for s in found], [7])
 
     def test_the_edges_are_the_outermost_stamps(self):
         span = judge.spans([probe("east", 10, 40), probe("east", 20, 30)])[0]
-        self.assertEqual((span.first_sent, span.first_done, span.last_sent, span.last_done),
-                         (10 * MS, 30 * MS, 20 * MS, 40 * MS))
+        self.assertEqual(
+            (span.first_sent, span.first_done, span.last_sent, span.last_done),
+            (10 * MS, 30 * MS, 20 * MS, 40 * MS),
+        )
 
 
 class Overlaps(unittest.TestCase):
@@ -107,7 +134,9 @@ class Overlaps(unittest.TestCase):
         self.assertEqual([o.certain for o in both], [False])
 
     def test_the_last_write_of_one_touching_the_first_of_the_other_is_only_possible(self):
-        both = judge.overlaps(judge.spans(run("east", 0, 100) + [probe("west", 101, 103)] + run("west", 150, 300)))
+        both = judge.overlaps(
+            judge.spans(run("east", 0, 100) + [probe("west", 101, 103)] + run("west", 150, 300))
+        )
         self.assertEqual([o.certain for o in both], [False])
 
     def test_two_members_of_one_region_are_not_two_regions(self):
@@ -115,9 +144,13 @@ class Overlaps(unittest.TestCase):
         self.assertEqual(judge.overlaps(judge.spans(run("east", 0, 100) + second)), [])
 
     def test_there_and_back_without_overlap_is_clean(self):
-        log = (run("east", 0, 100) + [probe("east", at, at + 1, "refused") for at in range(150, 900, 50)]
-               + run("west", 300, 500) + [probe("west", at, at + 1, "refused") for at in range(550, 1000, 50)]
-               + run("east", 950, 1200))
+        log = (
+            run("east", 0, 100)
+            + [probe("east", at, at + 1, "refused") for at in range(150, 900, 50)]
+            + run("west", 300, 500)
+            + [probe("west", at, at + 1, "refused") for at in range(550, 1000, 50)]
+            + run("east", 950, 1200)
+        )
         found = judge.spans(log)
         self.assertEqual(judge.overlaps(found), [])
         self.assertEqual([least for least, _ in judge.handovers(found)], [198 * MS, 448 * MS])
@@ -133,7 +166,9 @@ class Overlaps(unittest.TestCase):
         self.assertEqual(len(judge.overlaps(found, judge.ANY)), 1)
 
     def test_the_writers_rows_are_evidence_too(self):
-        log = judge.from_writer([write(i, i * 100, i * 100 + 5) for i in range(5)]) + run("west", 125, 325)
+        log = judge.from_writer([write(i, i * 100, i * 100 + 5) for i in range(5)]) + run(
+            "west", 125, 325
+        )
         self.assertTrue(judge.overlaps(judge.spans(log))[0].certain)
 
     def test_a_negative_gap_tells_of_an_overlap(self):
@@ -151,13 +186,20 @@ class Report(unittest.TestCase):
         self.assertFalse(report["two_writers"])
 
     def test_a_clean_failover_reads_as_one(self):
-        writes = [write(i, i * 100, i * 100 + 3) for i in range(10)] + \
-                 [write(i, i * 100, i * 100 + 900, ok=False) for i in range(10, 20)] + \
-                 [write(i, i * 100, i * 100 + 3, region="west") for i in range(20, 30)]
+        writes = (
+            [write(i, i * 100, i * 100 + 3) for i in range(10)]
+            + [write(i, i * 100, i * 100 + 900, ok=False) for i in range(10, 20)]
+            + [write(i, i * 100, i * 100 + 3, region="west") for i in range(20, 30)]
+        )
         probes = run("east", 0, 950) + run("west", 1900, 3000)
-        report = judge.report([{"start": 0, "writer": "w"}] + writes, [{"start": 0}] + probes,
-                              [i for i in range(30) if i != 9])
-        self.assertEqual((report["lost"], report["two_writers"], report["one_writer_proved"]), ([9], False, True))
+        report = judge.report(
+            [{"start": 0, "writer": "w"}] + writes,
+            [{"start": 0}] + probes,
+            [i for i in range(30) if i != 9],
+        )
+        self.assertEqual(
+            (report["lost"], report["two_writers"], report["one_writer_proved"]), ([9], False, True)
+        )
         self.assertAlmostEqual(report["outage_s"], 1.1)
         self.assertIn("no instant had two writers", judge.render(report))
 

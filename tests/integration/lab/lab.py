@@ -1,4 +1,5 @@
-"""The lab as a whole: up, down, the doors to every host, processes, cuts. power.py has what kills and boots regions."""
+"""The lab as a whole: up, down, the doors to every host, processes, cuts. power.py has what kills
+and boots regions."""
 
 import os
 import shutil
@@ -8,13 +9,42 @@ import sys
 import tempfile
 import time
 
-from . import base, bind, etcd, haproxy, judge, manual, net, plan, postgres, power, proc, redis, registry, state
+from . import (
+    base,
+    bind,
+    etcd,
+    haproxy,
+    judge,
+    manual,
+    net,
+    plan,
+    postgres,
+    power,
+    proc,
+    redis,
+    registry,
+    state,
+)
 from .base import LabError
 from .credentials import Credentials
 
 PACKAGE_PARENT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-TOOLS = ("ip", "nft", "nsenter", "setpriv", "openssl", "etcd", "etcdctl", "patroni", "redis-server", "redis-sentinel",
-         "haproxy", "named", "nsupdate", "unbound")
+TOOLS = (
+    "ip",
+    "nft",
+    "nsenter",
+    "setpriv",
+    "openssl",
+    "etcd",
+    "etcdctl",
+    "patroni",
+    "redis-server",
+    "redis-sentinel",
+    "haproxy",
+    "named",
+    "nsupdate",
+    "unbound",
+)
 
 
 def _app_prepare(lab, host):
@@ -22,7 +52,15 @@ def _app_prepare(lab, host):
 
 
 def _app_start(lab, host):
-    argv = [sys.executable, "-m", "lab.app", "--region", host.region, "--credentials", lab.credentials.directory]
+    argv = [
+        sys.executable,
+        "-m",
+        "lab.app",
+        "--region",
+        host.region,
+        "--credentials",
+        lab.credentials.directory,
+    ]
     return lab.spawn(host.name, argv, env=lab.python_env(), name="app")
 
 
@@ -42,17 +80,23 @@ SERVICES = {
 class Lab:
     """See README.md. As a context manager it comes up on entering and goes down on leaving."""
 
-    def __init__(self, run_dir=None, small=False, dns_ttl=60, members=3, primary="east", keep=False, say=None):
+    def __init__(
+        self, run_dir=None, small=False, dns_ttl=60, members=3, primary="east", keep=False, say=None
+    ):
         if members not in (1, 3, 5):
             raise LabError(f"members is {members}, expected 1, 3 or 5")
         if primary not in plan.DATA_REGIONS:
-            raise LabError(f"primary is {primary!r}, expected one of {', '.join(plan.DATA_REGIONS)}")
+            raise LabError(
+                f"primary is {primary!r}, expected one of {', '.join(plan.DATA_REGIONS)}"
+            )
         self.options = {"small": small, "dns_ttl": dns_ttl, "members": members, "primary": primary}
         self.run_dir = os.path.abspath(run_dir) if run_dir else None
-        self.keep = keep            # True: a failed up() is left for a look; down() leaves the run directory
-        self.say = say or (lambda text: None)   # told in words how far up() is
-        self.boot_before = []       # callables (lab, host), run for each host that boots, before its services
-        self.owner = None           # the pid whose death makes this lab an orphan (see registry.py)
+        self.keep = keep  # True: a failed up() is left for a look; down() leaves the run directory
+        self.say = say or (lambda text: None)  # told in words how far up() is
+        self.boot_before = (
+            []
+        )  # callables (lab, host), run for each host that boots, before its services
+        self.owner = None  # the pid whose death makes this lab an orphan (see registry.py)
         self.prefix = None
         self.hosts = {}
         self.handles = {}
@@ -61,7 +105,10 @@ class Lab:
     def attach(cls, run_dir):
         """The lab that is up in run_dir, from any process."""
         values = state.State(os.path.abspath(run_dir)).load()
-        lab = cls(run_dir, **{key: values["options"][key] for key in ("small", "dns_ttl", "members", "primary")})
+        lab = cls(
+            run_dir,
+            **{key: values["options"][key] for key in ("small", "dns_ttl", "members", "primary")},
+        )
         lab.options = values["options"]
         lab._place(values["prefix"])
         return lab
@@ -78,12 +125,15 @@ class Lab:
         self.prefix = prefix
         self.state = state.State(self.run_dir)
         self.credentials = Credentials(self.run_dir)
-        self.hosts = plan.hosts(prefix, self.run_dir, self.options["small"], self.options["members"])
+        self.hosts = plan.hosts(
+            prefix, self.run_dir, self.options["small"], self.options["members"]
+        )
 
-    # -- up and down ---------------------------------------------------------------------------------------------
+    # -- up and down -------------------------------------------------------------------------------
 
     def up(self):
-        """Brings everything up and returns when both stores replicate and the app answers; on failure takes it down."""
+        """Brings everything up and returns when both stores replicate and the app answers; on
+        failure takes it down."""
         net.require_namespaces()
         missing = [tool for tool in TOOLS if shutil.which(tool, path=proc.PATH) is None]
         if missing:
@@ -120,11 +170,22 @@ class Lab:
         for host in self.hosts.values():
             haproxy.require_socket_length(host)
             base.make_directory(host.directory, 0o755)
-        readable = subprocess.run(["setpriv", f"--reuid={proc.owner_ids('postgres')[0]}", "--clear-groups", "ls",
-                                   f"{self.run_dir}/hosts"], capture_output=True, check=False)
+        readable = subprocess.run(
+            [
+                "setpriv",
+                f"--reuid={proc.owner_ids('postgres')[0]}",
+                "--clear-groups",
+                "ls",
+                f"{self.run_dir}/hosts",
+            ],
+            capture_output=True,
+            check=False,
+        )
         if readable.returncode != 0:
             self.down()
-            raise LabError(f"{self.run_dir} cannot be reached by other users: its parents need x for all")
+            raise LabError(
+                f"{self.run_dir} cannot be reached by other users: its parents need x for all"
+            )
 
     def _say_logs(self):
         """The last words of every server, for a lab that did not come up."""
@@ -134,7 +195,8 @@ class Lab:
                 print(f"--- {name}\n{text}", file=sys.stderr)
 
     def down(self):
-        """Removes everything: processes, System V segments, namespaces, the run directory (unless keep)."""
+        """Removes everything: processes, System V segments, namespaces, the run directory (unless
+        keep)."""
         if self.prefix is None:
             return
         names = net.namespaces(self.prefix)
@@ -155,12 +217,13 @@ class Lab:
         self.prefix = None
 
     def reap(self):
-        """Collects the exit codes of children that were killed, so that no zombie stays while this process lives."""
+        """Collects the exit codes of children that were killed, so that no zombie stays while this
+        process lives."""
         for handle in self.handles.values():
             if handle.popen is not None:
                 handle.popen.poll()
 
-    # -- doors ---------------------------------------------------------------------------------------------------
+    # -- doors -------------------------------------------------------------------------------------
 
     def host(self, name):
         if name not in self.hosts:
@@ -182,11 +245,17 @@ class Lab:
     def inside(self, host_name):
         return net.inside(self.host(host_name).namespace)
 
-    def run(self, host_name, argv, env=None, text=None, timeout=30.0, check=True, user=None, cwd=None):
+    def run(
+        self, host_name, argv, env=None, text=None, timeout=30.0, check=True, user=None, cwd=None
+    ):
         return proc.run(self.host(host_name), argv, env, text, timeout, check, user, cwd)
 
-    def sql(self, host_name, statement, arguments=None, user="postgres", db=plan.SCOPE, timeout_s=10):
-        return postgres.sql(self, self.host(host_name).name, statement, arguments, user, db, timeout_s)
+    def sql(
+        self, host_name, statement, arguments=None, user="postgres", db=plan.SCOPE, timeout_s=10
+    ):
+        return postgres.sql(
+            self, self.host(host_name).name, statement, arguments, user, db, timeout_s
+        )
 
     def patroni(self, host_name, method, path, body=None, timeout_s=5.0):
         return postgres.rest(self, self.host(host_name).name, method, path, body, timeout_s)
@@ -195,10 +264,14 @@ class Lab:
         return redis.call(self, self.host(host_name).name, *words, timeout_s=timeout_s)
 
     def sentinel(self, host_name, *words, timeout_s=3.0):
-        return redis.call(self, self.host(host_name).name, *words, port=plan.SENTINEL_PORT, timeout_s=timeout_s)
+        return redis.call(
+            self, self.host(host_name).name, *words, port=plan.SENTINEL_PORT, timeout_s=timeout_s
+        )
 
     def etcdctl(self, host_name, *arguments, timeout_s=10.0, check=True):
-        return etcd.ctl(self, self.host(host_name).name, *arguments, timeout_s=timeout_s, check=check)
+        return etcd.ctl(
+            self, self.host(host_name).name, *arguments, timeout_s=timeout_s, check=check
+        )
 
     def lookup(self, name, kind="A"):
         return bind.lookup(self, name, kind)
@@ -214,29 +287,56 @@ class Lab:
         """(status, text) of a GET that the host sends."""
         return manual.http_get(self, host_name, address, path, port, timeout_s)
 
-    # -- processes -----------------------------------------------------------------------------------------------
+    # -- processes ---------------------------------------------------------------------------------
 
     def python_env(self):
-        return {"PYTHONPATH": PACKAGE_PARENT, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        return {
+            "PYTHONPATH": PACKAGE_PARENT,
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
 
-    def spawn(self, host_name, argv, env=None, name="process", user=None, cwd=None, instrument=False, boot=False,
-              ready_path=None):
+    def spawn(
+        self,
+        host_name,
+        argv,
+        env=None,
+        name="process",
+        user=None,
+        cwd=None,
+        instrument=False,
+        boot=False,
+        ready_path=None,
+    ):
         """Starts a process on a host; its output is appended to RUN/logs/<host>-<name>.log.
 
-        boot: it is enabled, as a unit is: every later poweron() starts it again before the host's services, and waits up
-        to 10 s for ready_path (a socket, say) to appear, which is removed first. Enabled ones start in the order given.
+        boot: it is enabled, as a unit is: every later poweron() starts it again before the host's
+        services, and waits up to 10 s for ready_path (a socket, say) to appear, which is removed
+        first. Enabled ones start in the order given.
         """
         host = self.host(host_name)
         log = f"{self.run_dir}/logs/{host.name}-{name}.log"
         handle = proc.spawn(host, argv, log, env, name, user, cwd, instrument)
         with self.state.edit() as values:
             if boot:
-                unit = {"host": host.name, "argv": list(argv), "env": env, "name": name, "user": user, "cwd": cwd,
-                        "ready_path": ready_path}
-                values["boot"] = [u for u in values["boot"] if (u["host"], u["name"]) != (host.name, name)] + [unit]
-            values["processes"] = [p for p in values["processes"]
-                                   if (p["host"], p["name"]) != (host.name, name)
-                                   or proc.start_stamp(p["pid"]) == p["stamp"]]
+                unit = {
+                    "host": host.name,
+                    "argv": list(argv),
+                    "env": env,
+                    "name": name,
+                    "user": user,
+                    "cwd": cwd,
+                    "ready_path": ready_path,
+                }
+                values["boot"] = [
+                    u for u in values["boot"] if (u["host"], u["name"]) != (host.name, name)
+                ] + [unit]
+            values["processes"] = [
+                p
+                for p in values["processes"]
+                if (p["host"], p["name"]) != (host.name, name)
+                or proc.start_stamp(p["pid"]) == p["stamp"]
+            ]
             values["processes"].append(handle.record())
         self.handles[handle.pid] = handle
         return handle
@@ -255,7 +355,9 @@ class Lab:
     def disable(self, host_name, name):
         """Takes back spawn's boot=True."""
         with self.state.edit() as values:
-            values["boot"] = [u for u in values["boot"] if (u["host"], u["name"]) != (host_name, name)]
+            values["boot"] = [
+                u for u in values["boot"] if (u["host"], u["name"]) != (host_name, name)
+            ]
 
     def process(self, host_name, name):
         """The youngest living process of that name on the host, or None."""
@@ -268,12 +370,16 @@ class Lab:
         stamp = proc.start_stamp(pid) if pid else None
         if stamp is None:
             return None
-        return proc.Process(host.name, "postmaster", pid, stamp, f"{self.run_dir}/logs/{host.name}-patroni.log")
+        return proc.Process(
+            host.name, "postmaster", pid, stamp, f"{self.run_dir}/logs/{host.name}-patroni.log"
+        )
 
     def service_start(self, host_name, name):
         host = self.host(host_name)
         if name not in host.services:
-            raise LabError(f"{host.name} has no service {name!r}; it has: {', '.join(host.services)}")
+            raise LabError(
+                f"{host.name} has no service {name!r}; it has: {', '.join(host.services)}"
+            )
         if self.process(host.name, name) is not None:
             raise LabError(f"{name} runs on {host.name} already")
         return SERVICES[name][1](self, host)
@@ -284,7 +390,7 @@ class Lab:
             raise LabError(f"{name} does not run on {host_name}")
         return handle.stop(timeout_s, sig)
 
-    # -- cuts and power ------------------------------------------------------------------------------------------
+    # -- cuts and power ----------------------------------------------------------------------------
 
     def cut(self, a, b, oneway=False):
         """Silence between two regions or hosts; oneway: only packets from a to b are dropped."""
@@ -301,16 +407,22 @@ class Lab:
         power.rejoin(self, region)
 
     def poweroff(self, name):
-        """A region or one host: its links first (silence), then SIGKILL, then the kernel's own state."""
+        """A region or one host: its links first (silence), then SIGKILL, then the kernel's own
+        state."""
         power.poweroff(self, name)
 
     def poweron(self, name, wait=False, services=None):
-        """Boots it with its old disks; services: only these (None: all). wait: until its stores answer."""
+        """Boots it with its old disks; services: only these (None: all). wait: until its stores
+        answer."""
         power.poweron(self, name, wait, services)
 
     def writable_check(self, region, addresses, path="/writable"):
-        """The region's front opens its store ports only while one of the addresses answers 200 ([]: always)."""
-        self.options.setdefault("writable_check", {})[region] = {"addresses": list(addresses), "path": path}
+        """The region's front opens its store ports only while one of the addresses answers 200 ([]:
+        always)."""
+        self.options.setdefault("writable_check", {})[region] = {
+            "addresses": list(addresses),
+            "path": path,
+        }
         with self.state.edit() as values:
             values["options"] = self.options
         host = self.host(f"{region}-front")
@@ -318,12 +430,18 @@ class Lab:
         if self.process(host.name, "haproxy") is not None:
             self.service_stop(host.name, "haproxy")
             self.service_start(host.name, "haproxy")
-            base.until(f"HAProxy on {host.name} is back", lambda: haproxy.command(self, host.name, "show info"), 10, 0.02)
+            base.until(
+                f"HAProxy on {host.name} is back",
+                lambda: haproxy.command(self, host.name, "show info"),
+                10,
+                0.02,
+            )
 
-    # -- the judge -----------------------------------------------------------------------------------------------
+    # -- the judge ---------------------------------------------------------------------------------
 
     def _fresh_log(self, name):
-        """The path for a new log of the judge; one that is there is kept under a number, which the judge ignores."""
+        """The path for a new log of the judge; one that is there is kept under a number, which the
+        judge ignores."""
         path = f"{self.run_dir}/logs/{name}.jsonl"
         if os.path.exists(path):
             number = 1
@@ -333,8 +451,17 @@ class Lab:
         return path
 
     def writer_start(self, rate_hz=10, timeout_s=1.0, name="writer"):
-        argv = [sys.executable, "-m", "lab.writer", "--log", self._fresh_log(name), "--rate-hz", str(rate_hz),
-                "--timeout-s", str(timeout_s)]
+        argv = [
+            sys.executable,
+            "-m",
+            "lab.writer",
+            "--log",
+            self._fresh_log(name),
+            "--rate-hz",
+            str(rate_hz),
+            "--timeout-s",
+            str(timeout_s),
+        ]
         return self.spawn("client", argv, env=self.python_env(), name=name, instrument=True)
 
     def writer_stop(self, writer=None):
@@ -346,15 +473,29 @@ class Lab:
 
     def _prober_start(self, vantage, rate_hz, timeout_s):
         host_name = "client" if vantage == "outside" else f"{vantage}-near"
-        argv = [sys.executable, "-m", "lab.prober", "--vantage", vantage, "--rate-hz", str(rate_hz), "--timeout-s",
-                str(timeout_s), "--credentials", self.credentials.directory, "--log",
-                self._fresh_log(f"prober-{vantage}")]
+        argv = [
+            sys.executable,
+            "-m",
+            "lab.prober",
+            "--vantage",
+            vantage,
+            "--rate-hz",
+            str(rate_hz),
+            "--timeout-s",
+            str(timeout_s),
+            "--credentials",
+            self.credentials.directory,
+            "--log",
+            self._fresh_log(f"prober-{vantage}"),
+        ]
         for region in plan.DATA_REGIONS:
             if vantage in ("outside", region):
                 for host in self.region_dbs(region):
                     for store in ("postgres", "redis"):
                         argv += ["--target", f"{host.name},{region},{store},{host.address}"]
-        return self.spawn(host_name, argv, env=self.python_env(), name=f"prober-{vantage}", instrument=True)
+        return self.spawn(
+            host_name, argv, env=self.python_env(), name=f"prober-{vantage}", instrument=True
+        )
 
     def probers_stop(self, probers=None):
         for prober in probers or [h for h in self.processes() if h.name.startswith("prober-")]:
@@ -378,12 +519,23 @@ class Lab:
         """(lines of the writer, lines of all probers)"""
         folder = f"{self.run_dir}/logs"
         names = sorted(n for n in os.listdir(folder) if n.endswith(".jsonl"))
-        writes = [line for n in names if n.startswith("writer") for line in judge.read_lines(f"{folder}/{n}")]
-        probes = [line for n in names if n.startswith("prober") for line in judge.read_lines(f"{folder}/{n}")]
+        writes = [
+            line
+            for n in names
+            if n.startswith("writer")
+            for line in judge.read_lines(f"{folder}/{n}")
+        ]
+        probes = [
+            line
+            for n in names
+            if n.startswith("prober")
+            for line in judge.read_lines(f"{folder}/{n}")
+        ]
         return writes, probes
 
     def judge(self, host_name=None):
-        """The report; rows are read from host_name, or from the one PostgreSQL that takes writes."""
+        """The report; rows are read from host_name, or from the one PostgreSQL that takes
+        writes."""
         host_name = host_name or self.serving()
         writes, probes = self.logs_of_judge()
         names = [line["writer"] for line in writes if "writer" in line]
@@ -402,7 +554,18 @@ class Lab:
         hosts = {}
         for host in self.hosts.values():
             alive = {h.name: h.pid for h in self.processes(host.name)}
-            hosts[host.name] = {"address": host.address, "processes": alive,
-                                "missing": [s for s in host.services if s not in alive]}
-        return {"run_dir": self.run_dir, "prefix": self.prefix, "options": values["options"], "cuts": values["cuts"],
-                "isolated": values["isolated"], "off": values["off"], "hosts": hosts, "time": time.time()}
+            hosts[host.name] = {
+                "address": host.address,
+                "processes": alive,
+                "missing": [s for s in host.services if s not in alive],
+            }
+        return {
+            "run_dir": self.run_dir,
+            "prefix": self.prefix,
+            "options": values["options"],
+            "cuts": values["cuts"],
+            "isolated": values["isolated"],
+            "off": values["off"],
+            "hosts": hosts,
+            "time": time.time(),
+        }

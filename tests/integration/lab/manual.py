@@ -1,4 +1,5 @@
-"""What an operator does by hand, by the stores' documentation: the lab's own proof that its servers can fail over."""
+"""What an operator does by hand, by the stores' documentation: the lab's own proof that its servers
+can fail over."""
 
 import http.client
 
@@ -34,12 +35,17 @@ def _patch(lab, region, body):
 def promote_postgres(lab, region):
     slot = postgres.SLOT_OF_PRIMARY if region == "west" else postgres.SLOT_OF_STANDBY
     _patch(lab, region, {"standby_cluster": None, "slots": {slot: {"type": "physical"}}})
-    until(f"a PostgreSQL of {region} takes writes",
-          lambda: any(postgres.writable(lab, host.name) for host in lab.region_dbs(region)), 15, 0.02)
+    until(
+        f"a PostgreSQL of {region} takes writes",
+        lambda: any(postgres.writable(lab, host.name) for host in lab.region_dbs(region)),
+        15,
+        0.02,
+    )
 
 
 def demote_postgres(lab, region):
-    """Makes the region a standby cluster of the other; every connection is closed (pg_ctl stop -m immediate)."""
+    """Makes the region a standby cluster of the other; every connection is closed (pg_ctl stop -m
+    immediate)."""
     slots = {slot: None for slot in (postgres.SLOT_OF_PRIMARY, postgres.SLOT_OF_STANDBY)}
     _patch(lab, region, {"standby_cluster": postgres.standby_cluster(region), "slots": slots})
 
@@ -62,8 +68,18 @@ def monitor(lab, sentinel_name, address):
     except redis.RedisError:
         pass  # it monitored nothing
     lab.sentinel(sentinel_name, "SENTINEL", "MONITOR", plan.SCOPE, address, plan.REDIS_PORT, 2)
-    lab.sentinel(sentinel_name, "SENTINEL", "SET", plan.SCOPE, "auth-pass", lab.secret("redis.password"),
-                 "down-after-milliseconds", 3000, "failover-timeout", 10000)
+    lab.sentinel(
+        sentinel_name,
+        "SENTINEL",
+        "SET",
+        plan.SCOPE,
+        "auth-pass",
+        lab.secret("redis.password"),
+        "down-after-milliseconds",
+        3000,
+        "failover-timeout",
+        10000,
+    )
 
 
 def demote_redis(lab, region):
@@ -77,13 +93,18 @@ def demote_redis(lab, region):
     front = lab.hosts[f"{plan.other_region(region)}-front"]
     lab.redis(head.name, "CONFIG", "SET", "replica-priority", "0")
     for host in lab.region_dbs(region):
-        target = (front.address, plan.FRONT_REDIS_PORT) if host == head else (head.address, plan.REDIS_PORT)
+        target = (
+            (front.address, plan.FRONT_REDIS_PORT)
+            if host == head
+            else (head.address, plan.REDIS_PORT)
+        )
         lab.redis(host.name, "REPLICAOF", *target)
         lab.redis(host.name, "CONFIG", "REWRITE")
 
 
 def promote(lab, region):
-    """PostgreSQL, Redis, DNS. There is no fence here: whoever calls this answers for the other region."""
+    """PostgreSQL, Redis, DNS. There is no fence here: whoever calls this answers for the other
+    region."""
     promote_postgres(lab, region)
     promote_redis(lab, region)
     bind.point(lab, f"api.{plan.ZONE}", lab.hosts[f"{region}-front"].address)

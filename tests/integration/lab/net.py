@@ -1,7 +1,9 @@
-"""Namespaces, veth pairs and cuts. Every host hangs on the wan namespace by its own pair, and the wan routes /32s.
+"""Namespaces, veth pairs and cuts. Every host hangs on the wan namespace by its own pair, and the
+wan routes /32s.
 
-So every packet between two hosts passes one forward hook, and a cut is one rule there that drops: no reset, no ICMP, silence
-for new and for established connections alike. The rules are always written as a whole, in one transaction.
+So every packet between two hosts passes one forward hook, and a cut is one rule there that drops:
+no reset, no ICMP, silence for new and for established connections alike. The rules are always
+written as a whole, in one transaction.
 """
 
 import contextlib
@@ -20,7 +22,9 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def _command(argv, text=None, check=True):
     try:
-        done = subprocess.run(argv, input=text, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            argv, input=text, capture_output=True, text=True, timeout=60, check=False
+        )
     except FileNotFoundError as error:
         raise LabError(f"{argv[0]} is not installed: {error}") from error
     if check and done.returncode != 0:
@@ -44,26 +48,35 @@ def require_namespaces():
     try:
         _command(["ip", "netns", "add", probe])
         _command(["ip", "-n", probe, "link", "add", "v0", "type", "veth", "peer", "name", "v1"])
-        _command(["nsenter", f"--net={namespace_path(probe)}", "nft", "-f", "-"], "table inet probe { }\n")
+        _command(
+            ["nsenter", f"--net={namespace_path(probe)}", "nft", "-f", "-"],
+            "table inet probe { }\n",
+        )
     except LabError as error:
-        raise LabError(f"network namespaces with veth and nftables are not allowed here: {error}") from error
+        raise LabError(
+            f"network namespaces with veth and nftables are not allowed here: {error}"
+        ) from error
     finally:
         _command(["ip", "netns", "del", probe], check=False)
 
 
 @contextlib.contextmanager
 def inside(namespace):
-    """The calling thread, and only it, is in the namespace; sockets made here stay there afterwards."""
+    """The calling thread, and only it, is in the namespace; sockets made here stay there
+    afterwards."""
     if not os.path.exists(namespace_path(namespace)):
         raise LabError(f"{namespace} is not there: the host is off")
-    with open("/proc/thread-self/ns/net", "rb") as home, open(namespace_path(namespace), "rb") as there:
+    with open("/proc/thread-self/ns/net", "rb") as home, open(
+        namespace_path(namespace), "rb"
+    ) as there:
         if _libc.setns(there.fileno(), CLONE_NEWNET) != 0:
             raise LabError(f"cannot enter {namespace}: {os.strerror(ctypes.get_errno())}")
         try:
             yield
         finally:
             if _libc.setns(home.fileno(), CLONE_NEWNET) != 0:
-                # A thread that is stuck in the wrong namespace would send test traffic to the wrong place.
+                # A thread that is stuck in the wrong namespace would send test traffic to the wrong
+                # place.
                 os.abort()
 
 
@@ -83,10 +96,20 @@ QUIET = {"ipv6/conf/all/disable_ipv6": "1", "ipv6/conf/default/disable_ipv6": "1
 def make_wan(prefix):
     wan = wan_namespace(prefix)
     _command(["ip", "netns", "add", wan])
-    _sysctl(wan, dict(QUIET, **{"ipv4/ip_forward": "1", "ipv4/conf/all/send_redirects": "0",
-                                "ipv4/conf/default/send_redirects": "0"}))
+    _sysctl(
+        wan,
+        dict(
+            QUIET,
+            **{
+                "ipv4/ip_forward": "1",
+                "ipv4/conf/all/send_redirects": "0",
+                "ipv4/conf/default/send_redirects": "0",
+            },
+        ),
+    )
     _command(["ip", "-n", wan, "link", "set", "lo", "up"])
-    # A host without power has no route; without this line the wan would answer for it with ICMP unreachable.
+    # A host without power has no route; without this line the wan would answer for it with ICMP
+    # unreachable.
     _command(["ip", "-n", wan, "route", "add", "blackhole", plan.WHOLE_NET])
     apply_cuts(prefix, [])
 
@@ -105,17 +128,24 @@ def make_hosts(prefix, hosts):
         lines.append(f"route add {host.address}/32 dev {host.name}")
     _command(["ip", "-n", wan, "-batch", "-"], "\n".join(lines) + "\n")
     for host in hosts:
-        _command(["ip", "-n", host.namespace, "-batch", "-"], "\n".join([
-            "link set lo up",
-            "link set eth0 up",
-            f"addr add {host.address}/32 dev eth0",
-            f"route add {plan.WAN_ADDRESS}/32 dev eth0 src {host.address}",
-            f"route add default via {plan.WAN_ADDRESS} dev eth0 src {host.address}",
-        ]) + "\n")
+        _command(
+            ["ip", "-n", host.namespace, "-batch", "-"],
+            "\n".join(
+                [
+                    "link set lo up",
+                    "link set eth0 up",
+                    f"addr add {host.address}/32 dev eth0",
+                    f"route add {plan.WAN_ADDRESS}/32 dev eth0 src {host.address}",
+                    f"route add default via {plan.WAN_ADDRESS} dev eth0 src {host.address}",
+                ]
+            )
+            + "\n",
+        )
 
 
 def drop_hosts(prefix, hosts):
-    """Removes links and namespaces; kernel state of the host (sockets, nftables) goes with them, as in a reboot."""
+    """Removes links and namespaces; kernel state of the host (sockets, nftables) goes with them, as
+    in a reboot."""
     wan = wan_namespace(prefix)
     for host in hosts:
         _command(["ip", "-n", wan, "link", "del", host.name], check=False)
@@ -157,7 +187,12 @@ def kill_all(namespace_names, signal_number, keep=(), timeout_s=10.0):
     keep = set(keep)
 
     def left():
-        rest = [pid for name in namespace_names for pid in pids(name) if pid not in keep and not _zombie(pid)]
+        rest = [
+            pid
+            for name in namespace_names
+            for pid in pids(name)
+            if pid not in keep and not _zombie(pid)
+        ]
         for pid in rest:
             try:
                 os.kill(pid, signal_number)
@@ -177,9 +212,15 @@ def _zombie(pid):
 
 
 def apply_cuts(prefix, rules):
-    """rules: list of (source, destination) in nftables' words, an address or net each, or None for anything."""
-    lines = ["add table inet lab", "flush table inet lab", "table inet lab {",
-             " chain cuts {", "  type filter hook forward priority 0; policy accept;"]
+    """rules: list of (source, destination) in nftables' words, an address or net each, or None for
+    anything."""
+    lines = [
+        "add table inet lab",
+        "flush table inet lab",
+        "table inet lab {",
+        " chain cuts {",
+        "  type filter hook forward priority 0; policy accept;",
+    ]
     for source, destination in rules:
         match = []
         if source:
@@ -188,7 +229,10 @@ def apply_cuts(prefix, rules):
             match.append(f"ip daddr {destination}")
         lines.append(f"  {' '.join(match)} counter drop")
     lines += [" }", "}"]
-    _command(["nsenter", f"--net={namespace_path(wan_namespace(prefix))}", "nft", "-f", "-"], "\n".join(lines) + "\n")
+    _command(
+        ["nsenter", f"--net={namespace_path(wan_namespace(prefix))}", "nft", "-f", "-"],
+        "\n".join(lines) + "\n",
+    )
 
 
 def new_prefix():

@@ -6,7 +6,7 @@ WAN_ADDRESS = "10.77.0.1"
 WHOLE_NET = "10.77.0.0/16"
 DATA_REGIONS = ("east", "west")
 REGIONS = {"east": 1, "west": 2, "watch": 3, "outside": 9}
-SCOPE = "bud"          # the Patroni scope, the database and the name that Sentinel uses
+SCOPE = "bud"  # the Patroni scope, the database and the name that Sentinel uses
 ZONE = "bud.test"
 
 POSTGRES_PORT = 5432
@@ -26,9 +26,9 @@ HAPROXY_METRICS_PORT = 8404
 class Host:
     name: str
     region: str
-    role: str           # db, front, near, member, dns, client
+    role: str  # db, front, near, member, dns, client
     address: str
-    services: tuple     # in the order in which a boot starts them
+    services: tuple  # in the order in which a boot starts them
     namespace: str
     directory: str
 
@@ -63,6 +63,8 @@ def hosts(prefix, run_dir, small=False, members=3):
     rows.append(("watch-ns1", "watch", "dns", "10.77.3.20", ("named",)))
     rows.append(("client", "outside", "client", "10.77.9.2", ("unbound",)))
     return {
-        name: Host(name, region, role, address, services, f"{prefix}-{name}", f"{run_dir}/hosts/{name}")
+        name: Host(
+            name, region, role, address, services, f"{prefix}-{name}", f"{run_dir}/hosts/{name}"
+        )
         for name, region, role, address, services in rows
     }

@@ -18,8 +18,9 @@ SLOT_OF_STANDBY = "region_dr"
 SLOT_OF_PRIMARY = "region_primary"
 
 HBA = [
-    # Patroni asks its own server for the timeline over a replication connection; without the two lines for local and
-    # 127.0.0.1 it compares no timelines after a crash and a diverged member goes unnoticed.
+    # Patroni asks its own server for the timeline over a replication connection; without the two
+    # lines for local and 127.0.0.1 it compares no timelines after a crash and a diverged member
+    # goes unnoticed.
     "local all postgres peer",
     "local replication replicator scram-sha-256",
     "local all all scram-sha-256",
@@ -30,40 +31,62 @@ HBA = [
 ]
 
 PARAMETERS = {
-    "wal_log_hints": "on", "fsync": "on", "full_page_writes": "on", "synchronous_commit": "on",
-    "shared_buffers": "16MB", "max_connections": 100, "max_wal_senders": 10, "max_replication_slots": 10,
-    "max_worker_processes": 4, "max_prepared_transactions": 0, "max_locks_per_transaction": 64,
-    "wal_level": "replica", "wal_keep_size": "64MB", "track_commit_timestamp": "on",
-    "checkpoint_completion_target": "0.1", "max_wal_size": "256MB", "min_wal_size": "80MB",
+    "wal_log_hints": "on",
+    "fsync": "on",
+    "full_page_writes": "on",
+    "synchronous_commit": "on",
+    "shared_buffers": "16MB",
+    "max_connections": 100,
+    "max_wal_senders": 10,
+    "max_replication_slots": 10,
+    "max_worker_processes": 4,
+    "max_prepared_transactions": 0,
+    "max_locks_per_transaction": 64,
+    "wal_level": "replica",
+    "wal_keep_size": "64MB",
+    "track_commit_timestamp": "on",
+    "checkpoint_completion_target": "0.1",
+    "max_wal_size": "256MB",
+    "min_wal_size": "80MB",
     "password_encryption": "scram-sha-256",
 }
 
 LOCAL_PARAMETERS = {
-    # mmap keeps the segments inside the data directory: nothing is left in /dev/shm after a SIGKILL.
-    "dynamic_shared_memory_type": "mmap", "jit": "off", "autovacuum_naptime": "60s",
+    # mmap keeps the segments inside the data directory: a SIGKILL leaves nothing in /dev/shm.
+    "dynamic_shared_memory_type": "mmap",
+    "jit": "off",
+    "autovacuum_naptime": "60s",
     "log_line_prefix": "%m [%p] ",
     # `log` hides plain errors: every refused probe would be one.
-    "log_min_messages": "log", "log_checkpoints": "off",
+    "log_min_messages": "log",
+    "log_checkpoints": "off",
     "log_timezone": "UTC",
 }
 
 SCHEMA = """
 CREATE TABLE ledger (writer text NOT NULL, id bigint NOT NULL, front text NOT NULL,
     at timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (writer, id));
-CREATE TABLE probe (prober text NOT NULL, id bigint NOT NULL, target text NOT NULL, PRIMARY KEY (prober, target, id));
+CREATE TABLE probe (prober text NOT NULL, id bigint NOT NULL, target text NOT NULL,
+    PRIMARY KEY (prober, target, id));
 """
 
 
 def standby_cluster(region):
-    """What a region's Patroni configuration holds while it follows the other region through that one's front."""
-    return {"host": f"10.77.{plan.REGIONS[plan.other_region(region)]}.10", "port": plan.FRONT_POSTGRES_PORT,
-            "primary_slot_name": SLOT_OF_STANDBY if region == "west" else SLOT_OF_PRIMARY,
-            "create_replica_methods": ["basebackup"]}
+    """What a region's Patroni configuration holds while it follows the other through its front."""
+    return {
+        "host": f"10.77.{plan.REGIONS[plan.other_region(region)]}.10",
+        "port": plan.FRONT_POSTGRES_PORT,
+        "primary_slot_name": SLOT_OF_STANDBY if region == "west" else SLOT_OF_PRIMARY,
+        "create_replica_methods": ["basebackup"],
+    }
 
 
 def _dynamic(region, primary):
     configuration = {
-        "ttl": 20, "loop_wait": 2, "retry_timeout": 4, "maximum_lag_on_failover": 1048576,
+        "ttl": 20,
+        "loop_wait": 2,
+        "retry_timeout": 4,
+        "maximum_lag_on_failover": 1048576,
         "postgresql": {"use_pg_rewind": True, "use_slots": True, "parameters": PARAMETERS},
     }
     if region == primary:
@@ -77,24 +100,43 @@ def prepare(lab, host):
     owner = owner_ids("postgres")
     base = make_directory(f"{host.directory}/postgres", 0o700, owner)
     make_directory(socket_directory(lab, host), 0o755, owner)
-    pgpass_for(owner, f"{base}/pgpass-clients", lab.credentials, ("postgres", "replicator", "rewinder"))
+    pgpass_for(
+        owner, f"{base}/pgpass-clients", lab.credentials, ("postgres", "replicator", "rewinder")
+    )
     etcd = next(h for h in lab.hosts.values() if h.region == host.region and "etcd" in h.services)
     password = lab.credentials.pg_password
     configuration = {
-        "scope": plan.SCOPE, "name": host.name, "namespace": "/service/", "log": {"level": "INFO"},
-        "restapi": {"listen": f"0.0.0.0:{plan.PATRONI_PORT}", "connect_address": f"{host.address}:{plan.PATRONI_PORT}",
-                    "authentication": {"username": "patroni", "password": lab.secret("patroni-rest.password")}},
+        "scope": plan.SCOPE,
+        "name": host.name,
+        "namespace": "/service/",
+        "log": {"level": "INFO"},
+        "restapi": {
+            "listen": f"0.0.0.0:{plan.PATRONI_PORT}",
+            "connect_address": f"{host.address}:{plan.PATRONI_PORT}",
+            "authentication": {
+                "username": "patroni",
+                "password": lab.secret("patroni-rest.password"),
+            },
+        },
         "etcd3": {"hosts": [f"{etcd.address}:{plan.ETCD_PORT}"]},
-        "bootstrap": {"dcs": _dynamic(host.region, lab.options["primary"]),
-                      "initdb": [{"encoding": "UTF8"}, {"locale": "C.UTF-8"}]},
+        "bootstrap": {
+            "dcs": _dynamic(host.region, lab.options["primary"]),
+            "initdb": [{"encoding": "UTF8"}, {"locale": "C.UTF-8"}],
+        },
         "postgresql": {
-            "listen": f"0.0.0.0:{plan.POSTGRES_PORT}", "connect_address": f"{host.address}:{plan.POSTGRES_PORT}",
-            "data_dir": data_directory(host), "bin_dir": BIN, "pgpass": f"{base}/pgpass-patroni",
+            "listen": f"0.0.0.0:{plan.POSTGRES_PORT}",
+            "connect_address": f"{host.address}:{plan.POSTGRES_PORT}",
+            "data_dir": data_directory(host),
+            "bin_dir": BIN,
+            "pgpass": f"{base}/pgpass-patroni",
             "authentication": {
                 "superuser": {"username": "postgres", "password": password("postgres")},
                 "replication": {"username": "replicator", "password": password("replicator")},
-                "rewind": {"username": "rewinder", "password": password("rewinder")}},
-            "parameters": dict(LOCAL_PARAMETERS, unix_socket_directories=socket_directory(lab, host)),
+                "rewind": {"username": "rewinder", "password": password("rewinder")},
+            },
+            "parameters": dict(
+                LOCAL_PARAMETERS, unix_socket_directories=socket_directory(lab, host)
+            ),
             "basebackup": [{"checkpoint": "fast"}],
             "pg_hba": HBA,
         },
@@ -118,22 +160,38 @@ def socket_directory(lab, host):
 
 
 def start(lab, host):
-    return lab.spawn(host.name, ["/usr/bin/patroni", configuration_path(host)], name="patroni", user="postgres",
-                     cwd=f"{host.directory}/postgres")
+    return lab.spawn(
+        host.name,
+        ["/usr/bin/patroni", configuration_path(host)],
+        name="patroni",
+        user="postgres",
+        cwd=f"{host.directory}/postgres",
+    )
 
 
-def connect(lab, host_name, user="postgres", database=plan.SCOPE, port=plan.POSTGRES_PORT, timeout_s=3):
+def connect(
+    lab, host_name, user="postgres", database=plan.SCOPE, port=plan.POSTGRES_PORT, timeout_s=3
+):
     """A psycopg2 connection made inside the host's namespace to its own address, autocommit on."""
     host = lab.hosts[host_name]
     with inside(host.namespace):
-        connection = psycopg2.connect(host=host.address, port=port, user=user, dbname=database,
-                                      passfile=lab.credential("pgpass"), connect_timeout=timeout_s,
-                                      application_name="lab", tcp_user_timeout=timeout_s * 1000)
+        connection = psycopg2.connect(
+            host=host.address,
+            port=port,
+            user=user,
+            dbname=database,
+            passfile=lab.credential("pgpass"),
+            connect_timeout=timeout_s,
+            application_name="lab",
+            tcp_user_timeout=timeout_s * 1000,
+        )
     connection.autocommit = True
     return connection
 
 
-def sql(lab, host_name, statement, arguments=None, user="postgres", database=plan.SCOPE, timeout_s=10):
+def sql(
+    lab, host_name, statement, arguments=None, user="postgres", database=plan.SCOPE, timeout_s=10
+):
     connection = connect(lab, host_name, user, database)
     try:
         with connection.cursor() as cursor:
@@ -173,7 +231,13 @@ def create_schema(lab, host_name):
     """The application's database and the two roles that are not Patroni's own."""
     password = lab.credentials.pg_password
     for role in ("bud_app", "drover"):
-        sql(lab, host_name, f"CREATE ROLE {role} LOGIN PASSWORD %s", (password(role),), database="postgres")
+        sql(
+            lab,
+            host_name,
+            f"CREATE ROLE {role} LOGIN PASSWORD %s",
+            (password(role),),
+            database="postgres",
+        )
     sql(lab, host_name, "GRANT pg_monitor TO drover", database="postgres")
     sql(lab, host_name, f"CREATE DATABASE {plan.SCOPE} OWNER bud_app", database="postgres")
     sql(lab, host_name, "CREATE SCHEMA drover AUTHORIZATION drover")
@@ -182,8 +246,12 @@ def create_schema(lab, host_name):
 
 def streaming(lab, host_name, wanted):
     """True when the given application names stream from this server."""
-    rows = sql(lab, host_name, "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'",
-               database="postgres")
+    rows = sql(
+        lab,
+        host_name,
+        "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'",
+        database="postgres",
+    )
     return set(wanted) <= {row[0] for row in rows}
 
 

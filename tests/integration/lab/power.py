@@ -1,4 +1,5 @@
-"""Cuts, power and boots: what happens to links and machines, as opposed to what servers do by themselves."""
+"""Cuts, power and boots: what happens to links and machines, as opposed to what servers do by
+themselves."""
 
 import os
 import signal
@@ -6,9 +7,9 @@ import socket
 import threading
 
 from . import bind, etcd, haproxy, manual, net, plan, postgres, redis
-from .base import LabError, until
+from .base import Hopeless, LabError, until
 
-# -- cuts ----------------------------------------------------------------------------------------------------------
+# -- cuts ------------------------------------------------------------------------------------------
 
 
 def _address(lab, name):
@@ -18,7 +19,8 @@ def _address(lab, name):
 
 
 def _apply(lab, values):
-    """All rules from the recorded state: regions without power, isolated regions, then the single cuts."""
+    """All rules from the recorded state: regions without power, isolated regions, then the single
+    cuts."""
     rules = []
     for name in values["off"]:
         rules += [(_address(lab, name), None), (None, _address(lab, name))]
@@ -66,18 +68,20 @@ def rejoin(lab, region):
         _apply(lab, values)
 
 
-# -- power ---------------------------------------------------------------------------------------------------------
+# -- power -----------------------------------------------------------------------------------------
 
 
 def _machines(lab, name):
-    """The hosts that lose their power: of a region all but the neighbour, who is only there to look."""
+    """The hosts that lose their power: of a region all but the neighbour, who is only there to
+    look."""
     if name in plan.REGIONS:
         return [host for host in lab.region_hosts(name) if host.role != "near"]
     return [lab.host(name)]
 
 
 def poweroff(lab, name):
-    """First the links, so that no reset of a dying process is ever seen; then every process; then the kernel's state."""
+    """First the links, so that no reset of a dying process is ever seen; then every process; then
+    the kernel's state."""
     machines = _machines(lab, name)
     names = {host.name for host in machines}
     with lab.state.edit() as values:
@@ -91,10 +95,13 @@ def poweroff(lab, name):
 
 
 def poweron(lab, name, wait=False, services=None):
-    """A boot: new kernels (no sockets, no nftables), old disks; what is enabled on a host, then its services."""
+    """A boot: new kernels (no sockets, no nftables), old disks; what is enabled on a host, then its
+    services."""
     with lab.state.edit() as values:
         if name not in values["off"]:
-            raise LabError(f"{name} is not off by that name; off: {', '.join(values['off']) or 'nothing'}")
+            raise LabError(
+                f"{name} is not off by that name; off: {', '.join(values['off']) or 'nothing'}"
+            )
     machines = _machines(lab, name)
     net.make_hosts(lab.prefix, machines)
     with lab.state.edit() as values:
@@ -134,12 +141,17 @@ def _boot(lab, host, services=None):
         unit["host_name"] = unit.pop("host")
         handle = lab.spawn(**unit)
         if path:
-            until(f"{unit['name']} on {host.name} has made {path}; its log ends: {handle.log_tail(5)}",
-                  lambda p=path: os.path.lexists(p), 10, 0.02)
+            until(
+                f"{unit['name']} on {host.name} has made {path}; see {handle.log}",
+                lambda p=path: os.path.lexists(p),
+                10,
+                0.02,
+            )
     for name in host.services:
         if services is None or name in services:
             if name == "patroni" and "etcd" in host.services:
-                # The unit files' order: Patroni after an etcd that is ready. A dead etcd must not keep it from starting.
+                # The unit files' order: Patroni after an etcd that is ready. A dead etcd must not
+                # keep it from starting.
                 try:
                     until("etcd answers", lambda: port_open(lab, host, plan.ETCD_PORT), 5, 0.05)
                 except LabError:
@@ -153,12 +165,26 @@ def port_open(lab, host, port):
             return True
 
 
-# -- the first boot --------------------------------------------------------------------------------------------------
+# -- the first boot --------------------------------------------------------------------------------
+
+
+def await_first(lab, what, check, timeout_s, step_s=0.1):
+    """until(), but given up at once when a server that was started has died."""
+
+    def alive():
+        for handle in list(lab.handles.values()):
+            if handle.name in lab.hosts[handle.host].services and not handle.alive():
+                raise Hopeless(f"{handle} died; its log ends:\n{handle.log_tail(5)}")
+        return check()
+
+    until(what, alive, timeout_s, step_s)
 
 
 def first_boot(lab):
-    """Brings everything up once, the primary region's database first, because the others are its copies."""
+    """Brings everything up once, the primary region's database first, because the others are its
+    copies."""
     from .lab import SERVICES
+
     for host in lab.hosts.values():
         for name in host.services:
             SERVICES[name][0](lab, host)
@@ -173,21 +199,39 @@ def first_boot(lab):
     standby = plan.other_region(primary)
     head = f"{primary}-db1"
     for region in plan.DATA_REGIONS:
-        until(f"etcd of {region} answers", lambda r=region: port_open(lab, lab.hosts[f"{r}-db1"], plan.ETCD_PORT), 20)
+        await_first(
+            lab,
+            f"etcd of {region} answers",
+            lambda r=region: port_open(lab, lab.hosts[f"{r}-db1"], plan.ETCD_PORT),
+            20,
+        )
     lab.say(f"PostgreSQL and Patroni on {head}")
     lab.service_start(head, "patroni")
-    until(f"PostgreSQL on {head} takes writes", lambda: postgres.writable(lab, head), 40)
+    await_first(lab, f"PostgreSQL on {head} takes writes", lambda: postgres.writable(lab, head), 40)
     postgres.create_schema(lab, head)
-    until(f"the front of {primary} knows its primary",
-          lambda: head in haproxy.up_servers(lab, f"{primary}-front", "postgres_primary"), 20, 0.05)
+    await_first(
+        lab,
+        f"the front of {primary} knows its primary",
+        lambda: head in haproxy.up_servers(lab, f"{primary}-front", "postgres_primary"),
+        20,
+        0.05,
+    )
     lab.say("the other databases, as copies")
-    others = [host.name for r in (primary, standby) for host in lab.region_dbs(r) if host.name != head]
-    # The standby region's second member would race its first for the leadership; it starts when that one leads.
+    others = [
+        host.name for r in (primary, standby) for host in lab.region_dbs(r) if host.name != head
+    ]
+    # The standby region's second member would race its first for the leadership; it starts when
+    # that one leads.
     seconds = [name for name in others if name == f"{standby}-db2"]
     for name in others:
         if name not in seconds:
             lab.service_start(name, "patroni")
-    until(f"{standby} follows {primary}", lambda: postgres.streaming(lab, head, [f"{standby}-db1"]), 60)
+    await_first(
+        lab,
+        f"{standby} follows {primary}",
+        lambda: postgres.streaming(lab, head, [f"{standby}-db1"]),
+        60,
+    )
     for name in seconds:
         lab.service_start(name, "patroni")
     lab.say("everything replicates, the name leads to a front that writes")
@@ -195,33 +239,67 @@ def first_boot(lab):
 
 
 def wait_ready(lab):
-    """Until both stores replicate everywhere and the outside world is served by the primary region."""
+    """Until both stores replicate everywhere and the outside world is served by the primary
+    region."""
     primary = lab.options["primary"]
     standby = plan.other_region(primary)
     small = lab.options["small"]
     names = [f"{standby}-db1"] + ([] if small else [f"{primary}-db2"])
-    until("PostgreSQL streams to " + ", ".join(names),
-          lambda: postgres.streaming(lab, f"{primary}-db1", names), 60)
+    await_first(
+        lab,
+        "PostgreSQL streams to " + ", ".join(names),
+        lambda: postgres.streaming(lab, f"{primary}-db1", names),
+        60,
+    )
     if not small:
-        until(f"PostgreSQL streams to {standby}-db2",
-              lambda: postgres.streaming(lab, f"{standby}-db1", [f"{standby}-db2"]), 60)
+        await_first(
+            lab,
+            f"PostgreSQL streams to {standby}-db2",
+            lambda: postgres.streaming(lab, f"{standby}-db1", [f"{standby}-db2"]),
+            60,
+        )
     for host in lab.hosts.values():
         if host.role == "db" and host.name != f"{primary}-db1":
-            until(f"Redis on {host.name} follows", lambda h=host: redis.linked(lab, h.name), 30)
+            await_first(
+                lab, f"Redis on {host.name} follows", lambda h=host: redis.linked(lab, h.name), 30
+            )
     for host in lab.region_hosts(primary):
         if "sentinel" in host.services:
-            until(f"the Sentinel on {host.name} has its quorum",
-                  lambda h=host: lab.sentinel(h.name, "SENTINEL", "ckquorum", plan.SCOPE).startswith("OK"), 30)
+            await_first(
+                lab,
+                f"the Sentinel on {host.name} has its quorum",
+                lambda h=host: lab.sentinel(h.name, "SENTINEL", "ckquorum", plan.SCOPE).startswith(
+                    "OK"
+                ),
+                30,
+            )
     for host in lab.hosts.values():
         if host.role == "member":
-            until(f"etcd on {host.name} has a majority", lambda h=host: etcd.healthy(lab, h.name), 30)
+            await_first(
+                lab,
+                f"etcd on {host.name} has a majority",
+                lambda h=host: etcd.healthy(lab, h.name),
+                30,
+            )
     front = lab.hosts[f"{primary}-front"]
-    until(f"Redis answers at the front of {primary}",
-          lambda: haproxy.up_servers(lab, front.name, "redis_primary") == [f"{primary}-db1"], 20)
-    until("the name leads to the primary region", lambda: bind.lookup(
-        lab, f"api.{plan.ZONE}", "A", bind.RESOLVER) == [front.address], 20)
-    until("the web app answers outside",
-          lambda: manual.http_get(lab, "client", front.address, "/health")[0] == 200, 20)
+    await_first(
+        lab,
+        f"Redis answers at the front of {primary}",
+        lambda: haproxy.up_servers(lab, front.name, "redis_primary") == [f"{primary}-db1"],
+        20,
+    )
+    await_first(
+        lab,
+        "the name leads to the primary region",
+        lambda: bind.lookup(lab, f"api.{plan.ZONE}", "A", bind.RESOLVER) == [front.address],
+        20,
+    )
+    await_first(
+        lab,
+        "the web app answers outside",
+        lambda: manual.http_get(lab, "client", front.address, "/health")[0] == 200,
+        20,
+    )
 
 
 def wait_stores(lab, hosts, timeout_s=60):
@@ -229,6 +307,13 @@ def wait_stores(lab, hosts, timeout_s=60):
     for host in hosts:
         if host.role != "db":
             continue
-        until(f"PostgreSQL on {host.name} answers",
-              lambda h=host: lab.sql(h.name, "SELECT 1", db="postgres"), timeout_s)
-        until(f"Redis on {host.name} answers", lambda h=host: lab.redis(h.name, "PING") == "PONG", timeout_s)
+        until(
+            f"PostgreSQL on {host.name} answers",
+            lambda h=host: lab.sql(h.name, "SELECT 1", db="postgres"),
+            timeout_s,
+        )
+        until(
+            f"Redis on {host.name} answers",
+            lambda h=host: lab.redis(h.name, "PING") == "PONG",
+            timeout_s,
+        )

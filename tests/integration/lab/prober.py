@@ -1,9 +1,12 @@
-"""The direct write probes, the second half of the judge: which store takes a write, at which instant.
+"""The direct write probes, the second half of the judge: which store takes a write, at which
+instant.
 
-One thread for each store sends an INSERT or a SET at a constant rate over a kept connection (a gate must cut that off too) and
-connects anew after every failure. Each attempt is one JSON line: accepted (the server said so), refused (an error or a reset),
-or silent (no answer by the deadline; `unknown` when the write itself had been sent).
-Run as: python3 -m lab.prober --vantage NAME --credentials DIR --log FILE --target HOST,REGION,postgres|redis,ADDRESS ...
+One thread for each store sends an INSERT or a SET at a constant rate over a kept connection (a gate
+must cut that off too) and connects anew after every failure. Each attempt is one JSON line:
+accepted (the server said so), refused (an error or a reset), or silent (no answer by the deadline;
+`unknown` when the write itself had been sent).
+Run as: python3 -m lab.prober --vantage NAME --credentials DIR --log FILE --target
+HOST,REGION,postgres|redis,ADDRESS ...
 """
 
 import argparse
@@ -33,17 +36,26 @@ class PostgresTarget:
         self.sent = False
         deadline.set_deadline(timeout_s)
         if self.connection is None:
-            connection = psycopg2.connect(host=self.address, port=plan.POSTGRES_PORT, user="bud_app",
-                                          dbname=plan.SCOPE, passfile=self.passfile, application_name="prober")
+            connection = psycopg2.connect(
+                host=self.address,
+                port=plan.POSTGRES_PORT,
+                user="bud_app",
+                dbname=plan.SCOPE,
+                passfile=self.passfile,
+                application_name="prober",
+            )
             connection.autocommit = True
             with connection.cursor() as cursor:
-                # What is asked is whether the write is taken; the writer's rows measure what becomes of it.
+                # What is asked is whether the write is taken; the writer's rows measure what
+                # becomes of it.
                 cursor.execute("SET synchronous_commit = off")
             self.connection = connection
         self.sent = True
         with self.connection.cursor() as cursor:
-            cursor.execute("INSERT INTO probe (prober, target, id) VALUES (%s, %s, %s)",
-                           (self.prober, self.name, number))
+            cursor.execute(
+                "INSERT INTO probe (prober, target, id) VALUES (%s, %s, %s)",
+                (self.prober, self.name, number),
+            )
 
     def failed(self, error):
         # A standby's refusal says nothing against the connection.
@@ -68,7 +80,9 @@ class RedisTarget:
         self.sent = False
         end = time.monotonic() + timeout_s
         if self.connection is None:
-            self.connection = redis.Connection(self.address, plan.REDIS_PORT, self.password, timeout_s)
+            self.connection = redis.Connection(
+                self.address, plan.REDIS_PORT, self.password, timeout_s
+            )
         self.connection.socket.settimeout(max(0.001, end - time.monotonic()))
         self.sent = True
         self.connection.call("SET", self.key, number)
@@ -106,7 +120,9 @@ class Prober:
             target.write(number, self.options.timeout_s)
         except Exception as error:  # a dying server fails in many ways; each of them is a result
             silent = isinstance(error, (deadline.Silence, TimeoutError))
-            outcome, why = ("silent" if silent else "refused"), f"{type(error).__name__}: {str(error).strip()[:160]}"
+            outcome, why = (
+                "silent" if silent else "refused"
+            ), f"{type(error).__name__}: {str(error).strip()[:160]}"
             target.failed(error)
         values = dict(fixed, id=number, sent=sent, done=raw_ns(), outcome=outcome)
         if why:
@@ -124,16 +140,25 @@ class Prober:
         while True:
             # A tick that was missed while an attempt hung is left out, not made up for.
             number = max(number + 1, int((time.monotonic() - start) * self.options.rate_hz) + 1)
-            if self.stopping.wait(max(0.0, start + number / self.options.rate_hz - time.monotonic())):
+            if self.stopping.wait(
+                max(0.0, start + number / self.options.rate_hz - time.monotonic())
+            ):
                 break
             self.attempt(target, number, fixed)
         target.close()
 
     def run(self):
-        self.note(prober=self.name, vantage=self.options.vantage, rate_hz=self.options.rate_hz,
-                  targets=self.options.target, start=raw_ns())
-        threads = [threading.Thread(target=self.watch, args=(text, i / len(self.options.target)))
-                   for i, text in enumerate(self.options.target)]
+        self.note(
+            prober=self.name,
+            vantage=self.options.vantage,
+            rate_hz=self.options.rate_hz,
+            targets=self.options.target,
+            start=raw_ns(),
+        )
+        threads = [
+            threading.Thread(target=self.watch, args=(text, i / len(self.options.target)))
+            for i, text in enumerate(self.options.target)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:

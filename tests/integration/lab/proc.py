@@ -1,4 +1,5 @@
-"""Processes in hosts: started through nsenter and setpriv, which exec, so that the pid is the program's own."""
+"""Processes in hosts: started through nsenter and setpriv, which exec, so that the pid is the
+program's own."""
 
 import os
 import pwd
@@ -13,7 +14,8 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def start_stamp(pid):
-    """The start time of a pid in clock ticks since boot; with the pid it names a process for good. None: not alive."""
+    """The start time of a pid in clock ticks since boot; with the pid it names a process for good.
+    None: not alive."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
             fields = file.read().rsplit(")", 1)[1].split()
@@ -61,8 +63,14 @@ class Process:
         return f"<{self.host}-{self.name} pid {self.pid}>"
 
     def record(self):
-        return {"host": self.host, "name": self.name, "pid": self.pid, "stamp": self.stamp, "log": self.log,
-                "instrument": self.instrument}
+        return {
+            "host": self.host,
+            "name": self.name,
+            "pid": self.pid,
+            "stamp": self.stamp,
+            "log": self.log,
+            "instrument": self.instrument,
+        }
 
     def alive(self):
         if self.popen is not None:
@@ -102,7 +110,8 @@ class Process:
             raise LabError(f"{self} is still there after SIGKILL")
 
     def stop(self, timeout_s=10.0, sig=signal.SIGTERM):
-        """Asks it to end (a stopped one is continued first), kills it when it does not; returns the exit code or None."""
+        """Asks it to end (a stopped one is continued first), kills it when it does not; returns the
+        exit code or None."""
         self.send(sig)
         self.send(signal.SIGCONT)
         if not self.wait(timeout_s):
@@ -118,18 +127,31 @@ def spawn(host, argv, log, env=None, name="process", user=None, cwd=None, instru
     argv = prefix_argv(host.namespace, user) + list(argv)
     with open(log, "ab") as output:
         popen = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=output,
-            stderr=subprocess.STDOUT, env=environment(host.directory, env), cwd=cwd or host.directory,
-            start_new_session=True)
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment(host.directory, env),
+            cwd=cwd or host.directory,
+            start_new_session=True,
+        )
     return Process(host.name, name, popen.pid, start_stamp(popen.pid), log, instrument, popen)
 
 
 def run(host, argv, env=None, text=None, timeout_s=30.0, check=True, user=None, cwd=None):
-    """Runs argv to its end in the host's namespace; returns subprocess.CompletedProcess with text output."""
+    """Runs argv to its end in the host's namespace; returns subprocess.CompletedProcess with text
+    output."""
     try:
         done = subprocess.run(
-            prefix_argv(host.namespace, user) + list(argv), input=text, capture_output=True, text=True,
-            env=environment(host.directory, env), cwd=cwd or host.directory, timeout=timeout_s, check=False)
+            prefix_argv(host.namespace, user) + list(argv),
+            input=text,
+            capture_output=True,
+            text=True,
+            env=environment(host.directory, env),
+            cwd=cwd or host.directory,
+            timeout=timeout_s,
+            check=False,
+        )
     except subprocess.TimeoutExpired as error:
         raise LabError(f"{host.name}: {argv[0]} did not end within {timeout_s:g} s") from error
     if check and done.returncode != 0:

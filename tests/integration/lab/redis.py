@@ -1,4 +1,5 @@
-"""Redis and Sentinel: configuration, start, and a small RESP client for the tests (no client package is needed)."""
+"""Redis and Sentinel: configuration, start, and a small RESP client for the tests (no client
+package is needed)."""
 
 import socket
 
@@ -13,7 +14,8 @@ class RedisError(LabError):
 
 
 class Connection:
-    """One RESP2 connection; values are str, int, None or lists of them. `timeout_s` bounds every read."""
+    """One RESP2 connection; values are str, int, None or lists of them. `timeout_s` bounds every
+    read."""
 
     def __init__(self, address, port, password=None, timeout_s=3.0):
         self.socket = socket.create_connection((address, port), timeout_s)
@@ -73,19 +75,34 @@ def prepare(lab, host):
     make_directory(f"{host.directory}/redis", 0o700, owner)
     password = lab.secret("redis.password")
     lines = [
-        "bind 0.0.0.0", f"port {plan.REDIS_PORT}", "protected-mode no", "daemonize no", 'logfile ""',
-        f"dir {host.directory}/redis", "appendonly yes", "appendfsync everysec", 'save ""',
-        f"requirepass {password}", f"masterauth {password}", "repl-diskless-sync yes", "repl-diskless-sync-delay 0",
-        "repl-timeout 10", "repl-ping-replica-period 1", "repl-backlog-size 8mb", "maxmemory 64mb",
-        "maxmemory-policy noeviction", "replica-read-only yes",
+        "bind 0.0.0.0",
+        f"port {plan.REDIS_PORT}",
+        "protected-mode no",
+        "daemonize no",
+        'logfile ""',
+        f"dir {host.directory}/redis",
+        "appendonly yes",
+        "appendfsync everysec",
+        'save ""',
+        f"requirepass {password}",
+        f"masterauth {password}",
+        "repl-diskless-sync yes",
+        "repl-diskless-sync-delay 0",
+        "repl-timeout 10",
+        "repl-ping-replica-period 1",
+        "repl-backlog-size 8mb",
+        "maxmemory 64mb",
+        "maxmemory-policy noeviction",
+        "replica-read-only yes",
     ]
     region_head = head(lab, host.region)
     if host != region_head:
         lines.append(f"replicaof {region_head.address} {plan.REDIS_PORT}")
     elif host.region != lab.options["primary"]:
         front = lab.hosts[f"{lab.options['primary']}-front"]
-        # Through the front the primary's Sentinels see an address at which no Redis listens, and with priority 0 they
-        # never choose it: they can neither promote nor reconfigure the standby region.
+        # Through the front the primary's Sentinels see an address at which no Redis listens, and
+        # with priority 0 they never choose it: they can neither promote nor reconfigure the standby
+        # region.
         lines += [f"replicaof {front.address} {plan.FRONT_REDIS_PORT}", "replica-priority 0"]
     write_file(f"{host.directory}/redis/redis.conf", "\n".join(lines) + "\n", 0o600, owner)
 
@@ -93,8 +110,14 @@ def prepare(lab, host):
 def sentinel_prepare(lab, host):
     owner = owner_ids("redis")
     make_directory(f"{host.directory}/sentinel", 0o700, owner)
-    lines = ["bind 0.0.0.0", f"port {plan.SENTINEL_PORT}", "protected-mode no", "daemonize no", 'logfile ""',
-             f"dir {host.directory}/sentinel"]
+    lines = [
+        "bind 0.0.0.0",
+        f"port {plan.SENTINEL_PORT}",
+        "protected-mode no",
+        "daemonize no",
+        'logfile ""',
+        f"dir {host.directory}/sentinel",
+    ]
     if host.region == lab.options["primary"]:
         lines += [
             f"sentinel monitor {plan.SCOPE} {head(lab, host.region).address} {plan.REDIS_PORT} 2",
@@ -107,13 +130,23 @@ def sentinel_prepare(lab, host):
 
 
 def start(lab, host):
-    return lab.spawn(host.name, ["redis-server", f"{host.directory}/redis/redis.conf"], name="redis", user="redis",
-                     cwd=f"{host.directory}/redis")
+    return lab.spawn(
+        host.name,
+        ["redis-server", f"{host.directory}/redis/redis.conf"],
+        name="redis",
+        user="redis",
+        cwd=f"{host.directory}/redis",
+    )
 
 
 def sentinel_start(lab, host):
-    return lab.spawn(host.name, ["redis-sentinel", f"{host.directory}/sentinel/sentinel.conf"], name="sentinel",
-                     user="redis", cwd=f"{host.directory}/sentinel")
+    return lab.spawn(
+        host.name,
+        ["redis-sentinel", f"{host.directory}/sentinel/sentinel.conf"],
+        name="sentinel",
+        user="redis",
+        cwd=f"{host.directory}/sentinel",
+    )
 
 
 def call(lab, host_name, *words, port=plan.REDIS_PORT, timeout_s=3.0):

@@ -1,4 +1,5 @@
-"""Which labs this machine has: /run/drover-lab/<prefix>. A test that was killed cannot clean up; `sweep` does it for it."""
+"""Which labs this machine has: /run/drover-lab/<prefix>. A test that was killed cannot clean up;
+`sweep` does it for it."""
 
 import json
 import os
@@ -11,10 +12,13 @@ DIRECTORY = "/run/drover-lab"
 
 
 def add(prefix, run_dir, owner):
-    """owner: the pid of the test whose lab this is, or None for one that is meant to stay up by itself."""
+    """owner: the pid of the test whose lab this is, or None for one that is meant to stay up by
+    itself."""
     make_directory(DIRECTORY, 0o755)
     stamp = start_stamp(owner) if owner else None
-    write_file(f"{DIRECTORY}/{prefix}", json.dumps({"run_dir": run_dir, "owner": owner, "stamp": stamp}))
+    write_file(
+        f"{DIRECTORY}/{prefix}", json.dumps({"run_dir": run_dir, "owner": owner, "stamp": stamp})
+    )
 
 
 def remove(prefix):
@@ -43,6 +47,7 @@ def orphan(entry):
 def sweep():
     """Takes down every lab whose owner is dead; returns their run directories."""
     from .lab import Lab
+
     gone = []
     for entry in entries():
         if not orphan(entry):

@@ -1,4 +1,5 @@
-"""RUN/lab.json: what a later call needs in order to attach to a lab, or to take it down after a crash."""
+"""RUN/lab.json: what a later call needs in order to attach to a lab, or to take it down after a
+crash."""
 
 import contextlib
 import fcntl
@@ -11,7 +12,8 @@ MAGIC = "drover-lab-1"
 
 
 class State:
-    """A small JSON file under a lock; every reader loads it anew, so that several processes can drive one lab."""
+    """A small JSON file under a lock; every reader loads it anew, so that several processes can
+    drive one lab."""
 
     def __init__(self, run_dir):
         self.path = os.path.join(run_dir, "lab.json")
@@ -43,7 +45,8 @@ class State:
 
     @contextlib.contextmanager
     def edit(self):
-        """with state.edit() as values: changes are stored when the block ends without an exception."""
+        """with state.edit() as values: changes are stored when the block ends without an
+        exception."""
         with open(self.lock_path, "w", encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             values = self.load()

@@ -1,7 +1,8 @@
 """The outside writer, the first half of the judge: what a client of the service sees.
 
-Asks its resolver (which honours the TTL) for the name before every attempt, opens a new connection, POSTs one numbered row,
-and logs each attempt as one JSON line. Attempts start at a constant rate, however long earlier ones hang.
+Asks its resolver (which honours the TTL) for the name before every attempt, opens a new connection,
+POSTs one numbered row, and logs each attempt as one JSON line. Attempts start at a constant rate,
+however long earlier ones hang.
 Run as: python3 -m lab.writer --log FILE [--rate-hz 10] [--timeout-s 1] [--seconds N]
 """
 
@@ -20,6 +21,7 @@ CONCURRENT_MAX = 200
 
 def resolve(resolver, name, left_s):
     from . import bind
+
     addresses = bind.ask(resolver, name, "A", left_s)[0]
     if not addresses:
         raise OSError(f"{name} has no address")
@@ -27,7 +29,8 @@ def resolve(resolver, name, left_s):
 
 
 def read_response(connection, deadline):
-    """(status, body) of an HTTP/1.0 response that ends with the connection, all of it before the deadline."""
+    """(status, body) of an HTTP/1.0 response that ends with the connection, all of it before the
+    deadline."""
     parts = []
     while True:
         left_s = deadline - time.monotonic()
@@ -61,10 +64,15 @@ class Writer:
 
     def post(self, number, deadline):
         """(ok, region, address, error)"""
-        address = resolve(self.options.resolver, self.options.name, min(0.5, deadline - time.monotonic()))
+        address = resolve(
+            self.options.resolver, self.options.name, min(0.5, deadline - time.monotonic())
+        )
         body = json.dumps({"writer": self.name, "id": number}).encode("utf-8")
-        request = (f"POST /write HTTP/1.0\r\nHost: {self.options.name}\r\nContent-Type: application/json\r\n"
-                   f"Content-Length: {len(body)}\r\n\r\n").encode("ascii") + body
+        request = (
+            f"POST /write HTTP/1.0\r\nHost: {self.options.name}\r\n"
+            "Content-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        ).encode("ascii") + body
         left_s = max(0.001, deadline - time.monotonic())
         try:
             with socket.create_connection((address, self.options.port), left_s) as connection:
@@ -79,14 +87,30 @@ class Writer:
     def attempt(self, number):
         sent = raw_ns()
         try:
-            ok, region, address, error = self.post(number, time.monotonic() + self.options.timeout_s)
-        except Exception as failure:  # the resolver's library raises errors of its own; each is a failed attempt
-            ok, region, address, error = False, None, None, f"dns: {type(failure).__name__}: {failure}"
-        self.note(id=number, sent=sent, done=raw_ns(), ok=ok, region=region, address=address, error=error)
+            ok, region, address, error = self.post(
+                number, time.monotonic() + self.options.timeout_s
+            )
+        except (
+            Exception
+        ) as failure:  # the resolver's library raises errors of its own; each is a failed attempt
+            ok, region, address, error = (
+                False,
+                None,
+                None,
+                f"dns: {type(failure).__name__}: {failure}",
+            )
+        self.note(
+            id=number, sent=sent, done=raw_ns(), ok=ok, region=region, address=address, error=error
+        )
         self.free.release()
 
     def run(self):
-        self.note(writer=self.name, rate_hz=self.options.rate_hz, timeout_s=self.options.timeout_s, start=raw_ns())
+        self.note(
+            writer=self.name,
+            rate_hz=self.options.rate_hz,
+            timeout_s=self.options.timeout_s,
+            start=raw_ns(),
+        )
         start = time.monotonic()
         number = 0
         while not self.stopping.is_set():
