@@ -2,7 +2,10 @@
  *   - curl is never called from inside one of its callbacks: these only note what is wanted, and
  *     the
  *     users' callbacks run after curl has returned;
- *   - its timer callback with 0 ms becomes 1 ms, for the same reason;
+ *   - its timer of 0 ms becomes one turn of the loop by an idle handle: a uv_timer of 0 ms started
+ *     in
+ *     a timer callback would run in the same turn, for ever before any socket is looked at, and one
+ *     of 1 ms would add that to every request;
  *   - a poll handle is closed when curl drops the socket and freed in its close callback only. */
 #include "common/io/http.h"
 
@@ -42,6 +45,7 @@ struct http {
     uv_loop_t *loop;
     CURLM *multi;
     uv_timer_t timer;
+    uv_idle_t asap; /* curl's timer of 0 ms */
     struct http_call *calls;
     struct http_call *fresh, **fresh_end;
     uint32_t calls_n;
@@ -161,18 +165,25 @@ static void http_on_timer(uv_timer_t *timer) {
     http_act(timer->data, CURL_SOCKET_TIMEOUT, 0);
 }
 
+static void http_on_asap(uv_idle_t *asap) {
+    (void)uv_idle_stop(asap);
+    http_act(asap->data, CURL_SOCKET_TIMEOUT, 0);
+}
+
 static int http_on_timeout(CURLM *multi, long timeout_ms, void *data) {
     (void)multi;
     struct http *http = data;
     if (http->closed) {
         return 0;
     }
-    if (timeout_ms < 0) {
-        (void)uv_timer_stop(&http->timer);
-        return 0;
+    (void)uv_timer_stop(&http->timer);
+    (void)uv_idle_stop(&http->asap);
+    int failed = 0;
+    if (timeout_ms == 0) {
+        failed = uv_idle_start(&http->asap, http_on_asap);
+    } else if (timeout_ms > 0) {
+        failed = uv_timer_start(&http->timer, http_on_timer, (uint64_t)timeout_ms, 0);
     }
-    int failed =
-        uv_timer_start(&http->timer, http_on_timer, timeout_ms < 1 ? 1 : (uint64_t)timeout_ms, 0);
     ensure(failed == 0);
     return 0;
 }
@@ -477,10 +488,10 @@ enum err http_open(uv_loop_t *loop, struct http **ret_http) {
     code |=
         curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)HTTP_HOST_CONNECTIONS_MAX);
     ensure(code == CURLM_OK);
-    int failed = uv_timer_init(loop, &http->timer);
+    int failed = uv_timer_init(loop, &http->timer) | uv_idle_init(loop, &http->asap);
     ensure(failed == 0);
-    http->timer.data = http;
-    http->handles_n = 1;
+    http->timer.data = http->asap.data = http;
+    http->handles_n = 2;
     *ret_http = http;
     return ERR_OK;
 }
@@ -503,6 +514,7 @@ void http_close(struct http *http) {
     (void)curl_multi_cleanup(http->multi); /* closes kept connections: their polls go, too */
     http->multi = NULL;
     uv_close((uv_handle_t *)&http->timer, http_on_handle_closed);
+    uv_close((uv_handle_t *)&http->asap, http_on_handle_closed);
     curl_global_cleanup();
     http->busy_n--;
     http_free_when_gone(http);
