@@ -128,13 +128,27 @@ static bool records_equal(const char *a, const char *b) {
     return true;
 }
 
+/* "protected" is the argument that tells dns_update what to keep its hands off. */
 static bool arguments_name(const struct arguments *arguments, const char *record) {
     for (uint8_t i = 0; i < arguments->n; i++) {
-        if (records_equal(arguments->at[i].value, record)) {
+        if (!text_equal(arguments->at[i].name, "protected") &&
+            records_equal(arguments->at[i].value, record)) {
             return true;
         }
     }
     return false;
+}
+
+/* By the step's own arguments, or by what its endpoint in any region hands down. */
+static bool step_names(const struct topology *topology, const struct step *step,
+                       const char *record) {
+    bool names = arguments_name(&step->arguments, record);
+    for (uint8_t region = 0; region < topology->regions_n && !names; region++) {
+        struct arguments arguments;
+        names = topology_step_arguments(topology, step, region, NONE, &arguments) == ERR_OK &&
+                arguments_name(&arguments, record);
+    }
+    return names;
 }
 
 static bool action_changes(uint8_t action) {
@@ -153,7 +167,7 @@ static void check_step_scope(const struct topology *topology, const struct plan 
     for (uint8_t i = 0; i < topology->components_n && action_changes(step->action); i++) {
         const struct component *component = &topology->components[i];
         if (component->protected &&
-            (own == component || arguments_name(&step->arguments, component->name))) {
+            (own == component || step_names(topology, step, component->name))) {
             FOUND(findings, FINDING_PLAN_PROTECTED, step_where(plan, step).at,
                   "%s is protected: it does not fail over (SEED-31)", component->name);
         }

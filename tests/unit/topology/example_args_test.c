@@ -1,0 +1,73 @@
+/* What the example hands to probes is what they take: every check's arguments, endpoint's included. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "agent/action.h"
+#include "agent/probe.h"
+#include "common/io/topology_read.h"
+
+static struct topology topology;
+
+static int example_read(void **state) {
+    (void)state;
+    struct text256 why = {.at = ""};
+    return topology_read_file(DROVER_SOURCE_DIR "/deploy/examples/bud.conf", false, &topology,
+                              &why) == ERR_OK
+               ? 0
+               : -1;
+}
+
+static void every_check_of_the_example_is_accepted_by_its_probe(void **state) {
+    (void)state;
+    unsigned wrong_n = 0;
+    for (uint8_t i = 0; i < topology.checks_n; i++) {
+        const struct check *check = &topology.checks[i];
+        struct arguments arguments = {0};
+        struct text256 why = {.at = ""};
+        assert_int_equal(topology_check_arguments(&topology, check, &arguments), ERR_OK);
+        const struct probe_kind *kind = probe_kind_of((enum check_kind)check->kind);
+        assert_non_null(kind);
+        if (kind->accepts(&arguments, &why) != ERR_OK) {
+            print_error("checks.%s: %s\n", check->name, why.at);
+            wrong_n++;
+        }
+    }
+    assert_int_equal(wrong_n, 0);
+}
+
+/* Both ways between the two data regions. */
+static void every_step_of_the_example_is_accepted_by_its_action(void **state) {
+    (void)state;
+    unsigned wrong_n = 0;
+    for (uint8_t i = 0; i < topology.plans_n; i++) {
+        const struct plan *plan = &topology.plans[i];
+        for (uint8_t j = 0; j < plan->steps_n * 2; j++) {
+            const struct step *step = &plan->steps[j / 2];
+            uint8_t region = j % 2;
+            struct arguments arguments = {0};
+            struct text256 why = {.at = ""};
+            assert_int_equal(
+                topology_step_arguments(&topology, step, region, (uint8_t)(1 - region), &arguments),
+                ERR_OK);
+            const struct action_kind_row *row = action_kind_of((enum action_kind)step->action);
+            assert_non_null(row);
+            if (row->accepts(&arguments, &why) != ERR_OK) {
+                print_error("plans.%s.steps.%s: %s\n", plan->name, step->name, why.at);
+                wrong_n++;
+            }
+        }
+    }
+    assert_int_equal(wrong_n, 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_check_of_the_example_is_accepted_by_its_probe),
+        cmocka_unit_test(every_step_of_the_example_is_accepted_by_its_action),
+    };
+    return cmocka_run_group_tests(tests, example_read, NULL);
+}
