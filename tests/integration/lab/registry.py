@@ -3,10 +3,13 @@
 
 import json
 import os
+import signal
+import subprocess
 
 from . import net
 from .base import LabError, make_directory, write_file
 from .proc import start_stamp
+from .state import State
 
 DIRECTORY = "/run/drover-lab"
 
@@ -41,11 +44,32 @@ def entries():
 
 
 def orphan(entry):
-    return entry["owner"] is not None and start_stamp(entry["owner"]) != entry["stamp"]
+    """True when the test that made it is dead, or when its run directory is gone or is another's."""
+    if entry["owner"] is not None and start_stamp(entry["owner"]) != entry["stamp"]:
+        return True
+    try:
+        return State(entry["run_dir"]).load()["prefix"] != entry["prefix"]
+    except LabError:
+        return True
+
+
+def _force(prefix):
+    """Ends a lab of which only the namespaces are left, with whoever lives in them."""
+    names = net.namespaces(prefix)
+    creators = {pid for name in names for pid in net.pids(name)}
+    net.kill_all(names, signal.SIGKILL)
+    with open("/proc/sysvipc/shm", encoding="ascii") as file:
+        rows = [line.split() for line in file.readlines()[1:]]
+    for row in rows:
+        # Fields: key, shmid, perms, size, cpid, ... PostgreSQL's segment outlives a SIGKILL.
+        if int(row[4]) in creators:
+            subprocess.run(["ipcrm", "-m", row[1]], capture_output=True, check=False)
+    net.drop_all(prefix)
+    remove(prefix)
 
 
 def sweep():
-    """Takes down every lab whose owner is dead; returns their run directories."""
+    """Takes down every orphan; returns their run directories."""
     from .lab import Lab
 
     gone = []
@@ -53,11 +77,12 @@ def sweep():
         if not orphan(entry):
             continue
         try:
-            Lab.attach(entry["run_dir"]).down()
+            lab = Lab.attach(entry["run_dir"])
         except LabError:
-            # The run directory went first: what is left are the namespaces and whoever lives there.
-            net.kill_all(net.namespaces(entry["prefix"]), 9)
-            net.drop_all(entry["prefix"])
-            remove(entry["prefix"])
+            lab = None
+        if lab is not None and lab.prefix == entry["prefix"]:
+            lab.down()
+        else:
+            _force(entry["prefix"])
         gone.append(entry["run_dir"])
     return gone
