@@ -8,8 +8,8 @@ import time
 from lab import Client, append_many, check, check_facts, quiet
 
 
-def embedded(path, *more):
-    client = Client("--engine", "embedded", "--path", path, *more)
+def embedded(path, *more, environment=None):
+    client = Client("--engine", "embedded", "--path", path, *more, environment=environment)
     client.line("open OK")
     return client
 
@@ -176,10 +176,46 @@ def embedded_recovers_when_the_disk_has_room_again(world):
     check(done.returncode == 0, done.stdout[-700:])
 
 
+def embedded_answers_while_the_disk_hangs(world):
+    """A hanging fsync stops nothing but the appends: the loop goes on, the engine tells."""
+    directory = world.directory("hang")
+    hang, library = os.path.join(directory, "hang"), os.path.join(directory, "slow_sync.so")
+    here = os.path.dirname(os.path.abspath(__file__))
+    quiet("cc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", library,
+          os.path.join(here, "slow_sync.c"), "-ldl")
+    # A sanitizer's library must come first; the loader says nothing when there is none.
+    linked = quiet("ldd", Client.program).split()
+    preload = [word for word in linked if word.startswith("/") and "libasan" in word] + [library]
+    client = embedded(os.path.join(directory, "log.db"), "--from", 1,
+                      environment={"LD_PRELOAD": " ".join(preload), "DROVER_SLOW_SYNC": hang})
+    append_many(client, "a", 10)
+    client.await_facts(10)
+    open(hang, "w").close()
+    began = time.monotonic()
+    append_many(client, "b", 10)
+    while time.monotonic() - began < 2:
+        asked = time.monotonic()
+        check(client.ask("head", "head ") == "head OK 10", client.lines[-1])
+        client.ask("describe", "describe ")
+        check(time.monotonic() - asked < 0.5, "the loop hung with the disk")
+        time.sleep(0.1)
+    client.line("reachable 0", 5)
+    check(3 <= time.monotonic() - began < 5, "told after %.1f s" % (time.monotonic() - began))
+    check(len(client.acks()) == 10 and len(client.facts()) == 10, "acknowledged without a disk")
+    at = client.count()
+    os.remove(hang)
+    client.line("reachable 1", 5, at)
+    client.await_facts(20)
+    client.await_acks(20)
+    check_facts(client.facts(), client.acks(), "hang")
+    client.quit()
+
+
 TESTS = [
     embedded_keeps_every_acknowledged_fact_through_100_kills,
     embedded_compacts_and_recovers_by_snapshot,
     embedded_knows_its_log_again,
     embedded_refuses_damage,
     embedded_recovers_when_the_disk_has_room_again,
+    embedded_answers_while_the_disk_hangs,
 ]

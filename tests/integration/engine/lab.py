@@ -165,10 +165,11 @@ class Client:
 
     program = None
 
-    def __init__(self, *flags):
+    def __init__(self, *flags, environment=None):
         self.process = subprocess.Popen([Client.program] + [str(f) for f in flags],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True, bufsize=1)
+                                        stderr=subprocess.PIPE, text=True, bufsize=1,
+                                        env=dict(os.environ, **(environment or {})))
         children.append(self.process)
         self.lines, self.times, self.errors = [], [], ""
         self.changed = threading.Condition()
