@@ -188,7 +188,7 @@ static bool path_accept(const char *value) {
     return value[0] == '/' && text_printable(value) && strstr(value, "..") == NULL;
 }
 
-bool lsn_parse(const char *text, uint64_t *ret_lsn) {
+bool arg_lsn_parse(const char *text, uint64_t *ret_lsn) {
     uint64_t half[2] = {0, 0};
     unsigned digits = 0;
     unsigned which = 0;
@@ -249,7 +249,7 @@ static bool arg_fits(const struct arg_rule *rule, const char *value) {
     case ARG_SLOT: return text_is_slot(value);
     case ARG_PATH: return path_accept(value);
     case ARG_YES: return text_equal(value, "yes") || text_equal(value, "no");
-    case ARG_LSN: return lsn_parse(value, &number);
+    case ARG_LSN: return arg_lsn_parse(value, &number);
     }
     return false;
 }

@@ -75,7 +75,7 @@ bool place_is(const struct place *place, const char *host, uint16_t port);
 uint8_t places_find(const struct places *places, const char *host, uint16_t port);
 
 /* PostgreSQL's X/Y, to and from bytes. */
-bool lsn_parse(const char *text, uint64_t *ret_lsn);
+bool arg_lsn_parse(const char *text, uint64_t *ret_lsn);
 #define LSN_TEXT_SIZE 20
 void lsn_text(uint64_t lsn, char ret_text[LSN_TEXT_SIZE]);
 

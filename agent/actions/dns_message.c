@@ -264,7 +264,7 @@ static enum err rrset_take(const ldns_pkt *packet, const char *name, const char 
     return err;
 }
 
-enum err dns_answer_parse(const struct dns_message *query, const uint8_t *wire, size_t size,
+enum err dns_reply_parse(const struct dns_message *query, const uint8_t *wire, size_t size,
                           const char *name, const char *type, struct dns_rrset *ret_rrset,
                           struct text256 *reterr) {
     struct dns_rrset rrset;

@@ -59,7 +59,7 @@ enum err dns_update_build(const struct dns_change *change, const struct dns_key 
 
 /* An answer to a query. *ret_rrset n 0: no such record. FORMAT, DENIED (REFUSED), FAILED (other
  * response codes; not authoritative), TOO_BIG. */
-enum err dns_answer_parse(const struct dns_message *query, const uint8_t *wire, size_t size,
+enum err dns_reply_parse(const struct dns_message *query, const uint8_t *wire, size_t size,
                           const char *name, const char *type, struct dns_rrset *ret_rrset,
                           struct text256 *reterr) ERR_CHECKED;
 

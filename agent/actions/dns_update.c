@@ -164,7 +164,7 @@ static enum err rrset_read(struct update *update, uint8_t server, const char *na
         }
     }
     return err != ERR_OK ? err
-                         : dns_answer_parse(&query, reply, size, name, type, ret_rrset,
+                         : dns_reply_parse(&query, reply, size, name, type, ret_rrset,
                                             &update->why);
 }
 

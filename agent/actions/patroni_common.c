@@ -70,6 +70,9 @@ static struct action_result demoted_await(const struct action_input *input,
             pg_group_text(group, members, sizeof members);
             return act_done(observed, "standby of %.40s: %s", region->peer.host, members);
         }
+        if (err == ERR_AUTH && act_left_ms(others_boot_ms) == 0) {
+            break; /* waiting does not mend a password */
+        }
         pg_group_round(group, 20);
     }
     pg_group_text(group, members, sizeof members);

@@ -151,6 +151,27 @@ static struct action_result handoff_act(struct handoff *handoff) {
                       handoff->why.at);
 }
 
+/* Handed off, and let go on since: the region follows already. The peer must have all that it has: one
+ * byte less than that is what "strictly past" is asked of. */
+static struct action_result standby_observe(struct handoff *handoff) {
+    struct pg_group *group = &handoff->region->group;
+    char lsn[LSN_TEXT_SIZE];
+    char members[100];
+    uint64_t farthest = 0;
+    pg_group_look(group, act_within(1500, handoff->work_boot_ms));
+    for (uint8_t i = 0; i < group->n; i++) {
+        if (group->at[i].state == PG_STANDBY && group->at[i].lsn > farthest) {
+            farthest = group->at[i].lsn;
+        }
+    }
+    pg_group_text(group, members, sizeof members);
+    if (farthest == 0 || pg_group_count(group, PG_PRIMARY) > 0) {
+        return act_failed(ERR_PRECONDITION, "a standby cluster whose members say: %s", members);
+    }
+    lsn_text(farthest - 1, lsn);
+    return act_done(true, "lsn=%s the region follows already: %s", lsn, members);
+}
+
 static struct action_result handoff_region(struct handoff *handoff) {
     const struct action_input *input = handoff->input;
     struct patroni_region *region = handoff->region;
@@ -171,17 +192,20 @@ static struct action_result handoff_region(struct handoff *handoff) {
     }
     const struct patroni_config *config = &handoff->config;
     bool follows = patroni_config_follows(config, &region->peer);
-    if (follows && (handoff->control.state == PG_CONTROL_SHUT ||
-                    handoff->control.state == PG_CONTROL_STANDBY)) {
+    if (follows && handoff->control.state == PG_CONTROL_SHUT) {
         return handed_off(handoff, true);
+    }
+    if (follows && !config->paused) {
+        return standby_observe(handoff);
     }
     if (input->observe_only) {
         return act_failed(ERR_FAILED, "not handed off: PostgreSQL is \"%s\"",
                           handoff->control.state_text);
     }
     if (config->standby) {
-        return act_failed(ERR_PRECONDITION, "this region is a standby cluster of %.60s",
-                          config->host);
+        /* Also a hand-off that was done on another host: only there the position is known. */
+        return act_failed(ERR_PRECONDITION, "a standby cluster of %.60s; the stopped primary is not "
+                          "on this host", config->host);
     }
     if (config->paused && !config->handoff) {
         return act_failed(ERR_PRECONDITION, "Patroni is paused by somebody");

@@ -111,7 +111,11 @@ static enum err any_call(struct patroni *patroni, const struct patroni_call *cal
 enum err patroni_config_get(struct patroni *patroni, const char *peer_slot,
                             uint64_t deadline_boot_ms, struct patroni_config *ret_config,
                             struct text256 *reterr) {
-    struct patroni_call call = {.method = "GET", .path = "/config",
+    /* GET /config answers from what the member saw in its last round, seconds ago. A PATCH that
+     * changes nothing (a null for a key that is not there) is answered from the DCS. It also shows a
+     * wrong password before anything is done. */
+    struct patroni_call call = {.method = "PATCH", .path = "/config",
+                                .body = "{\"drover_nothing\":null}",
                                 .deadline_boot_ms = deadline_boot_ms};
     long status = 0;
     enum err err = any_call(patroni, &call, MEMBER_SHARE_MS, &status, reterr);
@@ -119,8 +123,8 @@ enum err patroni_config_get(struct patroni *patroni, const char *peer_slot,
         return err;
     }
     if (status != 200) {
-        text_say(reterr, "Patroni answered GET /config with HTTP %ld", status);
-        return status == 404 ? ERR_NOT_FOUND : ERR_FAILED;
+        text_say(reterr, "Patroni answered a look at /config with HTTP %ld", status);
+        return status == 409 ? ERR_BUSY : ERR_FAILED;
     }
     return patroni_config_parse(patroni->answer, patroni->answer_n, peer_slot, ret_config, reterr);
 }

@@ -26,8 +26,8 @@ enum err patroni_open(const struct action_input *input, struct patroni *ret_patr
                       struct text256 *reterr) ERR_CHECKED;
 void patroni_close(struct patroni *patroni);
 
-/* GET /config of any member, by the deadline. AUTH, TIMEOUT, REFUSED, UNREACHABLE, NOT_FOUND (no
- * configuration in the DCS yet), FAILED, FORMAT. */
+/* The dynamic configuration as it is in the DCS now, from any member. AUTH, TIMEOUT, REFUSED,
+ * UNREACHABLE, FAILED (also: no configuration in the DCS yet), FORMAT. */
 enum err patroni_config_get(struct patroni *patroni, const char *peer_slot,
                             uint64_t deadline_boot_ms, struct patroni_config *ret_config,
                             struct text256 *reterr) ERR_CHECKED;

@@ -70,7 +70,7 @@ static struct action_result await_run(const struct action_input *input) {
         return act_failed(err, "%.150s", why.at);
     }
     const char *text = arg_text(input->arguments, "position", NULL);
-    if (text == NULL || !lsn_parse(text, &position)) {
+    if (text == NULL || !arg_lsn_parse(text, &position)) {
         return act_failed(ERR_PRECONDITION,
                           "no position: the hand-off before this step did not report lsn=X/Y");
     }

@@ -76,7 +76,7 @@ bool pg_divergence_parse(const char *text, struct pg_divergence *ret_divergence,
     }
     memcpy(word, and + 5, n);
     word[n] = '\0';
-    if (!lsn_parse(word, ret_end_lsn)) {
+    if (!arg_lsn_parse(word, ret_end_lsn)) {
         return false;
     }
     divergence.inserts_n = record_count(text, "Heap/INSERT") +

@@ -21,7 +21,7 @@ static const char question[] =
     "THEN coalesce(greatest(pg_last_wal_replay_lsn(), '0/0'), '0/0') "
     "ELSE pg_current_wal_lsn() END";
 
-const char *pg_state_text(enum pg_state state) {
+const char *pg_group_state_text(enum pg_state state) {
     switch (state) {
     case PG_UNSEEN: return "not seen";
     case PG_PRIMARY: return "primary";
@@ -130,7 +130,7 @@ static void seat_answered(struct pg_seat *seat, uint64_t now_ms) {
         if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1 &&
             PQnfields(result) == 2) {
             uint64_t lsn = 0;
-            seen = lsn_parse(PQgetvalue(result, 0, 1), &lsn);
+            seen = arg_lsn_parse(PQgetvalue(result, 0, 1), &lsn);
             seat->lsn = lsn;
             seat_saw(seat, PQgetvalue(result, 0, 0)[0] == 't' ? PG_STANDBY : PG_PRIMARY, "");
         } else if (PQstatus(conn) == CONNECTION_OK) {
@@ -267,7 +267,7 @@ void pg_group_text(const struct pg_group *group, char *out, size_t out_size) {
         char one[160];
         bool told = seat->state == PG_DENIED || seat->state == PG_ODD;
         (void)text_format(one, sizeof one, "%s%s %s%s%s%s", i > 0 ? ", " : "", seat->place.text,
-                          pg_state_text(seat->state), told ? " (" : "", told ? seat->why : "",
+                          pg_group_state_text(seat->state), told ? " (" : "", told ? seat->why : "",
                           told ? ")" : "");
         (void)text_append(out, out_size, one);
     }

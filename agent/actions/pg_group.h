@@ -63,7 +63,7 @@ uint8_t pg_group_find(const struct pg_group *group, enum pg_state state); /* ind
 unsigned pg_group_count(const struct pg_group *group, enum pg_state state);
 /* "10.0.0.1:5432 standby, 10.0.0.2:5432 down" */
 void pg_group_text(const struct pg_group *group, char *out, size_t out_size);
-const char *pg_state_text(enum pg_state state);
+const char *pg_group_state_text(enum pg_state state);
 
 /* One statement on an open, idle seat; up to four text parameters. On OK the first row's first two
  * columns are in the values ("" for null or no row) and *ret_rows_n says how many rows were returned

@@ -31,7 +31,7 @@ static bool turn_parse(const char *line, size_t n, struct pg_turn *ret_turn) {
     memcpy(text, line + lsn_at, lsn_n);
     text[lsn_n] = '\0';
     ret_turn->timeline = (uint32_t)timeline;
-    return lsn_parse(text, &ret_turn->switch_lsn);
+    return arg_lsn_parse(text, &ret_turn->switch_lsn);
 }
 
 bool pg_history_parse(const char *text, uint32_t timeline, struct pg_history *ret_history) {

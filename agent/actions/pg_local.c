@@ -120,7 +120,7 @@ enum err pg_control_parse(const char *text, struct pg_control *ret_control,
         !control_field(text, "Database system identifier", control.system_identifier,
                        sizeof control.system_identifier) ||
         !control_field(text, "Latest checkpoint location", value, sizeof value) ||
-        !lsn_parse(value, &control.checkpoint_lsn) ||
+        !arg_lsn_parse(value, &control.checkpoint_lsn) ||
         !control_field(text, "Latest checkpoint's TimeLineID", value, sizeof value) ||
         !text_to_u64(value, UINT32_MAX, &timeline)) {
         text_say(reterr, "pg_controldata: a field is missing or malformed");

@@ -71,7 +71,7 @@ static struct action_result first_promote(const struct action_input *input,
         }
         if (act_left_ms(input->deadline_boot_ms) == 0) {
             return act_failed(ERR_TIMEOUT, "%s: %s", group->at[0].place.text,
-                              pg_state_text(group->at[0].state));
+                              pg_group_state_text(group->at[0].state));
         }
         pg_group_round(group, 50);
     }

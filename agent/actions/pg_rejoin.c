@@ -89,7 +89,7 @@ static enum err canary_write(struct rejoin *rejoin) {
     while (rejoin->peer.at[0].state != PG_PRIMARY) {
         if (act_left_ms(until_boot_ms) == 0 || rejoin->peer.at[0].state == PG_DENIED) {
             text_say(&rejoin->why, "the active region at %s is %s", rejoin->peer.at[0].place.text,
-                     pg_state_text(rejoin->peer.at[0].state));
+                     pg_group_state_text(rejoin->peer.at[0].state));
             return rejoin->peer.at[0].state == PG_DENIED ? ERR_AUTH : ERR_PRECONDITION;
         }
         pg_group_round(&rejoin->peer, 20);
@@ -232,6 +232,18 @@ static enum err region_fence(struct rejoin *rejoin, bool *ret_changed, bool *ret
     return patroni_config_patch(patroni, body, input->deadline_boot_ms, &rejoin->why);
 }
 
+/* A region that boots: neither its Patroni nor its etcd may be up yet. */
+static enum err region_fence_await(struct rejoin *rejoin, bool *ret_changed, bool *ret_rest) {
+    const struct action_input *input = rejoin->input;
+    enum err err = region_fence(rejoin, ret_changed, ret_rest);
+    while ((err == ERR_REFUSED || err == ERR_UNREACHABLE || err == ERR_TIMEOUT ||
+            err == ERR_NO_QUORUM || err == ERR_BUSY) && !input->observe_only &&
+           act_pause(100, input->deadline_boot_ms)) {
+        err = region_fence(rejoin, ret_changed, ret_rest);
+    }
+    return err;
+}
+
 /* Says in `why` how a member that does not replicate stands to the peer. True: it never will. */
 static bool member_diverged(struct rejoin *rejoin, uint8_t index) {
     struct pg_history theirs, mine;
@@ -314,17 +326,24 @@ static bool members_tend(struct rejoin *rejoin) {
     return true;
 }
 
-static struct action_result rejoined(const struct rejoin *rejoin, bool observed) {
-    char past[90] = "";
-    const struct pg_divergence *divergence = &rejoin->divergence;
-    if (divergence->known && divergence->bytes > 0) {
-        char fork[LSN_TEXT_SIZE];
-        lsn_text(divergence->fork_lsn, fork);
-        (void)text_format(past, sizeof past,
-                          "; fork %s, %" PRIu64 " bytes past it: %" PRIu64 " ins %" PRIu64
-                          " upd %" PRIu64 " del", fork, divergence->bytes, divergence->inserts_n,
-                          divergence->updates_n, divergence->deletes_n);
+/* "; fork 0/402BE48, 27528 bytes past it: 100 ins 0 upd 0 del", or nothing. */
+#define PAST_SIZE 100
+static void past_text(const struct pg_divergence *divergence, char ret_text[PAST_SIZE]) {
+    char fork[LSN_TEXT_SIZE];
+    ret_text[0] = '\0';
+    if (!divergence->known || divergence->bytes == 0) {
+        return;
     }
+    lsn_text(divergence->fork_lsn, fork);
+    (void)text_format(ret_text, PAST_SIZE,
+                      "; fork %s, %" PRIu64 " bytes past it: %" PRIu64 " ins %" PRIu64
+                      " upd %" PRIu64 " del", fork, divergence->bytes, divergence->inserts_n,
+                      divergence->updates_n, divergence->deletes_n);
+}
+
+static struct action_result rejoined(const struct rejoin *rejoin, bool observed) {
+    char past[PAST_SIZE];
+    past_text(&rejoin->divergence, past);
     return act_done(observed, "%u members replicate from %.40s%s",
                     (unsigned)rejoin->region.group.n, rejoin->region.peer.host, past);
 }
@@ -353,9 +372,13 @@ static struct action_result region_await(struct rejoin *rejoin, bool changed, bo
             pg_group_round(group, act_left_ms(round_boot_ms));
         }
     } while (act_left_ms(input->deadline_boot_ms) > 0 && !input->observe_only);
+    if (!rest) {
+        char past[PAST_SIZE];
+        past_text(&rejoin->divergence, past);
+        return act_failed(ERR_TIMEOUT, "fenced in the DCS, Patroni is not up%s", past);
+    }
     pg_group_text(group, members, sizeof members);
-    return act_failed(ERR_TIMEOUT, "%s, but not all replicate yet: %s",
-                      rest ? "fenced" : "fenced in the DCS, Patroni is not up", members);
+    return act_failed(ERR_TIMEOUT, "fenced, but not all replicate yet: %s", members);
 }
 
 static struct action_result region_rejoin(struct rejoin *rejoin) {
@@ -364,7 +387,7 @@ static struct action_result region_rejoin(struct rejoin *rejoin) {
     if (!rejoin->input->observe_only) {
         pg_group_round(&rejoin->peer, 0);
     }
-    enum err err = region_fence(rejoin, &changed, &rest);
+    enum err err = region_fence_await(rejoin, &changed, &rest);
     if (err == ERR_OK) {
         err = canary_write(rejoin);
     }

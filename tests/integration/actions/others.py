@@ -1,0 +1,376 @@
+"""DNS, HTTP, exec, approval, plain PostgreSQL; and the return of a region that died."""
+
+import http.server
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+
+from driver import OTHER, PG_BIN
+from moves import until
+
+
+class Dns:
+    def __init__(self, driver, checks):
+        self.driver, self.lab, self.checks = driver, driver.lab, checks
+
+    def run(self, value, timeout_ms=10000, epoch=None, lines=(), **more):
+        return self.driver.run("west-db1", "dns_update", self.driver.dns(value, **more), timeout_ms=timeout_ms,
+                               epoch=epoch, lines=lines)
+
+    def all(self):
+        c, lab = self.checks, self.lab
+        self.driver.epoch += 1
+        epoch = self.driver.epoch
+        c.result("looking only, nothing is changed", self.run("10.77.2.10", lines=["observe_only"]), "FAILED")
+        c.result("the record is changed", self.run("10.77.2.10", old_value="10.77.1.10"), observed=False)
+        c.that("BIND says the new address", lab.lookup("api.bud.test", "A") == ["10.77.2.10"],
+               lab.lookup("api.bud.test", "A"))
+        texts = lab.lookup("api.bud.test", "TXT")
+        c.that("and the epoch beside it", any(f"drover-epoch={epoch}" in str(t) for t in texts), texts)
+        c.result("the change is observed", self.run("10.77.2.10"), observed=True)
+        c.result("an older epoch is refused", self.run("10.77.1.10", epoch=epoch - 1), "STALE", detail="larger")
+        c.result("a stale prerequisite is refused", self.run("10.77.1.10", old_value="10.9.9.9"), "STALE",
+                 detail="stale prerequisite")
+        c.result("a wrong TSIG key is told as such", self.run("10.77.1.10", key_secret_ref="wrong"), "AUTH",
+                 detail="NOTAUTH (BADSIG)")
+        c.result("an unknown TSIG key is told as such", self.run("10.77.1.10", key_name="nobody"), "AUTH",
+                 detail="NOTAUTH (BADKEY)")
+        c.result("a name outside the policy is refused", self.run("10.77.1.10", name="ns1.bud.test"), "DENIED",
+                 detail="REFUSED")
+        c.result("a protected name is never touched", self.run("10.77.1.10", name="Status.bud.test."), "DENIED",
+                 detail="protected")
+        c.that("after all that nothing has changed", lab.lookup("api.bud.test", "A") == ["10.77.2.10"])
+        self.race()
+        for turn in range(3):
+            self.driver.epoch += 1
+            value = f"10.77.{1 + turn % 2}.10"
+            r = self.driver.killed_then_run("west-db1", "dns_update", self.driver.dns(value), 0.008)
+            c.result(f"dns_update killed at {r['after_s'] * 1000:.1f} ms ends well", r)
+            c.that("with the wished record", lab.lookup("api.bud.test", "A") == [value])
+        self.second_server()
+        named = lab.process("watch-ns1", "named")
+        named.sigstop()
+        r = self.run("10.77.2.10", timeout_ms=3000)
+        named.sigcont()
+        c.result("a stopped name server is a timeout", r, "TIMEOUT")
+        c.that("by the deadline", r["took_ms"] < 3300, r["took_ms"])
+
+    def race(self):
+        """Two updaters at once: the larger epoch is what stays, whoever comes first."""
+        low, high = self.driver.epoch + 1, self.driver.epoch + 2
+        self.driver.epoch = high
+        for _ in range(5):
+            runs = [self.driver.start("west-db1", self.driver.text("dns_update", self.driver.dns(v), epoch=e))
+                    for e, v in ((low, "10.77.2.10"), (high, "10.77.1.10"))]
+            for process in runs:
+                process.communicate(timeout=30)
+        self.checks.that("of two updaters the larger epoch stays", self.lab.lookup("api.bud.test", "A") == ["10.77.1.10"])
+
+    def second_server(self):
+        self.driver.epoch += 1
+        r = self.run("10.77.2.10", servers="10.77.3.20:53,10.77.3.20:5399", timeout_ms=8000)
+        self.checks.result("an authority that is gone is named and does not hold up", r, detail="not reached 10.77.3.20:5399")
+        self.driver.epoch += 1
+        r = self.run("10.77.1.10", servers="10.77.3.20:5399,10.77.3.20:53", timeout_ms=8000)
+        self.checks.result("the next authority takes the update", r)
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    """Counts what it did by idempotency key, as an API that honours them."""
+
+    done = {}
+    keys = []
+
+    def do_GET(self):
+        self.reply(200, f"done={len(Server.done)}")
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        key = self.headers.get("Idempotency-Key", "")
+        Server.keys.append(key)
+        if self.headers.get("Authorization") == "Bearer bm90LXRoZS1zZWNyZXQtb2YtYW55Ym9keS1oZXJlISE=":
+            self.reply(401, "no")
+        elif self.path == "/slow":
+            time.sleep(3)
+            self.reply(200, "late")
+        else:
+            Server.done[key] = body
+            self.reply(201, "made")
+
+    def reply(self, status, text):
+        try:
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(text.encode())
+        except OSError:
+            pass  # the caller gave up at its deadline
+
+    def log_message(self, *_):
+        pass
+
+
+class Programs:
+    def __init__(self, driver, checks):
+        self.driver, self.lab, self.checks = driver, driver.lab, checks
+
+    def http(self):
+        c, d = self.checks, self.driver
+        with self.lab.inside("west-near"):
+            server = http.server.ThreadingHTTPServer(("127.0.0.1", 8099), Server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = "http://127.0.0.1:8099"
+        base = {"url": f"{url}/scale", "body": '{"replicas":10}', "expect_status": "201"}
+        c.result("an HTTP call is made", d.run("west-near", "http_call", base), observed=False, detail="201")
+        d.run("west-near", "http_call", base)
+        c.that("the same attempt has the same key", len(Server.done) == 1 and len(Server.keys) == 2
+               and "-7-3-1" in Server.keys[0], Server.keys)
+        c.result("an unexpected status fails", d.run("west-near", "http_call", dict(base, expect_status="200")), "FAILED",
+                 detail="HTTP 201")
+        c.result("a refused token is told", d.run("west-near", "http_call", dict(base, token_ref="wrong")), "AUTH",
+                 detail="401")
+        c.result("the state is observed first", d.run("west-near", "http_call", dict(
+            base, observe_url=f"{url}/state", expect_body="done=1")), observed=True)
+        c.result("a state that never comes is a timeout", d.run("west-near", "http_call", dict(
+            base, observe_url=f"{url}/state", expect_body="done=99"), timeout_ms=1500), "TIMEOUT")
+        c.result("without observe_url nobody can tell", d.run("west-near", "http_call", base, lines=["observe_only"]),
+                 "FAILED", detail="observe_url")
+        c.result("a slow server ends at the deadline", d.run(
+            "west-near", "http_call", dict(base, url=f"{url}/slow"), timeout_ms=600), "TIMEOUT")
+        c.result("verify sees the URL", d.run("west-near", "verify", {"url": f"{url}/x", "expect_body": "done="}),
+                 observed=True)
+        c.result("verify waits for it and says what it saw", d.run(
+            "west-near", "verify", {"url": f"{url}/x", "expect_status": "204"}, timeout_ms=700), "TIMEOUT", detail="200")
+        server.shutdown()
+        server.server_close()
+
+    def exec(self):
+        c, d = self.checks, self.driver
+        directory = os.path.join(self.lab.run_dir, "exec.d")
+        os.mkdir(directory, 0o755)
+
+        def program(name, text, mode=0o755):
+            path = os.path.join(directory, name)
+            with open(path, "w") as out:
+                out.write(f"#!/bin/sh\n{text}\n")
+            os.chmod(path, mode)
+
+        def run(name, lines=(), timeout_ms=5000, **more):
+            return d.run("west-near", "exec", dict({"program": name}, **more), timeout_ms=timeout_ms,
+                         lines=[f"exec_directory {directory}", *lines])
+
+        mark = os.path.join(directory, "mark")
+        program("touches", f'[ "$1" = observe ] && exec test -e {mark}; echo "$1 $DROVER_EPOCH" > {mark}')
+        program("fails", "echo why >&2; exit 3")
+        program("hangs", "/bin/sleep 60 & /bin/sleep 60")
+        program("open", "exit 0", 0o777)
+        os.symlink("/bin/true", os.path.join(directory, "link"))
+        c.result("a program is run", run("touches", observe="yes", arg1="a b; rm -rf /"), observed=False)
+        c.that("its arguments are words, not shell", open(mark).read() == f"a b; rm -rf / {d.epoch}\n", open(mark).read())
+        c.result("its state is observed", run("touches", observe="yes"), observed=True)
+        c.result("an exit code fails with the program's words", run("fails"), "FAILED", detail="exit code 3: why")
+        began = time.monotonic()
+        c.result("a program that hangs is killed", run("hangs", timeout_ms=700), "TIMEOUT")
+        c.that("at the deadline", time.monotonic() - began < 2)
+        c.result("a program that anybody may write is refused", run("open"), "DENIED")
+        c.result("a link is refused", run("link"), "DENIED")
+        c.result("an unknown program is not found", run("nothing"), "NOT_FOUND")
+        c.result("a path is refused", run("../exec.d/fails"), "CONFIG")
+        c.result("without a directory nothing is run", d.run("west-near", "exec", {"program": "fails"}), "DENIED")
+        os.chmod(directory, 0o777)
+        c.result("a directory that anybody may write is refused", run("fails"), "DENIED")
+        c.result("an approval is not an agent's", d.run("west-near", "approval", {}), "UNSUPPORTED")
+
+
+class Plain:
+    """pg_promote: a primary and a standby without Patroni, in a neighbour's namespace."""
+
+    def __init__(self, driver, checks):
+        self.driver, self.lab, self.checks = driver, driver.lab, checks
+        self.home = os.path.join(self.lab.run_dir, "plain")
+
+    def pg(self, program, *arguments):
+        return self.lab.run("east-near", [f"{PG_BIN}/{program}", *arguments], user="postgres", cwd=self.home, timeout=60)
+
+    def start(self, name, port):
+        self.pg("pg_ctl", "start", "-D", f"{self.home}/{name}", "-w", "-s", "-l", f"{self.home}/{name}.log", "-o",
+                f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.home} -c shared_buffers=8MB"
+                " -c dynamic_shared_memory_type=mmap -c fsync=off")
+
+    def all(self):
+        c, d = self.checks, self.driver
+        os.mkdir(self.home, 0o755)
+        shutil.chown(self.home, "postgres", "postgres")
+        secret = os.path.join(self.home, "password")
+        shutil.copy(d.credential("pg-superuser.password"), secret)
+        shutil.chown(secret, "postgres", "postgres")
+        self.pg("initdb", "-D", f"{self.home}/a", "-A", "scram-sha-256", "--pwfile", secret, "-N")
+        with open(f"{self.home}/a/pg_hba.conf", "w") as hba:
+            hba.write("host all all 127.0.0.1/32 scram-sha-256\nlocal all all trust\nlocal replication all trust\n")
+        self.start("a", 5601)
+        took = []
+        try:
+            for turn in range(5):
+                took.append(self.once(turn))
+        finally:
+            self.pg("pg_ctl", "stop", "-D", f"{self.home}/a", "-m", "immediate", "-s")
+        c.figure(f"pg_promote: median of 5 {sorted(took)[2]:.0f} ms, all " + " ".join(f"{t:.0f}" for t in took))
+        c.that("pg_promote takes less than 0.5 s", sorted(took)[2] < 500, took)
+
+    def once(self, turn):
+        c, d, name, port = self.checks, self.driver, f"b{turn}", 5610 + turn
+        self.pg("pg_basebackup", "-D", f"{self.home}/{name}", "-h", self.home, "-p", "5601", "-R", "-c", "fast")
+        self.start(name, port)
+        try:
+            arguments = {"pg_addresses": f"127.0.0.1:{port}", "pg_user": "postgres", "pg_password_ref": "super"}
+            options = {"secrets": {"super": d.credential("pg-superuser.password")}}
+            if turn == 0:
+                c.result("pg_promote, looking only", d.run("east-near", "pg_promote", arguments, lines=["observe_only"],
+                                                           **options), "FAILED", detail="recovery")
+                c.result("pg_promote with a wrong password", d.run(
+                    "east-near", "pg_promote", dict(arguments, pg_password_ref="wrong"), **options), "AUTH")
+            if turn == 1:
+                d.run_killed("east-near", "pg_promote", arguments, 0.03, **options)
+            result = d.run("east-near", "pg_promote", arguments, **options)
+            c.result("a plain standby is promoted", result, observed=None if turn == 1 else False)
+            c.result("and observed", d.run("east-near", "pg_promote", arguments, **options), observed=True)
+            c.result("an older epoch is refused", d.run("east-near", "pg_promote", arguments, epoch=d.epoch - 1, **options),
+                     "STALE")
+            return result["took_ms"]
+        finally:
+            self.pg("pg_ctl", "stop", "-D", f"{self.home}/{name}", "-m", "immediate", "-s")
+
+
+class Return:
+    """The old region comes back: fenced before it starts; and, when nobody did that, diverged."""
+
+    def __init__(self, driver, checks, moves):
+        self.driver, self.lab, self.checks, self.moves = driver, driver.lab, checks, moves
+
+    def lose(self, rows_n):
+        """The active region is cut off, writes rows that nobody else will have, and dies. The other is promoted."""
+        d, lab, active = self.driver, self.lab, self.moves.active
+        other = OTHER[active]
+        lab.sql(self.moves.leader(active), "CHECKPOINT")
+        lab.cut(active, other)
+        lab.sql(self.moves.leader(active), "INSERT INTO probe SELECT 'lost', g + %s, 'lost' FROM generate_series(1, %s) g",
+                (int(time.time() * 1000) % 10**9 * 1000, rows_n))
+        lab.poweroff(active)
+        d.epoch += 1
+        for action, arguments in (("patroni_promote", d.patroni(other)), ("redis_promote", d.redis(other))):
+            self.checks.result(f"{action} after the loss", d.run(f"{other}-db1", action, arguments, region=other))
+        lab.heal(active, other)
+        self.moves.active = other
+        return active
+
+    def start(self, region, patroni):
+        for name in (["patroni"] if patroni else []) + ["redis", "sentinel"]:
+            for host in self.driver.members(region):
+                self.lab.service_start(host, name)
+        for name in ("haproxy", "sentinel", "app"):
+            self.lab.service_start(f"{region}-front", name)
+
+    def arguments(self, region, **more):
+        net = "1" if region == "east" else "2"
+        return dict(self.driver.patroni(region), etcd=f"http://10.77.{net}.11:2379", scope="bud", **more)
+
+    def fenced_first(self):
+        c, d, lab = self.checks, self.driver, self.lab
+        lab.sql(self.moves.leader(self.moves.active),
+                "GRANT EXECUTE ON FUNCTION pg_read_file(text, bigint, bigint, boolean) TO drover")
+        old = self.lose(100)
+        state = os.path.join(lab.run_dir, "state")
+        os.makedirs(state, exist_ok=True)
+        host = f"{old}-db1"
+        leader = next(h for h in d.members(old) if "in production" in self.control(h))
+        began = time.monotonic()
+        lab.poweron(old, services=["etcd"])
+        r = d.run(leader, "pg_rejoin", dict(self.arguments(old), **self.moves.local(leader)), region=old,
+                  timeout_ms=5000, lines=[f"state_directory {state}"])
+        c.result("before Patroni starts the region is fenced in its DCS", r, "TIMEOUT",
+                 detail="fenced in the DCS, Patroni is not up; fork")
+        c.that("and what diverged is told exactly", "100 ins 0 upd 0 del" in r["detail"], r["detail"])
+        c.that("and kept", any(name.startswith("divergence-") for name in os.listdir(state)), os.listdir(state))
+        c.result("the fence in the DCS is observed", d.run(
+            host, "pg_rejoin", self.arguments(old), region=old, timeout_ms=3000), "TIMEOUT", detail="fenced in the DCS")
+        watch = Watch(self.moves, old)
+        self.start(old, patroni=True)
+        r = d.run(host, "pg_rejoin", self.arguments(old, rebuild="yes"), region=old, timeout_ms=90000)
+        writable = watch.end()
+        c.result("the old region returns", r)
+        c.that("it was writable at no time", not writable, writable)
+        c.figure(f"return of a dead region, boot to replicating: {time.monotonic() - began:.1f} s")
+        until("Redis is demoted", lambda: d.run(host, "redis_demote", d.redis(old), region=old)["err"] == "OK")
+        self.moves.settle()
+
+    def control(self, host):
+        return subprocess.run([f"{PG_BIN}/pg_controldata", self.moves.local(host)["data_directory"]],
+                              capture_output=True, text=True, check=True, env={"LANG": "C"}).stdout
+
+    def diverged(self):
+        """Nobody fences: Patroni makes the old primary writable, on the same timeline number as the new one's."""
+        c, d, lab = self.checks, self.driver, self.lab
+        old = self.lose(10)
+        host = f"{old}-db1"
+        lab.poweron(old, services=["etcd"])
+        self.start(old, patroni=True)
+        until("the old region is writable: nothing fenced it", lambda: self.moves.leader(old), 60)
+        r = d.run(host, "pg_rejoin", self.arguments(old), region=old, timeout_ms=60000)
+        c.result("a region on the same timeline number with another past is told", r, "PRECONDITION",
+                 detail="rebuild needed")
+        c.that("with its fork", "diverged" not in r["detail"] or "history at" in r["detail"], r["detail"])
+        print(f"      {r['detail']}", flush=True)
+        r = d.run(host, "pg_rejoin", self.arguments(old, rebuild="yes"), region=old, timeout_ms=30000)
+        print(f"      {r['err']} {r['detail']}", flush=True)
+        self.rebuild(old)
+        r = d.run(host, "pg_rejoin", self.arguments(old), region=old, timeout_ms=90000)
+        c.result("after the rebuild it replicates", r)
+        until("Redis is demoted", lambda: d.run(host, "redis_demote", d.redis(old), region=old)["err"] == "OK")
+        self.moves.settle()
+
+    def rebuild(self, region):
+        """deploy/exec/drover-pg-rebuild on every host, with the lab in systemctl's place."""
+        program = os.path.join(os.path.dirname(__file__), "..", "..", "..", "deploy", "exec", "drover-pg-rebuild")
+        net = "1" if region == "east" else "2"
+        shim = os.path.join(self.lab.run_dir, "shim")
+        os.makedirs(shim, exist_ok=True)
+        for host in self.driver.members(region):
+            path = os.path.join(shim, "systemctl")
+            with open(path, "w") as out:
+                out.write("#!/bin/sh\ncd %s || exit 1\ncase \"$1\" in\nstop|start) exec /usr/bin/python3 -c "
+                          "'import sys; from lab import Lab; l = Lab.attach(sys.argv[1]); "
+                          "getattr(l, \"service_\" + sys.argv[2])(sys.argv[3], \"patroni\")' %s \"$1\" %s ;;\n"
+                          "*) exit 0 ;;\nesac\n" % (os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+                                                    self.lab.run_dir, host))
+            os.chmod(path, 0o755)
+            data = self.moves.local(host)["data_directory"]
+            words = [program, data, "bud", "service", f"http://10.77.{net}.11:2379"]
+            env = {"PATH": f"{shim}:/usr/sbin:/usr/bin:/sbin:/bin", "DROVER_EPOCH": str(self.driver.epoch), "LANG": "C"}
+            done = self.lab.run(host, words, env=env, timeout=60, check=False)
+            self.checks.that(f"drover-pg-rebuild on {host}", done.returncode == 0, done.stderr)
+            self.checks.that("the old data is renamed, not deleted", os.path.exists(
+                f"{data}.diverged-{self.driver.epoch}/PG_VERSION"))
+
+
+class Watch:
+    """Looks every 50 ms whether any member of a region takes writes."""
+
+    def __init__(self, moves, region):
+        self.moves, self.region, self.seen, self.going = moves, region, [], True
+        self.thread = threading.Thread(target=self.loop)
+        self.thread.start()
+
+    def loop(self):
+        began = time.monotonic()
+        while self.going:
+            leader = self.moves.leader(self.region)
+            if leader is not None:
+                self.seen.append((round(time.monotonic() - began, 2), leader))
+            time.sleep(0.05)
+
+    def end(self):
+        self.going = False
+        self.thread.join()
+        return self.seen
