@@ -182,8 +182,8 @@ static void check_gate_agent(const struct topology *topology, const struct agent
     }
 }
 
-/* Under failsafe the standby's gate agents promise not to open while the active region serves on; all
- * of them, in one certificate. */
+/* Under failsafe the standby's gate agents promise not to open while the active region serves on;
+ * all of them, in one certificate. */
 static void check_gates(const struct topology *topology, struct findings *findings) {
     unsigned gates_n[REGIONS_MAX] = {0};
     for (uint8_t i = 0; i < topology->agents_n; i++) {

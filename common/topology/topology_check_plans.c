@@ -37,8 +37,8 @@ static void check_step_place(const struct topology *topology, const struct plan 
     }
 }
 
-/* A promise binds the standby's gate agents only: a store promoted by another agent there would take
- * writes beside an active region whose lease those promises extend. */
+/* A promise binds the standby's gate agents only: a store promoted by another agent there would
+ * take writes beside an active region whose lease those promises extend. */
 static void check_step_gate(const struct topology *topology, const struct plan *plan,
                             const struct step *step, uint8_t agent, struct findings *findings) {
     if (action_promotes(step->action) && !topology->agents[agent].gate &&

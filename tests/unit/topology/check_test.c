@@ -1,5 +1,5 @@
-/* The check: one change of the clean sample each, and exactly the findings it must give; the lease's
- * inequalities at their edges. Every code in findings.h is given by some row. */
+/* The check: one change of the clean sample each, and exactly the findings it must give; the
+ * lease's inequalities at their edges. Every code in findings.h is given by some row. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* What the example hands to probes is what they take: every check's arguments, endpoint's included. */
+/* What the example hands to probes is what they take: every check's arguments, endpoint's
+ * included. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
