@@ -3,8 +3,8 @@
  *
  *   engine_bench ENDPOINT CA CERT KEY PREFIX DATABASE ROUNDS
  *
- * ENDPOINT should be etcd's leader; the bare commit is the same kind of transaction by libcurl alone,
- * on a kept connection. */
+ * ENDPOINT should be etcd's leader; the bare commit is the same kind of transaction by libcurl
+ * alone, on a kept connection. */
 #include <curl/curl.h>
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* What an etcd, or whoever sits in its place, may answer: every reader gets the same bytes. What was
- * read must be whole and inside its bounds. */
+/* What an etcd, or whoever sits in its place, may answer: every reader gets the same bytes. What
+ * was read must be whole and inside its bounds. */
 #include <stdlib.h>
 #include <string.h>
 

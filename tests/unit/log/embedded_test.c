@@ -1,5 +1,6 @@
-/* The contract of log.h that an engine on disk can show in one process: callbacks never from inside a
- * call, everything answered at close, facts in order, once. tests/integration/engine has the rest. */
+/* The contract of log.h that an engine on disk can show in one process: callbacks never from inside
+ * a call, everything answered at close, facts in order, once. tests/integration/engine has the
+ * rest. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
