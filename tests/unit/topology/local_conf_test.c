@@ -1,4 +1,4 @@
-/* The local files: the samples in deploy/examples read as they say, and each wrong field is named by
+/* The local files: the samples in deploy/examples read as they say; each wrong field is named by
  * place and cause. */
 #include <setjmp.h>
 #include <stdarg.h>

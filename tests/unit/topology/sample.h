@@ -10,7 +10,7 @@
 #define SAMPLE_SIZE (64 * 1024)
 
 /* The sample with the first occurrence of `from` replaced by `to` (both NULL: as it is), keys
- * expanded. Fails the test when `from` is not there. Static storage, overwritten by the next call. */
+ * expanded. Fails the test when `from` is not there. Static storage, until the next call. */
 const char *sample_text(const char *from, const char *to);
 
 /* Keys expanded. Static storage. */
