@@ -17,8 +17,7 @@ ProtobufCMessage *convert_unpack(struct take *take, const ProtobufCMessageDescri
                                  const uint8_t *bytes, size_t bytes_n) {
     ProtobufCAllocator allocator = {
         .alloc = block_take, .free = block_leave, .allocator_data = take->arena};
-    ProtobufCMessage *message =
-        protobuf_c_message_unpack(descriptor, &allocator, bytes_n, bytes);
+    ProtobufCMessage *message = protobuf_c_message_unpack(descriptor, &allocator, bytes_n, bytes);
     if (message == NULL && take->arena->exhausted) {
         take_fail(take, ERR_TOO_BIG, "", "does not fit %zu bytes when decoded", take->arena->size);
     } else if (message == NULL) {
@@ -40,8 +39,7 @@ enum err convert_pack(const ProtobufCMessage *message, uint8_t *out, size_t out_
 }
 
 enum err message_decode(const uint8_t *frame, size_t frame_size, uint8_t *scratch,
-                        size_t scratch_size, struct message *ret_message,
-                        struct text256 *reterr) {
+                        size_t scratch_size, struct message *ret_message, struct text256 *reterr) {
     struct arena arena = arena_over(scratch, scratch_size);
     struct take take = take_from(&arena, "envelope", reterr);
     if (frame_size > FRAME_ANSWER_MAX) {

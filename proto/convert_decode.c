@@ -19,8 +19,7 @@ static bool err_is_known(unsigned number) {
         ERR_LIST(ERR_KNOWN)
 #undef ERR_KNOWN
         return true;
-    default:
-        return false;
+    default: return false;
     }
 }
 
@@ -127,8 +126,7 @@ static void decode_arguments(struct take *take, size_t n, Drover__V1__Argument *
     take->where = where;
 }
 
-static void decode_command(struct take *take, const Drover__V1__Command *from,
-                           struct command *to) {
+static void decode_command(struct take *take, const Drover__V1__Command *from, struct command *to) {
     if (!take_message(take, &from->base)) {
         return;
     }
@@ -150,8 +148,7 @@ static void decode_command(struct take *take, const Drover__V1__Command *from,
     take_name(take, "step_name", from->step_name, to->step_name);
 }
 
-static void decode_outcome(struct take *take, const Drover__V1__Outcome *from,
-                           struct outcome *to) {
+static void decode_outcome(struct take *take, const Drover__V1__Outcome *from, struct outcome *to) {
     if (!take_message(take, &from->base)) {
         return;
     }
@@ -160,8 +157,7 @@ static void decode_outcome(struct take *take, const Drover__V1__Outcome *from,
     to->step = (uint8_t)take_number(take, "step", from->step, 0, STEPS_MAX - 1);
     to->attempt = (uint16_t)take_number(take, "attempt", from->attempt, 1, UINT16_MAX);
     take_bytes(take, "digest", &from->digest, to->digest, DIGEST_SIZE);
-    to->state =
-        (uint8_t)take_number(take, "state", from->state, OUTCOME_RUNNING, OUTCOME_REFUSED);
+    to->state = (uint8_t)take_number(take, "state", from->state, OUTCOME_RUNNING, OUTCOME_REFUSED);
     to->err = take_err(take, from->err);
     to->observed = from->observed != 0;
     to->took_ms = from->took_ms;
@@ -193,8 +189,7 @@ static void decode_relay(struct take *take, const Drover__V1__Relay *from, struc
     to->frame_size = (uint32_t)from->frame.len;
 }
 
-static void decode_request(struct take *take, const Drover__V1__Request *from,
-                           struct request *to) {
+static void decode_request(struct take *take, const Drover__V1__Request *from, struct request *to) {
     if (!take_message(take, &from->base)) {
         return;
     }
@@ -260,8 +255,7 @@ void decode_body(struct take *take, const Drover__V1__Envelope *envelope,
         decode_signed_report(take, envelope->report, ret_message);
         return;
     case DROVER__V1__ENVELOPE__BODY__NOT_SET:
-    case _DROVER__V1__ENVELOPE__BODY__CASE_IS_INT_SIZE:
-        break;
+    case _DROVER__V1__ENVELOPE__BODY__CASE_IS_INT_SIZE: break;
     }
 #undef DECODE
     take->where = "envelope";

@@ -24,8 +24,11 @@ struct packing {
 
 static enum err pack(struct packing *packing, Drover__V1__Envelope__BodyCase body_case) {
     packing->envelope.body_case = body_case;
-    return convert_pack(&packing->envelope.base, packing->out, packing->out_size,
-                        packing->ret_used);
+    enum err err =
+        convert_pack(&packing->envelope.base, packing->out, packing->out_size, packing->ret_used);
+    /* The body lies in the frame of our caller, which ends now. */
+    packing->envelope.question = NULL;
+    return err;
 }
 
 static enum err encode_question(struct packing *packing, const struct question *from) {
@@ -218,8 +221,7 @@ enum err message_encode(const struct message *message, uint8_t *out, size_t out_
     };
     packing.envelope.version = WIRE_VERSION;
 #define ENCODE(NAME, field)                                                                        \
-    case MESSAGE_##NAME:                                                                           \
-        return encode_##field(&packing, &message->field)
+    case MESSAGE_##NAME: return encode_##field(&packing, &message->field)
     switch (message->kind) {
         ENCODE(QUESTION, question);
         ENCODE(ANSWER, answer);
@@ -231,12 +233,8 @@ enum err message_encode(const struct message *message, uint8_t *out, size_t out_
         ENCODE(REQUEST, request);
         ENCODE(QUERY, query);
         ENCODE(REPLY, reply);
-    case MESSAGE_REPORT:
-        return encode_signed_report(&packing, message);
-    default:
-        break;
+    case MESSAGE_REPORT: return encode_signed_report(&packing, message);
+    default: ensure_failed("a message has a kind", __FILE__, __LINE__);
     }
 #undef ENCODE
-    ensure(!"a message without a kind");
-    return ERR_FORMAT;
 }

@@ -40,8 +40,7 @@ static void decode_position(struct take *take, const Drover__V1__PositionReport 
         return;
     }
     to->link = (uint8_t)take_number(take, "link", from->link, 0, LINKS_MAX - 1);
-    to->kind =
-        (uint8_t)take_number(take, "kind", from->kind, POSITION_WRITTEN, POSITION_APPLIED);
+    to->kind = (uint8_t)take_number(take, "kind", from->kind, POSITION_WRITTEN, POSITION_APPLIED);
     to->position = from->position;
     to->wall_ms = from->wall_ms;
 }

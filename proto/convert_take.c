@@ -72,16 +72,11 @@ static bool is_argument_name(const char *text) {
 
 static bool text_has_form(const char *text, size_t n, enum text_form form) {
     switch (form) {
-    case TEXT_NAME:
-        return text_is_name(text, NAME_SIZE);
-    case TEXT_NAME_OR_EMPTY:
-        return n == 0 || text_is_name(text, NAME_SIZE);
-    case TEXT_ARGUMENT_NAME:
-        return is_argument_name(text);
-    case TEXT_SENTENCE:
-        return printable_is(text, n, false);
-    case TEXT_LINES:
-        return printable_is(text, n, true);
+    case TEXT_NAME: return text_is_name(text, NAME_SIZE);
+    case TEXT_NAME_OR_EMPTY: return n == 0 || text_is_name(text, NAME_SIZE);
+    case TEXT_ARGUMENT_NAME: return is_argument_name(text);
+    case TEXT_SENTENCE: return printable_is(text, n, false);
+    case TEXT_LINES: return printable_is(text, n, true);
     }
     return false;
 }

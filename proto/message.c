@@ -3,8 +3,7 @@
 const char *refusal_text(enum refusal refusal) {
     switch (refusal) {
 #define REFUSAL_TEXT(name, value, text)                                                            \
-    case REFUSAL_##name:                                                                           \
-        return text;
+    case REFUSAL_##name: return text;
         REFUSAL_LIST(REFUSAL_TEXT)
 #undef REFUSAL_TEXT
     }
@@ -17,7 +16,6 @@ bool refusal_is_known(unsigned number) {
         REFUSAL_LIST(REFUSAL_KNOWN)
 #undef REFUSAL_KNOWN
         return true;
-    default:
-        return false;
+    default: return false;
     }
 }

@@ -16,9 +16,9 @@
 #include "common/topology/topology.h"
 
 #define WIRE_VERSION 1
-#define FRAME_AGENT_MAX 65536               /* agent -> member, agent <-> agent */
-#define FRAME_CONFIG_MAX (256 * 1024)       /* member -> agent, operator -> member */
-#define FRAME_ANSWER_MAX (2 * 1024 * 1024)  /* member -> operator */
+#define FRAME_AGENT_MAX 65536              /* agent -> member, agent <-> agent */
+#define FRAME_CONFIG_MAX (256 * 1024)      /* member -> agent, operator -> member */
+#define FRAME_ANSWER_MAX (2 * 1024 * 1024) /* member -> operator */
 
 enum purpose {
     PURPOSE_LEASE = 1,   /* renewal, or the promotion: gives T from the send */
@@ -36,11 +36,12 @@ struct question {
     uint64_t epoch;
     uint8_t nonce[NONCE_SIZE];
     uint8_t digest[DIGEST_SIZE]; /* of the command; zeros for the other purposes */
-    uint32_t lease_ms;           /* the asker's T, W and V: refused when they differ from the members' */
+    uint32_t lease_ms; /* the asker's T, W and V: refused when they differ from the members' */
     uint32_t wait_ms;
     uint32_t promise_ms;
     uint32_t config_version;
-    uint8_t signature[SIGNATURE_SIZE]; /* by the agent, over canon_question: a relay cannot alter it */
+    uint8_t
+        signature[SIGNATURE_SIZE]; /* by the agent, over canon_question: a relay cannot alter it */
 };
 
 /* Why a member or a promising guard says no. Stable on the wire. */
@@ -81,7 +82,7 @@ struct answer {
     uint8_t refusal;       /* enum refusal */
     uint64_t newest_epoch; /* in the answerer's applied state */
     bool newest_open;
-    uint32_t left_ms;      /* WAITING: how long still; for people */
+    uint32_t left_ms; /* WAITING: how long still; for people */
     uint32_t config_version;
     uint8_t signature[SIGNATURE_SIZE];
 };
@@ -100,22 +101,22 @@ enum check_status {
     CHECK_OK = 1,
     CHECK_SUSPECT = 2, /* bad, but fewer times in a row than the threshold */
     CHECK_FAILED = 3,
-    CHECK_WARN = 4,    /* reachable, but a declared limit is passed (lag, certificate days) */
-    CHECK_STALE = 5    /* not run in time by the agent */
+    CHECK_WARN = 4, /* reachable, but a declared limit is passed (lag, certificate days) */
+    CHECK_STALE = 5 /* not run in time by the agent */
 };
 
 /* What a store's probe saw of its role. */
 enum store_role { STORE_UNKNOWN = 0, STORE_PRIMARY = 1, STORE_STANDBY = 2 };
 
 struct check_report {
-    uint16_t check; /* index in the topology version of the report */
-    uint8_t status; /* enum check_status */
-    uint8_t role;   /* enum store_role */
-    bool writable;  /* a write probe was accepted */
-    uint32_t since_ms;  /* how long in this status */
+    uint16_t check;    /* index in the topology version of the report */
+    uint8_t status;    /* enum check_status */
+    uint8_t role;      /* enum store_role */
+    bool writable;     /* a write probe was accepted */
+    uint32_t since_ms; /* how long in this status */
     uint32_t latency_ms;
-    int64_t value;      /* kind's figure: lag ms, days left, backends up, ... */
-    char detail[96];    /* for people */
+    int64_t value;   /* kind's figure: lag ms, days left, backends up, ... */
+    char detail[96]; /* for people */
 };
 
 enum position_kind {
@@ -157,8 +158,8 @@ struct guard_report {
 
 struct report {
     char agent[NAME_SIZE];
-    uint64_t boot;     /* random per start of the agent */
-    uint64_t seq;      /* grows by one a report */
+    uint64_t boot; /* random per start of the agent */
+    uint64_t seq;  /* grows by one a report */
     uint64_t wall_ms;
     uint32_t config_version;
     struct guard_report guard;
@@ -181,15 +182,15 @@ struct report_ack {
 
 struct command {
     char cluster[NAME_SIZE];
-    uint64_t epoch;     /* the newest when it was wanted */
+    uint64_t epoch; /* the newest when it was wanted */
     uint64_t execution;
     uint8_t step;
-    uint16_t attempt;   /* from 1 */
-    uint8_t action;     /* enum action_kind */
+    uint16_t attempt; /* from 1 */
+    uint8_t action;   /* enum action_kind */
     char agent[NAME_SIZE];
-    char region[NAME_SIZE]; /* where it acts */
+    char region[NAME_SIZE];    /* where it acts */
     char component[NAME_SIZE]; /* or "" */
-    bool needs_lease;   /* only while this agent's guard holds the lease of `epoch` */
+    bool needs_lease;          /* only while this agent's guard holds the lease of `epoch` */
     bool graceful;
     uint32_t timeout_ms;
     uint64_t not_after_wall_ms; /* 120 s tolerance */
@@ -235,19 +236,19 @@ struct relay {
 struct request {
     char cluster[NAME_SIZE];
     char operator_name[NAME_SIZE];
-    uint8_t kind; /* enum request_kind */
+    uint8_t kind;              /* enum request_kind */
     uint8_t nonce[NONCE_SIZE]; /* the request's identity: the same at every member */
     uint64_t not_after_wall_ms;
-    uint8_t plan_kind;        /* enum plan_kind, for DECLARE */
-    char region[NAME_SIZE];   /* DECLARE: target */
-    char plan[NAME_SIZE];     /* "" : the default of the kind */
+    uint8_t plan_kind;      /* enum plan_kind, for DECLARE */
+    char region[NAME_SIZE]; /* DECLARE: target */
+    char plan[NAME_SIZE];   /* "" : the default of the kind */
     uint64_t execution;
     char step[NAME_SIZE];
-    uint32_t for_ms;          /* HOLD */
+    uint32_t for_ms; /* HOLD */
     char reason[SENTENCE_SIZE];
-    char rule[NAME_SIZE];     /* OVERRIDE */
-    uint64_t epoch;           /* DECLARE: the epoch the operator saw; 0: any */
-    const char *text;         /* CONFIG_APPLY: borrowed */
+    char rule[NAME_SIZE]; /* OVERRIDE */
+    uint64_t epoch;       /* DECLARE: the epoch the operator saw; 0: any */
+    const char *text;     /* CONFIG_APPLY: borrowed */
     uint32_t text_size;
     uint8_t signature[SIGNATURE_SIZE]; /* by the operator over canon_request */
 };
@@ -262,7 +263,7 @@ struct reply {
     uint8_t exit_code; /* requirements.md section 5.3 */
     uint8_t err;       /* enum err */
     char member[NAME_SIZE];
-    const char *json;  /* borrowed */
+    const char *json; /* borrowed */
     uint32_t json_size;
 };
 
@@ -315,8 +316,8 @@ struct message {
  * WIRE_VERSION. *ret_message is untouched then. Never allocates from the heap: `scratch` is used up
  * and reused by the next call; running out of it is TOO_BIG. */
 enum err message_decode(const uint8_t *frame, size_t frame_size, uint8_t *scratch,
-                        size_t scratch_size, struct message *ret_message, struct text256 *reterr)
-    ERR_CHECKED;
+                        size_t scratch_size, struct message *ret_message,
+                        struct text256 *reterr) ERR_CHECKED;
 
 /* Encodes into out. TOO_BIG when it does not fit. For MESSAGE_REPORT, report_signature and the signed
  * bytes must be set (see report_body_encode). Borrowed texts must be terminated at their size. Free

@@ -15,19 +15,14 @@
 static enum err err_of_errno(int number) {
     switch (number) {
     case ENOENT:
-    case ENOTDIR:
-        return ERR_NOT_FOUND;
+    case ENOTDIR: return ERR_NOT_FOUND;
     case EACCES:
     case EPERM:
-    case EROFS:
-        return ERR_DENIED;
-    case EEXIST:
-        return ERR_EXISTS;
+    case EROFS: return ERR_DENIED;
+    case EEXIST: return ERR_EXISTS;
     case ENOSPC:
-    case EDQUOT:
-        return ERR_NO_SPACE;
-    default:
-        return ERR_IO;
+    case EDQUOT: return ERR_NO_SPACE;
+    default: return ERR_IO;
     }
 }
 
@@ -55,8 +50,8 @@ static enum err check_private(const char *path, const struct stat *stat, struct 
     return ERR_OK;
 }
 
-static enum err read_open(const char *path, int file, bool private_only, char *out,
-                          size_t out_size, size_t *ret_size, struct text256 *reterr) {
+static enum err read_open(const char *path, int file, bool private_only, char *out, size_t out_size,
+                          size_t *ret_size, struct text256 *reterr) {
     struct stat stat;
     if (fstat(file, &stat) != 0) {
         return failed(reterr, path, "stat");

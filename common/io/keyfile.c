@@ -50,8 +50,9 @@ static enum err read_root(struct conf *conf, const struct config_setting_t *at, 
     bool has_secret = conf_child(at, "curve_secret") != NULL;
     bool wanted = keys->kind != KEY_GUARD;
     if (has_public != wanted || has_secret != wanted) {
-        return conf_wrong(conf, at, wanted ? "expected curve_public and curve_secret"
-                                           : "a guard has no curve keys: it does not talk");
+        return conf_wrong(conf, at,
+                          wanted ? "expected curve_public and curve_secret"
+                                 : "a guard has no curve keys: it does not talk");
     }
     keys->has_curve = wanted;
     return ERR_OK;

@@ -39,8 +39,8 @@ enum err keys_generate(enum key_kind kind, const char *name, struct keys *ret_ke
 enum err keys_check(const struct keys *keys, struct text256 *reterr) ERR_CHECKED;
 
 /* Writes DIR/NAME.key (0600) and DIR/NAME.pub (0644); EXISTS rather than overwriting. fsynced. */
-enum err keys_write(const struct keys *keys, const char *directory, struct text256 *reterr)
-    ERR_CHECKED;
+enum err keys_write(const struct keys *keys, const char *directory,
+                    struct text256 *reterr) ERR_CHECKED;
 
 /* Overwrites the secrets in memory. */
 void keys_wipe(struct keys *keys);

@@ -7,14 +7,10 @@
 
 const char *key_kind_text(enum key_kind kind) {
     switch (kind) {
-    case KEY_MEMBER:
-        return "member";
-    case KEY_AGENT:
-        return "agent";
-    case KEY_GUARD:
-        return "guard";
-    case KEY_OPERATOR:
-        return "operator";
+    case KEY_MEMBER: return "member";
+    case KEY_AGENT: return "agent";
+    case KEY_GUARD: return "guard";
+    case KEY_OPERATOR: return "operator";
     }
     return "unknown";
 }

@@ -79,8 +79,7 @@ static size_t put_escaped(char *line, size_t *used, size_t limit, const char *at
     return eaten;
 }
 
-static size_t make_line(char line[LOG_LINE_SIZE], int level, const char *event,
-                        const char *text) {
+static size_t make_line(char line[LOG_LINE_SIZE], int level, const char *event, const char *text) {
     static const char cut[] = "...";
     const size_t limit = LOG_LINE_SIZE - sizeof cut - 1; /* the cut, the newline, the zero */
     char when[CLOCK_TEXT_SIZE];

@@ -29,8 +29,7 @@ static enum err read_secret(const char *path, char ret_secret[SECRET_SIZE]) {
     return err;
 }
 
-enum err secret_get(const struct secrets *secrets, const char *name,
-                    char ret_secret[SECRET_SIZE]) {
+enum err secret_get(const struct secrets *secrets, const char *name, char ret_secret[SECRET_SIZE]) {
     ensure(secrets->n <= SECRETS_MAX);
     for (size_t i = 0; i < secrets->n; i++) {
         if (text_equal(secrets->at[i].name, name)) {

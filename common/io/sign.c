@@ -57,8 +57,8 @@ static enum err public_half(int type, const uint8_t secret[KEY_SIZE],
     uint8_t public_key[KEY_SIZE];
     size_t size = sizeof public_key;
     EVP_PKEY *key = EVP_PKEY_new_raw_private_key(type, NULL, secret, KEY_SIZE);
-    bool good = key != NULL && EVP_PKEY_get_raw_public_key(key, public_key, &size) == 1 &&
-                size == KEY_SIZE;
+    bool good =
+        key != NULL && EVP_PKEY_get_raw_public_key(key, public_key, &size) == 1 && size == KEY_SIZE;
     EVP_PKEY_free(key);
     if (!good) {
         return ERR_NO_MEMORY;

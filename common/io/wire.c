@@ -22,7 +22,10 @@ bool socket_set_common(void *zmq, const char *address, size_t frame_max) {
     int64_t sealed_max = (int64_t)frame_max + CURVE_OVERHEAD;
     bool ipv6 = strchr(address, '[') != NULL;
     return socket_set_int(zmq, ZMQ_LINGER, 0) && socket_set_int(zmq, ZMQ_SNDHWM, 64) &&
-           socket_set_int(zmq, ZMQ_RCVHWM, 64) && socket_set_int(zmq, ZMQ_IMMEDIATE, 1) &&
+           /* No limit on what was received: where libzmq 4.3.4 stops reading a peer for a full
+            * queue and that peer leaves, its next heartbeat aborts the process. What one peer may
+            * take of us is bounded by its budget instead: more is read and dropped. */
+           socket_set_int(zmq, ZMQ_RCVHWM, 0) && socket_set_int(zmq, ZMQ_IMMEDIATE, 1) &&
            socket_set_int(zmq, ZMQ_HANDSHAKE_IVL, 1000) &&
            socket_set_int(zmq, ZMQ_HEARTBEAT_IVL, 1000) &&
            socket_set_int(zmq, ZMQ_HEARTBEAT_TIMEOUT, 3000) &&
@@ -38,8 +41,7 @@ bool socket_set_server(void *zmq, const uint8_t secret[KEY_SIZE]) {
            zmq_setsockopt(zmq, ZMQ_ZAP_DOMAIN, ZAP_DOMAIN, strlen(ZAP_DOMAIN)) == 0 &&
            socket_set_int(zmq, ZMQ_ZAP_ENFORCE_DOMAIN, 1) &&
            socket_set_int(zmq, ZMQ_ROUTER_HANDOVER, 0) &&
-           socket_set_int(zmq, ZMQ_ROUTER_MANDATORY, 1) &&
-           socket_set_int(zmq, ZMQ_BACKLOG, 4096);
+           socket_set_int(zmq, ZMQ_ROUTER_MANDATORY, 1) && socket_set_int(zmq, ZMQ_BACKLOG, 4096);
 }
 
 bool socket_set_client(void *zmq, const uint8_t server_key[KEY_SIZE],
@@ -47,6 +49,23 @@ bool socket_set_client(void *zmq, const uint8_t server_key[KEY_SIZE],
     return zmq_setsockopt(zmq, ZMQ_CURVE_SERVERKEY, server_key, KEY_SIZE) == 0 &&
            zmq_setsockopt(zmq, ZMQ_CURVE_SECRETKEY, secret, KEY_SIZE) == 0 &&
            zmq_setsockopt(zmq, ZMQ_CURVE_PUBLICKEY, public_key, KEY_SIZE) == 0;
+}
+
+bool budget_spend(struct budget *budget, uint64_t now_ms) {
+    uint64_t passed_ms = now_ms - budget->since_ms;
+    if (budget->since_ms == 0 || passed_ms >= BUDGET_FRAMES_MAX) {
+        budget->since_ms = now_ms;
+        budget->frames_n = BUDGET_FRAMES_MAX;
+    } else if (passed_ms > 0) {
+        uint64_t frames_n = budget->frames_n + passed_ms * BUDGET_FRAMES_MS;
+        budget->frames_n = frames_n < BUDGET_FRAMES_MAX ? (uint32_t)frames_n : BUDGET_FRAMES_MAX;
+        budget->since_ms = now_ms;
+    }
+    if (budget->frames_n == 0) {
+        return false;
+    }
+    budget->frames_n--;
+    return true;
 }
 
 void *monitor_open(void *context, void *zmq, int events) {
@@ -90,8 +109,7 @@ bool frame_key(zmq_msg_t *frame, uint8_t ret_key[KEY_SIZE]) {
     return user_id != NULL && text_to_bytes(user_id, ret_key, KEY_SIZE);
 }
 
-const struct wire_identity *wire_identity_of(const struct wire *wire,
-                                             const uint8_t key[KEY_SIZE]) {
+const struct wire_identity *wire_identity_of(const struct wire *wire, const uint8_t key[KEY_SIZE]) {
     for (size_t i = 0; i < wire->identities_n; i++) {
         if (memcmp(wire->identities[i].curve_key, key, KEY_SIZE) == 0) {
             return &wire->identities[i];
@@ -129,8 +147,7 @@ const struct wire_counters *wire_counters(const struct wire *wire) {
     return &wire->counters;
 }
 
-void wire_on_notice(struct wire *wire, void (*notice)(void *owner, const char *text),
-                    void *owner) {
+void wire_on_notice(struct wire *wire, void (*notice)(void *owner, const char *text), void *owner) {
     wire->notice = notice;
     wire->notice_owner = owner;
 }

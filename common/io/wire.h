@@ -30,15 +30,16 @@ struct wire_identity {
     bool revoked;
 };
 
-struct wire;        /* the process's one context, ZAP handler and loop glue */
+struct wire; /* the process's one context, ZAP handler and loop glue */
 struct wire_server;
 struct wire_client;
 
 struct wire_counters {
     uint64_t unknown_key_n, revoked_key_n, wrong_mechanism_n, handshake_failed_n;
     uint64_t received_n, sent_n, dropped_send_n, no_identity_n;
-    uint64_t oversize_n;      /* frames a little above the limit; those far above only disconnect */
-    uint64_t disconnected_n;  /* sessions that ended, for whatever reason: libzmq does not tell */
+    uint64_t oversize_n;     /* frames a little above the limit; those far above only disconnect */
+    uint64_t flood_n;        /* frames beyond what one peer may send: 1000 a second, 2000 at once */
+    uint64_t disconnected_n; /* sessions that ended, for whatever reason: libzmq does not tell */
     uint64_t accept_failed_n; /* connections refused for want of descriptors */
 };
 
@@ -52,8 +53,8 @@ void wire_close(struct wire *wire);
  * allowed get nothing through from the next frame on. One identity may have several keys (while they
  * are exchanged). A key of zeros is nobody's and is passed over. TOO_BIG beyond WIRE_PEERS_MAX; EXISTS
  * when one key is given twice; the list is untouched then. */
-enum err wire_allow(struct wire *wire, const struct wire_identity *identities, size_t identities_n)
-    ERR_CHECKED;
+enum err wire_allow(struct wire *wire, const struct wire_identity *identities,
+                    size_t identities_n) ERR_CHECKED;
 
 const struct wire_counters *wire_counters(const struct wire *wire);
 
@@ -70,8 +71,8 @@ void wire_on_notice(struct wire *wire, void (*notice)(void *owner, const char *t
 /* Binds (tcp://IP:PORT). frame_max: larger frames disconnect the peer. */
 enum err wire_serve(struct wire *wire, const char *address, const uint8_t secret[KEY_SIZE],
                     const uint8_t public_key[KEY_SIZE], size_t frame_max, WIRE_ON_FRAME(on_frame),
-                    void *owner, struct wire_server **ret_server, struct text256 *reterr)
-    ERR_CHECKED;
+                    void *owner, struct wire_server **ret_server,
+                    struct text256 *reterr) ERR_CHECKED;
 
 /* To the newest live session of that identity. BUSY when its queue is full, UNREACHABLE when it has
  * no session. Never blocks. */
@@ -88,11 +89,10 @@ void wire_server_close(struct wire_server *server);
 /* Connects to one pinned server, reconnects for ever with jittered back-off (100..2100 ms), notices
  * half-open connections by heartbeats (1 s, 3 s), and starts afresh after a refused handshake
  * (0.5..8 s). Frames above frame_max from the server end the session. */
-enum err wire_connect(struct wire *wire, const char *address,
-                      const uint8_t server_key[KEY_SIZE], const uint8_t secret[KEY_SIZE],
-                      const uint8_t public_key[KEY_SIZE], size_t frame_max, WIRE_ON_FRAME(on_frame),
-                      void *owner, struct wire_client **ret_client, struct text256 *reterr)
-    ERR_CHECKED;
+enum err wire_connect(struct wire *wire, const char *address, const uint8_t server_key[KEY_SIZE],
+                      const uint8_t secret[KEY_SIZE], const uint8_t public_key[KEY_SIZE],
+                      size_t frame_max, WIRE_ON_FRAME(on_frame), void *owner,
+                      struct wire_client **ret_client, struct text256 *reterr) ERR_CHECKED;
 
 /* UNREACHABLE when not connected now (nothing is kept for later), BUSY when the queue is full. */
 enum err wire_client_send(struct wire_client *client, const uint8_t *frame, size_t frame_size);

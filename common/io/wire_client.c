@@ -23,9 +23,10 @@ struct wire_client {
     void *owner;
     char address[WIRE_ADDRESS_SIZE];
     bool connected;
-    uint64_t active_ms;  /* libzmq was last seen trying, or connected */
-    uint64_t retry_ms;   /* start afresh then; 0: not planned */
+    uint64_t active_ms; /* libzmq was last seen trying, or connected */
+    uint64_t retry_ms;  /* start afresh then; 0: not planned */
     uint32_t back_off_ms;
+    struct budget budget;
     struct wire_client *next;
 };
 
@@ -49,6 +50,10 @@ static bool client_receive(struct wire_client *client) {
         wire->counters.oversize_n++;
         wire_tell(wire, NOTICE_OVERSIZE, "message of %zu bytes or several frames from %s dropped",
                   size, client->address);
+    } else if (!budget_spend(&client->budget, clock_boot_ms())) {
+        wire->counters.flood_n++;
+        wire_tell(wire, NOTICE_FLOOD, "more than %d frames a second from %s: dropped",
+                  1000 * BUDGET_FRAMES_MS, client->address);
     } else {
         wire->counters.received_n++;
         client->on_frame(client->owner, NULL, zmq_msg_data(&frame), size);
@@ -89,9 +94,7 @@ static void client_event(struct wire_client *client, uint16_t event) {
         client->retry_ms = 0;
         client->back_off_ms = RETRY_FIRST_MS;
         break;
-    case ZMQ_EVENT_DISCONNECTED:
-        client->connected = false;
-        break;
+    case ZMQ_EVENT_DISCONNECTED: client->connected = false; break;
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
     case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
         client->connected = false;
@@ -109,8 +112,7 @@ static void client_event(struct wire_client *client, uint16_t event) {
                   "one, or does not know ours",
                   client->address);
         break;
-    default:
-        break;
+    default: break;
     }
 }
 
@@ -156,8 +158,8 @@ static void client_gone(void *owner) {
 }
 
 static enum err client_start(struct wire_client *client, void *dealer, void *monitor) {
-    enum err err = loop_socket_open(client->wire, &client->dealer, dealer, client, client_drain,
-                                    client_gone);
+    enum err err =
+        loop_socket_open(client->wire, &client->dealer, dealer, client, client_drain, client_gone);
     if (err != ERR_OK) {
         (void)zmq_close(monitor);
         (void)zmq_close(dealer);
@@ -241,8 +243,8 @@ enum err wire_connect(struct wire *wire, const char *address, const uint8_t serv
         free(client);
         return ERR_TOO_BIG;
     }
-    enum err err = dealer_open(client, address, server_key, secret, public_key, &dealer, &monitor,
-                               reterr);
+    enum err err =
+        dealer_open(client, address, server_key, secret, public_key, &dealer, &monitor, reterr);
     if (err != ERR_OK) {
         free(client);
         return err;

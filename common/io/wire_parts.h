@@ -21,6 +21,8 @@
 #define DRAIN_MAX 64           /* frames of one socket in one turn of the loop */
 #define SWEEP_MS 250           /* supervision: retries, late notices */
 #define CURVE_OVERHEAD 64      /* a frame grows by 33 bytes when it is sealed */
+#define BUDGET_FRAMES_MS 1     /* frames a millisecond that one peer may send for long ... */
+#define BUDGET_FRAMES_MAX 2000 /* ... and at once. An agent sends some ten a second */
 #define WIRE_ADDRESS_SIZE (ADDRESS_SIZE + 32)
 #define USER_ID_SIZE (2 * KEY_SIZE + 1)
 
@@ -36,6 +38,12 @@ struct loop_socket {
     struct loop_socket *next;
 };
 
+/* What one peer may still send. Zeros at first. */
+struct budget {
+    uint64_t since_ms;
+    uint32_t frames_n;
+};
+
 enum notice_reason {
     NOTICE_UNKNOWN_KEY,
     NOTICE_REVOKED_KEY,
@@ -43,6 +51,7 @@ enum notice_reason {
     NOTICE_HANDSHAKE,
     NOTICE_IDENTITY,
     NOTICE_OVERSIZE,
+    NOTICE_FLOOD,
     NOTICE_ACCEPT,
     NOTICE_REFUSED_US,
     NOTICES_N
@@ -92,8 +101,9 @@ void wire_tell(struct wire *wire, enum notice_reason reason, const char *format,
 void wire_sweep(struct wire *wire);
 void wire_handle_gone(struct wire *wire);
 /* NULL when nobody has this key. */
-const struct wire_identity *wire_identity_of(const struct wire *wire,
-                                             const uint8_t key[KEY_SIZE]);
+const struct wire_identity *wire_identity_of(const struct wire *wire, const uint8_t key[KEY_SIZE]);
+/* False when the peer has used up what it may send. */
+bool budget_spend(struct budget *budget, uint64_t now_ms);
 bool socket_set_int(void *zmq, int option, int value);
 /* What both ends have in common: queues, heartbeats, linger, sizes. */
 bool socket_set_common(void *zmq, const char *address, size_t frame_max);

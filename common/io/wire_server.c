@@ -27,6 +27,7 @@ struct session {
     uint8_t older_n;
     struct routing_id older[OLDER_MAX];
     uint64_t heard_ms;
+    struct budget budget;
 };
 
 struct wire_server {
@@ -65,8 +66,7 @@ static void session_note(struct session *session, const struct routing_id *id) {
         }
     }
     if (session->live) {
-        memmove(&session->older[1], &session->older[0],
-                (OLDER_MAX - 1) * sizeof session->older[0]);
+        memmove(&session->older[1], &session->older[0], (OLDER_MAX - 1) * sizeof session->older[0]);
         session->older[0] = session->newest;
         if (session->older_n < OLDER_MAX) {
             session->older_n++;
@@ -77,11 +77,13 @@ static void session_note(struct session *session, const struct routing_id *id) {
 }
 
 /* Only ever called with the identity of an authenticated payload. */
-static void session_heard(struct wire_server *server, const struct wire_identity *identity,
-                          const struct routing_id *id) {
+static struct session *session_heard(struct wire_server *server,
+                                     const struct wire_identity *identity,
+                                     const struct routing_id *id) {
     struct session *session = session_of(server, identity->kind, identity->index);
     if (session == NULL) {
-        ensure(server->sessions_n < WIRE_PEERS_MAX); /* pruned with the allow-list, which is as long */
+        ensure(server->sessions_n <
+               WIRE_PEERS_MAX); /* pruned with the allow-list, which is as long */
         session = &server->sessions[server->sessions_n++];
         memset(session, 0, sizeof *session);
         session->kind = identity->kind;
@@ -94,6 +96,7 @@ static void session_heard(struct wire_server *server, const struct wire_identity
     }
     session_note(session, id);
     session->heard_ms = clock_boot_ms();
+    return session;
 }
 
 static void server_frame(struct wire_server *server, const struct routing_id *id,
@@ -119,7 +122,13 @@ static void server_frame(struct wire_server *server, const struct routing_id *id
                   zmq_msg_size(payload), identity->name, server->frame_max);
         return;
     }
-    session_heard(server, identity, id);
+    struct session *session = session_heard(server, identity, id);
+    if (!budget_spend(&session->budget, session->heard_ms)) {
+        wire->counters.flood_n++;
+        wire_tell(wire, NOTICE_FLOOD, "more than %d frames a second from %s: dropped",
+                  1000 * BUDGET_FRAMES_MS, identity->name);
+        return;
+    }
     wire->counters.received_n++;
     /* A copy: the callback may replace the allow-list. */
     const struct wire_identity from = *identity;
@@ -175,9 +184,7 @@ static bool server_drain(void *owner) {
 static void server_event(struct wire_server *server, uint16_t event, uint32_t value) {
     struct wire *wire = server->wire;
     switch (event) {
-    case ZMQ_EVENT_DISCONNECTED:
-        wire->counters.disconnected_n++;
-        break;
+    case ZMQ_EVENT_DISCONNECTED: wire->counters.disconnected_n++; break;
     case ZMQ_EVENT_ACCEPT_FAILED:
         wire->counters.accept_failed_n++;
         wire_tell(wire, NOTICE_ACCEPT, "cannot accept a connection at %s: %s", server->address,
@@ -202,8 +209,7 @@ static void server_event(struct wire_server *server, uint16_t event, uint32_t va
                   value == EAGAIN ? "the peer said nothing for 1 s"
                                   : "the peer left, or wants no CURVE");
         break;
-    default: /* a refusal by ZAP was counted where it was decided */
-        break;
+    default: /* a refusal by ZAP was counted where it was decided */ break;
     }
 }
 
@@ -232,8 +238,8 @@ static void server_gone(void *owner) {
 
 /* Puts a prepared, bound ROUTER and its monitor on the loop. */
 static enum err server_start(struct wire_server *server, void *router, void *monitor) {
-    enum err err = loop_socket_open(server->wire, &server->router, router, server, server_drain,
-                                    server_gone);
+    enum err err =
+        loop_socket_open(server->wire, &server->router, router, server, server_drain, server_gone);
     if (err != ERR_OK) {
         (void)zmq_close(monitor);
         (void)zmq_close(router);
@@ -255,8 +261,8 @@ static enum err server_start(struct wire_server *server, void *router, void *mon
 }
 
 static enum err router_open(struct wire_server *server, const char *address,
-                            const uint8_t secret[KEY_SIZE], void **ret_router,
-                            void **ret_monitor, struct text256 *reterr) {
+                            const uint8_t secret[KEY_SIZE], void **ret_router, void **ret_monitor,
+                            struct text256 *reterr) {
     int events = ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_ACCEPT_FAILED |
                  ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL;
     void *context = server->wire->context;

@@ -100,8 +100,7 @@ static struct answer sample_answer(void) {
 }
 
 static struct fence_proof sample_fence(void) {
-    return (struct fence_proof){
-        .present = true, .epoch = 7, .agent = "east-db1", .region = "east"};
+    return (struct fence_proof){.present = true, .epoch = 7, .agent = "east-db1", .region = "east"};
 }
 
 static struct command sample_command(void) {
@@ -222,8 +221,8 @@ static void each_name_and_number_of_a_question_is_signed(void **state) {
         size_t offset, size;
     } fields[] = {
 #define FIELD(name) {offsetof(struct question, name), sizeof((struct question *)NULL)->name}
-        FIELD(purpose),  FIELD(epoch),      FIELD(nonce),          FIELD(digest),
-        FIELD(lease_ms), FIELD(wait_ms),    FIELD(promise_ms),     FIELD(config_version),
+        FIELD(purpose),  FIELD(epoch),   FIELD(nonce),      FIELD(digest),
+        FIELD(lease_ms), FIELD(wait_ms), FIELD(promise_ms), FIELD(config_version),
     };
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         for (size_t k = 0; k < fields[i].size; k++) {

@@ -41,8 +41,9 @@ static void name(struct rng *rng, bool may_be_empty, char ret_name[NAME_SIZE]) {
 }
 
 static void sentence(struct rng *rng, bool lines, char *ret_text, size_t size) {
-    static const char *const pieces[] = {"a", "Z", " ", "~", "\"", "%s", "\xc3\xa9", "\xe2\x82\xac",
-                                         "\xf0\x9f\x8c\x8d", "0", "\\", "\n", "\t"};
+    static const char *const pieces[] = {
+        "a", "Z",  " ",  "~", "\"", "%s", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x8c\x8d",
+        "0", "\\", "\n", "\t"};
     size_t used = 0;
     size_t wanted = rng_below(rng, size);
     while (used < wanted) {
@@ -221,8 +222,7 @@ static void random_request(struct rng *rng, struct random_space *space, struct r
     bytes(rng, to->signature, SIGNATURE_SIZE);
 }
 
-static void random_signed_report(struct rng *rng, struct random_space *space,
-                                 struct message *to) {
+static void random_signed_report(struct rng *rng, struct random_space *space, struct message *to) {
     size_t used = 0;
     random_report(rng, &to->report);
     enum err err = report_body_encode(&to->report, space->body, sizeof space->body, &used);
