@@ -92,11 +92,15 @@ def unacknowledged(attempts, rows):
 
 
 def with_rows(attempts, rows):
-    """Attempts whose outcome was unknown become accepted when their row, (target, id), was found in
-    the store."""
+    """Attempts whose outcome was unknown become accepted when their row, (vantage, target, id), is
+    in the store."""
     found = set(rows)
     return [
-        dict(a, outcome="accepted") if a.get("unknown") and (a["target"], a["id"]) in found else a
+        (
+            dict(a, outcome="accepted")
+            if a.get("unknown") and (a["vantage"], a["target"], a["id"]) in found
+            else a
+        )
         for a in attempts
     ]
 

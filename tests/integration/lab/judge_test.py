@@ -81,7 +81,12 @@ class Rows(unittest.TestCase):
     def test_an_unknown_probe_with_its_row_counts_as_accepted(self):
         silent = dict(probe("east", 0, 500, "silent", number=7), unknown=True)
         other = dict(probe("east", 600, 1100, "silent", number=8), unknown=True)
-        outcomes = [a["outcome"] for a in judge.with_rows([silent, other], [("east-db1", 7)])]
+        outcomes = [
+            a["outcome"]
+            for a in judge.with_rows(
+                [silent, other], [("outside", "east-db1", 7), ("near", "east-db1", 8)]
+            )
+        ]
         self.assertEqual(outcomes, ["accepted", "silent"])
 
 

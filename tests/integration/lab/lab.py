@@ -542,7 +542,32 @@ class Lab:
         if len(names) > 1:
             raise LabError(f"{len(names)} writers ran at once; numbers of two cannot be told apart")
         rows = self.sql(host_name, "SELECT id FROM ledger WHERE writer = ANY(%s)", (names,))
+        probes = judge.with_rows(probes, self._probe_rows(probes))
         return judge.report(writes, probes, [row[0] for row in rows])
+
+    def _probe_rows(self, probes):
+        """(vantage, target, id) of every probe's row that any PostgreSQL which answers still has.
+
+        It settles what became of writes whose answer never came. Rows that a rewind took are gone.
+        """
+        vantages = {line["prober"]: line["vantage"] for line in probes if "prober" in line}
+        ids = sorted({line["id"] for line in probes if line.get("unknown")})
+        found = set()
+        for host in self.hosts.values() if ids else ():
+            if host.role == "db":
+                try:
+                    found.update(
+                        self.sql(
+                            host.name,
+                            "SELECT prober, target, id FROM probe"
+                            " WHERE prober = ANY(%s) AND id = ANY(%s)",
+                            (list(vantages), ids),
+                            timeout_s=3,
+                        )
+                    )
+                except (OSError, LabError, postgres.psycopg2.Error):
+                    pass  # dead, or fenced
+        return {(vantages[prober], target, number) for prober, target, number in found}
 
     @staticmethod
     def judge_text(report):

@@ -44,7 +44,8 @@ def entries():
 
 
 def orphan(entry):
-    """True when the test that made it is dead, or when its run directory is gone or is another's."""
+    """True when the test that made it is dead, or when its run directory is gone or is
+    another's."""
     if entry["owner"] is not None and start_stamp(entry["owner"]) != entry["stamp"]:
         return True
     try:

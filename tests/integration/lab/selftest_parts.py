@@ -6,7 +6,7 @@ import socket
 import sys
 import time
 
-from . import bind, haproxy, manual, net, plan, postgres
+from . import bind, haproxy, judge, manual, net, plan, postgres
 from .base import LabError, read_file, until
 from .selftest_help import FRONT, expect, raises, reach
 
@@ -337,6 +337,22 @@ def _front_sql(lab):
         connection.close()
 
 
+def write_whose_answer_was_lost_is_found_by_its_row(lab):
+    (prober,) = lab.probers_start(rate_hz=20, vantages=("outside",))
+    until("it probes", lambda: len(lab.logs_of_judge()[1]) > 20, 5)
+    rule = f"add rule inet mute out ip daddr {lab.hosts['client'].address} tcp sport 5432 drop"
+    table = "add table inet mute\nadd chain inet mute out { type filter hook output priority 0; }\n"
+    lab.run("east-db1", ["nft", "-f", "-"], text=table + rule + "\n")
+    time.sleep(1)
+    lab.probers_stop([prober])
+    lab.run("east-db1", ["nft", "delete", "table", "inet", "mute"])
+    probes = [line for line in lab.logs_of_judge()[1] if line.get("target") == "east-db1"]
+    unknown = [line for line in probes if line.get("unknown")]
+    expect([line["outcome"] for line in unknown] == ["silent"], f"one write was out: {unknown}")
+    found = judge.with_rows(unknown, lab._probe_rows(lab.logs_of_judge()[1]))
+    expect(found[0]["outcome"] == "accepted", "its row tells that it was taken")
+
+
 PARTS = [
     both_stores_stream_to_every_host,
     durability_settings_are_the_real_ones,
@@ -355,4 +371,5 @@ PARTS = [
     cut_between_two_hosts_leaves_the_others_alone,
     isolated_region_goes_on_inside,
     front_with_a_writable_check_is_shut_until_an_agent_says_yes,
+    write_whose_answer_was_lost_is_found_by_its_row,
 ]
