@@ -115,6 +115,7 @@ enum err conf_text(struct conf *conf, const struct config_setting_t *at, const c
         return conf_expected(conf, at, "%s in quotes", what);
     }
     const char *text = config_setting_get_string(at);
+    ensure(text != NULL);
     if (!text_is_printable(text)) {
         return conf_wrong(conf, at, "expected %s, found control characters or no UTF-8", what);
     }
@@ -142,6 +143,7 @@ enum err conf_scalar(struct conf *conf, const struct config_setting_t *at, char 
     case CONFIG_TYPE_BOOL: text = config_setting_get_bool(at) ? "true" : "false"; break;
     default: return conf_expected(conf, at, "a text, a whole number or true/false");
     }
+    ensure(text != NULL);
     size_t length = strlen(text);
     if (length >= text_size) {
         return conf_wrong(conf, at, "expected at most %zu characters, found %zu", text_size - 1,
@@ -166,9 +168,9 @@ enum err conf_choice(struct conf *conf, const struct config_setting_t *at,
         return conf_expected(conf, at, "one of %s", list);
     }
     const char *text = config_setting_get_string(at);
-    for (uint8_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         if (text_equal(choices[i], text)) {
-            *ret_choice = i;
+            *ret_choice = (uint8_t)i;
             return ERR_OK;
         }
     }
@@ -285,6 +287,7 @@ static enum err field_text(struct conf *conf, const struct config_setting_t *at,
     if (err != ERR_OK) {
         return err;
     }
+    ensure(text != NULL);
     size_t length = strlen(text);
     if (length >= field->size) {
         return conf_expected(conf, at, "at most %zu characters", field->size - 1);
