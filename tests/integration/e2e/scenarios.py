@@ -1,0 +1,317 @@
+"""The scenarios. A name is a sentence; the first line of the text says what must hold."""
+
+import random
+import signal
+import time
+
+from fleet import Timing
+
+from .world import World, expect
+
+SCENARIOS = {}
+
+
+def scenario(function):
+    SCENARIOS[function.__name__] = function
+    return function
+
+
+@scenario
+def a_dead_region_is_replaced_without_a_human(build):
+    """Region killed with its links under a writing client: DR serves; the outage is bounded; losses are counted exactly."""
+    with World(build) as world:
+        world.judges_start()
+        world.kill_region()
+        world.wait_writable("west", 30)
+        world.failed_over()
+        time.sleep(3)
+        report = world.judged()
+        world.one_writer(report)
+        world.outage_within(report)
+
+
+@scenario
+def the_old_primary_returns_as_a_standby(build):
+    """Started again after the failover with Patroni and Redis enabled at boot: never writable, follows the new primary."""
+    with World(build) as world:
+        world.judges_start()
+        world.kill_region()
+        world.failed_over()
+        world.lab.poweron("east", wait=False)
+        world.never_writable("east", 12)
+        world.fleet.wait(lambda: world.recovering("east-db1"), 30, "the old primary recovers")
+        world.fleet.wait(lambda: world.lab.redis("east-db1", "ROLE")[0] in ("slave", b"slave"), 20, "its Redis follows")
+        world.fleet.wait(lambda: world.lab.sql("west-db1", "SELECT count(*) FROM pg_stat_replication WHERE state='streaming'")
+                         [0][0] >= 1, 40, "it streams from the new primary")
+        report = world.judged()
+        world.one_writer(report)
+
+
+def _cut_off(build, before=None, after=None, **options):
+    """East is alone with its neighbours, who go on writing; west must wait until it is fenced."""
+    with World(build, **options) as world:
+        world.judges_start()
+        if before:
+            before(world)
+        world.lab.isolate("east")
+        world.wait_writable("west", 30)
+        world.failed_over()
+        expect(not world.writable("east"), "east still takes its neighbours' writes")
+        if after:
+            after(world)
+        time.sleep(2)
+        report = world.judged()
+        world.one_writer(report)
+        gap_s = world.gap_s(report)
+        expect(gap_s is not None and gap_s > 0, f"gap between the regions is {gap_s}")
+
+
+@scenario
+def a_region_cut_off_but_alive_is_fenced_first(build):
+    """Cut off, alive and writing for its own neighbours: fenced before DR writes."""
+    _cut_off(build)
+
+
+@scenario
+def a_stopped_agent_does_not_keep_the_region_open(build):
+    """The agent is stopped by SIGSTOP, then the region is cut off; the agent comes back later."""
+    def resume(world):
+        world.fleet.process("east-db1/agent").sigcont()
+        world.never_writable("east", 3)
+    _cut_off(build, lambda world: world.fleet.process("east-db1/agent").sigstop(), resume)
+
+
+@scenario
+def the_kernel_gate_alone_holds(build):
+    """Agent and guard are both stopped: the nftables elements shut the region by themselves."""
+    def stop(world):
+        world.fleet.process("east-db1/agent").sigstop()
+        world.fleet.process("east-db1/guard").sigstop()
+
+    def resume(world):
+        world.fleet.process("east-db1/guard").sigcont()
+        world.fleet.process("east-db1/agent").sigcont()
+        world.never_writable("east", 3)
+    _cut_off(build, stop, resume)
+
+
+@scenario
+def a_killed_agent_does_not_keep_the_region_open(build):
+    """The agent is killed at the moment of the cut."""
+    _cut_off(build, lambda world: world.fleet.process("east-db1/agent").kill())
+
+
+@scenario
+def a_killed_guard_does_not_keep_the_region_open(build):
+    """The guard is killed at the moment of the cut."""
+    _cut_off(build, lambda world: world.fleet.process("east-db1/guard").kill())
+
+
+@scenario
+def a_paused_member_cannot_revive_a_lease(build):
+    """A member is stopped with messages in its queues, resumed after the failover: its late answers change nothing."""
+    def stop(world):
+        world.fleet.process("m2").sigstop()
+
+    def resume(world):
+        world.fleet.process("m2").sigcont()
+        world.never_writable("east", 5)
+    _cut_off(build, stop, resume)
+
+
+@scenario
+def a_one_way_cut_is_a_cut(build):
+    """Answers cannot come back (members to east), questions still arrive: no renewal may come of it."""
+    with World(build) as world:
+        world.judges_start()
+        world.lab.cut("watch", "east", oneway=True)
+        world.lab.cut("west", "east")
+        world.lab.cut("outside", "east")
+        world.fleet.wait(lambda: not world.writable("east"), 15, "east is fenced")
+        report = world.judged()
+        world.one_writer(report)
+
+
+@scenario
+def cuts_between_the_messages_of_a_renewal(build):
+    """The cut falls at many moments of a renewal's exchange, member by member; healed before the lease ends nothing flaps."""
+    with World(build) as world:
+        world.judges_start()
+        for _ in range(12):
+            chosen = random.sample(["watch-m1", "watch-m2", "watch-m3"], random.randint(1, 3))
+            for member in chosen:
+                world.lab.cut("east-db1", member, oneway=random.random() < 0.5)
+                world.jitter(0.03)
+            world.jitter(1.2)
+            for member in chosen:
+                world.lab.heal("east-db1", member)
+            world.jitter(0.8)
+        expect(world.writable("east"), "east lost its lease over cuts shorter than it")
+        world.jitter(0.7)
+        world.lab.isolate("east")
+        world.wait_writable("west", 30)
+        time.sleep(2)
+        report = world.judged()
+        world.one_writer(report)
+
+
+@scenario
+def all_members_gone_promotes_nothing_and_serves_on(build):
+    """All members gone for longer than T: nothing promoted; the active region lives on the standby's promises; nothing flaps."""
+    with World(build) as world:
+        world.judges_start()
+        for name in world.fleet.members:
+            world.fleet.process(name).kill()
+        time.sleep(world.timing.lease / 1000 * 3)
+        expect(world.writable("east"), "the active region was fenced although the standby's guards promised")
+        expect(world.recovering("west-db1"), "the standby was promoted with all members gone")
+        for name in world.fleet.members:
+            world.fleet.start_member(name)
+        time.sleep(10)
+        expect(world.writable("east"), "the lease was lost when the members came back")
+        report = world.judged()
+        world.one_writer(report)
+        expect(report["outage_s"] < 2.0, f"the client saw {report['outage_s']:.1f} s without a write")
+
+
+@scenario
+def all_members_gone_fences_where_configured(build):
+    """on_quorum_loss = fence: the active region gives up at T, nothing is promoted, and it serves again when members return."""
+    with World(build, timing=Timing(on_quorum_loss="fence")) as world:
+        world.judges_start()
+        for name in world.fleet.members:
+            world.fleet.process(name).kill()
+        world.fleet.wait(lambda: not world.writable("east"), 15, "east is fenced at T")
+        time.sleep(4)
+        expect(world.recovering("west-db1"), "the standby was promoted with all members gone")
+        for name in world.fleet.members:
+            world.fleet.start_member(name)
+        world.wait_writable("east", 40)
+        report = world.judged()
+        world.one_writer(report)
+
+
+@scenario
+def a_standby_out_of_reach_fences_nothing(build):
+    """D is cut off from everybody: nothing moves, the primary serves on."""
+    with World(build) as world:
+        world.judges_start()
+        world.lab.isolate("west")
+        time.sleep(12)
+        expect(world.writable("east"), "the primary was disturbed")
+        report = world.judged()
+        world.one_writer(report)
+        expect(report["outage_s"] < 2.0, f"the client saw {report['outage_s']:.1f} s without a write")
+
+
+@scenario
+def members_cut_from_the_primary_renew_through_the_standby(build):
+    """The primary reaches the standby and its clients but no member: relayed questions keep its lease; no failover."""
+    with World(build) as world:
+        world.judges_start()
+        world.lab.cut("east", "watch")
+        time.sleep(world.timing.lease / 1000 * 3)
+        expect(world.writable("east"), "the primary was fenced although the standby could relay")
+        expect(world.recovering("west-db1"), "the standby was promoted")
+        report = world.judged()
+        world.one_writer(report)
+
+
+@scenario
+def the_log_engine_may_be_away(build, away_s=30):
+    """etcd is gone for long: every running lease lives on, and the first decision after its return is right."""
+    with World(build) as world:
+        world.judges_start()
+        for n in (1, 2, 3):
+            world.lab.service_stop(f"watch-m{n}", "etcd", sig=signal.SIGKILL)
+        time.sleep(away_s)
+        expect(world.writable("east"), "the lease was lost with the log engine")
+        for n in (1, 2, 3):
+            world.lab.service_start(f"watch-m{n}", "etcd")
+        time.sleep(10)
+        expect(world.writable("east") and world.recovering("west-db1"), "the return of the engine moved something")
+        world.kill_region()
+        world.wait_writable("west", 40)
+        time.sleep(2)
+        report = world.judged()
+        world.one_writer(report)
+
+
+def _kill_during_failover(build, victim, delay_s):
+    with World(build) as world:
+        world.judges_start()
+        world.kill_region()
+        time.sleep(delay_s)
+        victim(world)
+        world.failed_over(60)
+        time.sleep(1)
+        for step, attempts in world.finished_steps("west-db1/agent").items():
+            expect(len(attempts) == 1, f"step {step} was done {len(attempts)} times")
+        report = world.judged()
+        world.one_writer(report)
+
+
+@scenario
+def killing_members_during_the_plan_does_not_stop_it(build):
+    """kill -9 of a member at a random moment of the failover: the plan finishes, no step done twice."""
+    for _ in range(3):
+        name = random.choice(["m1", "m2", "m3"])
+        delay_s = random.uniform(1.0, 6.5)
+        print(f"    kill {name} after {delay_s:.2f} s")
+        _kill_during_failover(build, lambda world, name=name: world.fleet.process(name).kill(), delay_s)
+
+
+@scenario
+def killing_the_log_leader_during_the_plan_does_not_stop_it(build):
+    """kill -9 of etcd members at a random moment of the failover: the plan finishes, no step done twice."""
+    delay_s = random.uniform(3.0, 6.0)
+    name = random.choice(["watch-m1", "watch-m2", "watch-m3"])
+    print(f"    kill etcd on {name} after {delay_s:.2f} s")
+    _kill_during_failover(build, lambda world: world.lab.service_stop(name, "etcd", sig=signal.SIGKILL), delay_s)
+
+
+@scenario
+def two_operators_declare_at_once(build):
+    """Two operators declare at two members in the same second: one execution."""
+    import subprocess
+    with World(build, timing=Timing(automatic=False)) as world:
+        world.judges_start()
+        world.kill_region()
+        runs = []
+        for who, member in (("sre-1", "m1"), ("sre-2", "m2")):
+            argv = [world.fleet.program("drover"), "--config", f"{world.fleet.directory}/{who}.conf", "--at", member,
+                    "declare", "--to", "west", "--reason", "region east is gone", "--yes", "--json"]
+            with world.lab.inside("watch-ns1"):
+                runs.append(subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        for run in runs:
+            out, err = run.communicate(timeout=30)
+            print(f"    exit {run.returncode}: {out.strip()[:160]}{err.strip()[:160]}")
+        executions = world.fleet.ask("executions")["executions"]
+        expect(len(executions) == 1, f"{len(executions)} executions")
+        world.fleet.wait(lambda: world.fleet.drover("approve", "1", "dns-api", who="net-1", check=False).returncode == 0, 30,
+                         "the network admin approves the DNS step")
+        world.failed_over()
+        report = world.judged()
+        world.one_writer(report)
+
+
+@scenario
+def a_planned_switchover_and_back_loses_nothing(build):
+    """Declared switchover under load, there and back: every acknowledged row is in the serving database."""
+    with World(build) as world:
+        world.judges_start()
+        for n, target in ((1, "west"), (2, "east")):
+            world.fleet.drover("declare", "--to", target, "--kind", "switchover", "--reason", "maintenance", "--yes")
+            world.fleet.wait(lambda n=n: world.fleet.drover("approve", str(n), "dns-api", who="net-1", check=False)
+                             .returncode == 0, 60, "the network admin approves the DNS step")
+            world.wait_writable(target, 60)
+            world.fleet.wait(lambda n=n: world.fleet.ask("executions")["executions"][-1].get("stage") == "done", 60, "it is done")
+            other = "east" if target == "west" else "west"
+            world.fleet.wait(lambda other=other: world.recovering(f"{other}-db1"), 40, f"{other} follows")
+            world.fleet.wait(lambda target=target: world.lab.sql(
+                f"{target}-db1", "SELECT count(*) FROM pg_stat_replication WHERE state='streaming'")[0][0] >= 1, 60,
+                "the other region streams")
+            time.sleep(4)
+        report = world.judged()
+        world.one_writer(report)
+        expect(not report["lost"], f"acknowledged rows are lost: {report['lost']}")

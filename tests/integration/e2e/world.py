@@ -1,0 +1,144 @@
+"""One lab with drover in it, its judges running, and the questions every scenario asks."""
+
+import contextlib
+import random
+import time
+
+from fleet import Fleet, Timing
+from lab import Lab
+
+
+class Failure(Exception):
+    pass
+
+
+def expect(condition, what):
+    if not condition:
+        raise Failure(what)
+
+
+class World:
+    """small: one database host a region. Everything is taken down on leaving."""
+
+    def __init__(self, build, timing=None, engine="etcd", members=3, dns_ttl=1, small=True):
+        self.lab = Lab(small=small, dns_ttl=dns_ttl)
+        self.build, self.timing, self.engine, self.members_n = build, timing or Timing(), engine, members
+        self.dns_ttl = dns_ttl
+        self.writer = self.probers = None
+
+    def __enter__(self):
+        self.lab.__enter__()
+        try:
+            self.fleet = Fleet(self.lab, self.build, self.timing, self.members_n, self.engine)
+            self.fleet.start(wait=False)
+            self.fleet.wait(lambda: self.writable("east"), 30, "the primary region serves")
+            # The gates before an automatic decision want a settled group and a ready standby.
+            time.sleep((self.timing.settle + 1000) / 1000)
+        except BaseException:
+            self.lab.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(self, *error):
+        with contextlib.suppress(Exception):
+            self.judges_stop()
+        if error[0] is not None:
+            self.show_logs()
+        with contextlib.suppress(Exception):
+            self.fleet.stop()
+        self.lab.__exit__(*error)
+
+    def show_logs(self):
+        for handle in self.fleet.processes.values():
+            print(f"--- {handle.log}")
+            with contextlib.suppress(OSError):
+                print(handle.log_tail(25))
+
+    # -- the judges
+
+    def judges_start(self, rate_hz=20):
+        self.writer = self.lab.writer_start(rate_hz=rate_hz, timeout_s=1.0)
+        self.probers = self.lab.probers_start(rate_hz=20)
+        time.sleep(2)
+
+    def judges_stop(self):
+        if self.writer is not None:
+            self.lab.writer_stop(self.writer)
+            self.lab.probers_stop(self.probers)
+            self.writer = None
+
+    def judged(self):
+        self.judges_stop()
+        report = self.lab.judge()
+        print("    " + self.lab.judge_text(report).replace("\n", "\n    "))
+        return report
+
+    def one_writer(self, report):
+        expect(report["probes"] > 0, "no probe was made")
+        expect(report["one_writer_proved"], f"two regions may have accepted writes: {report['stores']}")
+
+    def gap_s(self, report):
+        return report["stores"]["postgres"]["gap_s"]
+
+    def outage_within(self, report, extra_s=1.0):
+        bound = max(self.timing.lease, self.timing.hold_down) / 1000 + self.dns_ttl + extra_s
+        expect(report["outage_s"] <= bound, f"outage {report['outage_s']:.2f} s, at most {bound:.2f} s are allowed")
+
+    # -- looking
+
+    def recovering(self, host):
+        return self.lab.sql(host, "SELECT pg_is_in_recovery()")[0][0]
+
+    def writable(self, region):
+        """From a neighbour inside the region, through the gate, as a real client would."""
+        import psycopg2
+        password = self.lab.secret("pg-app.password")
+        try:
+            with self.lab.inside(f"{region}-near"):
+                link = psycopg2.connect(host=self.fleet.databases(region)[0].address, dbname="bud", user="bud_app",
+                                        password=password, connect_timeout=2)
+            with link, link.cursor() as cursor:
+                cursor.execute("SELECT pg_is_in_recovery()")
+                return not cursor.fetchone()[0]
+        except psycopg2.Error:
+            return False
+
+    def wait_writable(self, region, seconds):
+        self.fleet.wait(lambda: self.writable(region), seconds, f"{region} takes writes")
+
+    def never_writable(self, region, seconds):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            expect(not self.writable(region), f"{region} became writable")
+            time.sleep(0.3)
+
+    def log(self, name):
+        with open(self.fleet.processes[name].log, encoding="utf-8", errors="replace") as text:
+            return text.read()
+
+    def finished_steps(self, agent):
+        """step -> attempts that ended well, from the agent's own log."""
+        done = {}
+        for line in self.log(agent).splitlines():
+            if "command.finished" in line and "state=2" in line:
+                words = dict(word.split("=", 1) for word in line.split() if "=" in word)
+                done.setdefault(words["step"], set()).add(words["attempt"])
+        return done
+
+    def failed_over(self, seconds=40):
+        """The plan's steps are all done, as the agent of the standby region tells."""
+        wanted = {"promote-postgresql", "promote-redis", "dns-api", "verify-web"}
+
+        def all_done():
+            done = set()
+            for name in self.fleet.guarded:
+                done |= set(self.finished_steps(f"{name}/agent"))
+            return wanted <= done
+        self.fleet.wait(all_done, seconds, "every step of the failover is done")
+
+    def kill_region(self, region="east"):
+        self.lab.poweroff(region)
+
+    @staticmethod
+    def jitter(most_s):
+        time.sleep(random.uniform(0, most_s))

@@ -1,0 +1,3 @@
+"""drover itself in the lab: keys, files, members, agents and guards in their namespaces."""
+
+from .fleet import Fleet, Timing  # noqa: F401
