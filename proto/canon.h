@@ -35,10 +35,10 @@ size_t canon_request(const struct request *request, const uint8_t text_digest[DI
 #define CANON_REPORT_DOMAIN "drover/report/v1"
 size_t canon_report(const uint8_t body_digest[DIGEST_SIZE], uint8_t out[CANON_MAX]);
 
-/* Certificates at rest and on the guard's socket: a fixed binary form (bytes.h). Write returns 0 when
- * it does not fit; every certificate fits CERTIFICATE_BYTES_MAX. Read is as strict as the converter:
- * names, known purposes and refusals, nothing behind the end; it verifies no signature and does not
- * compare the answers with the question. */
+/* Certificates at rest and on the guard's socket: a fixed binary form (bytes.h). Write returns 0
+ * when it does not fit; every certificate fits CERTIFICATE_BYTES_MAX. Read is as strict as the
+ * converter: names, known purposes and refusals, nothing behind the end; it verifies no
+ * signature and does not compare the answers with the question. */
 #define CERTIFICATE_BYTES_MAX (6 * 1024)
 size_t certificate_write(const struct certificate *certificate, uint8_t *out, size_t out_size);
 bool certificate_read(const uint8_t *in, size_t in_size, struct certificate *ret_certificate)

@@ -11,7 +11,8 @@
 #define RELAY_FRAME_MAX 4096
 #define UNKNOWN_FIELDS_MAX 16 /* of one message: room for newer minor versions, not for ballast */
 
-/* Takes checked fields out of an unpacked message. The first failure stays; check err at the end. */
+/* Takes checked fields out of an unpacked message. The first failure stays; check err at the
+ * end. */
 struct take {
     struct arena *arena;
     struct text256 *reterr;

@@ -1,4 +1,5 @@
-/* The report: the one message that is signed as it travels, so its body has an encoding of its own. */
+/* The report: the one message that is signed as it travels, so its body has an encoding of its
+ * own. */
 #include <string.h>
 
 #include "common/base/ensure.h"

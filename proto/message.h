@@ -319,10 +319,11 @@ enum err message_decode(const uint8_t *frame, size_t frame_size, uint8_t *scratc
                         size_t scratch_size, struct message *ret_message,
                         struct text256 *reterr) ERR_CHECKED;
 
-/* Encodes into out. TOO_BIG when it does not fit. For MESSAGE_REPORT, report_signature and the signed
- * bytes must be set (see report_body_encode). Borrowed texts must be terminated at their size. Free
- * text (details, reasons) is cleaned by printable_clean, as canon does before it is signed; names and
- * numbers go as they are, and the other side's decode names what is out of bounds. */
+/* Encodes into out. TOO_BIG when it does not fit. For MESSAGE_REPORT, report_signature and the
+ * signed bytes must be set (see report_body_encode). Borrowed texts must be terminated at their
+ * size. Free text (details, reasons) is cleaned by printable_clean, as canon does before it is
+ * signed; names and numbers go as they are, and the other side's decode names what is out of
+ * bounds. */
 enum err message_encode(const struct message *message, uint8_t *out, size_t out_size,
                         size_t *ret_used) ERR_CHECKED;
 

@@ -11,9 +11,9 @@
 /* lines: newline, carriage return and tab are allowed too (whole files, JSON, argument values). */
 bool printable_is(const char *text, size_t text_size, bool lines);
 
-/* Copies text into out (out_size >= 1) with '?' in place of every byte that is not printable, cut
- * at a character. What it returns is printable and cleaning it again changes nothing, so a signer and
- * a verifier that both clean see the same bytes. */
+/* Copies text into out (out_size >= 1) with '?' in place of every byte that is not printable,
+ * cut at a character. What it returns is printable and cleaning it again changes nothing, so a
+ * signer and a verifier that both clean see the same bytes. */
 void printable_clean(const char *text, char *out, size_t out_size);
 
 #endif

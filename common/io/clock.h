@@ -7,10 +7,10 @@
 
 #include "common/base/stamp.h"
 
-struct stamp clock_stamp(void);       /* BOOTTIME and MONOTONIC_RAW, ms */
-uint64_t clock_wall_ms(void);         /* REALTIME since 1970, ms */
-uint64_t clock_boot_ms(void);         /* BOOTTIME, ms */
-uint64_t clock_boot_us(void);         /* BOOTTIME, us: for measurements */
+struct stamp clock_stamp(void); /* BOOTTIME and MONOTONIC_RAW, ms */
+uint64_t clock_wall_ms(void);   /* REALTIME since 1970, ms */
+uint64_t clock_boot_ms(void);   /* BOOTTIME, ms */
+uint64_t clock_boot_us(void);   /* BOOTTIME, us: for measurements */
 
 #define CLOCK_TEXT_SIZE 32
 /* "2026-11-21T02:31:29.123Z" */

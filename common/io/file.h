@@ -9,8 +9,8 @@
 #include "common/base/err.h"
 #include "common/base/text.h"
 
-/* Reads all of a regular file into out and puts a zero byte behind it. NOT_FOUND, DENIED, IO; TOO_BIG
- * when it has out_size bytes or more. On failure out holds nothing of the file. */
+/* Reads all of a regular file into out and puts a zero byte behind it. NOT_FOUND, DENIED, IO;
+ * TOO_BIG when it has out_size bytes or more. On failure out holds nothing of the file. */
 enum err file_read(const char *path, char *out, size_t out_size, size_t *ret_size,
                    struct text256 *reterr) ERR_CHECKED;
 
@@ -24,8 +24,8 @@ enum err file_read_private(const char *path, char *out, size_t out_size, size_t 
 enum err file_write_new(const char *path, const void *bytes, size_t bytes_n, mode_t mode,
                         struct text256 *reterr) ERR_CHECKED;
 
-/* Replaces a file, or makes it: after a crash at any point the old content is there, or the new one.
- * Durable when this returns OK. PATH.new is used on the way. */
+/* Replaces a file, or makes it: after a crash at any point the old content is there, or the new
+ * one. Durable when this returns OK. PATH.new is used on the way. */
 enum err file_write_atomic(const char *path, const void *bytes, size_t bytes_n, mode_t mode,
                            struct text256 *reterr) ERR_CHECKED;
 

@@ -54,8 +54,8 @@ static size_t shown_size(const char *at) {
     return 0;
 }
 
-/* Appends what the character at `at` becomes. Returns how many bytes of it are done, 0 when that does
- * not fit before `limit`. */
+/* Appends what the character at `at` becomes. Returns how many bytes of it are done, 0 when that
+ * does not fit before `limit`. */
 static size_t put_escaped(char *line, size_t *used, size_t limit, const char *at) {
     char piece[8];
     size_t eaten = shown_size(at);

@@ -2,7 +2,8 @@
  *
  *   2026-11-21T02:31:29.123Z notice lease.moved epoch=7 region=west
  *
- * Library code never logs. Not to be confused with coordinator/log/log.h, the ordered log of facts. */
+ * Library code never logs. Not to be confused with coordinator/log/log.h, the ordered log of
+ * facts. */
 #ifndef DROVER_IO_LOG_H
 #define DROVER_IO_LOG_H
 
@@ -13,10 +14,10 @@
 /* Events above this level are not written; LOG_INFO at first. */
 void log_level(int level);
 
-/* event: a dotted lower-case name, stable, for machines. format: key=value pairs, values with spaces in
- * quotes. Control characters come out as \n, \t or \xNN, so that one event is always one line. Under
- * systemd the line begins with the journal's <N>. Thread-safe; never blocks: when nobody reads
- * stderr the line is lost, and the next one says lines_lost=N. errno is kept. */
+/* event: a dotted lower-case name, stable, for machines. format: key=value pairs, values with
+ * spaces in quotes. Control characters come out as \n, \t or \xNN, so that one event is always
+ * one line. Under systemd the line begins with the journal's <N>. Thread-safe; never blocks:
+ * when nobody reads stderr the line is lost, and the next one says lines_lost=N. errno is kept. */
 void log_event(int level, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -1,9 +1,9 @@
 /* libzmq's sockets on the libuv loop.
  *
- * A socket's descriptor only says "something happened since you last looked", and every call on the
- * socket is a look. So its callback does not read: it marks the socket, and marked sockets are drained
- * before and after libuv polls, a bounded number of frames each. While one has more, an idle handle
- * keeps the loop from sleeping. A socket is marked again after each send. */
+ * A socket's descriptor only says "something happened since you last looked", and every call on
+ * the socket is a look. So its callback does not read: it marks the socket, and marked sockets
+ * are drained before and after libuv polls, a bounded number of frames each. While one has more,
+ * an idle handle keeps the loop from sleeping. A socket is marked again after each send. */
 #include <stdlib.h>
 
 #include "common/base/ensure.h"

@@ -1,5 +1,5 @@
-/* sign: Ed25519 (RFC 8032) and SHA-256 by OpenSSL, random bytes from the kernel. The only includer of
- * OpenSSL's EVP headers besides certificate checks. */
+/* sign: Ed25519 (RFC 8032) and SHA-256 by OpenSSL, random bytes from the kernel. The only
+ * includer of OpenSSL's EVP headers besides certificate checks. */
 #ifndef DROVER_SIGN_H
 #define DROVER_SIGN_H
 
@@ -20,8 +20,8 @@ enum err sign_verify(const uint8_t public_key[KEY_SIZE], const uint8_t *data, si
 enum err sign_keypair(uint8_t ret_seed[KEY_SIZE], uint8_t ret_public[KEY_SIZE]) ERR_CHECKED;
 enum err sign_public_of(const uint8_t seed[KEY_SIZE], uint8_t ret_public[KEY_SIZE]) ERR_CHECKED;
 
-/* Curve25519 keys for CURVE, the same as libzmq's own; made here so that programs that only read keys
- * (the guard) need no libzmq. */
+/* Curve25519 keys for CURVE, the same as libzmq's own; made here so that programs that only read
+ * keys (the guard) need no libzmq. */
 enum err curve_keypair(uint8_t ret_secret[KEY_SIZE], uint8_t ret_public[KEY_SIZE]) ERR_CHECKED;
 enum err curve_public_of(const uint8_t secret[KEY_SIZE], uint8_t ret_public[KEY_SIZE]) ERR_CHECKED;
 

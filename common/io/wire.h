@@ -43,16 +43,17 @@ struct wire_counters {
     uint64_t accept_failed_n; /* connections refused for want of descriptors */
 };
 
-/* Opens the context and starts the ZAP handler; proves with a known-bad key on an inproc or loopback
- * endpoint that strangers are refused before anything is bound (FAILED otherwise). */
+/* Opens the context and starts the ZAP handler; proves with a known-bad key on an inproc or
+ * loopback endpoint that strangers are refused before anything is bound (FAILED otherwise). */
 enum err wire_open(uv_loop_t *loop, struct wire **ret_wire, struct text256 *reterr) ERR_CHECKED;
-/* Closes every socket and the context; the loop must run until uv_loop_close succeeds. NULL is fine. */
+/* Closes every socket and the context; the loop must run until uv_loop_close succeeds. NULL is
+ * fine. */
 void wire_close(struct wire *wire);
 
 /* Replaces the allow-list of every server of this process. Sessions of keys that are no longer
- * allowed get nothing through from the next frame on. One identity may have several keys (while they
- * are exchanged). A key of zeros is nobody's and is passed over. TOO_BIG beyond WIRE_PEERS_MAX; EXISTS
- * when one key is given twice; the list is untouched then. */
+ * allowed get nothing through from the next frame on. One identity may have several keys (while
+ * they are exchanged). A key of zeros is nobody's and is passed over. TOO_BIG beyond
+ * WIRE_PEERS_MAX; EXISTS when one key is given twice; the list is untouched then. */
 enum err wire_allow(struct wire *wire, const struct wire_identity *identities,
                     size_t identities_n) ERR_CHECKED;
 
@@ -62,8 +63,8 @@ const struct wire_counters *wire_counters(const struct wire *wire);
  * one a second a reason, with the count since the last). Set by the shell; may be NULL. */
 void wire_on_notice(struct wire *wire, void (*notice)(void *owner, const char *text), void *owner);
 
-/* Called with one whole frame from an allowed identity (on a client: `from` is NULL, it is the pinned
- * server). The frame is borrowed until the callback returns. */
+/* Called with one whole frame from an allowed identity (on a client: `from` is NULL, it is the
+ * pinned server). The frame is borrowed until the callback returns. */
 #define WIRE_ON_FRAME(name)                                                                        \
     void (*name)(void *owner, const struct wire_identity *from, const uint8_t *frame,              \
                  size_t frame_size)

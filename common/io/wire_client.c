@@ -1,6 +1,6 @@
-/* The connecting end: a DEALER to one pinned server. libzmq reconnects by itself after most failures; a
- * session that died of a protocol error or a final refusal it gives up for ever, so the client is
- * watched and started afresh. */
+/* The connecting end: a DEALER to one pinned server. libzmq reconnects by itself after most
+ * failures; a session that died of a protocol error or a final refusal it gives up for ever, so
+ * the client is watched and started afresh. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,7 +72,8 @@ static bool client_drain(void *owner) {
     return true;
 }
 
-/* Half of the back-off is certain, half is chance: a thousand agents must not come back together. */
+/* Half of the back-off is certain, half is chance: a thousand agents must not come back
+ * together. */
 static void client_plan_retry(struct wire_client *client) {
     if (client->retry_ms != 0) {
         return;

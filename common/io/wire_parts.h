@@ -1,6 +1,7 @@
-/* wire_parts: inside of wire; nobody else includes this. loop.c puts libzmq's sockets on the libuv loop,
- * zap.c says who may come in, wire_server.c and wire_client.c are the two ends, wire_proof.c is the
- * test at start, wire.c the context and what all share. The only includer of zmq.h. */
+/* wire_parts: inside of wire; nobody else includes this. loop.c puts libzmq's sockets on the
+ * libuv loop, zap.c says who may come in, wire_server.c and wire_client.c are the two ends,
+ * wire_proof.c is the test at start, wire.c the context and what all share. The only includer of
+ * zmq.h. */
 #ifndef DROVER_WIRE_PARTS_H
 #define DROVER_WIRE_PARTS_H
 
@@ -26,7 +27,8 @@
 #define WIRE_ADDRESS_SIZE (ADDRESS_SIZE + 32)
 #define USER_ID_SIZE (2 * KEY_SIZE + 1)
 
-/* One libzmq socket on the loop. `drain` takes at most DRAIN_MAX and says whether more may be there. */
+/* One libzmq socket on the loop. `drain` takes at most DRAIN_MAX and says whether more may be
+ * there. */
 struct loop_socket {
     struct wire *wire;
     void *zmq; /* NULL once closed */

@@ -1,8 +1,8 @@
-/* The test at start: with real sockets of this very library, before anything is bound for others, a key
- * that nobody knows gets nothing in, and a known one does, under its own name.
+/* The test at start: with real sockets of this very library, before anything is bound for
+ * others, a key that nobody knows gets nothing in, and a known one does, under its own name.
  *
- * Not a formality: libzmq's CURVE alone admits every key. A library, a build or a change here that
- * brings that back must stop the program at its start, not be found later. */
+ * Not a formality: libzmq's CURVE alone admits every key. A library, a build or a change here
+ * that brings that back must stop the program at its start, not be found later. */
 #include <string.h>
 
 #include "common/base/ensure.h"

@@ -1,5 +1,6 @@
 /* The accepting end: a ROUTER. Who a frame is from is the key of its session, looked up in the
- * allow-list again for every frame; a session is addressed by the routing id that libzmq gave it. */
+ * allow-list again for every frame; a session is addressed by the routing id that libzmq gave
+ * it. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,8 +9,8 @@
 #include "common/io/clock.h"
 #include "common/io/wire_parts.h"
 
-/* libzmq's own ids: a zero, then a number. A peer that chose one itself is not listened to: it might
- * have chosen another peer's. */
+/* libzmq's own ids: a zero, then a number. A peer that chose one itself is not listened to: it
+ * might have chosen another peer's. */
 #define ROUTING_ID_SIZE 5
 #define OLDER_MAX 4
 
@@ -17,8 +18,8 @@ struct routing_id {
     uint8_t at[ROUTING_ID_SIZE];
 };
 
-/* The sessions of one identity. Two at a time are normal for a moment after a network failure: frames
- * of the older, read late, must not win the answers back. */
+/* The sessions of one identity. Two at a time are normal for a moment after a network failure:
+ * frames of the older, read late, must not win the answers back. */
 struct session {
     uint8_t kind, index;
     uint8_t key[KEY_SIZE];

@@ -1,9 +1,9 @@
-/* zap: who may come in (RFC 27). libzmq asks once a handshake; what is decided here is decided again
- * for every frame, in wire_server.c.
+/* zap: who may come in (RFC 27). libzmq asks once a handshake; what is decided here is decided
+ * again for every frame, in wire_server.c.
  *
- * 300 for a key that nobody has: it may be allowed a moment later, and a client that got 400 never
- * tries again by itself. 400 for a revoked key. The user id given is the key itself, in hex: the only
- * thing that says who sent a frame. */
+ * 300 for a key that nobody has: it may be allowed a moment later, and a client that got 400
+ * never tries again by itself. 400 for a revoked key. The user id given is the key itself, in
+ * hex: the only thing that says who sent a frame. */
 #include <string.h>
 
 #include "common/io/wire_parts.h"

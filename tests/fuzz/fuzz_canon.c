@@ -1,5 +1,5 @@
-/* Certificates from anybody: what is read has one form only, so writing it gives the same bytes; and
- * everything that was read can be put into the statements that get signed. */
+/* Certificates from anybody: what is read has one form only, so writing it gives the same bytes;
+ * and everything that was read can be put into the statements that get signed. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* Writes seeds for the fuzzers: seeds converter|canon DIRECTORY. One valid input of each kind, several
- * times, small ones among them. */
+/* Writes seeds for the fuzzers: seeds converter|canon DIRECTORY. One valid input of each kind,
+ * several times, small ones among them. */
 #include <stdio.h>
 #include <string.h>
 

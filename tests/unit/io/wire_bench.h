@@ -1,5 +1,5 @@
-/* What the tests of the wire stand on: a loop with a server, its keys and allow-list, clients, and a
- * record of all that arrives and is told. */
+/* What the tests of the wire stand on: a loop with a server, its keys and allow-list, clients,
+ * and a record of all that arrives and is told. */
 #ifndef DROVER_TEST_WIRE_BENCH_H
 #define DROVER_TEST_WIRE_BENCH_H
 

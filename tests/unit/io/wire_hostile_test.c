@@ -1,5 +1,5 @@
-/* The wire and peers that mean no good, or that died at a bad moment. They speak libzmq or plain TCP
- * directly: what a peer may do is not limited to what wire_connect does. */
+/* The wire and peers that mean no good, or that died at a bad moment. They speak libzmq or plain
+ * TCP directly: what a peer may do is not limited to what wire_connect does. */
 #include "tests/unit/io/wire_bench.h"
 
 #include <arpa/inet.h>
@@ -90,8 +90,9 @@ static void an_oversize_frame_disconnects_and_its_sender_recovers(void **state) 
     assert_int_equal(zmq_send(dealer, big, sizeof big, ZMQ_DONTWAIT), (int)sizeof big);
     TURN(bench, wire_counters(bench->wire)->disconnected_n > 0, 2000);
     assert_int_equal(wire_counters(bench->wire)->disconnected_n, 1);
-    /* A little above the limit, inside what sealing may add: seen, counted, dropped. Said again until
-     * it is heard: what this peer sends before it has noticed the end is lost with the session. */
+    /* A little above the limit, inside what sealing may add: seen, counted, dropped. Said again
+     * until it is heard: what this peer sends before it has noticed the end is lost with the
+     * session. */
     for (unsigned i = 0; i < 50 && wire_counters(bench->wire)->oversize_n == 0; i++) {
         (void)zmq_send(dealer, big, FRAME_MAX + 8, ZMQ_DONTWAIT);
         TURN(bench, wire_counters(bench->wire)->oversize_n > 0, 100);
@@ -267,7 +268,8 @@ static pid_t flood_apart(struct bench *bench, struct raw_plan plan) {
 
 static void a_peer_that_leaves_before_it_is_read_does_no_harm(void **state) {
     struct bench *bench = *state;
-    /* libzmq 4.3.4 with a bounded queue: "Assertion failed: !_io_error", and the process is gone. */
+    /* libzmq 4.3.4 with a bounded queue: "Assertion failed: !_io_error", and the process is
+     * gone. */
     pid_t child = flood_apart(bench, (struct raw_plan){.frames_n = 500, .size = 2000});
     TURN(bench, bench->at_server.n > 0, 2000);
     assert_true(bench->at_server.n > 0);

@@ -1,5 +1,5 @@
-/* The bytes that get signed. The hex here was written from the layout in docs/protocol.md by another
- * program; it never changes: a signature given today must verify in ten years. */
+/* The bytes that get signed. The hex here was written from the layout in docs/protocol.md by
+ * another program; it never changes: a signature given today must verify in ten years. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

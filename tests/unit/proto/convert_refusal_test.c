@@ -1,5 +1,5 @@
-/* The converter refuses: every field out of its bounds, by name; bombs; ballast. Each case is a valid
- * body with one field put behind it once more: the last one counts. */
+/* The converter refuses: every field out of its bounds, by name; bombs; ballast. Each case is a
+ * valid body with one field put behind it once more: the last one counts. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* The converter: what goes in comes out, whole or not at all. What is refused: convert_refusal_test.c. */
+/* The converter: what goes in comes out, whole or not at all. What is refused:
+ * convert_refusal_test.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
