@@ -32,6 +32,7 @@ enum err notes_read(const char *directory, struct notes *ret_notes, struct text2
     ret_notes->attest.waited_epoch = bytes_get_u64(&in);
     ret_notes->log.cluster_id = bytes_get_u64(&in);
     ret_notes->log.highest_index = bytes_get_u64(&in);
+    ret_notes->log.highest_key = bytes_get_u64(&in);
     uint32_t expected = crc32_of(bytes, in.used);
     uint32_t crc = bytes_get_u32(&in);
     if (!bytes_all_read(&in) || magic != NOTES_MAGIC || crc != expected ||
@@ -66,6 +67,7 @@ static void notes_work_run(uv_work_t *handle) {
     bytes_put_u64(&out, self->notes.attest.waited_epoch);
     bytes_put_u64(&out, self->notes.log.cluster_id);
     bytes_put_u64(&out, self->notes.log.highest_index);
+    bytes_put_u64(&out, self->notes.log.highest_key);
     bytes_put_u32(&out, crc32_of(bytes, out.used));
     ensure(!out.failed);
     notes_path(self->member->conf->state, path, sizeof path);
