@@ -22,8 +22,8 @@ uint64_t act_within(uint32_t ms, uint64_t deadline_boot_ms);
 /* Waits `ms`, at most until the deadline. False when the deadline has passed. */
 bool act_pause(uint32_t ms, uint64_t deadline_boot_ms);
 
-/* The secret that the argument `name` (or else `broader`, may be NULL) refers to; "" when neither is
- * given. Wipe with secret_wipe. */
+/* The secret that the argument `name` (or else `broader`, may be NULL) refers to; "" when
+ * neither is given. Wipe with secret_wipe. */
 enum err act_secret(const struct action_input *input, const char *name, const char *broader,
                     char ret_secret[SECRET_SIZE], struct text256 *reterr) ERR_CHECKED;
 

@@ -1,5 +1,5 @@
-/* approval: a step that waits for a person. The coordinators' core keeps it; it never reaches an agent
- * as a command, and an agent that gets one says so. */
+/* approval: a step that waits for a person. The coordinators' core keeps it; it never reaches an
+ * agent as a command, and an agent that gets one says so. */
 #include "agent/actions/act.h"
 #include "agent/actions/actions.h"
 

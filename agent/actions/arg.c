@@ -213,8 +213,8 @@ bool arg_lsn_parse(const char *text, uint64_t *ret_lsn) {
 }
 
 void lsn_text(uint64_t lsn, char ret_text[LSN_TEXT_SIZE]) {
-    bool fits = text_format(ret_text, LSN_TEXT_SIZE, "%" PRIX64 "/%" PRIX64, lsn >> 32,
-                            lsn & UINT32_MAX);
+    bool fits =
+        text_format(ret_text, LSN_TEXT_SIZE, "%" PRIX64 "/%" PRIX64, lsn >> 32, lsn & UINT32_MAX);
     ensure(fits);
 }
 
@@ -270,8 +270,10 @@ enum err args_accept(const struct arg_rule *rules, size_t rules_n,
             continue;
         }
         if (rules[i].kind == ARG_NUMBER) {
-            text_say(reterr, "argument \"%s\": expected a number from %" PRIu64 " to %" PRIu64
-                     ", found \"%.60s\"", rules[i].name, rules[i].min, rules[i].max, value);
+            text_say(reterr,
+                     "argument \"%s\": expected a number from %" PRIu64 " to %" PRIu64
+                     ", found \"%.60s\"",
+                     rules[i].name, rules[i].min, rules[i].max, value);
         } else {
             text_say(reterr, "argument \"%s\": expected %s, found \"%.80s\"", rules[i].name,
                      arg_expected(rules[i].kind), value);

@@ -1,7 +1,7 @@
-/* arg: the arguments an action takes, as a table; checked once by the config check and again before
- * every run, then read here. Arguments that are in no table of the action are let pass: an endpoint
- * hands all of its own to every action on it. Addresses are numeric: nothing on the failover path is
- * looked up. */
+/* arg: the arguments an action takes, as a table; checked once by the config check and again
+ * before every run, then read here. Arguments that are in no table of the action are let pass:
+ * an endpoint hands all of its own to every action on it. Addresses are numeric: nothing on the
+ * failover path is looked up. */
 #ifndef DROVER_ACTIONS_ARG_H
 #define DROVER_ACTIONS_ARG_H
 

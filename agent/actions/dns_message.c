@@ -130,7 +130,8 @@ static bool prerequisite_add(ldns_rr_list *list, const char *name, const char *t
     return true;
 }
 
-/* Only our own text among those of the name is replaced: other people keep SPF and the like there. */
+/* Only our own text among those of the name is replaced: other people keep SPF and the like
+ * there. */
 static bool epoch_change_add(ldns_rr_list *list, const struct dns_change *change) {
     char value[64];
     for (uint8_t i = 0; i < change->old_texts->n; i++) {
@@ -148,7 +149,7 @@ static bool epoch_change_add(ldns_rr_list *list, const struct dns_change *change
     }
     (void)text_format(value, sizeof value, EPOCH_PREFIX "%" PRIu64 "\"", change->epoch);
     ldns_rr *new = rr_parse(change->epoch_name, change->ttl, "TXT", value);
-    return new != NULL && ldns_rr_list_push_rr(list, new);
+    return new != NULL &&ldns_rr_list_push_rr(list, new);
 }
 
 static bool change_add(ldns_rr_list *list, const struct dns_change *change) {
@@ -169,8 +170,8 @@ static enum err packet_sign(ldns_pkt *packet, const struct dns_key *key,
     if (!algorithm_name(key->algorithm, algorithm, sizeof algorithm)) {
         return ERR_CONFIG;
     }
-    ldns_status status = ldns_pkt_tsig_sign(packet, key->name, key->secret, TSIG_FUDGE_S,
-                                            algorithm, NULL);
+    ldns_status status =
+        ldns_pkt_tsig_sign(packet, key->name, key->secret, TSIG_FUDGE_S, algorithm, NULL);
     if (status != LDNS_STATUS_OK) {
         text_say(reterr, "the update cannot be signed: %s", ldns_get_errorstr_by_id(status));
         return ERR_CONFIG;
@@ -265,8 +266,8 @@ static enum err rrset_take(const ldns_pkt *packet, const char *name, const char 
 }
 
 enum err dns_reply_parse(const struct dns_message *query, const uint8_t *wire, size_t size,
-                          const char *name, const char *type, struct dns_rrset *ret_rrset,
-                          struct text256 *reterr) {
+                         const char *name, const char *type, struct dns_rrset *ret_rrset,
+                         struct text256 *reterr) {
     struct dns_rrset rrset;
     memset(&rrset, 0, sizeof rrset);
     ldns_pkt *packet = reply_read(query, wire, size, reterr);
@@ -313,8 +314,8 @@ static bool reply_verifies(ldns_pkt *packet, const struct dns_message *update,
         return false;
     }
     ldns_rdf *mac = ldns_rdf_new_frm_data(LDNS_RDF_TYPE_INT16_DATA, update->mac_size, update->mac);
-    bool verifies = mac != NULL &&
-                    ldns_pkt_tsig_verify(packet, wire, size, key->name, key->secret, mac);
+    bool verifies =
+        mac != NULL && ldns_pkt_tsig_verify(packet, wire, size, key->name, key->secret, mac);
     ldns_rdf_deep_free(mac);
     return verifies;
 }

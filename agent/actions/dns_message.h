@@ -37,8 +37,8 @@ struct dns_key {
     const char *algorithm; /* "hmac-sha256" */
 };
 
-/* One change: `name` gets exactly one record `value`, the epoch's name gets the epoch record; only if
- * both names still hold what was read. */
+/* One change: `name` gets exactly one record `value`, the epoch's name gets the epoch record;
+ * only if both names still hold what was read. */
 struct dns_change {
     const char *zone, *name, *type, *value;
     uint32_t ttl;
@@ -60,12 +60,12 @@ enum err dns_update_build(const struct dns_change *change, const struct dns_key 
 /* An answer to a query. *ret_rrset n 0: no such record. FORMAT, DENIED (REFUSED), FAILED (other
  * response codes; not authoritative), TOO_BIG. */
 enum err dns_reply_parse(const struct dns_message *query, const uint8_t *wire, size_t size,
-                          const char *name, const char *type, struct dns_rrset *ret_rrset,
-                          struct text256 *reterr) ERR_CHECKED;
+                         const char *name, const char *type, struct dns_rrset *ret_rrset,
+                         struct text256 *reterr) ERR_CHECKED;
 
-/* The reply to an update. OK: applied, and the reply is signed by the same key. STALE: a prerequisite
- * no longer holds (NXRRSET, YXRRSET ...). AUTH: NOTAUTH with the TSIG error named. DENIED: REFUSED by
- * policy. SIGNATURE: the reply's own signature does not verify. */
+/* The reply to an update. OK: applied, and the reply is signed by the same key. STALE: a
+ * prerequisite no longer holds (NXRRSET, YXRRSET ...). AUTH: NOTAUTH with the TSIG error named.
+ * DENIED: REFUSED by policy. SIGNATURE: the reply's own signature does not verify. */
 enum err dns_reply_check(const struct dns_message *update, const struct dns_key *key,
                          const uint8_t *wire, size_t size, struct text256 *reterr) ERR_CHECKED;
 

@@ -1,7 +1,7 @@
-/* dns_update: points one record at this region, by RFC 2136 with TSIG. The record and the epoch beside
- * it (TXT "drover-epoch=N") change in one message whose prerequisites are exactly what was read: two
- * updaters cannot pass each other, and an older epoch never overwrites a newer one. Every authority
- * that answers must then say the same. */
+/* dns_update: points one record at this region, by RFC 2136 with TSIG. The record and the epoch
+ * beside it (TXT "drover-epoch=N") change in one message whose prerequisites are exactly what
+ * was read: two updaters cannot pass each other, and an older epoch never overwrites a newer
+ * one. Every authority that answers must then say the same. */
 #include <inttypes.h>
 #include <string.h>
 #include <strings.h>
@@ -17,12 +17,12 @@
 #define UNREACHED_PATIENCE_MS 2000
 
 static const struct arg_rule rules[] = {
-    {"servers", ARG_PLACES, true, 0, 0},     {"zone", ARG_HOST, true, 0, 0},
-    {"name", ARG_HOST, true, 0, 0},          {"type", ARG_TEXT, true, 0, 0},
-    {"value", ARG_HOST, true, 0, 0},         {"ttl", ARG_NUMBER, false, 1, 86400},
-    {"key_name", ARG_HOST, true, 0, 0},      {"key_secret_ref", ARG_NAME, true, 0, 0},
-    {"algorithm", ARG_TEXT, false, 0, 0},    {"protected", ARG_TEXT, false, 0, 0},
-    {"old_value", ARG_HOST, false, 0, 0},    {"epoch_name", ARG_HOST, false, 0, 0},
+    {"servers", ARG_PLACES, true, 0, 0},  {"zone", ARG_HOST, true, 0, 0},
+    {"name", ARG_HOST, true, 0, 0},       {"type", ARG_TEXT, true, 0, 0},
+    {"value", ARG_HOST, true, 0, 0},      {"ttl", ARG_NUMBER, false, 1, 86400},
+    {"key_name", ARG_HOST, true, 0, 0},   {"key_secret_ref", ARG_NAME, true, 0, 0},
+    {"algorithm", ARG_TEXT, false, 0, 0}, {"protected", ARG_TEXT, false, 0, 0},
+    {"old_value", ARG_HOST, false, 0, 0}, {"epoch_name", ARG_HOST, false, 0, 0},
 };
 #define RULES_N (sizeof rules / sizeof rules[0])
 
@@ -63,9 +63,8 @@ static bool is_protected(const struct arguments *arguments, const char *name) {
 
 static bool below_zone(const char *name, const char *zone) {
     size_t name_n = strlen(name), zone_n = strlen(zone);
-    return same_name(name, zone) ||
-           (name_n > zone_n && name[name_n - zone_n - 1] == '.' &&
-            strcasecmp(name + name_n - zone_n, zone) == 0);
+    return same_name(name, zone) || (name_n > zone_n && name[name_n - zone_n - 1] == '.' &&
+                                     strcasecmp(name + name_n - zone_n, zone) == 0);
 }
 
 static bool name_full(char *out, size_t out_size, const char *prefix, const char *name) {
@@ -91,8 +90,7 @@ static enum err update_fill(const struct arguments *arguments, struct update *up
         text_say(reterr, "a name is too long");
         return ERR_CONFIG;
     }
-    if (!below_zone(update->name, update->zone) ||
-        !below_zone(update->epoch_name, update->zone)) {
+    if (!below_zone(update->name, update->zone) || !below_zone(update->epoch_name, update->zone)) {
         text_say(reterr, "%.80s is not in zone %.80s", update->name, update->zone);
         return ERR_CONFIG;
     }
@@ -157,21 +155,21 @@ static enum err rrset_read(struct update *update, uint8_t server, const char *na
     enum err err = dns_query_build(name, type, &query);
     if (err == ERR_OK) {
         err = dns_exchange(place, query.wire, query.size,
-                           act_within(ASK_MS, update->input->deadline_boot_ms), reply,
-                           sizeof reply, &size);
+                           act_within(ASK_MS, update->input->deadline_boot_ms), reply, sizeof reply,
+                           &size);
         if (err != ERR_OK) {
             text_say(&update->why, "%s: %s", place->text, err_text(err));
         }
     }
-    return err != ERR_OK ? err
-                         : dns_reply_parse(&query, reply, size, name, type, ret_rrset,
-                                            &update->why);
+    return err != ERR_OK
+               ? err
+               : dns_reply_parse(&query, reply, size, name, type, ret_rrset, &update->why);
 }
 
 static enum err zone_read(struct update *update, uint8_t server) {
     enum err err = rrset_read(update, server, update->name, update->type, &update->record);
-    return err != ERR_OK ? err : rrset_read(update, server, update->epoch_name, "TXT",
-                                            &update->texts);
+    return err != ERR_OK ? err
+                         : rrset_read(update, server, update->epoch_name, "TXT", &update->texts);
 }
 
 static bool record_is(const struct update *update) {
@@ -191,9 +189,9 @@ static enum err replace_check(struct update *update) {
                  epoch, update->input->epoch);
         return ERR_STALE;
     }
-    bool expected = update->record.n == 1 &&
-                    (text_equal(update->record.value[0], update->old_value) ||
-                     text_equal(update->record.value[0], update->value));
+    bool expected =
+        update->record.n == 1 && (text_equal(update->record.value[0], update->old_value) ||
+                                  text_equal(update->record.value[0], update->value));
     if (update->old_value[0] != '\0' && !expected) {
         text_say(&update->why, "stale prerequisite: %.60s is %.60s, expected %.60s", update->name,
                  update->record.n > 0 ? update->record.value[0] : "absent", update->old_value);
@@ -206,10 +204,14 @@ static enum err update_send(struct update *update) {
     struct dns_message message;
     uint8_t reply[DNS_WIRE_SIZE];
     size_t size = 0;
-    struct dns_change change = {.zone = update->zone, .name = update->name, .type = update->type,
-                                .value = update->value, .ttl = update->ttl,
+    struct dns_change change = {.zone = update->zone,
+                                .name = update->name,
+                                .type = update->type,
+                                .value = update->value,
+                                .ttl = update->ttl,
                                 .epoch_name = update->epoch_name,
-                                .epoch = update->input->epoch, .old_record = &update->record,
+                                .epoch = update->input->epoch,
+                                .old_record = &update->record,
                                 .old_texts = &update->texts};
     enum err err = dns_update_build(&change, &update->key, &message, &update->why);
     if (err != ERR_OK) {

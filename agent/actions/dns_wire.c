@@ -97,9 +97,9 @@ static enum err bytes_receive(int fd, uint8_t *bytes, size_t size, uint64_t dead
     return ERR_OK;
 }
 
-static enum err fd_exchange(int fd, const struct place *server, const uint8_t *message,
-                            size_t size, uint64_t deadline_boot_ms, uint8_t *reply,
-                            size_t reply_size, size_t *ret_size) {
+static enum err fd_exchange(int fd, const struct place *server, const uint8_t *message, size_t size,
+                            uint64_t deadline_boot_ms, uint8_t *reply, size_t reply_size,
+                            size_t *ret_size) {
     uint8_t length[2] = {(uint8_t)(size >> 8), (uint8_t)size};
     enum err err = server_connect(fd, server, deadline_boot_ms);
     if (err == ERR_OK) {
@@ -131,8 +131,8 @@ enum err dns_exchange(const struct place *server, const uint8_t *message, size_t
     if (fd < 0) {
         return ERR_IO;
     }
-    enum err err = fd_exchange(fd, server, message, size, deadline_boot_ms, ret_reply, reply_size,
-                               ret_size);
+    enum err err =
+        fd_exchange(fd, server, message, size, deadline_boot_ms, ret_reply, reply_size, ret_size);
     (void)close(fd);
     return err;
 }

@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 #include <jansson.h>
-#include <openssl/evp.h>
 #include <string.h>
 
 #include "common/base/ensure.h"
@@ -13,30 +12,44 @@
 #define ENDPOINT_MS 2000
 #define ANSWER_SIZE (BASE64_SIZE(ETCD_VALUE_SIZE) + 2048)
 
+static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 static void base64_of(const char *text, char *out, size_t out_size) {
     size_t n = strlen(text);
     ensure(out_size >= BASE64_SIZE(n));
-    (void)EVP_EncodeBlock((unsigned char *)out, (const unsigned char *)text, (int)n);
+    for (size_t i = 0; i < n; i += 3) {
+        uint32_t three = 0;
+        for (size_t j = 0; j < 3; j++) {
+            three = three << 8 | (i + j < n ? (uint8_t)text[i + j] : 0);
+        }
+        for (size_t j = 0; j < 4; j++) {
+            *out++ = i + j > n ? '=' : digits[three >> (18 - 6 * j) & 63];
+        }
+    }
+    *out = '\0';
 }
 
 /* False when it is no base64 or does not fit. */
 static bool base64_read(const char *text, struct etcd_value *value) {
     size_t n = strlen(text);
-    unsigned char bytes[ETCD_VALUE_SIZE + 4];
-    if (n % 4 != 0 || n / 4 * 3 > sizeof bytes) {
+    size_t padding = strspn(text + strcspn(text, "="), "=");
+    size_t used = 0;
+    if (n % 4 != 0 || padding > 2 || n / 4 * 3 >= sizeof value->at) {
         return false;
     }
-    int size = n == 0 ? 0 : EVP_DecodeBlock(bytes, (const unsigned char *)text, (int)n);
-    if (size < 0) {
-        return false;
+    uint32_t bits = 0;
+    for (size_t i = 0; i < n - padding; i++) {
+        const char *digit = strchr(digits, text[i]);
+        if (digit == NULL) {
+            return false;
+        }
+        bits = bits << 6 | (uint32_t)(digit - digits);
+        if (i % 4 > 0) {
+            value->at[used++] = (char)(bits >> (6 - 2 * (i % 4)) & 255);
+        }
     }
-    size_t padding = n == 0 ? 0 : (size_t)(text[n - 1] == '=') + (size_t)(text[n - 2] == '=');
-    value->size = (size_t)size - padding;
-    if (value->size >= sizeof value->at) {
-        return false;
-    }
-    memcpy(value->at, bytes, value->size);
-    value->at[value->size] = '\0';
+    value->size = used;
+    value->at[used] = '\0';
     return true;
 }
 
@@ -49,10 +62,16 @@ static enum err etcd_call(const struct parts *endpoints, const char *path, const
     for (uint8_t i = 0; i < endpoints->n && act_left_ms(deadline_boot_ms) > 0; i++) {
         char url[VALUE_SIZE + 32];
         (void)text_format(url, sizeof url, "%s%s", endpoints->at[i], path);
-        struct http_sync_request request = {
-            .method = "POST", .url = url, .headers = headers, .headers_n = 1, .body = body,
-            .body_size = strlen(body), .answer = answer, .answer_size = answer_size,
-            .deadline_boot_ms = act_within(ENDPOINT_MS, deadline_boot_ms)};
+        struct http_sync_request request = {.method = "POST",
+                                            .url = url,
+                                            .headers = headers,
+                                            .headers_n = 1,
+                                            .body = body,
+                                            .body_size = strlen(body),
+                                            .answer = answer,
+                                            .answer_size = answer_size,
+                                            .deadline_boot_ms =
+                                                act_within(ENDPOINT_MS, deadline_boot_ms)};
         struct http_sync_answer reply;
         err = http_sync(&request, &reply, reterr);
         if (err == ERR_OK && reply.status == 200) {
@@ -99,8 +118,8 @@ enum err etcd_get(const struct parts *endpoints, const char *key, uint64_t deadl
     }
     base64_of(key, key64, sizeof key64);
     (void)text_format(body, sizeof body, "{\"key\":\"%s\"}", key64);
-    enum err err = etcd_call(endpoints, "/v3/kv/range", body, deadline_boot_ms, answer,
-                             sizeof answer, reterr);
+    enum err err =
+        etcd_call(endpoints, "/v3/kv/range", body, deadline_boot_ms, answer, sizeof answer, reterr);
     return err != ERR_OK ? err : range_take(answer, ret_value, reterr);
 }
 
@@ -122,8 +141,8 @@ enum err etcd_put_if(const struct parts *endpoints, const char *key, const char 
                             "{\"key\":\"%s\",\"value\":\"%s\"}}]}",
                             key64, mod_revision, key64, value64);
     ensure(fits);
-    enum err err = etcd_call(endpoints, "/v3/kv/txn", body, deadline_boot_ms, answer,
-                             sizeof answer, reterr);
+    enum err err =
+        etcd_call(endpoints, "/v3/kv/txn", body, deadline_boot_ms, answer, sizeof answer, reterr);
     if (err != ERR_OK) {
         return err;
     }

@@ -1,5 +1,6 @@
-/* etcd_kv: one key of a region's own etcd (v3 API through its JSON gateway, plain HTTP as Patroni uses
- * it): read, and replace if unchanged. For writing Patroni's configuration while Patroni is down. */
+/* etcd_kv: one key of a region's own etcd (v3 API through its JSON gateway, plain HTTP as
+ * Patroni uses it): read, and replace if unchanged. For writing Patroni's configuration while
+ * Patroni is down. */
 #ifndef DROVER_ACTIONS_ETCD_KV_H
 #define DROVER_ACTIONS_ETCD_KV_H
 

@@ -1,6 +1,7 @@
-/* exec: runs a program of the agent's own exec directory: a bare name, no path, no shell, nothing that
- * anybody but root or the agent's user could have put there. With observe=yes the same program, called
- * with "observe" before its arguments, says by exit code 0 whether the wished state holds. */
+/* exec: runs a program of the agent's own exec directory: a bare name, no path, no shell,
+ * nothing that anybody but root or the agent's user could have put there. With observe=yes the
+ * same program, called with "observe" before its arguments, says by exit code 0 whether the
+ * wished state holds. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
@@ -33,9 +34,9 @@ static bool mode_is_safe(const struct stat *status) {
     return (status->st_uid == 0 || status->st_uid == geteuid()) && (status->st_mode & 022) == 0;
 }
 
-/* The directory and the file as they are now: nobody else can change them between here and the exec. */
-static enum err program_check(const char *directory, const char *program,
-                              struct text256 *reterr) {
+/* The directory and the file as they are now: nobody else can change them between here and the
+ * exec. */
+static enum err program_check(const char *directory, const char *program, struct text256 *reterr) {
     struct stat status;
     if (stat(directory, &status) != 0 || !S_ISDIR(status.st_mode) || !mode_is_safe(&status)) {
         text_say(reterr, "the exec directory must be root's or ours, writable by nobody else");
@@ -53,8 +54,10 @@ static enum err program_check(const char *directory, const char *program,
         return ERR_NOT_FOUND;
     }
     if (!S_ISREG(status.st_mode) || !mode_is_safe(&status) || (status.st_mode & 0111) == 0) {
-        text_say(reterr, "%.60s must be a plain executable file of root or ours, writable by "
-                 "nobody else", program);
+        text_say(reterr,
+                 "%.60s must be a plain executable file of root or ours, writable by "
+                 "nobody else",
+                 program);
         return ERR_DENIED;
     }
     return ERR_OK;
@@ -90,12 +93,21 @@ static enum err program_run(struct program *program, bool observe, int *ret_code
     (void)text_format(texts[2], sizeof texts[2], "DROVER_STEP=%u-%u", (unsigned)input->step,
                       (unsigned)input->attempt);
     (void)text_format(texts[3], sizeof texts[3], "DROVER_REGION=%.31s", input->region);
-    const char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C", texts[0],
-                                       texts[1], texts[2], texts[3], NULL};
-    struct spawn_input spawn = {.path = program->path, .argv = argv, .environment = environment,
+    const char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+                                       "LANG=C",
+                                       texts[0],
+                                       texts[1],
+                                       texts[2],
+                                       texts[3],
+                                       NULL};
+    struct spawn_input spawn = {.path = program->path,
+                                .argv = argv,
+                                .environment = environment,
                                 .deadline_boot_ms = input->deadline_boot_ms,
-                                .output = program->output, .output_size = sizeof program->output,
-                                .errors = program->errors, .errors_size = sizeof program->errors};
+                                .output = program->output,
+                                .output_size = sizeof program->output,
+                                .errors = program->errors,
+                                .errors_size = sizeof program->errors};
     struct spawn_result result;
     enum err err = spawn_run(&spawn, &result, &program->why);
     if (err == ERR_OK) {
@@ -163,6 +175,7 @@ const struct action_kind_row row_exec = {
     .accepts = exec_accepts,
     .needs_lease = false,
     .arguments_help = "program (bare name in the agent's exec directory), arg1..arg8, observe=no",
-    .by_hand = "as root on the agent's host: <exec directory>/{program} {arg1} {arg2} {arg3} {arg4} "
-               "{arg5} {arg6} {arg7} {arg8}; its exit code must be 0",
+    .by_hand =
+        "as root on the agent's host: <exec directory>/{program} {arg1} {arg2} {arg3} {arg4} "
+        "{arg5} {arg6} {arg7} {arg8}; its exit code must be 0",
 };

@@ -1,6 +1,6 @@
-/* http_call: one HTTP request, with an idempotency key made of execution, step and attempt: a server
- * that honours it runs the same attempt once, however often it is sent. With observe_url the wished
- * state can be seen, before and after. */
+/* http_call: one HTTP request, with an idempotency key made of execution, step and attempt: a
+ * server that honours it runs the same attempt once, however often it is sent. With observe_url
+ * the wished state can be seen, before and after. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,8 +51,8 @@ struct call {
     struct text256 why;
 };
 
-static enum err call_send(struct call *call, const char *method, const char *url,
-                          const char *body, uint64_t deadline_boot_ms, long *ret_status) {
+static enum err call_send(struct call *call, const char *method, const char *url, const char *body,
+                          uint64_t deadline_boot_ms, long *ret_status) {
     static const char *const names[HEADERS_MAX] = {"header1", "header2", "header3", "header4"};
     const struct arguments *arguments = call->input->arguments;
     const char *headers[HEADERS_MAX + 2];
@@ -102,9 +102,9 @@ static struct action_result call_act(struct call *call, const char *observe_url)
     const char *expected = arg_text(arguments, "expect_status", "200-299");
     const char *method = arg_text(arguments, "method", "POST");
     long status = 0;
-    enum err err = call_send(call, method, arg_text(arguments, "url", ""),
-                             arg_text(arguments, "body", ""), call->input->deadline_boot_ms,
-                             &status);
+    enum err err =
+        call_send(call, method, arg_text(arguments, "url", ""), arg_text(arguments, "body", ""),
+                  call->input->deadline_boot_ms, &status);
     if (err != ERR_OK) {
         return act_failed(err, "%.150s", call->why.at);
     }

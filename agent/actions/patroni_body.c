@@ -6,9 +6,9 @@
 
 #include "common/base/ensure.h"
 
-/* Patroni keeps keys of the dynamic configuration that it does not know. Ours marks a pause as made
- * by a hand-off, so that undoing the hand-off may lift it, and a person's pause is never lifted by a
- * promotion. */
+/* Patroni keeps keys of the dynamic configuration that it does not know. Ours marks a pause as
+ * made by a hand-off, so that undoing the hand-off may lift it, and a person's pause is never
+ * lifted by a promotion. */
 #define HANDOFF_KEY "drover_handoff"
 
 void patroni_slot_of_region(const char *region, char ret_slot[PATRONI_SLOT_SIZE]) {
@@ -55,8 +55,8 @@ static void slots_take(const json_t *slots, const char *peer_slot, struct patron
     json_t *slot = NULL;
     json_object_foreach((json_t *)slots, name, slot) {
         const char *type = json_string_value(json_object_get(slot, "type"));
-        bool ours = text_starts(name, "region_") || (peer_slot[0] != '\0' &&
-                                                     text_equal(name, peer_slot));
+        bool ours =
+            text_starts(name, "region_") || (peer_slot[0] != '\0' && text_equal(name, peer_slot));
         /* Logical slots and other people's physical ones stay as they are. */
         if (!ours || (type != NULL && !text_equal(type, "physical"))) {
             continue;
@@ -79,8 +79,7 @@ static void config_take(const json_t *root, const char *peer_slot, struct patron
                           json_object_get(standby, "restore_command") != NULL;
         text_take(json_object_get(standby, "host"), config->host, sizeof config->host);
         config->port = port_take(json_object_get(standby, "port"));
-        text_take(json_object_get(standby, "primary_slot_name"), config->slot,
-                  sizeof config->slot);
+        text_take(json_object_get(standby, "primary_slot_name"), config->slot, sizeof config->slot);
     }
     slots_take(json_object_get(root, "slots"), peer_slot, config);
 }
@@ -170,8 +169,8 @@ bool patroni_body_pause(char *out, size_t out_size, bool paused) {
 enum err patroni_value_demote(const char *json, size_t size, const struct patroni_peer *peer,
                               const char *peer_slot, char *out, size_t out_size,
                               struct text256 *reterr) {
-    json_t *root = size == 0 ? json_object()
-                             : object_load(json, size, "the DCS's configuration key", reterr);
+    json_t *root =
+        size == 0 ? json_object() : object_load(json, size, "the DCS's configuration key", reterr);
     if (root == NULL) {
         return ERR_FORMAT;
     }
@@ -211,8 +210,7 @@ enum err patroni_status_parse(const char *json, size_t size, struct patroni_stat
         status.role = PATRONI_ROLE_REPLICA;
     }
     text_take(json_object_get(root, "state"), status.state, sizeof status.state);
-    status.running =
-        text_equal(status.state, "running") || text_equal(status.state, "streaming");
+    status.running = text_equal(status.state, "running") || text_equal(status.state, "streaming");
     status.paused = json_is_true(json_object_get(root, "pause"));
     text_take(json_object_get(root, "database_system_identifier"), status.system_identifier,
               sizeof status.system_identifier);

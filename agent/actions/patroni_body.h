@@ -1,5 +1,5 @@
-/* patroni_body: the JSON that goes to and comes from Patroni's REST interface, as plain values. Pure:
- * no network. Checked against Patroni 3.0 and 4.x, which differ only in role names. */
+/* patroni_body: the JSON that goes to and comes from Patroni's REST interface, as plain values.
+ * Pure: no network. Checked against Patroni 3.0 and 4.x, which differ only in role names. */
 #ifndef DROVER_ACTIONS_PATRONI_BODY_H
 #define DROVER_ACTIONS_PATRONI_BODY_H
 

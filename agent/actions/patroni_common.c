@@ -6,8 +6,8 @@
 #include "common/base/ensure.h"
 #include "common/io/clock.h"
 
-/* How long the other members are waited for once the demotion is seen, so that the verification does
- * not rest on the first answer alone. */
+/* How long the other members are waited for once the demotion is seen, so that the verification
+ * does not rest on the first answer alone. */
 #define OTHERS_WAIT_MS 1200
 
 enum err patroni_region_open(const struct action_input *input, struct patroni_region *ret_region,
@@ -92,8 +92,8 @@ struct action_result patroni_region_demote(const struct action_input *input,
     if (err != ERR_OK) {
         return act_failed(err, "Patroni: %.120s", why.at);
     }
-    bool follows = patroni_config_follows(&config, &region->peer) && !config.paused &&
-                   config.slots_n == 0;
+    bool follows =
+        patroni_config_follows(&config, &region->peer) && !config.paused && config.slots_n == 0;
     if (follows) {
         enum err not_yet = ERR_OK;
         pg_group_look(&region->group, act_within(500, input->deadline_boot_ms));

@@ -1,13 +1,14 @@
-/* patroni_demote: makes a whole Patroni region a standby cluster of its peer. This is the durable
- * soft fence: it lies in the region's own DCS, works with every link to the outside cut, and survives
- * restarts and local failovers. Patroni stops the old primary at once (3.0: immediate), so what had
- * not left for the peer is rewound later. When REST or DCS do not answer within `rest_ms` it says so
- * quickly: the gate and the kill are the next rungs, and they do not wait. */
+/* patroni_demote: makes a whole Patroni region a standby cluster of its peer. This is the
+ * durable soft fence: it lies in the region's own DCS, works with every link to the outside cut,
+ * and survives restarts and local failovers. Patroni stops the old primary at once (3.0:
+ * immediate), so what had not left for the peer is rewound later. When REST or DCS do not answer
+ * within `rest_ms` it says so quickly: the gate and the kill are the next rungs, and they do not
+ * wait. */
 #include "agent/actions/actions.h"
 #include "agent/actions/patroni_common.h"
 
-static const struct arg_rule rules[] = {PATRONI_ARG_RULES, PATRONI_PEER_RULES,
-                                        {"rest_ms", ARG_NUMBER, false, 100, 60000}};
+static const struct arg_rule rules[] = {
+    PATRONI_ARG_RULES, PATRONI_PEER_RULES, {"rest_ms", ARG_NUMBER, false, 100, 60000}};
 #define RULES_N (sizeof rules / sizeof rules[0])
 
 static enum err demote_accepts(const struct arguments *arguments, struct text256 *reterr) {
@@ -39,7 +40,7 @@ const struct action_kind_row row_patroni_demote = {
     .accepts = demote_accepts,
     .needs_lease = false,
     .arguments_help = PATRONI_ARGS_HELP ", peer_front_host, peer_front_port, slot_name="
-                      "region_<region>, peer_slot_name, rest_ms=1000",
+                                        "region_<region>, peer_slot_name, rest_ms=1000",
     .by_hand = "curl -u {patroni_user} -X PATCH {patroni_urls}/config -d '{\"standby_cluster\":"
                "{\"host\":\"{peer_front_host}\",\"port\":{peer_front_port},\"primary_slot_name\":"
                "\"{slot_name}\",\"create_replica_methods\":[\"basebackup\"]},\"slots\":"

@@ -1,8 +1,9 @@
-/* patroni_handoff: the source's half of a planned switchover. Patroni is paused, PostgreSQL is stopped
- * cleanly (its walsenders send everything to the connected standbys first), and only then the region
- * becomes a standby cluster, still paused: from here nothing in it can become writable by itself. The
- * outcome's detail begins with lsn=X/Y, where the shutdown checkpoint begins: pg_await_position at the
- * target proves that it arrived. A failure lifts the pause again, and the region goes on serving. */
+/* patroni_handoff: the source's half of a planned switchover. Patroni is paused, PostgreSQL is
+ * stopped cleanly (its walsenders send everything to the connected standbys first), and only
+ * then the region becomes a standby cluster, still paused: from here nothing in it can become
+ * writable by itself. The outcome's detail begins with lsn=X/Y, where the shutdown checkpoint
+ * begins: pg_await_position at the target proves that it arrived. A failure lifts the pause
+ * again, and the region goes on serving. */
 #include "agent/actions/actions.h"
 #include "agent/actions/patroni_common.h"
 #include "agent/actions/pg_local.h"
@@ -55,8 +56,8 @@ static enum err peer_streams(struct handoff *handoff) {
         return pg_group_count(group, PG_DENIED) > 0 ? ERR_AUTH : ERR_PRECONDITION;
     }
     uint64_t until_boot_ms = act_within(3000, handoff->work_boot_ms);
-    enum err err = pg_seat_ask(group, index, sql, parameters, 1, until_boot_ms, &answer,
-                               &handoff->why);
+    enum err err =
+        pg_seat_ask(group, index, sql, parameters, 1, until_boot_ms, &answer, &handoff->why);
     if (err == ERR_OK && text_equal(answer.value[0], "0")) {
         text_say(&handoff->why, "the peer does not stream from slot %.63s",
                  handoff->region->peer_slot);
@@ -107,8 +108,8 @@ static enum err primary_stop(struct handoff *handoff) {
     }
     (void)patroni_body_pause(body, sizeof body, true);
     handoff->paused = true;
-    err = patroni_config_patch(&handoff->region->patroni, body, handoff->work_boot_ms,
-                               &handoff->why);
+    err =
+        patroni_config_patch(&handoff->region->patroni, body, handoff->work_boot_ms, &handoff->why);
     if (err == ERR_OK) {
         err = pause_await(handoff);
     }
@@ -120,8 +121,7 @@ static enum err primary_stop(struct handoff *handoff) {
                               &handoff->why);
     }
     if (err == ERR_OK && handoff->control.state != PG_CONTROL_SHUT) {
-        text_say(&handoff->why, "after the stop PostgreSQL is \"%s\"",
-                 handoff->control.state_text);
+        text_say(&handoff->why, "after the stop PostgreSQL is \"%s\"", handoff->control.state_text);
         err = ERR_FAILED;
     }
     return err;
@@ -146,13 +146,14 @@ static struct action_result handoff_act(struct handoff *handoff) {
     (void)patroni_body_promote(body, sizeof body, "", true);
     enum err undone = patroni_config_patch(&handoff->region->patroni, body,
                                            handoff->input->deadline_boot_ms, &undo);
-    return act_failed(err, "%s: %.120s", undone == ERR_OK ? "undone, the region goes on"
-                                                          : "NOT undone, Patroni is paused",
+    return act_failed(err, "%s: %.120s",
+                      undone == ERR_OK ? "undone, the region goes on"
+                                       : "NOT undone, Patroni is paused",
                       handoff->why.at);
 }
 
-/* Handed off, and let go on since: the region follows already. The peer must have all that it has: one
- * byte less than that is what "strictly past" is asked of. */
+/* Handed off, and let go on since: the region follows already. The peer must have all that it
+ * has: one byte less than that is what "strictly past" is asked of. */
 static struct action_result standby_observe(struct handoff *handoff) {
     struct pg_group *group = &handoff->region->group;
     char lsn[LSN_TEXT_SIZE];
@@ -175,8 +176,8 @@ static struct action_result standby_observe(struct handoff *handoff) {
 static struct action_result handoff_region(struct handoff *handoff) {
     const struct action_input *input = handoff->input;
     struct patroni_region *region = handoff->region;
-    handoff->work_boot_ms = input->deadline_boot_ms - (input->timeout_ms > 2 * UNDO_MS ? UNDO_MS
-                                                                                       : 0);
+    handoff->work_boot_ms =
+        input->deadline_boot_ms - (input->timeout_ms > 2 * UNDO_MS ? UNDO_MS : 0);
     enum err err = pg_local_open(input, &handoff->local, &handoff->why);
     pg_group_round(&region->group, 0);
     if (err == ERR_OK) {
@@ -204,8 +205,10 @@ static struct action_result handoff_region(struct handoff *handoff) {
     }
     if (config->standby) {
         /* Also a hand-off that was done on another host: only there the position is known. */
-        return act_failed(ERR_PRECONDITION, "a standby cluster of %.60s; the stopped primary is not "
-                          "on this host", config->host);
+        return act_failed(ERR_PRECONDITION,
+                          "a standby cluster of %.60s; the stopped primary is not "
+                          "on this host",
+                          config->host);
     }
     if (config->paused && !config->handoff) {
         return act_failed(ERR_PRECONDITION, "Patroni is paused by somebody");
@@ -237,9 +240,10 @@ const struct action_kind_row row_patroni_handoff = {
     .run = handoff_run,
     .accepts = handoff_accepts,
     .needs_lease = false,
-    .arguments_help = PATRONI_ARGS_HELP ", peer_front_host, peer_front_port, slot_name="
-                      "region_<region>, peer_slot_name, pg_ctl=/usr/lib/postgresql/15/bin/pg_ctl, "
-                      "data_directory, run_as=postgres",
+    .arguments_help = PATRONI_ARGS_HELP
+    ", peer_front_host, peer_front_port, slot_name="
+    "region_<region>, peer_slot_name, pg_ctl=/usr/lib/postgresql/15/bin/pg_ctl, "
+    "data_directory, run_as=postgres",
     .by_hand = "patronictl pause --wait; {pg_ctl} stop -D {data_directory} -m fast -w; "
                "pg_controldata {data_directory} must say 'shut down': note its latest checkpoint "
                "location; curl -u {patroni_user} -X PATCH {patroni_urls}/config -d "

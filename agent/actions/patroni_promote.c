@@ -17,8 +17,8 @@ static enum err promote_accepts(const struct arguments *arguments, struct text25
 }
 
 /* Waits for a primary and writes the epoch row to it. */
-static struct action_result primary_prove(const struct action_input *input,
-                                          struct pg_group *group, bool observed) {
+static struct action_result primary_prove(const struct action_input *input, struct pg_group *group,
+                                          bool observed) {
     struct text256 why = {.at = ""};
     enum err err = ERR_TIMEOUT;
     char members[120];
@@ -38,9 +38,8 @@ static struct action_result primary_prove(const struct action_input *input,
         pg_group_round(group, POLL_MS);
     }
     pg_group_text(group, members, sizeof members);
-    return err == ERR_TIMEOUT
-               ? act_failed(err, "no primary: %s", members)
-               : act_failed(err, "write refused: %.120s", why.at);
+    return err == ERR_TIMEOUT ? act_failed(err, "no primary: %s", members)
+                              : act_failed(err, "write refused: %.120s", why.at);
 }
 
 /* A region that holds a newer epoch's row was led by somebody else since: never promote over it. */
@@ -63,8 +62,8 @@ static struct action_result epoch_precondition(const struct action_input *input,
         return act_failed(pg_group_count(group, PG_DENIED) > 0 ? ERR_AUTH : ERR_PRECONDITION,
                           "no standby answers by SQL: %s", members);
     }
-    enum err err = pg_epoch_read(group, index, act_within(1000, input->deadline_boot_ms), &epoch,
-                                 &why);
+    enum err err =
+        pg_epoch_read(group, index, act_within(1000, input->deadline_boot_ms), &epoch, &why);
     if (err != ERR_OK) {
         return act_failed(err, "epoch not readable: %.120s", why.at);
     }
@@ -133,7 +132,8 @@ static struct action_result standby_promote(const struct action_input *input,
     if (config->paused && !config->handoff) {
         return act_failed(ERR_PRECONDITION, "Patroni is paused by somebody: it would not act");
     }
-    /* A handed-off region (paused by us, stopped cleanly) is taken back without a standby leader. */
+    /* A handed-off region (paused by us, stopped cleanly) is taken back without a standby
+     * leader. */
     if (!config->handoff) {
         struct action_result result = leader_precondition(input, &region->patroni);
         if (result.err == ERR_OK) {
@@ -194,8 +194,8 @@ static struct action_result promote_run(const struct action_input *input) {
         return act_failed(err, "%.150s", why.at);
     }
     err = patroni_region_open(input, &region, &why);
-    struct action_result result = err == ERR_OK ? region_promote(input, &region)
-                                                : act_failed(err, "%.150s", why.at);
+    struct action_result result =
+        err == ERR_OK ? region_promote(input, &region) : act_failed(err, "%.150s", why.at);
     patroni_region_close(&region);
     return result;
 }
@@ -206,7 +206,7 @@ const struct action_kind_row row_patroni_promote = {
     .accepts = promote_accepts,
     .needs_lease = true,
     .arguments_help = PATRONI_ARGS_HELP ", peer_slot_name (slot made for the way back), "
-                      "system_identifier",
+                                        "system_identifier",
     .by_hand = "curl -u {patroni_user} -X PATCH {patroni_urls}/config -d '{\"standby_cluster\":"
                "null,\"slots\":{\"{peer_slot_name}\":{\"type\":\"physical\"}}}' (patronictl "
                "edit-config -s standby_cluster=null does the same); patronictl list must show a "

@@ -6,8 +6,8 @@
 #include "common/base/ensure.h"
 #include "common/io/http_sync.h"
 
-/* A member that accepts the connection and then says nothing (stopped, swapping) must leave time for
- * the next one. */
+/* A member that accepts the connection and then says nothing (stopped, swapping) must leave time
+ * for the next one. */
 #define MEMBER_SHARE_MS 400
 #define MEMBER_SHARE_PATCH_MS 2000
 #define CONFLICTS_MAX 20
@@ -112,9 +112,10 @@ enum err patroni_config_get(struct patroni *patroni, const char *peer_slot,
                             uint64_t deadline_boot_ms, struct patroni_config *ret_config,
                             struct text256 *reterr) {
     /* GET /config answers from what the member saw in its last round, seconds ago. A PATCH that
-     * changes nothing (a null for a key that is not there) is answered from the DCS. It also shows a
-     * wrong password before anything is done. */
-    struct patroni_call call = {.method = "PATCH", .path = "/config",
+     * changes nothing (a null for a key that is not there) is answered from the DCS. It also
+     * shows a wrong password before anything is done. */
+    struct patroni_call call = {.method = "PATCH",
+                                .path = "/config",
                                 .body = "{\"drover_nothing\":null}",
                                 .deadline_boot_ms = deadline_boot_ms};
     long status = 0;
@@ -129,10 +130,10 @@ enum err patroni_config_get(struct patroni *patroni, const char *peer_slot,
     return patroni_config_parse(patroni->answer, patroni->answer_n, peer_slot, ret_config, reterr);
 }
 
-enum err patroni_config_patch(struct patroni *patroni, const char *body,
-                              uint64_t deadline_boot_ms, struct text256 *reterr) {
-    struct patroni_call call = {.method = "PATCH", .path = "/config", .body = body,
-                                .deadline_boot_ms = deadline_boot_ms};
+enum err patroni_config_patch(struct patroni *patroni, const char *body, uint64_t deadline_boot_ms,
+                              struct text256 *reterr) {
+    struct patroni_call call = {
+        .method = "PATCH", .path = "/config", .body = body, .deadline_boot_ms = deadline_boot_ms};
     long status = 0;
     for (unsigned i = 0; i < CONFLICTS_MAX; i++) {
         enum err err = any_call(patroni, &call, MEMBER_SHARE_PATCH_MS, &status, reterr);
@@ -159,7 +160,8 @@ enum err patroni_config_patch(struct patroni *patroni, const char *body,
 enum err patroni_status_get(struct patroni *patroni, uint8_t index, uint64_t deadline_boot_ms,
                             struct patroni_status *ret_status, struct text256 *reterr) {
     ensure(index < patroni->urls.n);
-    struct patroni_call call = {.method = "GET", .path = "/patroni",
+    struct patroni_call call = {.method = "GET",
+                                .path = "/patroni",
                                 .deadline_boot_ms = act_within(MEMBER_SHARE_MS, deadline_boot_ms)};
     long status = 0;
     enum err err = member_call(patroni, index, &call, &status, reterr);
@@ -177,9 +179,11 @@ enum err patroni_status_get(struct patroni *patroni, uint8_t index, uint64_t dea
 enum err patroni_reinitialize(struct patroni *patroni, uint8_t index, uint64_t deadline_boot_ms,
                               struct text256 *reterr) {
     ensure(index < patroni->urls.n);
-    struct patroni_call call = {
-        .method = "POST", .path = "/reinitialize", .body = "{\"force\":true}",
-        .deadline_boot_ms = act_within(MEMBER_SHARE_PATCH_MS, deadline_boot_ms)};
+    struct patroni_call call = {.method = "POST",
+                                .path = "/reinitialize",
+                                .body = "{\"force\":true}",
+                                .deadline_boot_ms =
+                                    act_within(MEMBER_SHARE_PATCH_MS, deadline_boot_ms)};
     long status = 0;
     enum err err = member_call(patroni, index, &call, &status, reterr);
     if (err != ERR_OK || status == 200) {

@@ -1,5 +1,5 @@
-/* patroni_rest: a region's Patroni members as one REST service: any member's answer will do, the one
- * that answered last is asked first, and no member can hold a call longer than its share. */
+/* patroni_rest: a region's Patroni members as one REST service: any member's answer will do, the
+ * one that answered last is asked first, and no member can hold a call longer than its share. */
 #ifndef DROVER_ACTIONS_PATRONI_REST_H
 #define DROVER_ACTIONS_PATRONI_REST_H
 
@@ -21,7 +21,8 @@ struct patroni {
     size_t answer_n;
 };
 
-/* Reads patroni_urls, patroni_user (or user), patroni_password_ref (or password_ref). Always close. */
+/* Reads patroni_urls, patroni_user (or user), patroni_password_ref (or password_ref). Always
+ * close. */
 enum err patroni_open(const struct action_input *input, struct patroni *ret_patroni,
                       struct text256 *reterr) ERR_CHECKED;
 void patroni_close(struct patroni *patroni);
@@ -33,8 +34,8 @@ enum err patroni_config_get(struct patroni *patroni, const char *peer_slot,
                             struct text256 *reterr) ERR_CHECKED;
 
 /* PATCH /config at any member; a concurrent change is tried again. The DCS took it when OK. */
-enum err patroni_config_patch(struct patroni *patroni, const char *body,
-                              uint64_t deadline_boot_ms, struct text256 *reterr) ERR_CHECKED;
+enum err patroni_config_patch(struct patroni *patroni, const char *body, uint64_t deadline_boot_ms,
+                              struct text256 *reterr) ERR_CHECKED;
 
 /* GET /patroni of the member with that index. */
 enum err patroni_status_get(struct patroni *patroni, uint8_t index, uint64_t deadline_boot_ms,

@@ -1,7 +1,7 @@
-/* pg_await_position: the target's half of a planned switchover: waits until a standby of this region
- * has replayed past the position at which the source stopped cleanly. The position comes from the
- * hand-off step's outcome, as the argument `position`; without it there is nothing to wait for and
- * nothing to prove. */
+/* pg_await_position: the target's half of a planned switchover: waits until a standby of this
+ * region has replayed past the position at which the source stopped cleanly. The position comes
+ * from the hand-off step's outcome, as the argument `position`; without it there is nothing to
+ * wait for and nothing to prove. */
 #include "agent/actions/actions.h"
 #include "agent/actions/pg_group.h"
 
@@ -33,8 +33,8 @@ static uint8_t farthest(const struct pg_group *group) {
     return best;
 }
 
-static struct action_result position_await(const struct action_input *input,
-                                           struct pg_group *group, uint64_t position) {
+static struct action_result position_await(const struct action_input *input, struct pg_group *group,
+                                           uint64_t position) {
     char at[LSN_TEXT_SIZE] = "nothing";
     char members[110];
     bool first = true;
@@ -42,7 +42,8 @@ static struct action_result position_await(const struct action_input *input,
     pg_group_look(group, act_within(1000, input->deadline_boot_ms));
     while (first || act_left_ms(input->deadline_boot_ms) > 0) {
         uint8_t index = farthest(group);
-        /* The position is where the shutdown checkpoint begins: strictly past it, it is replayed. */
+        /* The position is where the shutdown checkpoint begins: strictly past it, it is
+         * replayed. */
         if (index != NONE && group->at[index].lsn > position) {
             lsn_text(group->at[index].lsn, at);
             return act_done(first, "lsn=%s replayed at %s", at, group->at[index].place.text);
@@ -75,8 +76,8 @@ static struct action_result await_run(const struct action_input *input) {
                           "no position: the hand-off before this step did not report lsn=X/Y");
     }
     err = pg_group_open(input, "pg_addresses", &group, &why);
-    struct action_result result = err == ERR_OK ? position_await(input, &group, position)
-                                                : act_failed(err, "%.150s", why.at);
+    struct action_result result =
+        err == ERR_OK ? position_await(input, &group, position) : act_failed(err, "%.150s", why.at);
     pg_group_close(&group);
     return result;
 }

@@ -70,23 +70,21 @@ bool pg_divergence_parse(const char *text, struct pg_divergence *ret_divergence,
     char word[LSN_TEXT_SIZE + 4];
     const char *at = strstr(text, head);
     const char *and = at != NULL ? strstr(at, " and ") : NULL;
-    size_t n = and != NULL ? strcspn(and + 5, ": \n") : 0;
+    size_t n = and != NULL ? strcspn(and+5, ": \n") : 0;
     if (n == 0 || n >= sizeof word) {
         return false;
     }
-    memcpy(word, and + 5, n);
+    memcpy(word, and+5, n);
     word[n] = '\0';
     if (!arg_lsn_parse(word, ret_end_lsn)) {
         return false;
     }
-    divergence.inserts_n = record_count(text, "Heap/INSERT") +
-                           record_count(text, "Heap/INSERT+INIT") +
-                           record_count(text, "Heap2/MULTI_INSERT") +
-                           record_count(text, "Heap2/MULTI_INSERT+INIT");
-    divergence.updates_n = record_count(text, "Heap/UPDATE") +
-                           record_count(text, "Heap/UPDATE+INIT") +
-                           record_count(text, "Heap/HOT_UPDATE") +
-                           record_count(text, "Heap/HOT_UPDATE+INIT");
+    divergence.inserts_n =
+        record_count(text, "Heap/INSERT") + record_count(text, "Heap/INSERT+INIT") +
+        record_count(text, "Heap2/MULTI_INSERT") + record_count(text, "Heap2/MULTI_INSERT+INIT");
+    divergence.updates_n =
+        record_count(text, "Heap/UPDATE") + record_count(text, "Heap/UPDATE+INIT") +
+        record_count(text, "Heap/HOT_UPDATE") + record_count(text, "Heap/HOT_UPDATE+INIT");
     divergence.deletes_n = record_count(text, "Heap/DELETE");
     divergence.commits_n = record_count(text, "Transaction/COMMIT");
     *ret_divergence = divergence;
@@ -125,10 +123,10 @@ static enum err wal_dump(const struct pg_local *local, uint32_t timeline, uint64
     lsn_text(from_lsn, from);
     (void)text_format(number, sizeof number, "%" PRIu32, timeline);
     (void)text_format(directory, sizeof directory, "%s/pg_wal", local->data_directory);
-    const char *const arguments[] = {"--stats=record", "-p", directory, "-t", number, "-s", from,
-                                     NULL};
-    enum err err = pg_local_run(local, "pg_waldump", arguments, deadline_boot_ms, text, text_size,
-                                reterr);
+    const char *const arguments[] = {"--stats=record", "-p", directory, "-t",
+                                     number,           "-s", from,      NULL};
+    enum err err =
+        pg_local_run(local, "pg_waldump", arguments, deadline_boot_ms, text, text_size, reterr);
     return err == ERR_FAILED && strstr(text, "WAL statistics") != NULL ? ERR_OK : err;
 }
 

@@ -8,15 +8,15 @@
 #include "agent/actions/pg_history.h"
 #include "agent/actions/pg_local.h"
 
-/* The history of the server's current timeline, by SQL. A server in recovery is asked for the newest
- * timeline it knows. DENIED when our role may not read it (pg_read_file). */
+/* The history of the server's current timeline, by SQL. A server in recovery is asked for the
+ * newest timeline it knows. DENIED when our role may not read it (pg_read_file). */
 enum err pg_history_read(struct pg_group *group, uint8_t index, uint64_t deadline_boot_ms,
                          struct pg_history *ret_history, struct text256 *reterr) ERR_CHECKED;
 
 struct pg_divergence {
     bool known;
     uint64_t fork_lsn;
-    uint64_t bytes;     /* past the fork; 0: nothing to lose */
+    uint64_t bytes; /* past the fork; 0: nothing to lose */
     uint64_t inserts_n, updates_n, deletes_n, commits_n;
 };
 

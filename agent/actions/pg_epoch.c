@@ -1,5 +1,5 @@
-/* pg_epoch: the epoch row, which is both the proof of a real write and the fencing token that a later
- * region's epoch leaves behind; and files of the server by SQL. Part of pg_group.h. */
+/* pg_epoch: the epoch row, which is both the proof of a real write and the fencing token that a
+ * later region's epoch leaves behind; and files of the server by SQL. Part of pg_group.h. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -39,14 +39,16 @@ enum err pg_epoch_write(struct pg_group *group, uint8_t index, uint64_t epoch,
     bool fits = text_format(insert, sizeof insert,
                             "INSERT INTO %s AS mine (epoch, at) SELECT $1::bigint, now() WHERE NOT "
                             "EXISTS (SELECT FROM %s WHERE epoch > $1::bigint) ON CONFLICT (epoch) "
-                            "DO UPDATE SET at = excluded.at", group->table, group->table) &&
+                            "DO UPDATE SET at = excluded.at",
+                            group->table, group->table) &&
                 text_format(create, sizeof create,
                             "CREATE TABLE IF NOT EXISTS %s (epoch bigint PRIMARY KEY, "
-                            "at timestamptz NOT NULL)", group->table);
+                            "at timestamptz NOT NULL)",
+                            group->table);
     ensure(fits);
     for (unsigned i = 0; i < 5; i++) {
-        enum err err = pg_seat_ask(group, index, insert, parameters, 1, deadline_boot_ms, &answer,
-                                   reterr);
+        enum err err =
+            pg_seat_ask(group, index, insert, parameters, 1, deadline_boot_ms, &answer, reterr);
         if (err == ERR_OK && answer.rows_n == 0) {
             text_say(reterr, "%s of %s holds an epoch larger than %" PRIu64, group->table,
                      group->at[index].place.text, epoch);
@@ -77,8 +79,8 @@ enum err pg_file_read(struct pg_group *group, uint8_t index, const char *path,
         struct pg_answer answer;
         (void)text_format(offset, sizeof offset, "%zu", used);
         const char *const parameters[] = {path, offset};
-        enum err err = pg_seat_ask(group, index, sql, parameters, 2, deadline_boot_ms, &answer,
-                                   reterr);
+        enum err err =
+            pg_seat_ask(group, index, sql, parameters, 2, deadline_boot_ms, &answer, reterr);
         if (err != ERR_OK) {
             return err;
         }

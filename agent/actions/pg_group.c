@@ -16,10 +16,9 @@
 
 enum stage { STAGE_IDLE = 0, STAGE_CONNECTING, STAGE_READY, STAGE_ASKING };
 
-static const char question[] =
-    "SELECT pg_is_in_recovery(), CASE WHEN pg_is_in_recovery() "
-    "THEN coalesce(greatest(pg_last_wal_replay_lsn(), '0/0'), '0/0') "
-    "ELSE pg_current_wal_lsn() END";
+static const char question[] = "SELECT pg_is_in_recovery(), CASE WHEN pg_is_in_recovery() "
+                               "THEN coalesce(greatest(pg_last_wal_replay_lsn(), '0/0'), '0/0') "
+                               "ELSE pg_current_wal_lsn() END";
 
 const char *pg_group_state_text(enum pg_state state) {
     switch (state) {
@@ -45,15 +44,14 @@ enum err pg_group_open(const struct action_input *input, const char *addresses_n
         return ERR_CONFIG;
     }
     struct pg_group *group = ret_group;
-    bool fits =
-        text_copy(group->user, sizeof group->user,
-                  arg_either(arguments, "pg_user", "user", "postgres")) &&
-        text_copy(group->database, sizeof group->database,
-                  arg_either(arguments, "pg_database", "database", "postgres")) &&
-        text_copy(group->sslmode, sizeof group->sslmode,
-                  arg_text(arguments, "pg_sslmode", "prefer")) &&
-        text_copy(group->table, sizeof group->table,
-                  arg_text(arguments, "epoch_table", "public.drover_epoch"));
+    bool fits = text_copy(group->user, sizeof group->user,
+                          arg_either(arguments, "pg_user", "user", "postgres")) &&
+                text_copy(group->database, sizeof group->database,
+                          arg_either(arguments, "pg_database", "database", "postgres")) &&
+                text_copy(group->sslmode, sizeof group->sslmode,
+                          arg_text(arguments, "pg_sslmode", "prefer")) &&
+                text_copy(group->table, sizeof group->table,
+                          arg_text(arguments, "epoch_table", "public.drover_epoch"));
     if (!fits) {
         text_say(reterr, "pg_user, pg_database, pg_sslmode or epoch_table is too long");
         return ERR_CONFIG;
@@ -108,8 +106,10 @@ static void seat_broke(struct pg_seat *seat, uint64_t now_ms) {
 }
 
 static void seat_connect(struct pg_group *group, struct pg_seat *seat, uint64_t now_ms) {
-    struct pg_login login = {.place = &seat->place, .user = group->user,
-                             .password = group->password, .database = group->database,
+    struct pg_login login = {.place = &seat->place,
+                             .user = group->user,
+                             .password = group->password,
+                             .database = group->database,
                              .sslmode = group->sslmode};
     seat->conn = pg_login_start(&login);
     seat->since_boot_ms = now_ms;
@@ -157,7 +157,8 @@ static void seat_silent(struct pg_seat *seat, uint64_t now_ms) {
     seat->next_boot_ms = now_ms + SEAT_RETRY_MS;
 }
 
-/* Moves one conversation as far as it goes without waiting. Returns the poll events it waits for. */
+/* Moves one conversation as far as it goes without waiting. Returns the poll events it waits
+ * for. */
 static short seat_move(struct pg_group *group, struct pg_seat *seat, uint64_t now_ms) {
     if (seat->stage == STAGE_IDLE && now_ms >= seat->next_boot_ms) {
         seat_connect(group, seat, now_ms);
@@ -209,8 +210,8 @@ void pg_group_round(struct pg_group *group, uint32_t wait_ms) {
         struct pg_seat *seat = &group->at[i];
         short events = seat_move(group, seat, now_ms);
         if (seat->conn != NULL && events != 0) {
-            polls[polls_n++] = (struct pollfd){.fd = PQsocket(pg_conn_of(seat->conn)),
-                                               .events = events};
+            polls[polls_n++] =
+                (struct pollfd){.fd = PQsocket(pg_conn_of(seat->conn)), .events = events};
         } else if (seat->next_boot_ms > now_ms && seat->next_boot_ms < wake_ms) {
             wake_ms = seat->next_boot_ms;
         } else if (seat->next_boot_ms <= now_ms) {

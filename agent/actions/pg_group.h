@@ -65,9 +65,9 @@ unsigned pg_group_count(const struct pg_group *group, enum pg_state state);
 void pg_group_text(const struct pg_group *group, char *out, size_t out_size);
 const char *pg_group_state_text(enum pg_state state);
 
-/* One statement on an open, idle seat; up to four text parameters. On OK the first row's first two
- * columns are in the values ("" for null or no row) and *ret_rows_n says how many rows were returned
- * or changed. err: TIMEOUT, CLOSED, FAILED with the SQLSTATE in ret_state. */
+/* One statement on an open, idle seat; up to four text parameters. On OK the first row's first
+ * two columns are in the values ("" for null or no row) and *ret_rows_n says how many rows were
+ * returned or changed. err: TIMEOUT, CLOSED, FAILED with the SQLSTATE in ret_state. */
 struct pg_answer {
     unsigned rows_n;
     char value[2][128];

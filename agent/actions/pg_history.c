@@ -86,8 +86,8 @@ enum pg_kinship pg_history_compare(const struct pg_history *local, uint64_t loca
             return PG_KIN_REWIND;
         }
         if (theirs_goes_on || mine.switch_lsn != theirs.switch_lsn) {
-            *ret_fork_lsn = mine.switch_lsn < theirs.switch_lsn ? mine.switch_lsn
-                                                                : theirs.switch_lsn;
+            *ret_fork_lsn =
+                mine.switch_lsn < theirs.switch_lsn ? mine.switch_lsn : theirs.switch_lsn;
             return PG_KIN_DIVERGED;
         }
         fork = mine.switch_lsn;

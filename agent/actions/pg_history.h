@@ -1,6 +1,6 @@
-/* pg_history: timelines. Two servers of one origin that both went on alone have the same timeline
- * numbers and different histories; the number alone (which is all that pg_rewind and Patroni compare)
- * does not show it. Pure. */
+/* pg_history: timelines. Two servers of one origin that both went on alone have the same
+ * timeline numbers and different histories; the number alone (which is all that pg_rewind and
+ * Patroni compare) does not show it. Pure. */
 #ifndef DROVER_ACTIONS_PG_HISTORY_H
 #define DROVER_ACTIONS_PG_HISTORY_H
 
@@ -25,14 +25,14 @@ struct pg_history {
 bool pg_history_parse(const char *text, uint32_t timeline, struct pg_history *ret_history);
 
 enum pg_kinship {
-    PG_KIN_SAME,     /* the same timeline with the same past */
-    PG_KIN_BEHIND,   /* a past of the other's: it can simply follow */
-    PG_KIN_REWIND,   /* wrote past the point where the other turned off: pg_rewind can undo it */
-    PG_KIN_DIVERGED  /* turned off elsewhere, under numbers the other also has or has not: rebuild */
+    PG_KIN_SAME,    /* the same timeline with the same past */
+    PG_KIN_BEHIND,  /* a past of the other's: it can simply follow */
+    PG_KIN_REWIND,  /* wrote past the point where the other turned off: pg_rewind can undo it */
+    PG_KIN_DIVERGED /* turned off elsewhere, under numbers the other also has or has not: rebuild */
 };
 
-/* How `local`, which has written or replayed up to local_end, stands to `peer`. *ret_fork_lsn is where
- * they part (0 for SAME and BEHIND): what local has past it exists nowhere else. */
+/* How `local`, which has written or replayed up to local_end, stands to `peer`. *ret_fork_lsn is
+ * where they part (0 for SAME and BEHIND): what local has past it exists nowhere else. */
 enum pg_kinship pg_history_compare(const struct pg_history *local, uint64_t local_end,
                                    const struct pg_history *peer, uint64_t *ret_fork_lsn);
 

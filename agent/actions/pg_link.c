@@ -10,14 +10,25 @@
 struct pg_conn *pg_login_start(const struct pg_login *login) {
     char port[8];
     (void)text_format(port, sizeof port, "%u", (unsigned)login->place->port);
-    const char *const names[] = {"hostaddr", "port",        "user",        "password",
-                                 "dbname",   "sslmode",     "gssencmode",  "application_name",
-                                 "passfile", "client_encoding", "options", NULL};
+    const char *const names[] = {"hostaddr",   "port",
+                                 "user",       "password",
+                                 "dbname",     "sslmode",
+                                 "gssencmode", "application_name",
+                                 "passfile",   "client_encoding",
+                                 "options",    NULL};
     /* hostaddr: nothing is looked up. statement_timeout ends on the server what we gave up on. */
-    const char *const values[] = {login->place->host, port,   login->user, login->password,
-                                  login->database,    login->sslmode, "disable", "drover",
-                                  "/dev/null",        "UTF8",
-                                  "-c statement_timeout=60s -c lock_timeout=10s", NULL};
+    const char *const values[] = {login->place->host,
+                                  port,
+                                  login->user,
+                                  login->password,
+                                  login->database,
+                                  login->sslmode,
+                                  "disable",
+                                  "drover",
+                                  "/dev/null",
+                                  "UTF8",
+                                  "-c statement_timeout=60s -c lock_timeout=10s",
+                                  NULL};
     PGconn *conn = PQconnectStartParams(names, values, /* expand_dbname= */ 0);
     if (conn != NULL) {
         /* Then the messages of failed connections carry the SQLSTATE and nothing else. */
@@ -95,9 +106,9 @@ static enum err link_flush(PGconn *conn, uint64_t deadline_boot_ms) {
 enum err pg_link_run(struct pg_conn *link, const char *sql, const char *const *parameters,
                      int parameters_n, uint64_t deadline_boot_ms, struct pg_result **ret_result) {
     PGconn *conn = pg_conn_of(link);
-    int sent = parameters_n == 0 ? PQsendQuery(conn, sql)
-                                 : PQsendQueryParams(conn, sql, parameters_n, NULL, parameters,
-                                                     NULL, NULL, 0);
+    int sent = parameters_n == 0
+                   ? PQsendQuery(conn, sql)
+                   : PQsendQueryParams(conn, sql, parameters_n, NULL, parameters, NULL, NULL, 0);
     if (sent != 1) {
         return ERR_CLOSED;
     }
@@ -131,8 +142,7 @@ enum err pg_link_run(struct pg_conn *link, const char *sql, const char *const *p
     return ERR_OK;
 }
 
-enum err pg_result_take(struct pg_result *taken, struct pg_answer *answer,
-                        struct text256 *reterr) {
+enum err pg_result_take(struct pg_result *taken, struct pg_answer *answer, struct text256 *reterr) {
     PGresult *result = pg_result_of(taken);
     ExecStatusType status = PQresultStatus(result);
     if (status == PGRES_TUPLES_OK) {

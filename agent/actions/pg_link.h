@@ -1,5 +1,6 @@
-/* pg_link: the parts of pg_group that speak to libpq about one connection: signing in, running one
- * statement to a deadline, and telling failures apart by SQLSTATE (texts are translated by servers). */
+/* pg_link: the parts of pg_group that speak to libpq about one connection: signing in, running
+ * one statement to a deadline, and telling failures apart by SQLSTATE (texts are translated by
+ * servers). */
 #ifndef DROVER_ACTIONS_PG_LINK_H
 #define DROVER_ACTIONS_PG_LINK_H
 

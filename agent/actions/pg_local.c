@@ -65,8 +65,8 @@ enum err pg_local_run(const struct pg_local *local, const char *program,
         return ERR_CONFIG;
     }
     if (local->uid[0] != '\0') {
-        const char *const become[] = {SETPRIV, "--reuid", local->uid, "--regid", local->gid,
-                                      "--init-groups", "--"};
+        const char *const become[] = {SETPRIV,    "--reuid",       local->uid, "--regid",
+                                      local->gid, "--init-groups", "--"};
         memcpy(argv, become, sizeof become);
         n = sizeof become / sizeof become[0];
     }
@@ -76,9 +76,12 @@ enum err pg_local_run(const struct pg_local *local, const char *program,
         argv[n++] = arguments[i];
     }
     argv[n] = NULL;
-    struct spawn_input spawn = {.path = argv[0], .argv = argv,
-                                .deadline_boot_ms = deadline_boot_ms, .output = out,
-                                .output_size = out_size, .errors = errors,
+    struct spawn_input spawn = {.path = argv[0],
+                                .argv = argv,
+                                .deadline_boot_ms = deadline_boot_ms,
+                                .output = out,
+                                .output_size = out_size,
+                                .errors = errors,
                                 .errors_size = sizeof errors};
     struct spawn_result result;
     enum err err = spawn_run(&spawn, &result, reterr);
@@ -154,7 +157,7 @@ enum err pg_local_stop(const struct pg_local *local, uint64_t deadline_boot_ms,
     char seconds[16];
     uint32_t left_ms = act_left_ms(deadline_boot_ms);
     (void)text_format(seconds, sizeof seconds, "%u", left_ms / 1000 > 0 ? left_ms / 1000 : 1U);
-    const char *const arguments[] = {"stop", "-D", local->data_directory, "-m", "fast", "-w",
-                                     "-t", seconds, NULL};
+    const char *const arguments[] = {"stop",  "-D", local->data_directory, "-m", "fast", "-w", "-t",
+                                     seconds, NULL};
     return pg_local_run(local, "pg_ctl", arguments, deadline_boot_ms, text, sizeof text, reterr);
 }

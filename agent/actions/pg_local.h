@@ -9,8 +9,9 @@
 #include "agent/actions/act.h"
 
 #define PG_LOCAL_RULES                                                                             \
-    {"pg_ctl", ARG_PATH, true, 0, 0}, {"data_directory", ARG_PATH, true, 0, 0},                    \
-        {"run_as", ARG_NAME, false, 0, 0}
+    {"pg_ctl", ARG_PATH, true, 0, 0}, {"data_directory", ARG_PATH, true, 0, 0}, {                  \
+        "run_as", ARG_NAME, false, 0, 0                                                            \
+    }
 
 struct pg_local {
     const char *pg_ctl; /* absolute; its directory holds the other programs */
@@ -20,9 +21,9 @@ struct pg_local {
 
 enum pg_control_state {
     PG_CONTROL_OTHER,
-    PG_CONTROL_RUNNING,  /* in production: a primary that runs, or died without a shutdown */
-    PG_CONTROL_SHUT,     /* shut down cleanly as a primary */
-    PG_CONTROL_STANDBY   /* in archive recovery, or shut down in it */
+    PG_CONTROL_RUNNING, /* in production: a primary that runs, or died without a shutdown */
+    PG_CONTROL_SHUT,    /* shut down cleanly as a primary */
+    PG_CONTROL_STANDBY  /* in archive recovery, or shut down in it */
 };
 
 struct pg_control {
@@ -38,8 +39,8 @@ struct pg_control {
 enum err pg_local_open(const struct action_input *input, struct pg_local *ret_local,
                        struct text256 *reterr) ERR_CHECKED;
 
-/* Runs `program` of pg_ctl's directory with argv[1..] = arguments (NULL-terminated, at most 12), its
- * output into out. OK only for exit code 0; FAILED with its last words otherwise. */
+/* Runs `program` of pg_ctl's directory with argv[1..] = arguments (NULL-terminated, at most 12),
+ * its output into out. OK only for exit code 0; FAILED with its last words otherwise. */
 enum err pg_local_run(const struct pg_local *local, const char *program,
                       const char *const *arguments, uint64_t deadline_boot_ms, char *out,
                       size_t out_size, struct text256 *reterr) ERR_CHECKED;

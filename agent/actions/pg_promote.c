@@ -8,10 +8,10 @@
 #define POLL_MS 5
 
 static const struct arg_rule rules[] = {
-    {"pg_addresses", ARG_PLACES, true, 0, 0},      {"pg_user", ARG_TEXT, false, 0, 0},
-    {"pg_password_ref", ARG_NAME, false, 0, 0},    {"user", ARG_TEXT, false, 0, 0},
-    {"password_ref", ARG_NAME, false, 0, 0},       {"pg_database", ARG_TEXT, false, 0, 0},
-    {"pg_sslmode", ARG_TEXT, false, 0, 0},         {"epoch_table", ARG_SLOT, false, 0, 0},
+    {"pg_addresses", ARG_PLACES, true, 0, 0},   {"pg_user", ARG_TEXT, false, 0, 0},
+    {"pg_password_ref", ARG_NAME, false, 0, 0}, {"user", ARG_TEXT, false, 0, 0},
+    {"password_ref", ARG_NAME, false, 0, 0},    {"pg_database", ARG_TEXT, false, 0, 0},
+    {"pg_sslmode", ARG_TEXT, false, 0, 0},      {"epoch_table", ARG_SLOT, false, 0, 0},
 };
 #define RULES_N (sizeof rules / sizeof rules[0])
 

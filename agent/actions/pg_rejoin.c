@@ -1,8 +1,9 @@
-/* pg_rejoin: brings a left region back as the standby of the active one. Fencing comes first: the
- * standby_cluster configuration is in the region's DCS before its PostgreSQL can be writable (by REST
- * when Patroni runs, straight into etcd when it does not run yet). The proof of the return is a row
- * that was written to the active region after this began and is read at every member here: status
- * words ("standby_leader running", "streaming") are true of a diverged member, too. */
+/* pg_rejoin: brings a left region back as the standby of the active one. Fencing comes first:
+ * the standby_cluster configuration is in the region's DCS before its PostgreSQL can be writable
+ * (by REST when Patroni runs, straight into etcd when it does not run yet). The proof of the
+ * return is a row that was written to the active region after this began and is read at every
+ * member here: status words ("standby_leader running", "streaming") are true of a diverged
+ * member, too. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -35,11 +36,11 @@ static const struct arg_rule rules[] = {
 struct rejoin {
     const struct action_input *input;
     struct patroni_region region;
-    struct pg_group peer; /* the active region's front */
-    char canary[64];      /* the epoch row's stamp, written through the front */
-    bool has[ARG_PLACES_MAX];            /* member has the canary */
-    bool reinitialized[ARG_PLACES_MAX];  /* once each */
-    uint64_t leader_boot_ms;             /* since when the first member has it; 0: not yet */
+    struct pg_group peer;               /* the active region's front */
+    char canary[64];                    /* the epoch row's stamp, written through the front */
+    bool has[ARG_PLACES_MAX];           /* member has the canary */
+    bool reinitialized[ARG_PLACES_MAX]; /* once each */
+    uint64_t leader_boot_ms;            /* since when the first member has it; 0: not yet */
     struct pg_divergence divergence;
     struct text256 why;
 };
@@ -54,7 +55,8 @@ static enum err rejoin_accepts(const struct arguments *arguments, struct text256
     (void)text_format(front, sizeof front, "%s:%s", arg_text(arguments, "peer_front_host", ""),
                       arg_text(arguments, "peer_front_port", ""));
     if (!place_parse(front, &place)) {
-        text_say(reterr, "argument \"peer_front_host\": expected a numeric address: we go there, too");
+        text_say(reterr,
+                 "argument \"peer_front_host\": expected a numeric address: we go there, too");
         return ERR_CONFIG;
     }
     if ((arg_text(arguments, "etcd", NULL) == NULL) !=
@@ -70,8 +72,7 @@ static enum err peer_open(struct rejoin *rejoin) {
     struct action_input input = *rejoin->input;
     struct arguments arguments = *input.arguments;
     char front[ADDRESS_SIZE + 16];
-    (void)text_format(front, sizeof front, "%s:%s",
-                      arg_text(&arguments, "peer_front_host", ""),
+    (void)text_format(front, sizeof front, "%s:%s", arg_text(&arguments, "peer_front_host", ""),
                       arg_text(&arguments, "peer_front_port", ""));
     enum err err = arguments_set(&arguments, "pg_addresses", front);
     if (err != ERR_OK) {
@@ -94,8 +95,8 @@ static enum err canary_write(struct rejoin *rejoin) {
         }
         pg_group_round(&rejoin->peer, 20);
     }
-    enum err err = pg_epoch_write(&rejoin->peer, 0, rejoin->input->epoch, until_boot_ms,
-                                  &rejoin->why);
+    enum err err =
+        pg_epoch_write(&rejoin->peer, 0, rejoin->input->epoch, until_boot_ms, &rejoin->why);
     if (err != ERR_OK) {
         return err;
     }
@@ -108,15 +109,16 @@ static enum err canary_write(struct rejoin *rejoin) {
     return err;
 }
 
-/* Reads the canary at every member. Returns how many have it. A newer stamp is good as well: another
- * run writes the same row. */
+/* Reads the canary at every member. Returns how many have it. A newer stamp is good as well:
+ * another run writes the same row. */
 static unsigned canary_look(struct rejoin *rejoin) {
     struct pg_group *group = &rejoin->region.group;
     char sql[224];
     unsigned n = 0;
     (void)text_format(sql, sizeof sql,
                       "SELECT count(*) FROM %s WHERE epoch = %" PRIu64 " AND at >= $1::timestamptz "
-                      "AND pg_is_in_recovery()", group->table, rejoin->input->epoch);
+                      "AND pg_is_in_recovery()",
+                      group->table, rejoin->input->epoch);
     const char *const parameters[] = {rejoin->canary};
     for (uint8_t i = 0; i < group->n; i++) {
         struct pg_answer answer;
@@ -125,9 +127,9 @@ static unsigned canary_look(struct rejoin *rejoin) {
         if (group->at[i].state != PG_STANDBY) {
             continue;
         }
-        enum err err = pg_seat_ask(group, i, sql, parameters, 1,
-                                   act_within(500, rejoin->input->deadline_boot_ms), &answer,
-                                   &unused);
+        enum err err =
+            pg_seat_ask(group, i, sql, parameters, 1,
+                        act_within(500, rejoin->input->deadline_boot_ms), &answer, &unused);
         rejoin->has[i] = err == ERR_OK && text_equal(answer.value[0], "1");
         n += rejoin->has[i];
     }
@@ -175,8 +177,8 @@ static enum err dcs_fence(struct rejoin *rejoin, enum err rest_err, bool *ret_ch
         err = patroni_value_demote(value.at, value.size, &rejoin->region.peer,
                                    rejoin->region.peer_slot, wished, sizeof wished, &rejoin->why);
         if (err == ERR_OK) {
-            err = etcd_put_if(&endpoints, key, wished, value.mod_revision,
-                              input->deadline_boot_ms, &rejoin->why);
+            err = etcd_put_if(&endpoints, key, wished, value.mod_revision, input->deadline_boot_ms,
+                              &rejoin->why);
             *ret_changed = true;
         }
     }
@@ -192,8 +194,8 @@ static void inventory_take(struct rejoin *rejoin) {
         pg_local_open(rejoin->input, &local, &why) != ERR_OK) {
         return;
     }
-    enum err err = pg_divergence_take(rejoin->input, &local, &rejoin->peer, 0,
-                                      &rejoin->divergence, &why);
+    enum err err =
+        pg_divergence_take(rejoin->input, &local, &rejoin->peer, 0, &rejoin->divergence, &why);
     if (err != ERR_OK) {
         rejoin->divergence.known = false;
     }
@@ -206,9 +208,9 @@ static enum err region_fence(struct rejoin *rejoin, bool *ret_changed, bool *ret
     char body[PATRONI_BODY_SIZE];
     struct patroni *patroni = &rejoin->region.patroni;
     uint32_t rest_ms = (uint32_t)arg_number(input->arguments, "rest_ms", 1000);
-    enum err err = patroni_config_get(patroni, rejoin->region.peer_slot,
-                                      act_within(rest_ms, input->deadline_boot_ms), &config,
-                                      &rejoin->why);
+    enum err err =
+        patroni_config_get(patroni, rejoin->region.peer_slot,
+                           act_within(rest_ms, input->deadline_boot_ms), &config, &rejoin->why);
     *ret_rest = err == ERR_OK;
     if (err == ERR_AUTH || err == ERR_FORMAT) {
         return err;
@@ -237,8 +239,8 @@ static enum err region_fence_await(struct rejoin *rejoin, bool *ret_changed, boo
     const struct action_input *input = rejoin->input;
     enum err err = region_fence(rejoin, ret_changed, ret_rest);
     while ((err == ERR_REFUSED || err == ERR_UNREACHABLE || err == ERR_TIMEOUT ||
-            err == ERR_NO_QUORUM || err == ERR_BUSY) && !input->observe_only &&
-           act_pause(100, input->deadline_boot_ms)) {
+            err == ERR_NO_QUORUM || err == ERR_BUSY) &&
+           !input->observe_only && act_pause(100, input->deadline_boot_ms)) {
         err = region_fence(rejoin, ret_changed, ret_rest);
     }
     return err;
@@ -261,7 +263,8 @@ static bool member_diverged(struct rejoin *rejoin, uint8_t index) {
     uint64_t bytes = group->at[index].lsn > fork_lsn ? group->at[index].lsn - fork_lsn : 0;
     text_say(&rejoin->why,
              "diverged: rebuild needed: %s left timeline %" PRIu32 "'s history at %s, %" PRIu64
-             " bytes past it", group->at[index].place.text, theirs.timeline, fork, bytes);
+             " bytes past it",
+             group->at[index].place.text, theirs.timeline, fork, bytes);
     return true;
 }
 
@@ -277,8 +280,8 @@ static uint8_t url_of(const struct patroni *patroni, const struct place *place) 
     return NONE;
 }
 
-/* Has Patroni clone a member anew. False when it cannot: the leader's own directory only goes by hand
- * or by the program drover-pg-rebuild on its host. */
+/* Has Patroni clone a member anew. False when it cannot: the leader's own directory only goes by
+ * hand or by the program drover-pg-rebuild on its host. */
 static bool member_rebuild(struct rejoin *rejoin, uint8_t index) {
     struct text256 why;
     struct pg_group *group = &rejoin->region.group;
@@ -286,8 +289,8 @@ static bool member_rebuild(struct rejoin *rejoin, uint8_t index) {
     if (url == NONE || rejoin->reinitialized[index]) {
         return url != NONE;
     }
-    enum err err = patroni_reinitialize(&rejoin->region.patroni, url,
-                                        rejoin->input->deadline_boot_ms, &why);
+    enum err err =
+        patroni_reinitialize(&rejoin->region.patroni, url, rejoin->input->deadline_boot_ms, &why);
     if (err != ERR_OK) {
         text_say(&rejoin->why, "diverged: rebuild needed on the host of %s: %.80s",
                  group->at[index].place.text, why.at);
@@ -300,10 +303,10 @@ static bool member_rebuild(struct rejoin *rejoin, uint8_t index) {
 /* Looks after members that do not replicate. False: there is one that never will. */
 static bool members_tend(struct rejoin *rejoin) {
     struct pg_group *group = &rejoin->region.group;
-    bool rebuild = arg_yes(rejoin->input->arguments, "rebuild", false) &&
-                   !rejoin->input->observe_only;
-    bool late = rejoin->leader_boot_ms != 0 &&
-                clock_boot_ms() - rejoin->leader_boot_ms > STRAGGLER_MS;
+    bool rebuild =
+        arg_yes(rejoin->input->arguments, "rebuild", false) && !rejoin->input->observe_only;
+    bool late =
+        rejoin->leader_boot_ms != 0 && clock_boot_ms() - rejoin->leader_boot_ms > STRAGGLER_MS;
     for (uint8_t i = 0; i < group->n; i++) {
         if (rejoin->has[i] || rejoin->reinitialized[i]) {
             continue;
@@ -337,15 +340,16 @@ static void past_text(const struct pg_divergence *divergence, char ret_text[PAST
     lsn_text(divergence->fork_lsn, fork);
     (void)text_format(ret_text, PAST_SIZE,
                       "; fork %s, %" PRIu64 " bytes past it: %" PRIu64 " ins %" PRIu64
-                      " upd %" PRIu64 " del", fork, divergence->bytes, divergence->inserts_n,
-                      divergence->updates_n, divergence->deletes_n);
+                      " upd %" PRIu64 " del",
+                      fork, divergence->bytes, divergence->inserts_n, divergence->updates_n,
+                      divergence->deletes_n);
 }
 
 static struct action_result rejoined(const struct rejoin *rejoin, bool observed) {
     char past[PAST_SIZE];
     past_text(&rejoin->divergence, past);
-    return act_done(observed, "%u members replicate from %.40s%s",
-                    (unsigned)rejoin->region.group.n, rejoin->region.peer.host, past);
+    return act_done(observed, "%u members replicate from %.40s%s", (unsigned)rejoin->region.group.n,
+                    rejoin->region.peer.host, past);
 }
 
 static struct action_result region_await(struct rejoin *rejoin, bool changed, bool rest) {
@@ -411,8 +415,8 @@ static struct action_result rejoin_run(const struct action_input *input) {
     if (err == ERR_OK) {
         err = peer_open(&rejoin);
     }
-    struct action_result result = err == ERR_OK ? region_rejoin(&rejoin)
-                                                : act_failed(err, "%.150s", rejoin.why.at);
+    struct action_result result =
+        err == ERR_OK ? region_rejoin(&rejoin) : act_failed(err, "%.150s", rejoin.why.at);
     patroni_region_close(&rejoin.region);
     pg_group_close(&rejoin.peer);
     return result;
@@ -423,10 +427,11 @@ const struct action_kind_row row_pg_rejoin = {
     .run = rejoin_run,
     .accepts = rejoin_accepts,
     .needs_lease = false,
-    .arguments_help = PATRONI_ARGS_HELP ", peer_front_host, peer_front_port, slot_name="
-                      "region_<region>, peer_slot_name, etcd=http://IP:2379,... and scope (when "
-                      "Patroni may be down), namespace=service, rebuild=no, rest_ms=1000, pg_ctl, "
-                      "data_directory, run_as (inventory of what diverged)",
+    .arguments_help = PATRONI_ARGS_HELP
+    ", peer_front_host, peer_front_port, slot_name="
+    "region_<region>, peer_slot_name, etcd=http://IP:2379,... and scope (when "
+    "Patroni may be down), namespace=service, rebuild=no, rest_ms=1000, pg_ctl, "
+    "data_directory, run_as (inventory of what diverged)",
     .by_hand = "with Patroni down: etcdctl put /service/{scope}/config '<the old JSON with "
                "\"standby_cluster\":{\"host\":\"{peer_front_host}\",\"port\":{peer_front_port},"
                "\"primary_slot_name\":\"{slot_name}\",\"create_replica_methods\":[\"basebackup\"]} "

@@ -1,7 +1,7 @@
-/* redis_demote: makes a region's Redis members replicas of the peer region. The Sentinels are told to
- * forget the group first: one that still watches a member that became a replica promotes another
- * member some 26 s later. What is set is written to redis.conf, so that a restart does not bring the
- * old role back. */
+/* redis_demote: makes a region's Redis members replicas of the peer region. The Sentinels are
+ * told to forget the group first: one that still watches a member that became a replica promotes
+ * another member some 26 s later. What is set is written to redis.conf, so that a restart does
+ * not bring the old role back. */
 #include "agent/actions/actions.h"
 #include "agent/actions/redis_region.h"
 
@@ -47,12 +47,11 @@ static void member_demote(struct demotion *demotion, uint8_t index) {
                                      is_head ? demotion->peer_port : head->port, why);
     /* Priority 0: no Sentinel that still knows this member may choose it. And a fence by
      * min-replicas-to-write has done its work. */
-    static const char *const settings[][2] = {{"replica-read-only", "yes"},
-                                              {"replica-priority", "0"},
-                                              {"min-replicas-to-write", "0"}};
+    static const char *const settings[][2] = {
+        {"replica-read-only", "yes"}, {"replica-priority", "0"}, {"min-replicas-to-write", "0"}};
     for (unsigned i = 0; err == ERR_OK && i < sizeof settings / sizeof settings[0]; i++) {
-        err = redis_seat_set(region, index, settings[i][0], settings[i][1], &demotion->changed,
-                             why);
+        err =
+            redis_seat_set(region, index, settings[i][0], settings[i][1], &demotion->changed, why);
     }
     if (err == ERR_OK) {
         demotion->persist_n += redis_seat_persist(region, index);

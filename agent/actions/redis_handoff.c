@@ -88,8 +88,8 @@ static enum err peer_await(struct redis_region *region, uint8_t head, uint64_t o
                      peer != NULL ? peer->offset : 0, offset);
             return peer != NULL ? ERR_TIMEOUT : ERR_PRECONDITION;
         }
-        enum err err = region->at[head].reached ? redis_seat_tell(region, head, 3, wait, reterr)
-                                                : ERR_CLOSED;
+        enum err err =
+            region->at[head].reached ? redis_seat_tell(region, head, 3, wait, reterr) : ERR_CLOSED;
         if (err != ERR_OK) {
             (void)act_pause(20, until_boot_ms);
         }
@@ -126,11 +126,12 @@ static struct action_result head_hand_off(const struct action_input *input,
     (void)text_format(minimum, sizeof minimum, "%" PRIu64,
                       arg_number(input->arguments, "min_replicas_to_write", 0));
     bool unused = false;
-    bool undone = redis_seat_look(region, head) &&
-                  redis_seat_set(region, head, "min-replicas-to-write", minimum, &unused,
-                                 &undo) == ERR_OK;
-    return act_failed(err, "%s: %.120s", undone ? "undone, it takes writes again"
-                                                : "NOT undone, it refuses writes", why.at);
+    bool undone =
+        redis_seat_look(region, head) &&
+        redis_seat_set(region, head, "min-replicas-to-write", minimum, &unused, &undo) == ERR_OK;
+    return act_failed(err, "%s: %.120s",
+                      undone ? "undone, it takes writes again" : "NOT undone, it refuses writes",
+                      why.at);
 }
 
 static struct action_result region_hand_off(const struct action_input *input,

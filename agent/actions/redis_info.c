@@ -77,8 +77,8 @@ bool redis_info_parse(const char *text, struct redis_info *ret_info) {
             return false;
         }
         info.master_port = (uint16_t)number;
-        info.link_up = field_take(text, "master_link_status", value, sizeof value) &&
-                       text_equal(value, "up");
+        info.link_up =
+            field_take(text, "master_link_status", value, sizeof value) && text_equal(value, "up");
         info.syncing = number_take(text, "master_sync_in_progress", 1, &number) && number == 1;
         info.read_only = number_take(text, "slave_read_only", 1, &number) && number == 1;
         (void)number_take(text, "slave_repl_offset", UINT64_MAX, &info.offset);

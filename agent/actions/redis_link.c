@@ -1,5 +1,6 @@
-/* redis_link: see redis_link.h. hiredis's blocking calls bound each read, not the whole answer: a peer
- * that sends a byte a second would hold us for ever. So the socket is non-blocking and polled here. */
+/* redis_link: see redis_link.h. hiredis's blocking calls bound each read, not the whole answer:
+ * a peer that sends a byte a second would hold us for ever. So the socket is non-blocking and
+ * polled here. */
 #include "agent/actions/redis_link.h"
 
 #include <errno.h>
@@ -64,8 +65,8 @@ static enum err link_sign_in(struct redis_link *link, const struct redis_login *
     enum err err = ERR_OK;
     if (login->password[0] != '\0') {
         bool user = login->user[0] != '\0';
-        err = redis_link_ask(link, user ? 3 : 2, user ? with_user : without, deadline_boot_ms,
-                             text, sizeof text, reterr);
+        err = redis_link_ask(link, user ? 3 : 2, user ? with_user : without, deadline_boot_ms, text,
+                             sizeof text, reterr);
         /* A server that has no password says so: the answer never repeats what we sent. */
         return err == ERR_FAILED ? ERR_AUTH : err;
     }
@@ -75,7 +76,8 @@ static enum err link_sign_in(struct redis_link *link, const struct redis_login *
     }
     /* A replica that serves no stale data refuses PING, and answers INFO and REPLICAOF. */
     return err == ERR_FAILED && text_starts(text, "MASTERDOWN") ? ERR_OK
-           : err == ERR_FAILED && text_starts(text, "LOADING") ? ERR_BUSY : err;
+           : err == ERR_FAILED && text_starts(text, "LOADING")  ? ERR_BUSY
+                                                                : err;
 }
 
 enum err redis_link_open(const struct place *place, const struct redis_login *login,
@@ -110,8 +112,7 @@ static bool reply_append(const redisReply *reply, char *out, size_t out_size) {
     case REDIS_REPLY_INTEGER:
         (void)text_format(number, sizeof number, "%lld", reply->integer);
         return text_append(out, out_size, number);
-    case REDIS_REPLY_NIL:
-        return true;
+    case REDIS_REPLY_NIL: return true;
     case REDIS_REPLY_ARRAY:
         for (size_t i = 0; i < reply->elements; i++) {
             if (!reply_append(reply->element[i], out, out_size) ||

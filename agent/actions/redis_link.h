@@ -27,9 +27,9 @@ enum err redis_link_open(const struct place *place, const struct redis_login *lo
                          struct text256 *reterr) ERR_CHECKED;
 void redis_link_close(struct redis_link *link);
 
-/* One command. The reply as text: strings and status as they are, numbers in decimal, lists as their
- * elements one a line, nil as "". FAILED with Redis's own error line in ret_text and reterr; TOO_BIG
- * when it does not fit; TIMEOUT or CLOSED end the connection. */
+/* One command. The reply as text: strings and status as they are, numbers in decimal, lists as
+ * their elements one a line, nil as "". FAILED with Redis's own error line in ret_text and
+ * reterr; TOO_BIG when it does not fit; TIMEOUT or CLOSED end the connection. */
 enum err redis_link_ask(struct redis_link *link, int words_n, const char *const *words,
                         uint64_t deadline_boot_ms, char *ret_text, size_t text_size,
                         struct text256 *reterr) ERR_CHECKED;

@@ -100,8 +100,8 @@ static uint8_t head_choose(struct redis_region *region) {
         const struct redis_info *info = &region->at[0].info;
         bool inside = false;
         for (uint8_t i = 0; i < region->n; i++) {
-            inside = inside || place_is(&region->at[i].link.place, info->master_host,
-                                        info->master_port);
+            inside =
+                inside || place_is(&region->at[i].link.place, info->master_host, info->master_port);
         }
         if (!info->master && !inside) {
             return 0;
@@ -132,7 +132,8 @@ static struct action_result region_promote(const struct action_input *input,
     if (!region->at[promotion.head].reached || !region->at[promotion.head].info.master) {
         return act_failed(ERR_FAILED, "%s did not stay a master", head->text);
     }
-    /* Without most of its Sentinels the region cannot survive the loss of a member; but it serves. */
+    /* Without most of its Sentinels the region cannot survive the loss of a member; but it
+     * serves. */
     if (region->sentinels_n > 0 && promotion.watch_n * 2 <= region->sentinels_n) {
         return act_failed(ERR_NO_QUORUM, "%s takes writes; only %u of %u Sentinels watch it: %.60s",
                           head->text, promotion.watch_n, (unsigned)region->sentinels_n,

@@ -40,8 +40,8 @@ enum err redis_region_open(const struct action_input *input, struct redis_region
         text_say(reterr, "argument \"redis_user\" is too long");
         return ERR_CONFIG;
     }
-    enum err err = act_secret(input, "redis_password_ref", "password_ref", region->password,
-                              reterr);
+    enum err err =
+        act_secret(input, "redis_password_ref", "password_ref", region->password, reterr);
     if (err == ERR_OK) {
         err = act_secret(input, "sentinel_password_ref", NULL, region->sentinel_password, reterr);
     }
@@ -74,8 +74,8 @@ bool redis_seat_look(struct redis_region *region, uint8_t index) {
         seat->err = redis_link_open(&place, &login, until_boot_ms, &seat->link, &unused);
     }
     if (seat->err == ERR_OK) {
-        seat->err = redis_link_ask(&seat->link, 2, words, until_boot_ms, text, sizeof text,
-                                   &unused);
+        seat->err =
+            redis_link_ask(&seat->link, 2, words, until_boot_ms, text, sizeof text, &unused);
     }
     if (seat->err == ERR_OK && !redis_info_parse(text, &seat->info)) {
         seat->err = ERR_FORMAT;
@@ -138,8 +138,8 @@ uint8_t redis_region_head(struct redis_region *region) {
     }
     for (uint8_t steps = 0; steps < region->n; steps++) {
         const struct redis_info *info = &region->at[head].info;
-        uint8_t above = info->master ? NONE
-                                     : region_find(region, info->master_host, info->master_port);
+        uint8_t above =
+            info->master ? NONE : region_find(region, info->master_host, info->master_port);
         if (above == NONE || !region->at[above].reached) {
             break;
         }
@@ -212,8 +212,8 @@ enum err redis_epoch_read(struct redis_region *region, uint8_t index, uint64_t *
     }
     uint64_t epoch = 0;
     if (text[0] != '\0' && !text_to_u64(text, UINT64_MAX, &epoch)) {
-        text_say(reterr, "key %.60s holds \"%.20s\" where an epoch was expected",
-                 region->epoch_key, text);
+        text_say(reterr, "key %.60s holds \"%.20s\" where an epoch was expected", region->epoch_key,
+                 text);
         return ERR_FORMAT;
     }
     *ret_epoch = epoch;

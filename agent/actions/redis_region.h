@@ -1,5 +1,5 @@
-/* redis_region: a region's Redis members and Sentinels: who is what, who leads, and the commands that
- * promote and demote need on all of them. */
+/* redis_region: a region's Redis members and Sentinels: who is what, who leads, and the commands
+ * that promote and demote need on all of them. */
 #ifndef DROVER_ACTIONS_REDIS_REGION_H
 #define DROVER_ACTIONS_REDIS_REGION_H
 
@@ -59,7 +59,9 @@ struct redis_region {
         {"down_after_ms", ARG_NUMBER, false, 100, 600000},                                         \
         {"failover_timeout_ms", ARG_NUMBER, false, 1000, 3600000},                                 \
         {"min_replicas_to_write", ARG_NUMBER, false, 0, 8},                                        \
-        {"replica_priority", ARG_NUMBER, false, 1, 1000}, {"epoch_key", ARG_TEXT, false, 0, 0}
+        {"replica_priority", ARG_NUMBER, false, 1, 1000}, {                                        \
+        "epoch_key", ARG_TEXT, false, 0, 0                                                         \
+    }
 #define REDIS_ARGS_HELP                                                                            \
     "redis_addresses=IP:6379,... (the first is the head), redis_user, redis_password_ref, "        \
     "sentinels=IP:26379,..., sentinel_name, sentinel_password_ref, quorum=2, down_after_ms=3000, " \
@@ -93,12 +95,12 @@ bool redis_seat_persist(struct redis_region *region, uint8_t index);
 /* SET of the epoch key: a real write and a fencing token. STALE when a larger one is there. */
 enum err redis_epoch_read(struct redis_region *region, uint8_t index, uint64_t *ret_epoch,
                           struct text256 *reterr) ERR_CHECKED;
-enum err redis_epoch_write(struct redis_region *region, uint8_t index, struct text256 *reterr)
-    ERR_CHECKED;
+enum err redis_epoch_write(struct redis_region *region, uint8_t index,
+                           struct text256 *reterr) ERR_CHECKED;
 
 /* The master that Sentinel `index` knows under our group's name; NOT_FOUND when it knows none. */
-enum err redis_sentinel_master(struct redis_region *region, uint8_t index,
-                               struct place *ret_place, struct text256 *reterr) ERR_CHECKED;
+enum err redis_sentinel_master(struct redis_region *region, uint8_t index, struct place *ret_place,
+                               struct text256 *reterr) ERR_CHECKED;
 /* Takes our group off every Sentinel. Returns how many no longer have it. *ret_changed: any had. */
 unsigned redis_sentinels_remove(struct redis_region *region, bool *ret_changed,
                                 struct text256 *reterr);

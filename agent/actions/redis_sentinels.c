@@ -1,5 +1,6 @@
-/* redis_sentinels: a region's Sentinels. Each is told by its own address: REMOVE, MONITOR and SET are
- * not passed on among them, and each writes them to its own file. Part of redis_region.h. */
+/* redis_sentinels: a region's Sentinels. Each is told by its own address: REMOVE, MONITOR and
+ * SET are not passed on among them, and each writes them to its own file. Part of
+ * redis_region.h. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -26,8 +27,8 @@ static enum err sentinel_ask(struct redis_region *region, uint8_t index, int wor
     return redis_link_ask(link, words_n, words, until_boot_ms, ret_text, text_size, reterr);
 }
 
-enum err redis_sentinel_master(struct redis_region *region, uint8_t index,
-                               struct place *ret_place, struct text256 *reterr) {
+enum err redis_sentinel_master(struct redis_region *region, uint8_t index, struct place *ret_place,
+                               struct text256 *reterr) {
     char text[256];
     uint64_t port = 0;
     const char *const words[] = {"SENTINEL", "GET-MASTER-ADDR-BY-NAME", region->group};
@@ -81,8 +82,9 @@ static enum err sentinel_set_up(struct redis_region *region, uint8_t index,
     (void)text_format(down, sizeof down, "%" PRIu64, arg_number(arguments, "down_after_ms", 3000));
     (void)text_format(failover, sizeof failover, "%" PRIu64,
                       arg_number(arguments, "failover_timeout_ms", 10000));
-    const char *words[11] = {"SENTINEL", "SET", region->group, "down-after-milliseconds", down,
-                             "failover-timeout", failover};
+    const char *words[11] = {
+        "SENTINEL",         "SET",   region->group, "down-after-milliseconds", down,
+        "failover-timeout", failover};
     int n = 7;
     if (region->user[0] != '\0') {
         words[n++] = "auth-user";
@@ -95,9 +97,8 @@ static enum err sentinel_set_up(struct redis_region *region, uint8_t index,
     return sentinel_ask(region, index, n, words, text, sizeof text, reterr);
 }
 
-static enum err sentinel_watch(struct redis_region *region, uint8_t index,
-                               const struct place *head, bool *ret_changed,
-                               struct text256 *reterr) {
+static enum err sentinel_watch(struct redis_region *region, uint8_t index, const struct place *head,
+                               bool *ret_changed, struct text256 *reterr) {
     char text[256];
     char port[8], quorum[8];
     struct place known;

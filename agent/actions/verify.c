@@ -1,5 +1,5 @@
-/* verify: the end of a move is that users are served: a URL answers as expected, and PostgreSQL takes
- * a write, both at once, until the deadline. */
+/* verify: the end of a move is that users are served: a URL answers as expected, and PostgreSQL
+ * takes a write, both at once, until the deadline. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -13,19 +13,20 @@
 #define URL_MS 2000
 
 static const struct arg_rule rules[] = {
-    {"url", ARG_URL, false, 0, 0},              {"expect_status", ARG_TEXT, false, 0, 0},
-    {"expect_body", ARG_TEXT, false, 0, 0},     {"connect_to", ARG_PLACES, false, 0, 0},
-    {"ca", ARG_PATH, false, 0, 0},              {"pg_addresses", ARG_PLACES, false, 0, 0},
-    {"pg_user", ARG_TEXT, false, 0, 0},         {"pg_password_ref", ARG_NAME, false, 0, 0},
-    {"user", ARG_TEXT, false, 0, 0},            {"password_ref", ARG_NAME, false, 0, 0},
-    {"pg_database", ARG_TEXT, false, 0, 0},     {"pg_sslmode", ARG_TEXT, false, 0, 0},
-    {"epoch_table", ARG_SLOT, false, 0, 0},     {"check_pg", ARG_YES, false, 0, 0},
+    {"url", ARG_URL, false, 0, 0},          {"expect_status", ARG_TEXT, false, 0, 0},
+    {"expect_body", ARG_TEXT, false, 0, 0}, {"connect_to", ARG_PLACES, false, 0, 0},
+    {"ca", ARG_PATH, false, 0, 0},          {"pg_addresses", ARG_PLACES, false, 0, 0},
+    {"pg_user", ARG_TEXT, false, 0, 0},     {"pg_password_ref", ARG_NAME, false, 0, 0},
+    {"user", ARG_TEXT, false, 0, 0},        {"password_ref", ARG_NAME, false, 0, 0},
+    {"pg_database", ARG_TEXT, false, 0, 0}, {"pg_sslmode", ARG_TEXT, false, 0, 0},
+    {"epoch_table", ARG_SLOT, false, 0, 0}, {"check_pg", ARG_YES, false, 0, 0},
 };
 #define RULES_N (sizeof rules / sizeof rules[0])
 
 /* An endpoint hands its PostgreSQL addresses to every step on it: check_pg=no leaves them out. */
 static bool wants_pg(const struct arguments *arguments) {
-    return arg_text(arguments, "pg_addresses", NULL) != NULL && arg_yes(arguments, "check_pg", true);
+    return arg_text(arguments, "pg_addresses", NULL) != NULL &&
+           arg_yes(arguments, "check_pg", true);
 }
 
 static enum err verify_accepts(const struct arguments *arguments, struct text256 *reterr) {
@@ -120,8 +121,8 @@ static struct action_result verify_run(const struct action_input *input) {
     if (err == ERR_OK && wants_pg(input->arguments)) {
         err = pg_group_open(input, "pg_addresses", &group, &why);
     }
-    struct action_result result = err == ERR_OK ? service_verify(input, &group)
-                                                : act_failed(err, "%.150s", why.at);
+    struct action_result result =
+        err == ERR_OK ? service_verify(input, &group) : act_failed(err, "%.150s", why.at);
     pg_group_close(&group);
     return result;
 }

@@ -67,7 +67,8 @@ static void lists_are_split_and_bounded(void **state) {
 }
 
 static void positions_are_read_and_written(void **state) {
-    static const char *const bad[] = {"", "/", "0", "0/", "/0", "0/0/0", "g/0", "123456789/0", "0/ 1"};
+    static const char *const bad[] = {"",      "/",   "0",           "0/",  "/0",
+                                      "0/0/0", "g/0", "123456789/0", "0/ 1"};
     (void)state;
     uint64_t lsn = 0;
     char text[LSN_TEXT_SIZE];
@@ -90,21 +91,36 @@ static void each_kind_takes_its_own_and_names_what_it_expected(void **state) {
         const char *value;
         bool good;
     } rows[] = {
-        {ARG_TEXT, "a b", true},        {ARG_TEXT, "a\nb", false},
-        {ARG_NUMBER, "5", true},        {ARG_NUMBER, "4", false},
-        {ARG_NUMBER, "11", false},      {ARG_NUMBER, "5x", false},
-        {ARG_HOST, "lb.bud.ai", true},  {ARG_HOST, "a b", false},
-        {ARG_HOST, "a\"b", false},      {ARG_PLACES, "1.2.3.4:5", true},
-        {ARG_PLACES, "name:5", false},  {ARG_URLS, "http://1.2.3.4:8008", true},
-        {ARG_URLS, "http://p1:8008", false}, {ARG_URLS, "http://1.2.3.4:8008/x", false},
-        {ARG_URLS, "1.2.3.4:8008", false},   {ARG_URL, "https://api.bud.ai/x?y=1", true},
-        {ARG_URL, "ftp://x", false},    {ARG_URL, "http://a b", false},
-        {ARG_NAME, "pg_password", true}, {ARG_NAME, "../x", false},
-        {ARG_SLOT, "drover.epoch", true}, {ARG_SLOT, "a;b", false},
-        {ARG_SLOT, "a.b.c", false},     {ARG_SLOT, ".a", false},
-        {ARG_PATH, "/usr/bin/x", true}, {ARG_PATH, "/usr/../x", false},
-        {ARG_PATH, "x", false},         {ARG_YES, "yes", true},
-        {ARG_YES, "true", false},       {ARG_LSN, "0/1", true},
+        {ARG_TEXT, "a b", true},
+        {ARG_TEXT, "a\nb", false},
+        {ARG_NUMBER, "5", true},
+        {ARG_NUMBER, "4", false},
+        {ARG_NUMBER, "11", false},
+        {ARG_NUMBER, "5x", false},
+        {ARG_HOST, "lb.bud.ai", true},
+        {ARG_HOST, "a b", false},
+        {ARG_HOST, "a\"b", false},
+        {ARG_PLACES, "1.2.3.4:5", true},
+        {ARG_PLACES, "name:5", false},
+        {ARG_URLS, "http://1.2.3.4:8008", true},
+        {ARG_URLS, "http://p1:8008", false},
+        {ARG_URLS, "http://1.2.3.4:8008/x", false},
+        {ARG_URLS, "1.2.3.4:8008", false},
+        {ARG_URL, "https://api.bud.ai/x?y=1", true},
+        {ARG_URL, "ftp://x", false},
+        {ARG_URL, "http://a b", false},
+        {ARG_NAME, "pg_password", true},
+        {ARG_NAME, "../x", false},
+        {ARG_SLOT, "drover.epoch", true},
+        {ARG_SLOT, "a;b", false},
+        {ARG_SLOT, "a.b.c", false},
+        {ARG_SLOT, ".a", false},
+        {ARG_PATH, "/usr/bin/x", true},
+        {ARG_PATH, "/usr/../x", false},
+        {ARG_PATH, "x", false},
+        {ARG_YES, "yes", true},
+        {ARG_YES, "true", false},
+        {ARG_LSN, "0/1", true},
         {ARG_LSN, "1", false},
     };
     (void)state;

@@ -1,4 +1,5 @@
-/* DNS messages: what is built is what RFC 2136 says, and foreign bytes never get past the parser. */
+/* DNS messages: what is built is what RFC 2136 says, and foreign bytes never get past the
+ * parser. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,15 +12,21 @@
 
 #include "agent/actions/dns_message.h"
 
-static const struct dns_key key = {"drover.", "c2VjcmV0LXNlY3JldC1zZWNyZXQtMTIzNDU2Nzg=",
-                                   "hmac-sha256"};
+static const struct dns_key key = {"drover.",
+                                   "c2VjcmV0LXNlY3JldC1zZWNyZXQtMTIzNDU2Nzg=", "hmac-sha256"};
 
 static struct dns_message update_of(const struct dns_rrset *record, const struct dns_rrset *texts) {
     struct dns_message message;
     struct text256 why = {.at = ""};
-    struct dns_change change = {.zone = "bud.test.", .name = "api.bud.test.", .type = "A",
-                                .value = "10.0.0.2", .ttl = 60, .epoch_name = "api.bud.test.",
-                                .epoch = 7, .old_record = record, .old_texts = texts};
+    struct dns_change change = {.zone = "bud.test.",
+                                .name = "api.bud.test.",
+                                .type = "A",
+                                .value = "10.0.0.2",
+                                .ttl = 60,
+                                .epoch_name = "api.bud.test.",
+                                .epoch = 7,
+                                .old_record = record,
+                                .old_texts = texts};
     assert_int_equal(dns_update_build(&change, &key, &message, &why), ERR_OK);
     return message;
 }
@@ -72,9 +79,10 @@ static void what_was_absent_must_still_be_absent(void **state) {
 
 static void the_epoch_is_the_largest_of_ours(void **state) {
     (void)state;
-    static const struct dns_rrset texts = {
-        .n = 5, .value = {"\"drover-epoch=6\"", "\"drover-epoch=12\"", "\"drover-epoch=99x\"",
-                          "\"drover-epoch=\"", "drover-epoch=100"}};
+    static const struct dns_rrset texts = {.n = 5,
+                                           .value = {"\"drover-epoch=6\"", "\"drover-epoch=12\"",
+                                                     "\"drover-epoch=99x\"", "\"drover-epoch=\"",
+                                                     "drover-epoch=100"}};
     static const struct dns_rrset none = {.n = 0};
     assert_int_equal(dns_epoch_of(&texts), 12);
     assert_int_equal(dns_epoch_of(&none), 0);

@@ -23,7 +23,8 @@ static void a_primary_cluster_has_no_standby_cluster(void **state) {
     (void)state;
     struct patroni_config config = parse("{\"ttl\":20,\"slots\":{\"region_west\":{\"type\":"
                                          "\"physical\"},\"cdc\":{\"type\":\"logical\"},"
-                                         "\"mine\":{\"type\":\"physical\"}}}", "");
+                                         "\"mine\":{\"type\":\"physical\"}}}",
+                                         "");
     assert_false(config.standby);
     assert_false(config.paused);
     assert_int_equal(config.slots_n, 1);
@@ -39,14 +40,18 @@ static void a_standby_cluster_follows_only_the_very_same_peer(void **state) {
         bool follows;
     } rows[] = {
         {"{\"standby_cluster\":{\"host\":\"10.77.2.10\",\"port\":5000,"
-         "\"primary_slot_name\":\"region_east\"}}", true},
+         "\"primary_slot_name\":\"region_east\"}}",
+         true},
         {"{\"standby_cluster\":{\"host\":\"10.77.2.10\",\"port\":\"5000\","
-         "\"primary_slot_name\":\"region_east\"}}", true},
+         "\"primary_slot_name\":\"region_east\"}}",
+         true},
         {"{\"standby_cluster\":{\"host\":\"10.77.2.10\",\"port\":5000}}", false},
         {"{\"standby_cluster\":{\"host\":\"10.77.2.11\",\"port\":5000,"
-         "\"primary_slot_name\":\"region_east\"}}", false},
+         "\"primary_slot_name\":\"region_east\"}}",
+         false},
         {"{\"standby_cluster\":{\"host\":\"10.77.2.10\",\"port\":5001,"
-         "\"primary_slot_name\":\"region_east\"}}", false},
+         "\"primary_slot_name\":\"region_east\"}}",
+         false},
         {"{\"standby_cluster\":{}}", false},
         {"{\"standby_cluster\":null}", false},
     };
@@ -61,7 +66,8 @@ static void the_demotion_clears_our_slots_and_lifts_the_pause(void **state) {
     (void)state;
     char body[1024];
     struct patroni_config config = parse("{\"pause\":true,\"drover_handoff\":true,\"slots\":"
-                                         "{\"region_west\":{\"type\":\"physical\"}}}", "");
+                                         "{\"region_west\":{\"type\":\"physical\"}}}",
+                                         "");
     assert_true(config.paused);
     assert_true(config.handoff);
     assert_true(patroni_body_demote(body, sizeof body, &peer, &config, PATRONI_PAUSE_LIFT));
@@ -124,8 +130,8 @@ static void roles_are_read_from_both_major_versions(void **state) {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct patroni_status status;
         struct text256 why;
-        assert_int_equal(
-            patroni_status_parse(rows[i].json, strlen(rows[i].json), &status, &why), ERR_OK);
+        assert_int_equal(patroni_status_parse(rows[i].json, strlen(rows[i].json), &status, &why),
+                         ERR_OK);
         assert_int_equal(status.role, rows[i].role);
         assert_int_equal(status.running, rows[i].running);
     }

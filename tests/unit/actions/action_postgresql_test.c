@@ -22,7 +22,8 @@ static void history_files_are_read(void **state) {
     static const char *const bad[] = {"x", "1", "1\tx", "2\t0/1\n1\t0/2\n", "0\t0/1\n", "3\t0/1\n"};
     (void)state;
     struct pg_history made = history("1\t0/3000110\tno recovery target specified\n\n"
-                                     "# a comment\n2\t0/402BE48\tx\n", 3);
+                                     "# a comment\n2\t0/402BE48\tx\n",
+                                     3);
     assert_int_equal(made.n, 2);
     assert_int_equal(made.at[1].timeline, 2);
     assert_int_equal(made.at[1].switch_lsn, 0x402BE48);
@@ -88,10 +89,9 @@ static void control_data_tells_the_state(void **state) {
         const char *text;
         enum pg_control_state state;
     } rows[] = {
-        {"in production", PG_CONTROL_RUNNING},   {"shut down", PG_CONTROL_SHUT},
-        {"in archive recovery", PG_CONTROL_STANDBY},
-        {"shut down in recovery", PG_CONTROL_STANDBY},
-        {"shutting down", PG_CONTROL_OTHER},     {"in crash recovery", PG_CONTROL_OTHER},
+        {"in production", PG_CONTROL_RUNNING},       {"shut down", PG_CONTROL_SHUT},
+        {"in archive recovery", PG_CONTROL_STANDBY}, {"shut down in recovery", PG_CONTROL_STANDBY},
+        {"shutting down", PG_CONTROL_OTHER},         {"in crash recovery", PG_CONTROL_OTHER},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -119,19 +119,18 @@ static void control_data_without_a_field_is_an_error(void **state) {
 }
 
 static void the_divergence_counts_rows_by_kind(void **state) {
-    static const char stats[] =
-        "WAL statistics between 0/402BE48 and 0/40329D0:\n"
-        "Type                      N      (%)          Record size\n"
-        "----                      -      ---          -----------\n"
-        "Transaction/COMMIT        1 (  0.49)                   34\n"
-        "Heap2/MULTI_INSERT        3 (  0.49)                   34\n"
-        "Heap/INSERT              99 ( 48.53)                 6336\n"
-        "Heap/INSERT+INIT          1 (  0.49)                   64\n"
-        "Heap/HOT_UPDATE           2 (  0.49)                   64\n"
-        "Heap/DELETE               4 (  0.49)                   64\n"
-        "Btree/INSERT_LEAF       100 ( 49.02)                 6400\n"
-        "                    --------                      --------\n"
-        "Total                   204\n";
+    static const char stats[] = "WAL statistics between 0/402BE48 and 0/40329D0:\n"
+                                "Type                      N      (%)          Record size\n"
+                                "----                      -      ---          -----------\n"
+                                "Transaction/COMMIT        1 (  0.49)                   34\n"
+                                "Heap2/MULTI_INSERT        3 (  0.49)                   34\n"
+                                "Heap/INSERT              99 ( 48.53)                 6336\n"
+                                "Heap/INSERT+INIT          1 (  0.49)                   64\n"
+                                "Heap/HOT_UPDATE           2 (  0.49)                   64\n"
+                                "Heap/DELETE               4 (  0.49)                   64\n"
+                                "Btree/INSERT_LEAF       100 ( 49.02)                 6400\n"
+                                "                    --------                      --------\n"
+                                "Total                   204\n";
     (void)state;
     struct pg_divergence divergence;
     uint64_t end = 0;

@@ -11,11 +11,10 @@
 #include "agent/actions/redis_region.h"
 
 static void a_master_and_its_replicas_are_read(void **state) {
-    static const char text[] =
-        "# Replication\r\nrole:master\r\nconnected_slaves:2\r\n"
-        "slave0:ip=10.77.1.12,port=6379,state=online,offset=23900,lag=1\r\n"
-        "slave1:ip=10.77.1.10,port=6379,state=wait_bgsave,offset=0,lag=0\r\n"
-        "master_failover_state:no-failover\r\nmaster_repl_offset:23978\r\n";
+    static const char text[] = "# Replication\r\nrole:master\r\nconnected_slaves:2\r\n"
+                               "slave0:ip=10.77.1.12,port=6379,state=online,offset=23900,lag=1\r\n"
+                               "slave1:ip=10.77.1.10,port=6379,state=wait_bgsave,offset=0,lag=0\r\n"
+                               "master_failover_state:no-failover\r\nmaster_repl_offset:23978\r\n";
     (void)state;
     struct redis_info info;
     assert_true(redis_info_parse(text, &info));
@@ -46,7 +45,10 @@ static void a_replica_is_read(void **state) {
 }
 
 static void nonsense_is_refused_and_leaves_the_result_alone(void **state) {
-    static const char *const bad[] = {"", "role:\r\n", "role:king\r\n", "role:slave\r\n",
+    static const char *const bad[] = {"",
+                                      "role:\r\n",
+                                      "role:king\r\n",
+                                      "role:slave\r\n",
                                       "role:slave\r\nmaster_host:x\r\nmaster_port:99999\r\n",
                                       "xrole:master\r\n"};
     (void)state;
@@ -61,7 +63,8 @@ static void malformed_replica_lines_are_left_out(void **state) {
     (void)state;
     struct redis_info info;
     assert_true(redis_info_parse("role:master\r\nslave0:port=1\r\nslave1:ip=,port=0\r\n"
-                                 "slave2:ip=1.1.1.1,port=7,state=online,offset=9\r\n", &info));
+                                 "slave2:ip=1.1.1.1,port=7,state=online,offset=9\r\n",
+                                 &info));
     assert_int_equal(info.replicas_n, 1);
     assert_int_equal(info.replicas[0].port, 7);
 }

@@ -40,7 +40,9 @@ static void without_arguments_every_action_fails_at_once(void **state) {
     static const struct arguments none = {.n = 0};
     static const struct secrets secrets = {.n = 0};
     for (int kind = 0; kind < (int)ACTION_KINDS_N; kind++) {
-        struct action_input input = {.arguments = &none, .secrets = &secrets, .region = "here",
+        struct action_input input = {.arguments = &none,
+                                     .secrets = &secrets,
+                                     .region = "here",
                                      .timeout_ms = 5000,
                                      .deadline_boot_ms = clock_boot_ms() + 5000};
         uint64_t start_ms = clock_boot_ms();
