@@ -286,6 +286,9 @@ enum holder_verdict holder_persisted(struct holder *holder, struct stamp now) {
     }
     if (pending == PENDING_LEASE) {
         uint64_t epoch = holder->durable.accepted_epoch;
+        if (holder->leased && holder->lease_epoch < epoch) {
+            lease_end(holder); /* I2: over, even if the newer epoch's lease comes to nothing */
+        }
         bool alive = left_of(holder->conf.lease_ms,
                              stamp_most_passed_ms(holder->pending_sent, now)) >
                      holder->conf.gate_early_ms;
