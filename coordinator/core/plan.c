@@ -7,6 +7,7 @@
 #include "coordinator/core/internal.h"
 
 #define OUTCOME_GRACE_MS 2000 /* an agent's outcome may come this much after the step's timeout */
+#define UNDO_AGAIN_MS 1000    /* an undoing that failed is tried again this much later */
 
 bool execution_finished(const struct execution *execution) {
     return execution->stage == STAGE_NONE || execution->stage == STAGE_DONE ||
@@ -255,13 +256,13 @@ static void undo_advance(struct core *core, struct execution *execution,
             !undo_action(plan->steps[s].action, &undo)) {
             continue;
         }
-        if (state->undo == 0) {
+        uint64_t passed_ms = core->now_ms - state->started_ms;
+        bool failed = state->err != ERR_OK && passed_ms >= UNDO_AGAIN_MS;
+        bool silent = passed_ms > (uint64_t)plan->steps[s].timeout_ms + OUTCOME_GRACE_MS;
+        /* Without it the region stays read-only: try for ever, but not in a rush. */
+        if (state->undo == 0 || (state->undo == 1 && (failed || silent))) {
             state->undo = 1;
-            attempt_begin(core, state, &plan->steps[s]);
-        } else if (state->undo == 1 &&
-                   core->now_ms - state->started_ms >
-                       (uint64_t)plan->steps[s].timeout_ms + OUTCOME_GRACE_MS) {
-            /* Without it the region stays read-only: try for ever. */
+            state->err = ERR_OK;
             attempt_begin(core, state, &plan->steps[s]);
         }
         all = all && state->undo == 2;
@@ -283,6 +284,13 @@ static void stage_advance(struct core *core, struct execution *execution,
     if (execution->stage == STAGE_PREPARE && execution->paused == PAUSE_NO &&
         stage_finished(execution, plan)) {
         execution->stage = STAGE_FENCE;
+    }
+    /* Also one that failed while another failed step, or people, had paused the execution already:
+     * who waits for people always says so. */
+    for (uint8_t i = 0; execution->stage == STAGE_RUN && i < execution->steps_n; i++) {
+        if (execution->steps[i].phase == STEP_FAILED && !plan->steps[i].may_fail) {
+            execution_pause(execution, PAUSE_STEP_FAILED, i);
+        }
     }
     if (execution->stage == STAGE_RUN && stage_finished(execution, plan)) {
         execution->stage = STAGE_DONE;
@@ -335,11 +343,8 @@ void plan_outcome(struct context *context, struct execution *execution) {
     struct step_state *state = &execution->steps[s];
     bool done = event->outcome.state == SAID_DONE;
     if (event->outcome.undo) {
-        if (done) {
-            state->undo = 2;
-        } else {
-            attempt_begin(context->core, state, &plan->steps[s]);
-        }
+        state->undo = done ? 2 : 1;
+        state->err = done ? ERR_OK : event->outcome.err;
         return;
     }
     state->took_ms = event->outcome.took_ms;

@@ -107,9 +107,16 @@ static uint8_t declared_plan(const struct context *c) {
     return plan_of_kind(c->topology, (enum plan_kind)request->plan_kind);
 }
 
+/* Automation declares only what the policy would let the members decide by themselves (SEED-61). */
+static bool may_declare(const struct context *c) {
+    const struct event_request *request = &c->event->request;
+    return role_may_declare((enum role)request->role, (enum plan_kind)request->plan_kind) &&
+           (request->role != ROLE_AUTOMATION || c->topology->policy.automatic);
+}
+
 static bool declares_well(const struct context *c) {
     const struct event_request *request = &c->event->request;
-    return asks(c, REQUEST_DECLARE) && request->plan_kind < PLAN_KINDS_N &&
+    return asks(c, REQUEST_DECLARE) && may_declare(c) &&
            request->region < c->topology->regions_n &&
            c->topology->regions[request->region].kind == REGION_DATA &&
            request->region != c->core->owner && declared_plan(c) != NONE && c->core->open;

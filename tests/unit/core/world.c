@@ -171,7 +171,7 @@ struct verdict world_view(struct world *world, uint8_t member, uint64_t agents, 
 
 void world_heard(struct world *world, uint64_t agents, bool attesting) {
     for (uint8_t m = 0; m < world->topology.members_n; m++) {
-        (void)world_view(world, m, agents, attesting, UINT32_MAX);
+        (void)world_view(world, m, agents, attesting, world->topology.policy.silent_ms);
     }
 }
 
@@ -239,7 +239,9 @@ void world_dark(struct world *world) {
 void world_suspect_ripe(struct world *world) {
     world_dark(world);
     (void)world_tick(world, 1); /* row 201 */
-    (void)world_pass(world, world->topology.policy.hold_down_ms - 1000);
+    (void)world_pass(world,
+                     (uint32_t)(world->core.suspect_ms + world->topology.policy.hold_down_ms -
+                                world->core.now_ms - 500));
 }
 
 struct event world_request(struct world *world, enum request_kind kind) {

@@ -1,0 +1,498 @@
+/* plan: order, needs, approvals, retries, timeouts, the stages around the lease, and what people do. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "world.h"
+
+static struct world world;
+
+static uint8_t step_phase(uint8_t step) {
+    return world_execution(&world)->steps[step].phase;
+}
+
+static uint8_t stage(void) {
+    return world_execution(&world)->stage;
+}
+
+static uint8_t paused(void) {
+    return world_execution(&world)->paused;
+}
+
+static struct step *step_of(uint8_t plan, uint8_t step) {
+    return &world.topology.plans[plan].steps[step];
+}
+
+/* Declared, closed, opened for D: the steps behind the lease run. */
+static void run_failover(void) {
+    (void)world_declare(&world, PLAN_FAILOVER, D);
+    (void)world_close(&world, 1);
+    (void)world_open(&world, 2, D);
+}
+
+static void failover_running(void) {
+    world_serving(&world);
+    run_failover();
+}
+
+static void a_declared_failover_goes_fence_take_run_done(void **state) {
+    (void)state;
+    world_serving(&world);
+    assert_int_equal(world_declare(&world, PLAN_FAILOVER, D).result, RESULT_APPLIED);
+    assert_int_equal(stage(), STAGE_FENCE);
+    struct wants wants = world_wants(&world);
+    assert_true(wants.close && !wants.open);
+    assert_int_equal(wants.close_epoch, 1);
+    assert_int_equal(wants.close_why, CLOSE_DECLARED);
+    assert_int_equal(wants.commands_n, 0); /* fencing first: nothing of the plan before it */
+    assert_true(core_accepts_close(&world.core, &world.topology, 1));
+    assert_false(core_accepts_close(&world.core, &world.topology, 2));
+    (void)world_close(&world, 1);
+    assert_int_equal(stage(), STAGE_TAKE);
+    wants = world_wants(&world);
+    assert_true(wants.open && !wants.close);
+    assert_int_equal(wants.open_epoch, 2);
+    assert_int_equal(wants.open_region, D);
+    (void)world_open(&world, 2, D);
+    assert_int_equal(stage(), STAGE_RUN);
+    assert_int_equal(step_phase(STEP_HANDOFF), STEP_LEFT_OUT);
+    const struct want_command *want = world_wanted(&world, STEP_PROMOTE);
+    assert_non_null(want);
+    assert_int_equal(want->agent, AGENT_D1);
+    assert_int_equal(want->region, D);
+    assert_int_equal(want->peer_region, P);
+    assert_int_equal(want->epoch, 2);
+    assert_int_equal(want->attempt, 1);
+    assert_false(want->graceful);
+    assert_null(world_wanted(&world, STEP_DNS)); /* needs the promotion */
+    (void)world_outcome(&world, STEP_PROMOTE, SAID_DONE);
+    assert_null(world_wanted(&world, STEP_PROMOTE));
+    assert_non_null(world_wanted(&world, STEP_DNS));
+    (void)world_outcome(&world, STEP_DNS, SAID_DONE);
+    (void)world_outcome(&world, STEP_CHECK, SAID_DONE);
+    assert_int_equal(stage(), STAGE_DONE);
+    assert_int_equal(world_wants(&world).commands_n, 0);
+    assert_int_equal(world_execution(&world)->steps[STEP_PROMOTE].took_ms, 42);
+}
+
+static void a_switchover_hands_over_before_the_fence_and_carries_the_position(void **state) {
+    (void)state;
+    world_serving(&world);
+    (void)world_declare(&world, PLAN_SWITCHOVER, D);
+    assert_int_equal(stage(), STAGE_PREPARE);
+    assert_false(world_wants(&world).close);
+    const struct want_command *want = world_wanted(&world, STEP_HANDOFF);
+    assert_non_null(want);
+    assert_int_equal(want->agent, AGENT_P1); /* at the source */
+    assert_int_equal(want->region, P);
+    assert_int_equal(want->peer_region, D);
+    assert_int_equal(want->position, 0);
+    assert_true(want->graceful);
+    (void)world_outcome_of(&world, STEP_HANDOFF, SAID_DONE, 0x3000148, false);
+    assert_int_equal(stage(), STAGE_FENCE);
+    assert_int_equal(world_wants(&world).close_why, CLOSE_PLANNED);
+    (void)world_close(&world, 1);
+    (void)world_open(&world, 2, D);
+    assert_int_equal(world_wanted(&world, STEP_PROMOTE)->position, 0x3000148);
+    (void)world_outcome(&world, STEP_PROMOTE, SAID_DONE);
+    assert_int_equal(world_wanted(&world, STEP_DNS)->position, 0); /* another component's */
+}
+
+static void a_switchover_without_handoff_steps_goes_straight_to_the_fence(void **state) {
+    (void)state;
+    world_serving(&world);
+    step_of(PLAN_OVER, STEP_HANDOFF)->before_fence = false;
+    (void)world_declare(&world, PLAN_SWITCHOVER, D);
+    assert_int_equal(stage(), STAGE_FENCE);
+}
+
+static void a_reprotect_runs_at_once_and_moves_no_lease(void **state) {
+    (void)state;
+    world_serving(&world);
+    (void)world_declare(&world, PLAN_REPROTECT, D);
+    assert_int_equal(stage(), STAGE_RUN);
+    struct wants wants = world_wants(&world);
+    assert_false(wants.close || wants.open);
+    assert_int_equal(world_wanted(&world, 0)->region, D);
+    assert_int_equal(world_wanted(&world, 0)->peer_region, P);
+    (void)world_outcome(&world, 0, SAID_DONE);
+    assert_int_equal(stage(), STAGE_DONE);
+    assert_int_equal(world.core.epoch, 1);
+    (void)world_declare(&world, PLAN_REPROTECT, D);
+    assert_int_equal(world_ask(&world, REQUEST_ABORT).rule, 318);
+    assert_int_equal(stage(), STAGE_ABORTED);
+}
+
+static void a_failed_step_is_tried_again_as_often_as_it_may_and_then_pauses(void **state) {
+    (void)state;
+    world_serving(&world);
+    step_of(PLAN_AWAY, STEP_PROMOTE)->retries = 2;
+    run_failover();
+    for (unsigned attempt = 1; attempt <= 2; attempt++) {
+        assert_int_equal(world_wanted(&world, STEP_PROMOTE)->attempt, attempt);
+        (void)world_outcome(&world, STEP_PROMOTE, SAID_FAILED);
+        assert_int_equal(paused(), PAUSE_NO);
+    }
+    assert_int_equal(world_wanted(&world, STEP_PROMOTE)->attempt, 3);
+    (void)world_outcome(&world, STEP_PROMOTE, SAID_REFUSED);
+    assert_int_equal(step_phase(STEP_PROMOTE), STEP_FAILED);
+    assert_int_equal(paused(), PAUSE_STEP_FAILED);
+    assert_int_equal(world_execution(&world)->paused_step, STEP_PROMOTE);
+    assert_int_equal(world_ask(&world, REQUEST_RESUME).rule, 399); /* retry, skip or done */
+    (void)world_ask_step(&world, REQUEST_STEP_RETRY, STEP_PROMOTE, ROLE_SRE);
+    assert_int_equal(paused(), PAUSE_NO);
+    assert_int_equal(world_wanted(&world, STEP_PROMOTE)->attempt, 4); /* never an old number */
+}
+
+static void the_outcome_of_an_older_attempt_or_another_agent_is_not_waited_for(void **state) {
+    (void)state;
+    world_serving(&world);
+    step_of(PLAN_AWAY, STEP_PROMOTE)->retries = 1;
+    run_failover();
+    (void)world_outcome(&world, STEP_PROMOTE, SAID_FAILED);
+    struct event event = {.kind = EVENT_OUTCOME};
+    event.outcome.execution = 1;
+    event.outcome.step = STEP_PROMOTE;
+    event.outcome.agent = AGENT_D1;
+    event.outcome.state = SAID_DONE;
+    event.outcome.attempt = 1;
+    assert_int_equal(world_step(&world, &event).rule, 402);
+    event.outcome.attempt = 2;
+    event.outcome.agent = AGENT_D2;
+    assert_int_equal(world_step(&world, &event).rule, 402);
+    event.outcome.agent = AGENT_D1;
+    event.outcome.state = SAID_RUNNING;
+    assert_int_equal(world_step(&world, &event).rule, 402);
+    event.outcome.state = SAID_DONE;
+    event.outcome.undo = 1;
+    assert_int_equal(world_step(&world, &event).rule, 402);
+    event.outcome.undo = 0;
+    event.outcome.step = 77;
+    assert_int_equal(world_step(&world, &event).rule, 402);
+    event.outcome.step = STEP_PROMOTE;
+    event.outcome.execution = 9;
+    assert_int_equal(world_step(&world, &event).rule, 402);
+    event.outcome.execution = 1;
+    assert_int_equal(world_step(&world, &event).rule, 401);
+}
+
+static void a_step_without_an_outcome_times_out_a_little_after_its_time(void **state) {
+    (void)state;
+    failover_running();
+    (void)world_pass(&world, 12000);
+    assert_int_equal(step_phase(STEP_PROMOTE), STEP_RUNNING);
+    (void)world_pass(&world, 1000);
+    assert_int_equal(step_phase(STEP_PROMOTE), STEP_FAILED);
+    assert_int_equal(world_execution(&world)->steps[STEP_PROMOTE].err, ERR_TIMEOUT);
+    assert_int_equal(paused(), PAUSE_STEP_FAILED);
+}
+
+static void a_step_without_an_agent_waits_its_time_and_takes_the_second_one(void **state) {
+    (void)state;
+    world_serving(&world);
+    (void)world_declare(&world, PLAN_FAILOVER, D);
+    (void)world_close(&world, 1);
+    world_heard(&world, UINT64_C(0x10), true); /* the vantage only */
+    (void)world_open(&world, 2, D);
+    assert_int_equal(step_phase(STEP_PROMOTE), STEP_WAITING);
+    (void)world_pass(&world, 5000);
+    world_heard(&world, UINT64_C(0x18), true); /* the second agent of D */
+    assert_int_equal(world_wanted(&world, STEP_PROMOTE)->agent, AGENT_D2);
+    failover_running();
+    world_heard(&world, UINT64_C(0x10), true);
+    (void)world_outcome(&world, STEP_PROMOTE, SAID_DONE);
+    world_heard(&world, 0, true);
+    (void)world_outcome(&world, STEP_DNS, SAID_DONE);
+    (void)world_pass(&world, 11000);
+    assert_int_equal(step_phase(STEP_CHECK), STEP_FAILED);
+    assert_int_equal(world_execution(&world)->steps[STEP_CHECK].err, ERR_UNREACHABLE);
+}
+
+static void a_step_that_may_fail_is_an_exception_and_no_pause(void **state) {
+    (void)state;
+    world_serving(&world);
+    step_of(PLAN_AWAY, STEP_DNS)->may_fail = true;
+    run_failover();
+    (void)world_outcome(&world, STEP_PROMOTE, SAID_DONE);
+    (void)world_outcome(&world, STEP_DNS, SAID_FAILED);
+    assert_int_equal(paused(), PAUSE_NO);
+    assert_int_equal(world_execution(&world)->exceptions, 1);
+    (void)world_outcome(&world, STEP_CHECK, SAID_DONE);
+    assert_int_equal(stage(), STAGE_DONE);
+}
+
+static void two_failed_steps_pause_one_after_the_other(void **state) {
+    (void)state;
+    world_serving(&world);
+    step_of(PLAN_AWAY, STEP_CHECK)->needs_n = 0; /* runs beside the promotion */
+    run_failover();
+    (void)world_outcome(&world, STEP_PROMOTE, SAID_FAILED);
+    (void)world_outcome(&world, STEP_CHECK, SAID_FAILED);
+    assert_int_equal(world_execution(&world)->paused_step, STEP_PROMOTE);
+    (void)world_ask_step(&world, REQUEST_STEP_SKIP, STEP_PROMOTE, ROLE_SRE);
+    /* The other one still waits for people, and says so. */
+    assert_int_equal(paused(), PAUSE_STEP_FAILED);
+    assert_int_equal(world_execution(&world)->paused_step, STEP_CHECK);
+    (void)world_ask_step(&world, REQUEST_STEP_DONE, STEP_CHECK, ROLE_SRE);
+    assert_int_equal(paused(), PAUSE_NO);
+}
+
+static void a_step_that_fails_while_people_paused_is_told_after_the_resume(void **state) {
+    (void)state;
+    failover_running();
+    (void)world_ask(&world, REQUEST_PAUSE);
+    (void)world_outcome(&world, STEP_PROMOTE, SAID_FAILED);
+    assert_int_equal(paused(), PAUSE_OPERATOR);
+    (void)world_ask(&world, REQUEST_RESUME);
+    assert_int_equal(paused(), PAUSE_STEP_FAILED);
+}
+
+/* --------------------------------------------------------------- approvals */
+
+static void a_step_waits_for_an_approval_of_the_right_role(void **state) {
+    (void)state;
+    world_serving(&world);
+    step_of(PLAN_AWAY, STEP_PROMOTE)->approval = ROLE_DATABASE_ADMIN;
+    run_failover();
+    assert_int_equal(step_phase(STEP_PROMOTE), STEP_APPROVAL);
+    assert_null(world_wanted(&world, STEP_PROMOTE));
+    assert_int_equal(world_ask_step(&world, REQUEST_APPROVE, STEP_PROMOTE, ROLE_NETWORK_ADMIN).rule,
+                     399);
+    assert_int_equal(world_ask_step(&world, REQUEST_APPROVE, NONE, ROLE_SRE).rule, 399);
+    assert_int_equal(
+        world_ask_step(&world, REQUEST_APPROVE, STEP_PROMOTE, ROLE_DATABASE_ADMIN).rule, 311);
+    assert_non_null(world_wanted(&world, STEP_PROMOTE));
+    assert_int_equal(world_execution(&world)->steps[STEP_PROMOTE].approved_by, 3);
+    assert_int_equal(world_ask_step(&world, REQUEST_APPROVE, STEP_PROMOTE, ROLE_SRE).rule, 399);
+}
+
+static void an_approval_may_come_before_the_step_is_due(void **state) {
+    (void)state;
+    world_serving(&world);
+    step_of(PLAN_AWAY, STEP_DNS)->approval = ROLE_NETWORK_ADMIN;
+    run_failover();
+    assert_int_equal(world_ask_step(&world, REQUEST_APPROVE, STEP_DNS, ROLE_NETWORK_ADMIN).rule,
+                     311);
+    (void)world_outcome(&world, STEP_PROMOTE, SAID_DONE);
+    assert_non_null(world_wanted(&world, STEP_DNS));
+}
+
+static void a_declined_approval_pauses_and_cancels_nothing(void **state) {
+    (void)state;
+    world_serving(&world);
+    step_of(PLAN_AWAY, STEP_PROMOTE)->approval = ROLE_COMMANDER;
+    run_failover();
+    assert_int_equal(world_ask_step(&world, REQUEST_REJECT, STEP_DNS, ROLE_SRE).rule, 399);
+    (void)world_ask_step(&world, REQUEST_REJECT, STEP_PROMOTE, ROLE_SRE);
+    assert_int_equal(paused(), PAUSE_REJECTED);
+    assert_int_equal(stage(), STAGE_RUN);
+    (void)world_ask_step(&world, REQUEST_APPROVE, STEP_PROMOTE, ROLE_COMMANDER);
+    assert_int_equal(paused(), PAUSE_NO);
+    assert_non_null(world_wanted(&world, STEP_PROMOTE));
+}
+
+static void an_approval_step_is_done_by_the_approval(void **state) {
+    (void)state;
+    world_serving(&world);
+    step_of(PLAN_AWAY, STEP_PROMOTE)->action = ACTION_APPROVAL;
+    run_failover();
+    assert_int_equal(step_phase(STEP_PROMOTE), STEP_APPROVAL);
+    assert_int_equal(world_ask_step(&world, REQUEST_APPROVE, STEP_PROMOTE, ROLE_DEVELOPER).rule,
+                     399);
+    (void)world_ask_step(&world, REQUEST_APPROVE, STEP_PROMOTE, ROLE_COMMANDER);
+    assert_int_equal(step_phase(STEP_PROMOTE), STEP_DONE);
+}
+
+static void a_mandate_spares_an_automatic_execution_the_approval_and_no_other(void **state) {
+    (void)state;
+    for (unsigned automatic = 0; automatic < 2; automatic++) {
+        world_suspect_ripe(&world);
+        step_of(PLAN_AWAY, STEP_PROMOTE)->approval = ROLE_COMMANDER;
+        step_of(PLAN_AWAY, STEP_PROMOTE)->mandated = true;
+        if (automatic) {
+            assert_int_equal(world_tick(&world, 1000).rule, 203);
+            assert_int_equal(world_wants(&world).close_why, CLOSE_AUTOMATIC);
+        } else {
+            (void)world_declare(&world, PLAN_FAILOVER, D);
+        }
+        (void)world_close(&world, 1);
+        (void)world_open(&world, 2, D);
+        assert_int_equal(step_phase(STEP_PROMOTE), automatic ? STEP_RUNNING : STEP_APPROVAL);
+    }
+}
+
+/* ------------------------------------------------------- what people may do */
+
+static void skipped_and_hand_made_steps_count_as_exceptions(void **state) {
+    (void)state;
+    failover_running();
+    assert_int_equal(world_ask_step(&world, REQUEST_STEP_SKIP, STEP_PROMOTE, ROLE_SRE).rule, 399);
+    (void)world_outcome(&world, STEP_PROMOTE, SAID_FAILED);
+    assert_int_equal(world_ask_step(&world, REQUEST_STEP_RETRY, STEP_DNS, ROLE_SRE).rule, 399);
+    (void)world_ask_step(&world, REQUEST_STEP_SKIP, STEP_DNS, ROLE_SRE); /* another than paused */
+    assert_int_equal(paused(), PAUSE_STEP_FAILED);
+    (void)world_ask_step(&world, REQUEST_STEP_DONE, STEP_PROMOTE, ROLE_SRE);
+    assert_int_equal(step_phase(STEP_PROMOTE), STEP_BY_HAND);
+    assert_int_equal(step_phase(STEP_DNS), STEP_SKIPPED);
+    assert_int_equal(world_execution(&world)->exceptions, 2);
+    assert_int_equal(paused(), PAUSE_NO);
+    (void)world_outcome(&world, STEP_CHECK, SAID_DONE);
+    assert_int_equal(stage(), STAGE_DONE);
+    assert_int_equal(world_ask_step(&world, REQUEST_STEP_SKIP, STEP_DNS, ROLE_SRE).rule, 399);
+}
+
+static void a_pause_stops_new_steps_and_the_lease_but_not_what_runs(void **state) {
+    (void)state;
+    failover_running();
+    (void)world_ask(&world, REQUEST_PAUSE);
+    assert_non_null(world_wanted(&world, STEP_PROMOTE));
+    (void)world_outcome(&world, STEP_PROMOTE, SAID_DONE);
+    assert_null(world_wanted(&world, STEP_DNS));
+    assert_int_equal(world_ask(&world, REQUEST_PAUSE).rule, 399);
+    assert_int_equal(world_ask(&world, REQUEST_RESUME).rule, 314);
+    assert_non_null(world_wanted(&world, STEP_DNS));
+    world_serving(&world);
+    (void)world_declare(&world, PLAN_FAILOVER, D);
+    (void)world_ask(&world, REQUEST_PAUSE);
+    assert_false(world_wants(&world).close);
+    assert_int_equal(world_close(&world, 1).rule, 112);
+    assert_int_equal(world.core.closes_refused, 1);
+}
+
+static void an_abort_is_taken_until_the_fence_and_not_after(void **state) {
+    (void)state;
+    world_serving(&world);
+    (void)world_declare(&world, PLAN_FAILOVER, D);
+    assert_int_equal(world_ask(&world, REQUEST_ABORT).rule, 318);
+    assert_int_equal(stage(), STAGE_ABORTED);
+    assert_false(world_wants(&world).close);
+    assert_int_equal(world_close(&world, 1).rule, 112); /* a CLOSE that was on its way */
+    assert_int_equal(world_ask(&world, REQUEST_ABORT).rule, 399);
+    (void)world_declare(&world, PLAN_FAILOVER, D);
+    (void)world_close(&world, 1);
+    assert_int_equal(world_ask(&world, REQUEST_ABORT).rule, 399);
+    (void)world_open(&world, 2, D);
+    assert_int_equal(world_ask(&world, REQUEST_ABORT).rule, 399);
+}
+
+static void an_aborted_switchover_takes_up_writing_at_the_source_again(void **state) {
+    (void)state;
+    world_serving(&world);
+    (void)world_declare(&world, PLAN_SWITCHOVER, D);
+    (void)world_outcome(&world, STEP_HANDOFF, SAID_DONE);
+    assert_int_equal(stage(), STAGE_FENCE);
+    (void)world_ask(&world, REQUEST_ABORT);
+    assert_int_equal(stage(), STAGE_UNDO);
+    const struct want_command *want = world_wanted(&world, STEP_HANDOFF);
+    assert_non_null(want);
+    assert_int_equal(want->undo, 1);
+    assert_int_equal(want->action, ACTION_PATRONI_PROMOTE);
+    assert_int_equal(want->attempt, 2);
+    assert_int_equal(want->region, P);
+    (void)world_outcome_of(&world, STEP_HANDOFF, SAID_DONE, 0, true);
+    assert_int_equal(stage(), STAGE_ABORTED);
+    assert_int_equal(world.core.open, 1);
+}
+
+static void a_handoff_that_fails_is_undone_by_itself(void **state) {
+    (void)state;
+    world_serving(&world);
+    step_of(PLAN_OVER, STEP_HANDOFF)->action = ACTION_REDIS_HANDOFF;
+    (void)world_declare(&world, PLAN_SWITCHOVER, D);
+    (void)world_outcome(&world, STEP_HANDOFF, SAID_FAILED);
+    assert_int_equal(stage(), STAGE_UNDO);
+    assert_int_equal(paused(), PAUSE_NO);
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->action, ACTION_REDIS_PROMOTE);
+    assert_int_equal(world_ask(&world, REQUEST_ABORT).rule, 399); /* it is being abandoned */
+}
+
+static void an_undoing_that_fails_is_tried_again_but_not_in_a_rush(void **state) {
+    (void)state;
+    world_serving(&world);
+    (void)world_declare(&world, PLAN_SWITCHOVER, D);
+    (void)world_outcome(&world, STEP_HANDOFF, SAID_FAILED);
+    for (unsigned i = 0; i < 20; i++) {
+        (void)world_outcome_of(&world, STEP_HANDOFF, SAID_FAILED, 0, true);
+    }
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->attempt, 2);
+    (void)world_pass(&world, 1000);
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->attempt, 3);
+    (void)world_pass(&world, 12000);
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->attempt, 3);
+    (void)world_pass(&world, 1000); /* silence: after its time, the next one */
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->attempt, 4);
+    assert_int_equal(stage(), STAGE_UNDO);
+    (void)world_outcome_of(&world, STEP_HANDOFF, SAID_DONE, 0, true);
+    assert_int_equal(stage(), STAGE_ABORTED);
+}
+
+static void a_failed_step_before_the_fence_that_hands_nothing_over_needs_no_undoing(void **state) {
+    (void)state;
+    world_serving(&world);
+    step_of(PLAN_OVER, STEP_HANDOFF)->action = ACTION_HTTP_CALL;
+    (void)world_declare(&world, PLAN_SWITCHOVER, D);
+    (void)world_outcome(&world, STEP_HANDOFF, SAID_FAILED);
+    assert_int_equal(stage(), STAGE_ABORTED);
+}
+
+static void finished_executions_make_room_for_new_ones(void **state) {
+    (void)state;
+    world_serving(&world);
+    for (unsigned i = 1; i <= EXECUTIONS_MAX + 2; i++) {
+        (void)world_declare(&world, PLAN_FAILOVER, D);
+        assert_int_equal(world_execution(&world)->id, i);
+        (void)world_ask(&world, REQUEST_ABORT);
+    }
+    assert_null(execution_find(&world.core, 0));
+    assert_null(execution_find(&world.core, 2));
+    assert_non_null(execution_find(&world.core, EXECUTIONS_MAX + 2));
+}
+
+static void the_outage_of_a_declared_failover_begins_with_the_silence(void **state) {
+    (void)state;
+    world_serving(&world);
+    uint64_t silent_ms = world.core.now_ms;
+    world_heard(&world, ALL_BUT_P, true);
+    (void)world_pass(&world, 3000);
+    (void)world_declare(&world, PLAN_FAILOVER, D);
+    assert_int_equal(world_execution(&world)->outage_ms, silent_ms - 3000);
+    world_dark(&world);
+    (void)world_pass(&world, 3000);
+    (void)world_declare(&world, PLAN_FAILOVER, D);
+    assert_int_equal(world_execution(&world)->outage_ms, world.core.suspect_ms);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_declared_failover_goes_fence_take_run_done),
+        cmocka_unit_test(a_switchover_hands_over_before_the_fence_and_carries_the_position),
+        cmocka_unit_test(a_switchover_without_handoff_steps_goes_straight_to_the_fence),
+        cmocka_unit_test(a_reprotect_runs_at_once_and_moves_no_lease),
+        cmocka_unit_test(a_failed_step_is_tried_again_as_often_as_it_may_and_then_pauses),
+        cmocka_unit_test(the_outcome_of_an_older_attempt_or_another_agent_is_not_waited_for),
+        cmocka_unit_test(a_step_without_an_outcome_times_out_a_little_after_its_time),
+        cmocka_unit_test(a_step_without_an_agent_waits_its_time_and_takes_the_second_one),
+        cmocka_unit_test(a_step_that_may_fail_is_an_exception_and_no_pause),
+        cmocka_unit_test(two_failed_steps_pause_one_after_the_other),
+        cmocka_unit_test(a_step_that_fails_while_people_paused_is_told_after_the_resume),
+        cmocka_unit_test(a_step_waits_for_an_approval_of_the_right_role),
+        cmocka_unit_test(an_approval_may_come_before_the_step_is_due),
+        cmocka_unit_test(a_declined_approval_pauses_and_cancels_nothing),
+        cmocka_unit_test(an_approval_step_is_done_by_the_approval),
+        cmocka_unit_test(a_mandate_spares_an_automatic_execution_the_approval_and_no_other),
+        cmocka_unit_test(skipped_and_hand_made_steps_count_as_exceptions),
+        cmocka_unit_test(a_pause_stops_new_steps_and_the_lease_but_not_what_runs),
+        cmocka_unit_test(an_abort_is_taken_until_the_fence_and_not_after),
+        cmocka_unit_test(an_aborted_switchover_takes_up_writing_at_the_source_again),
+        cmocka_unit_test(a_handoff_that_fails_is_undone_by_itself),
+        cmocka_unit_test(an_undoing_that_fails_is_tried_again_but_not_in_a_rush),
+        cmocka_unit_test(a_failed_step_before_the_fence_that_hands_nothing_over_needs_no_undoing),
+        cmocka_unit_test(finished_executions_make_room_for_new_ones),
+        cmocka_unit_test(the_outage_of_a_declared_failover_begins_with_the_silence),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
