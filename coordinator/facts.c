@@ -156,6 +156,12 @@ bool facts_verify_request(struct coordinator *member, const struct request *requ
                  member->topology->cluster);
         return false;
     }
+    if (request->kind == REQUEST_DECLARE &&
+        !role_may_declare((enum role)entry->role, (enum plan_kind)request->plan_kind)) {
+        text_say(reterr, "role %s may not declare a %s", role_text((enum role)entry->role),
+                 plan_kind_text((enum plan_kind)request->plan_kind));
+        return false;
+    }
     if (!role_may((enum role)entry->role, (enum request_kind)request->kind)) {
         text_say(reterr, "role %s may not %s", role_text((enum role)entry->role),
                  request_kind_text((enum request_kind)request->kind));

@@ -128,6 +128,8 @@ def a_one_way_cut_is_a_cut(build):
         world.lab.cut("west", "east")
         world.lab.cut("outside", "east")
         world.fleet.wait(lambda: not world.writable("east"), 15, "east is fenced")
+        world.wait_writable("west", 30)
+        time.sleep(2)
         report = world.judged()
         world.one_writer(report)
 
