@@ -2,6 +2,7 @@
  * sets the region's Sentinels on it. The head goes first, before anything slow is asked: a write is
  * accepted there within some ten milliseconds. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "agent/actions/actions.h"
 #include "agent/actions/redis_region.h"
@@ -23,10 +24,6 @@ struct promotion {
     struct text256 why;
 };
 
-static bool observe_only_stops(const struct promotion *promotion) {
-    return promotion->region->input->observe_only && promotion->changed;
-}
-
 /* The numbers a member has as part of the active region. */
 static enum err member_set_up(struct promotion *promotion, uint8_t index) {
     char minimum[8], priority[8];
@@ -42,6 +39,20 @@ static enum err member_set_up(struct promotion *promotion, uint8_t index) {
     }
     return redis_seat_set(promotion->region, index, "replica-priority", priority,
                           &promotion->changed, &promotion->why);
+}
+
+/* The proof. A hand-off's fence, or a minimum of replicas that have not come back yet, would refuse
+ * it: then the minimum is taken off until the others follow. */
+static enum err head_write(struct promotion *promotion) {
+    struct redis_region *region = promotion->region;
+    enum err err = redis_epoch_write(region, promotion->head, &promotion->why);
+    if (err != ERR_FAILED || strstr(promotion->why.at, "NOREPLICAS") == NULL ||
+        region->input->observe_only) {
+        return err;
+    }
+    err = redis_seat_set(region, promotion->head, "min-replicas-to-write", "0", &promotion->changed,
+                         &promotion->why);
+    return err == ERR_OK ? redis_epoch_write(region, promotion->head, &promotion->why) : err;
 }
 
 static enum err head_promote(struct promotion *promotion) {
@@ -66,30 +77,50 @@ static enum err head_promote(struct promotion *promotion) {
         }
         err = redis_seat_tell(region, promotion->head, 3, none, &promotion->why);
     }
-    if (err == ERR_OK) {
-        err = member_set_up(promotion, promotion->head);
-    }
-    return err == ERR_OK ? redis_epoch_write(region, promotion->head, &promotion->why) : err;
+    return err == ERR_OK ? head_write(promotion) : err;
 }
 
-static void others_follow(struct promotion *promotion) {
+static bool follows_head(const struct promotion *promotion, uint8_t index) {
+    const struct place *head = &promotion->region->at[promotion->head].link.place;
+    const struct redis_info *info = &promotion->region->at[index].info;
+    return !info->master && place_is(head, info->master_host, info->master_port);
+}
+
+/* The others, then the head's own numbers. */
+static void members_set_up(struct promotion *promotion) {
     struct redis_region *region = promotion->region;
     const struct place *head = &region->at[promotion->head].link.place;
-    promotion->follow_n = 1;
-    promotion->persist_n = redis_seat_persist(region, promotion->head);
     for (uint8_t i = 0; i < region->n; i++) {
         if (i == promotion->head || !redis_seat_look(region, i)) {
             continue;
         }
-        const struct redis_info *info = &region->at[i].info;
-        promotion->changed = promotion->changed || info->master ||
-                             !place_is(head, info->master_host, info->master_port);
+        promotion->changed = promotion->changed || !follows_head(promotion, i);
         if (redis_seat_follow(region, i, head->host, head->port, &promotion->why) != ERR_OK ||
             member_set_up(promotion, i) != ERR_OK) {
             continue;
         }
         promotion->persist_n += redis_seat_persist(region, i);
         promotion->follow_n++;
+    }
+    if (member_set_up(promotion, promotion->head) == ERR_OK) {
+        promotion->persist_n += redis_seat_persist(region, promotion->head);
+        promotion->follow_n++;
+    }
+}
+
+/* The same, only looking. */
+static void members_look(struct promotion *promotion) {
+    struct redis_region *region = promotion->region;
+    const struct place *head = &region->at[promotion->head].link.place;
+    promotion->follow_n = 1;
+    for (uint8_t i = 0; i < region->n; i++) {
+        promotion->follow_n +=
+            i != promotion->head && redis_seat_look(region, i) && follows_head(promotion, i);
+    }
+    for (uint8_t i = 0; i < region->sentinels_n; i++) {
+        struct place known;
+        promotion->watch_n += redis_sentinel_master(region, i, &known, &promotion->why) == ERR_OK &&
+                              place_is(&known, head->host, head->port);
     }
 }
 
@@ -122,12 +153,13 @@ static struct action_result region_promote(const struct action_input *input,
     if (err != ERR_OK) {
         return act_failed(err, "%.150s", promotion.why.at);
     }
-    if (observe_only_stops(&promotion)) {
-        return act_failed(ERR_FAILED, "a master, but not set up as one");
-    }
-    others_follow(&promotion);
     const struct place *head = &region->at[promotion.head].link.place;
-    promotion.watch_n = redis_sentinels_watch(region, head, &promotion.changed, &promotion.why);
+    if (input->observe_only) {
+        members_look(&promotion);
+    } else {
+        members_set_up(&promotion);
+        promotion.watch_n = redis_sentinels_watch(region, head, &promotion.changed, &promotion.why);
+    }
     (void)redis_seat_look(region, promotion.head);
     if (!region->at[promotion.head].reached || !region->at[promotion.head].info.master) {
         return act_failed(ERR_FAILED, "%s did not stay a master", head->text);

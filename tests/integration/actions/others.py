@@ -265,6 +265,11 @@ class Return:
         self.moves.active = other
         return active
 
+    def grant(self):
+        """Without it a divergence is only seen by its symptoms; with it, by the timelines' histories."""
+        self.lab.sql(self.moves.leader(self.moves.active),
+                     "GRANT EXECUTE ON FUNCTION pg_read_file(text, bigint, bigint, boolean) TO drover")
+
     def start(self, region, patroni):
         for name in (["patroni"] if patroni else []) + ["redis", "sentinel"]:
             for host in self.driver.members(region):
@@ -278,8 +283,7 @@ class Return:
 
     def fenced_first(self):
         c, d, lab = self.checks, self.driver, self.lab
-        lab.sql(self.moves.leader(self.moves.active),
-                "GRANT EXECUTE ON FUNCTION pg_read_file(text, bigint, bigint, boolean) TO drover")
+        self.grant()
         old = self.lose(100)
         state = os.path.join(lab.run_dir, "state")
         os.makedirs(state, exist_ok=True)
@@ -312,6 +316,7 @@ class Return:
     def diverged(self):
         """Nobody fences: Patroni makes the old primary writable, on the same timeline number as the new one's."""
         c, d, lab = self.checks, self.driver, self.lab
+        self.grant()
         old = self.lose(10)
         host = f"{old}-db1"
         lab.poweron(old, services=["etcd"])
