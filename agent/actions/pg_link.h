@@ -36,12 +36,12 @@ enum pg_failure {
 enum pg_failure pg_failure_of(PGconn *conn, char ret_state[6]);
 
 /* One statement on an idle connection. TIMEOUT leaves the connection unusable: drop it. */
-enum err pg_link_run(struct pg_conn *conn, const char *sql, const char *const *parameters,
+enum err pg_link_run(struct pg_conn *link, const char *sql, const char *const *parameters,
                      int parameters_n, uint64_t deadline_boot_ms,
                      struct pg_result **ret_result) ERR_CHECKED;
 
 /* Rows and values of a result, or its failure. */
-enum err pg_result_take(struct pg_result *result, struct pg_answer *answer,
+enum err pg_result_take(struct pg_result *taken, struct pg_answer *answer,
                         struct text256 *reterr) ERR_CHECKED;
 
 #endif
