@@ -169,7 +169,7 @@ static void refused(struct coordinator *member, const struct fact *fact,
     }
     log_event(LOG_WARNING, "fact.refused", "index=%" PRIu64 " kind=%s \"%s\"",
               fact->event.index, event_text((enum event_kind)fact->event.kind), why);
-    if (fact->event.kind == EVENT_REQUEST && message->kind == MESSAGE_REQUEST) {
+    if (message->kind == MESSAGE_REQUEST) {
         operators_applied(member, &message->request, &verdict, why);
     }
 }
@@ -187,12 +187,39 @@ static void applied(struct coordinator *member, const struct fact *fact,
         member->tick_seen = true;
     }
     record(member, fact, message, verdict, comment);
-    if (fact->event.kind == EVENT_REQUEST) {
-        operators_applied(member, &message->request, verdict, rule_sentence(verdict->rule));
+    if (message->kind == MESSAGE_REQUEST) {
+        operators_applied(member, &message->request, verdict,
+                          fact->event.kind == EVENT_CONFIG ? "The topology is in force."
+                                                           : rule_sentence(verdict->rule));
     }
     if (fact->event.kind == EVENT_CLOSE) {
         attesting_check_proofs(member);
     }
+}
+
+/* Whose topology is it? The first one is the file that the members were started with; every later one
+ * must be an operator's own signed request. */
+static bool config_is_authorised(struct coordinator *member, struct fact *fact,
+                                 struct message *message, struct text256 *reterr) {
+    if (fact->frame_size == 0) {
+        text_say(reterr, "no operator signed this topology");
+        return member->core.config_version == 0;
+    }
+    if (!member->topology_known ||
+        message_decode(fact->frame, fact->frame_size, member->inner_scratch,
+                       MEMBER_SCRATCH_SIZE, message, reterr) != ERR_OK ||
+        message->kind != MESSAGE_REQUEST || message->request.kind != REQUEST_CONFIG_APPLY) {
+        text_say(reterr, "the topology comes with something that is no request to apply it");
+        message->kind = MESSAGE_NONE;
+        return false;
+    }
+    uint8_t who = topology_operator(member->topology, message->request.operator_name);
+    if (who == NONE || !facts_verify_request(member, &message->request, who, reterr)) {
+        return false;
+    }
+    fact->text = (const uint8_t *)message->request.text;
+    fact->text_size = message->request.text_size;
+    return true;
 }
 
 /* False: not now, the queue stands. */
@@ -207,7 +234,9 @@ static bool apply_one(struct coordinator *member, const struct queued_fact *queu
         refused(member, &fact, &message, why.at);
         return true;
     }
-    if (fact.event.kind == EVENT_CONFIG && !apply_config(member, &fact, &why)) {
+    if (fact.event.kind == EVENT_CONFIG &&
+        (!config_is_authorised(member, &fact, &message, &why) ||
+         !apply_config(member, &fact, &why))) {
         refused(member, &fact, &message, why.at);
         return true;
     }
@@ -350,7 +379,8 @@ static void on_snapshot(void *owner, enum err err, uint64_t index, const uint8_t
     }
     member->core = snapshot.core;
     member->applied_index = index;
-    history_snapshot(member->history, index, snapshot.audit_height, snapshot.audit_head);
+    history_snapshot(member->history, &member->core, snapshot.audit_height,
+                     snapshot.audit_head);
     if (!member->core.open && member->core.epoch > 0) {
         /* The CLOSE itself is behind us: it must be durable here all the same before we speak. */
         attest_close(&member->attest, member->core.epoch);

@@ -116,14 +116,16 @@ void propose_config(struct coordinator *member, const char *text, size_t text_si
     char key[FACT_KEY_SIZE];
     struct fact fact = fact_of(member, EVENT_CONFIG);
     fact.event.config.version = member->core.config_version + 1;
-    fact.text = (const uint8_t *)text;
-    fact.text_size = text_size;
+    if (frame_size == 0) { /* an operator's request carries the text itself */
+        fact.text = (const uint8_t *)text;
+        fact.text_size = text_size;
+    }
     fact.frame = frame;
     fact.frame_size = frame_size;
     /* The text is in the key: a topology that was refused must not use up the version's place. */
     uint8_t digest[DIGEST_SIZE];
     char hex[2 * 8 + 1];
-    digest_sha256(fact.text, text_size, digest);
+    digest_sha256((const uint8_t *)text, text_size, digest);
     text_from_bytes(digest, 8, hex, sizeof hex);
     (void)text_format(key, sizeof key, "config/%u/%s", fact.event.config.version, hex);
     (void)append_start(member, key, &fact);

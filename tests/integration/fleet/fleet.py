@@ -222,7 +222,7 @@ class Fleet:
     def drover(self, *argv, who="sre-1", check=True, timeout=30):
         """Runs the command line on the outside client's host, as an operator at home would."""
         result = self.lab.run("watch-ns1", [self.program("drover"), "--config", f"{self.directory}/{who}.conf", *argv],
-                              timeout_s=timeout, check=False)
+                              timeout=timeout, check=False)
         if check and result.returncode != 0:
             raise FleetError(f"drover {' '.join(argv)}: exit {result.returncode}: {result.stdout}{result.stderr}")
         return result
