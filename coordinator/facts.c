@@ -8,8 +8,6 @@
 #include "coordinator/member.h"
 #include "proto/canon.h"
 
-#define REQUEST_SKEW_MS 120000
-
 _Static_assert((int)CHECK_OK == 1 && (int)CHECK_SUSPECT == 2 && (int)CHECK_FAILED == 3 &&
                    (int)CHECK_WARN == 4,
                "the core reads these values as they are on the wire");
@@ -156,15 +154,15 @@ bool facts_verify_request(struct coordinator *member, const struct request *requ
                  member->topology->cluster);
         return false;
     }
+    if (!role_may((enum role)entry->role, (enum request_kind)request->kind)) {
+        text_say(reterr, "role %s may not %s", role_text((enum role)entry->role),
+                 request_kind_text((enum request_kind)request->kind));
+        return false;
+    }
     if (request->kind == REQUEST_DECLARE &&
         !role_may_declare((enum role)entry->role, (enum plan_kind)request->plan_kind)) {
         text_say(reterr, "role %s may not declare a %s", role_text((enum role)entry->role),
                  plan_kind_text((enum plan_kind)request->plan_kind));
-        return false;
-    }
-    if (!role_may((enum role)entry->role, (enum request_kind)request->kind)) {
-        text_say(reterr, "role %s may not %s", role_text((enum role)entry->role),
-                 request_kind_text((enum request_kind)request->kind));
         return false;
     }
     return true;

@@ -200,7 +200,8 @@ static void applied(struct coordinator *member, const struct fact *fact,
 /* Whose topology is it? The first one is the file that the members were started with; every later one
  * must be an operator's own signed request. */
 static bool config_is_authorised(struct coordinator *member, struct fact *fact,
-                                 struct message *message, struct text256 *reterr) {
+                                 struct message *message, char *ret_comment, size_t comment_size,
+                                 struct text256 *reterr) {
     if (fact->frame_size == 0) {
         text_say(reterr, "no operator signed this topology");
         return member->core.config_version == 0;
@@ -217,8 +218,13 @@ static bool config_is_authorised(struct coordinator *member, struct fact *fact,
     if (who == NONE || !facts_verify_request(member, &message->request, who, reterr)) {
         return false;
     }
+    if (fact->wall_ms > message->request.not_after_wall_ms + REQUEST_SKEW_MS) {
+        text_say(reterr, "the request of %s is too old", message->request.operator_name);
+        return false;
+    }
     fact->text = (const uint8_t *)message->request.text;
     fact->text_size = message->request.text_size;
+    (void)text_copy(ret_comment, comment_size, message->request.reason);
     return true;
 }
 
@@ -235,7 +241,7 @@ static bool apply_one(struct coordinator *member, const struct queued_fact *queu
         return true;
     }
     if (fact.event.kind == EVENT_CONFIG &&
-        (!config_is_authorised(member, &fact, &message, &why) ||
+        (!config_is_authorised(member, &fact, &message, comment, sizeof comment, &why) ||
          !apply_config(member, &fact, &why))) {
         refused(member, &fact, &message, why.at);
         return true;

@@ -81,6 +81,7 @@ struct waiting_request {
     uint8_t operator_index;
     uint8_t nonce[NONCE_SIZE];
     uint64_t deadline_boot_ms;
+    uint64_t session; /* of the wire: who gets the answer */
 };
 #define WAITING_REQUESTS_MAX 32
 
@@ -160,6 +161,7 @@ bool member_keeps_time(const struct coordinator *member);
 uint64_t member_now_ms(void);
 
 /* facts.c */
+#define REQUEST_SKEW_MS 120000 /* of the clocks of operators and members */
 /* Turns a fact's signed frame into the rest of its event. False: refused, with why. */
 bool facts_complete(struct coordinator *member, struct fact *fact, struct message *message,
                     char *ret_comment, size_t comment_size, struct text256 *reterr);
@@ -209,7 +211,8 @@ enum err notes_write(struct coordinator *member, const struct notes *notes,
 /* operators.c */
 void operators_on_frame(void *owner, const struct wire_identity *from, const uint8_t *frame,
                         size_t frame_size);
-/* A REQUEST fact was applied: whoever waits for it at this member is told. */
+/* A REQUEST fact, or a CONFIG fact that somebody asked for, was applied or refused: whoever waits for
+ * it at this member is told. */
 void operators_applied(struct coordinator *member, const struct request *request,
                        const struct verdict *verdict, const char *why);
 void operators_expire(struct coordinator *member);

@@ -122,10 +122,12 @@ void propose_config(struct coordinator *member, const char *text, size_t text_si
     }
     fact.frame = frame;
     fact.frame_size = frame_size;
-    /* The text is in the key: a topology that was refused must not use up the version's place. */
+    /* What was asked is in the key: a topology that was refused must use up neither the version's
+     * place nor the next try with the same text. */
     uint8_t digest[DIGEST_SIZE];
     char hex[2 * 8 + 1];
-    digest_sha256((const uint8_t *)text, text_size, digest);
+    digest_sha256(frame_size == 0 ? (const uint8_t *)text : frame,
+                  frame_size == 0 ? text_size : frame_size, digest);
     text_from_bytes(digest, 8, hex, sizeof hex);
     (void)text_format(key, sizeof key, "config/%u/%s", fact.event.config.version, hex);
     (void)append_start(member, key, &fact);

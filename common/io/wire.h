@@ -28,6 +28,7 @@ struct wire_identity {
     char name[NAME_SIZE];
     uint8_t curve_key[KEY_SIZE];
     bool revoked;
+    uint64_t session; /* of the frame's sender, for wire_server_answer; 0 in an allow-list */
 };
 
 struct wire; /* the process's one context, ZAP handler and loop glue */
@@ -79,6 +80,11 @@ enum err wire_serve(struct wire *wire, const char *address, const uint8_t secret
  * no session. Never blocks. */
 enum err wire_server_send(struct wire_server *server, enum wire_identity_kind kind, uint8_t index,
                           const uint8_t *frame, size_t frame_size);
+
+/* To the very session that a frame came by (`from->session`): one operator may have two command
+ * lines open. UNREACHABLE when that session is gone. */
+enum err wire_server_answer(struct wire_server *server, uint64_t session, const uint8_t *frame,
+                            size_t frame_size);
 
 /* True when a frame from that identity came within the last `within_ms`. */
 bool wire_server_heard(const struct wire_server *server, enum wire_identity_kind kind,

@@ -57,6 +57,24 @@ static bool id_equal(const struct routing_id *a, const struct routing_id *b) {
     return memcmp(a->at, b->at, ROUTING_ID_SIZE) == 0;
 }
 
+/* A routing id as a number: its first byte is zero, so nothing is lost. */
+static uint64_t id_number(const struct routing_id *id) {
+    uint64_t number = 0;
+    for (size_t i = 0; i < ROUTING_ID_SIZE; i++) {
+        number = number << 8 | id->at[i];
+    }
+    return number;
+}
+
+static struct routing_id id_of_number(uint64_t number) {
+    struct routing_id id;
+    for (size_t i = ROUTING_ID_SIZE; i > 0; i--) {
+        id.at[i - 1] = (uint8_t)number;
+        number >>= 8;
+    }
+    return id;
+}
+
 static void session_note(struct session *session, const struct routing_id *id) {
     if (session->live && id_equal(&session->newest, id)) {
         return;
@@ -132,7 +150,8 @@ static void server_frame(struct wire_server *server, const struct routing_id *id
     }
     wire->counters.received_n++;
     /* A copy: the callback may replace the allow-list. */
-    const struct wire_identity from = *identity;
+    struct wire_identity from = *identity;
+    from.session = id_number(id);
     server->on_frame(server->owner, &from, zmq_msg_data(payload), zmq_msg_size(payload));
 }
 
@@ -347,6 +366,16 @@ enum err wire_server_send(struct wire_server *server, enum wire_identity_kind ki
         err = router_send(server, session, frame, frame_size);
         loop_socket_touch(&server->router);
     }
+    server->wire->counters.sent_n += err == ERR_OK ? 1 : 0;
+    server->wire->counters.dropped_send_n += err == ERR_OK ? 0 : 1;
+    return err;
+}
+
+enum err wire_server_answer(struct wire_server *server, uint64_t session, const uint8_t *frame,
+                            size_t frame_size) {
+    struct session to = {.newest = id_of_number(session)};
+    enum err err = router_send(server, &to, frame, frame_size);
+    loop_socket_touch(&server->router);
     server->wire->counters.sent_n += err == ERR_OK ? 1 : 0;
     server->wire->counters.dropped_send_n += err == ERR_OK ? 0 : 1;
     return err;

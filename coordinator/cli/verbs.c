@@ -93,7 +93,7 @@ static int request_send(struct session *session, struct request *request) {
     if (session->line->json) {
         render_reply(session, "request", reply.json);
     } else {
-        const char *text = json_string_value(json_object_get(reply.json, "text"));
+        const char *text = json_string_value(json_object_get(reply.json, "sentence"));
         const json_t *findings = json_object_get(reply.json, "findings");
         if (findings != NULL) {
             render_findings(findings);

@@ -1,0 +1,249 @@
+/* Executions and their steps; whose turn it is; what a declaration would do. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/io/clock.h"
+#include "common/topology/duration.h"
+#include "common/topology/roles.h"
+#include "coordinator/status_parts.h"
+
+static void put_step_needs(json_t *object, const struct plan *plan, const struct step *step) {
+    json_t *needs = json_array();
+    for (unsigned i = 0; i < step->needs_n; i++) {
+        if (step->needs[i] < plan->steps_n) {
+            (void)json_array_append_new(needs, json_string(plan->steps[step->needs[i]].name));
+        }
+    }
+    put_object(object, "needs", needs);
+}
+
+static json_t *step_object(struct answering *answering, const struct execution *execution,
+                           uint8_t index) {
+    const struct topology *topology = answering->topology;
+    const struct plan *plan = &topology->plans[execution->plan];
+    const struct step *step = &plan->steps[index];
+    const struct step_state *state = &execution->steps[index];
+    json_t *object = json_object();
+    put_count(object, "number", index + 1u);
+    put_text(object, "name", step->name);
+    put_text(object, "action", action_kind_text((enum action_kind)step->action));
+    put_text(object, "component", name_component(topology, step->component));
+    put_text(object, "region",
+             name_region(topology, step->at_source ? execution->source : execution->target));
+    put_text(object, "state", step_phase_text((enum step_phase)state->phase));
+    put_text(object, "agent", name_agent(topology, state->agent));
+    put_count(object, "attempt", state->attempt);
+    put_text(object, "approval", step->approval == NONE ? "" : role_text((enum role)step->approval));
+    put_text(object, "approved_by", name_operator(topology, state->approved_by));
+    put_text(object, "error", state->err == ERR_OK ? "" : err_text((enum err)state->err));
+    put_yes(object, "observed", state->observed != 0);
+    put_count(object, "undo", state->undo);
+    put_count(object, "took_ms", state->took_ms);
+    put_count(object, "running_ms",
+              state->phase == STEP_RUNNING ? core_since(answering->core, state->started_ms) : 0);
+    put_wall(object, "started", wall_of(answering->core, state->started_ms));
+    put_wall(object, "finished", wall_of(answering->core, state->finished_ms));
+    put_count(object, "timeout_ms", step->timeout_ms);
+    put_count(object, "tier", step->tier);
+    put_text(object, "intent", step->intent);
+    put_step_needs(object, plan, step);
+    return object;
+}
+
+static void put_times(json_t *object, const struct core *core, const struct execution *execution) {
+    uint64_t end_ms = execution_runs(execution) ? core->now_ms : execution->finished_ms;
+    put_wall(object, "outage", wall_of(core, execution->outage_ms));
+    put_wall(object, "created", wall_of(core, execution->created_ms));
+    put_wall(object, "closed", wall_of(core, execution->closed_ms));
+    put_wall(object, "opened", wall_of(core, execution->opened_ms));
+    put_wall(object, "finished", wall_of(core, execution->finished_ms));
+    put_count(object, "elapsed_ms",
+              end_ms > execution->outage_ms ? end_ms - execution->outage_ms : 0);
+}
+
+json_t *execution_object(struct answering *answering, const struct execution *execution) {
+    const struct topology *topology = answering->topology;
+    json_t *object = json_object(), *steps = json_array();
+    put_count(object, "id", execution->id);
+    put_text(object, "kind", plan_kind_text((enum plan_kind)execution->kind));
+    put_text(object, "source", name_region(topology, execution->source));
+    put_text(object, "target", name_region(topology, execution->target));
+    put_count(object, "from_epoch", execution->from_epoch);
+    put_text(object, "stage", stage_text((enum execution_stage)execution->stage));
+    put_yes(object, "running", execution_runs(execution));
+    put_text(object, "paused", pause_text((enum pause_why)execution->paused));
+    put_yes(object, "automatic", execution->automatic != 0);
+    put_text(object, "declared_by", name_operator(topology, execution->declared_by));
+    put_count(object, "exceptions_n", execution->exceptions);
+    put_times(object, answering->core, execution);
+    if (execution->plan < topology->plans_n &&
+        execution->steps_n <= topology->plans[execution->plan].steps_n) {
+        put_text(object, "plan", topology->plans[execution->plan].name);
+        for (uint8_t s = 0; s < execution->steps_n; s++) {
+            (void)json_array_append_new(steps, step_object(answering, execution, s));
+        }
+    }
+    put_object(object, "steps", steps);
+    return object;
+}
+
+void executions_answer(struct answering *answering) {
+    json_t *list = json_array();
+    const struct core *core = answering->core;
+    for (uint64_t id = core->executions_made; id > 0 && id + EXECUTIONS_MAX > core->executions_made;
+         id--) {
+        const struct execution *execution = execution_of(core, id);
+        if (execution != NULL) {
+            (void)json_array_append_new(list, execution_object(answering, execution));
+        }
+    }
+    put_object(answering->json, "executions", list);
+}
+
+/* ------------------------------------------------------------------ whose turn it is */
+
+static void step_waits(struct answering *answering, const struct execution *execution, uint8_t at,
+                       json_t *waits, char *ret_act, size_t act_size) {
+    const struct topology *topology = answering->topology;
+    const struct step *step = &topology->plans[execution->plan].steps[at];
+    const struct step_state *state = &execution->steps[at];
+    if (state->phase == STEP_RUNNING) {
+        list_say(waits, "step %s at %s, for %s", step->name, name_agent(topology, state->agent),
+                 duration_text(core_since(answering->core, state->started_ms) / 1000 * 1000).at);
+    } else if (state->phase == STEP_APPROVAL) {
+        const char *role = role_text(
+            (enum role)(step->approval == NONE ? (uint8_t)ROLE_COMMANDER : step->approval));
+        list_say(waits, "step %s needs the approval of %s", step->name, role);
+        if (ret_act[0] == '\0') {
+            (void)text_format(ret_act, act_size, "%s: drover approve %" PRIu64 " %s", role,
+                              execution->id, step->name);
+        }
+    }
+}
+
+static void pause_waits(struct answering *answering, const struct execution *execution,
+                        json_t *waits, char *ret_act, size_t act_size) {
+    const struct plan *plan = &answering->topology->plans[execution->plan];
+    const char *step =
+        execution->paused_step < plan->steps_n ? plan->steps[execution->paused_step].name : "?";
+    switch ((enum pause_why)execution->paused) {
+    case PAUSE_NO:
+        return;
+    case PAUSE_OPERATOR:
+        list_say(waits, "execution %" PRIu64 " was paused by an operator", execution->id);
+        (void)text_format(ret_act, act_size, "drover resume %" PRIu64, execution->id);
+        return;
+    case PAUSE_STEP_FAILED:
+        list_say(waits, "step %s failed: %s", step,
+                 err_text((enum err)execution->steps[execution->paused_step].err));
+        (void)text_format(ret_act, act_size,
+                          "drover step retry %" PRIu64 " %s (or skip, done) --comment ...",
+                          execution->id, step);
+        return;
+    case PAUSE_REJECTED:
+        list_say(waits, "the approval of step %s was declined", step);
+        (void)text_format(ret_act, act_size, "drover approve %" PRIu64 " %s, or drover abort",
+                          execution->id, step);
+        return;
+    case PAUSE_NO_AGENT:
+        list_say(waits, "no agent that can run step %s is heard", step);
+        (void)text_format(ret_act, act_size,
+                          "bring an agent of step %s back, then drover resume %" PRIu64, step,
+                          execution->id);
+        return;
+    }
+}
+
+void waits_say(struct answering *answering, json_t *waits, char *ret_act, size_t act_size) {
+    const struct core *core = answering->core;
+    const struct execution *execution = execution_newest(core);
+    if (answering->member->stopped_for_human) {
+        list_say(waits, "this member stopped: %s", answering->member->stopped_why);
+        (void)text_format(ret_act, act_size, "look at the log engine of %s before anything else",
+                          answering->member->keys.name);
+    }
+    if (core->phase == PHASE_CLOSED) {
+        list_say(waits, "%s to take the lease of epoch %" PRIu64,
+                 name_region(answering->topology, core->next_owner), core->epoch + 1);
+    }
+    bool runs = execution != NULL && execution_runs(execution) &&
+                execution->plan < answering->topology->plans_n;
+    if (runs) {
+        pause_waits(answering, execution, waits, ret_act, act_size);
+        for (uint8_t s = 0; s < execution->steps_n; s++) {
+            step_waits(answering, execution, s, waits, ret_act, act_size);
+        }
+    }
+    if (!runs && ret_act[0] == '\0' && core->latched) {
+        list_say(waits, "a release after the automatic failover");
+        (void)text_format(ret_act, act_size,
+                          "look at what happened, then drover release --reason ...");
+    }
+}
+
+/* -------------------------------------------------------------------------- preview */
+
+static bool preview_read(struct answering *answering, uint8_t *ret_kind, uint8_t *ret_region,
+                         uint8_t *ret_plan) {
+    char kind[NAME_SIZE] = "", region[NAME_SIZE] = "", plan[NAME_SIZE] = "";
+    char *const words[3] = {kind, region, plan};
+    size_t word = 0, at = 0;
+    for (const char *c = answering->argument; *c != '\0' && word < 3; c++) {
+        if (*c == ' ') {
+            word++;
+            at = 0;
+        } else if (at + 1 < NAME_SIZE) {
+            words[word][at++] = *c;
+            words[word][at] = '\0';
+        }
+    }
+    *ret_kind = NONE;
+    for (unsigned k = 0; k < PLAN_KINDS_N; k++) {
+        *ret_kind = text_equal(kind, plan_kind_text((enum plan_kind)k)) ? (uint8_t)k : *ret_kind;
+    }
+    *ret_region = topology_region(answering->topology, region);
+    *ret_plan = plan[0] == '\0' ? NONE : topology_plan(answering->topology, plan);
+    if (*ret_kind == NONE || *ret_region == NONE || (plan[0] != '\0' && *ret_plan == NONE)) {
+        answer_wrong(answering, "no %s is called \"%s\"",
+                     *ret_kind == NONE ? "kind of plan"
+                                       : *ret_region == NONE ? "region" : "plan",
+                     *ret_kind == NONE ? kind : *ret_region == NONE ? region : plan);
+        return false;
+    }
+    for (uint8_t p = 0; *ret_plan == NONE && p < answering->topology->plans_n; p++) {
+        *ret_plan = answering->topology->plans[p].kind == *ret_kind ? p : NONE;
+    }
+    if (*ret_plan == NONE) {
+        answer_wrong(answering, "the topology has no %s plan", kind);
+    }
+    return *ret_plan != NONE;
+}
+
+void preview_answer(struct answering *answering) {
+    const struct topology *topology = answering->topology;
+    uint8_t kind, region, index;
+    if (!preview_read(answering, &kind, &region, &index)) {
+        return;
+    }
+    const struct plan *plan = &topology->plans[index];
+    json_t *steps = json_array();
+    put_text(answering->json, "kind", plan_kind_text((enum plan_kind)kind));
+    put_text(answering->json, "plan", plan->name);
+    put_text(answering->json, "source", name_region(topology, answering->core->owner));
+    put_text(answering->json, "target", name_region(topology, region));
+    put_count(answering->json, "epoch", answering->core->epoch);
+    for (uint8_t s = 0; s < plan->steps_n; s++) {
+        if (plan->steps[s].before_fence && kind != PLAN_SWITCHOVER) {
+            continue;
+        }
+        json_t *object = list_add(steps);
+        put_text(object, "name", plan->steps[s].name);
+        put_text(object, "intent", plan->steps[s].intent);
+        put_text(object, "approval",
+                 plan->steps[s].approval == NONE ? ""
+                                                 : role_text((enum role)plan->steps[s].approval));
+    }
+    put_object(answering->json, "steps", steps);
+    put_object(answering->json, "links", links_list(answering));
+    put_object(answering->json, "regions", regions_list(answering));
+}

@@ -1,0 +1,83 @@
+/* status_parts: inside of the status; only status*.c include this. */
+#ifndef DROVER_STATUS_PARTS_H
+#define DROVER_STATUS_PARTS_H
+
+#include <jansson.h>
+
+#include "coordinator/member.h"
+#include "coordinator/status.h"
+
+/* One question and the object that its answer is put into. */
+struct answering {
+    struct coordinator *member;
+    const struct core *core;
+    const struct topology *topology;
+    const char *argument;
+    uint64_t from;
+    uint8_t operator_index;
+    uint8_t exit_code;
+    json_t *json;
+};
+
+/* All take over what they are given and do nothing with NULL objects: memory that ran out shows at
+ * the end, as a NULL text. */
+void put_text(json_t *object, const char *key, const char *text);
+void put_number(json_t *object, const char *key, int64_t number);
+void put_count(json_t *object, const char *key, uint64_t number);
+void put_yes(json_t *object, const char *key, bool yes);
+void put_object(json_t *object, const char *key, json_t *value);
+void put_null(json_t *object, const char *key);
+/* KEY: "2026-..Z" and KEY_ms: number; both null for 0. */
+void put_wall(json_t *object, const char *key, uint64_t wall_ms);
+json_t *list_add(json_t *list); /* a new object at its end */
+void list_say(json_t *list, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+const char *name_region(const struct topology *topology, uint8_t region); /* "" for NONE */
+const char *name_agent(const struct topology *topology, uint8_t agent);
+const char *name_operator(const struct topology *topology, uint8_t index);
+const char *name_component(const struct topology *topology, uint8_t component);
+const char *text_check_status(uint8_t status);
+const char *text_store_role(uint8_t role);
+const char *text_gate(uint8_t gate);
+
+/* Core time as wall time, counted back from the newest TICK; 0 stays 0. */
+uint64_t wall_of(const struct core *core, uint64_t core_ms);
+/* ms since a moment of the core; 0 when it lies ahead. */
+uint64_t core_since(const struct core *core, uint64_t core_ms);
+/* The running execution, or the newest one, or NULL. */
+const struct execution *execution_newest(const struct core *core);
+const struct execution *execution_of(const struct core *core, uint64_t id);
+bool execution_runs(const struct execution *execution);
+/* The live report of this agent, when it is of the topology in force; else NULL. */
+const struct report *report_of(const struct coordinator *member, uint8_t agent);
+uint64_t heard_ago_ms(const struct coordinator *member, uint8_t agent); /* UINT64_MAX: never */
+
+/* One part each; they fill answering->json. */
+void status_answer(struct answering *answering);      /* status.c */
+void explain_answer(struct answering *answering);     /* status_explain.c */
+json_t *explain_gates(struct answering *answering, bool *ret_all, uint8_t *ret_target);
+json_t *explain_next_act(struct answering *answering);
+void regions_answer(struct answering *answering);     /* status_world.c */
+void components_answer(struct answering *answering);
+void links_answer(struct answering *answering);
+void agents_answer(struct answering *answering);
+json_t *regions_list(struct answering *answering);
+json_t *links_list(struct answering *answering);
+json_t *component_object(struct answering *answering, uint8_t endpoint);
+void members_answer(struct answering *answering);     /* status_members.c */
+void rules_answer(struct answering *answering);
+void config_answer(struct answering *answering);
+void whoami_answer(struct answering *answering);
+json_t *members_list(struct answering *answering);
+void executions_answer(struct answering *answering);  /* status_executions.c */
+json_t *execution_object(struct answering *answering, const struct execution *execution);
+void preview_answer(struct answering *answering);
+void waits_say(struct answering *answering, json_t *waits, char *ret_act, size_t act_size);
+void timeline_answer(struct answering *answering);    /* status_report.c */
+void report_answer(struct answering *answering);
+
+/* "error" and exit code 2. */
+void answer_wrong(struct answering *answering, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif
