@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/io/clock.h"
+#include "common/io/log.h"
 #include "common/io/sign.h"
 #include "coordinator/member.h"
 #include "proto/canon.h"
@@ -90,7 +91,11 @@ void dispatch_refresh(struct coordinator *member) {
         }
         next[i] = (struct wanted){.want = wants.commands[i]};
         next[i].usable = command_build(member, &wants.commands[i], &next[i].command);
-        if (next[i].usable) {
+        if (!next[i].usable) {
+            log_event(LOG_ERR, "command.not_made",
+                      "execution=%llu step=%u the step's arguments do not fit one command",
+                      (unsigned long long)wants.commands[i].execution, wants.commands[i].step);
+        } else {
             size_t size = canon_command(&next[i].command, canon);
             digest_sha256(canon, size, next[i].digest);
         }

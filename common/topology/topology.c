@@ -180,6 +180,13 @@ static enum err arguments_add(struct arguments *to, const struct arguments *from
     return ERR_OK;
 }
 
+/* Of the other side an action needs to know only where its front is and which slot it uses: handing on
+ * all would double what every command carries. */
+static bool peer_needs(const char *name) {
+    return text_equal(name, "front_host") || text_equal(name, "front_port") ||
+           text_equal(name, "slot_name");
+}
+
 static enum err arguments_add_endpoint(struct arguments *to, const struct topology *topology,
                                        uint8_t component, uint8_t region, const char *prefix) {
     if (component == NONE || region == NONE) {
@@ -189,7 +196,17 @@ static enum err arguments_add_endpoint(struct arguments *to, const struct topolo
     if (endpoint == NONE) {
         return ERR_OK;
     }
-    return arguments_add(to, &topology->endpoints[endpoint].arguments, prefix);
+    const struct arguments *from = &topology->endpoints[endpoint].arguments;
+    if (prefix[0] == '\0') {
+        return arguments_add(to, from, prefix);
+    }
+    struct arguments needed = {0};
+    for (uint8_t i = 0; i < from->n; i++) {
+        if (peer_needs(from->at[i].name)) {
+            needed.at[needed.n++] = from->at[i];
+        }
+    }
+    return arguments_add(to, &needed, prefix);
 }
 
 enum err topology_step_arguments(const struct topology *topology, const struct step *step,

@@ -338,7 +338,7 @@ enum err arguments_set(struct arguments *arguments, const char *name,
  * region being left when it acts in the target, and the other way round; NONE: no other side). In
  * this order, the later replaces the earlier of the same name:
  *   1. the arguments of the step's component's endpoint in `region`, as they are
- *   2. those of its endpoint in `peer_region`, each name with the prefix "peer_"
+ *   2. front_host, front_port and slot_name of its endpoint in `peer_region`, with the prefix "peer_"
  *   3. the step's own.
  * TOO_BIG when there are more than ACTION_ARGS_MAX; *ret_arguments is untouched then. */
 enum err topology_step_arguments(const struct topology *topology, const struct step *step,

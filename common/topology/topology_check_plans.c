@@ -179,10 +179,12 @@ static void check_step_arguments(const struct topology *topology, const struct p
                                  const struct step *step, struct findings *findings) {
     for (uint8_t region = 0; region < topology->regions_n; region++) {
         for (uint8_t peer = 0; peer < topology->regions_n; peer++) {
-            struct arguments arguments;
+            struct arguments arguments = {0};
+            /* One place stays free: what a hand-off found out is added as `position`. */
             if (region != peer && region_is_data(topology, region) &&
                 region_is_data(topology, peer) &&
-                topology_step_arguments(topology, step, region, peer, &arguments) != ERR_OK) {
+                (topology_step_arguments(topology, step, region, peer, &arguments) != ERR_OK ||
+                 arguments.n >= ACTION_ARGS_MAX)) {
                 FOUND(findings, FINDING_ARGUMENTS_TOO_MANY, step_where(plan, step).at,
                       "with its endpoints' arguments in %s and %s it has more than %d",
                       topology->regions[region].name, topology->regions[peer].name,
