@@ -152,12 +152,14 @@ static void record(struct coordinator *member, const struct fact *fact, const st
     if (routine && verdict->result == RESULT_APPLIED) {
         return;
     }
+    /* By the wall clocks of the member that proposed it and of this one: for reading, not deciding. */
+    int64_t age_ms = (int64_t)clock_wall_ms() - (int64_t)fact->wall_ms;
     log_event(verdict->result == RESULT_REFUSED ? LOG_WARNING : LOG_NOTICE, "fact.applied",
               "index=%" PRIu64 " kind=%s rule=%u result=%u phase=%s epoch=%" PRIu64
-              " execution=%" PRIu64 " \"%s\" \"%s\"",
+              " execution=%" PRIu64 " age_ms=%" PRId64 " \"%s\" \"%s\"",
               fact->event.index, event_text((enum event_kind)fact->event.kind), verdict->rule,
               verdict->result, phase_text((enum phase)member->core.phase), member->core.epoch,
-              verdict->execution, rule_sentence(verdict->rule), comment);
+              verdict->execution, age_ms, rule_sentence(verdict->rule), comment);
 }
 
 static void refused(struct coordinator *member, const struct fact *fact,
