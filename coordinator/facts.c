@@ -133,7 +133,9 @@ static bool complete_outcome(struct coordinator *member, struct fact *fact,
             execution = &member->core.executions[i];
         }
     }
-    fact->event.outcome.undo = execution != NULL && execution->stage == STAGE_UNDO;
+    fact->event.outcome.undo = execution != NULL && execution->stage == STAGE_UNDO &&
+                               outcome->step < execution->steps_n &&
+                               execution->steps[outcome->step].undo == 1;
     (void)text_copy(ret_comment, comment_size, outcome->detail);
     return true;
 }

@@ -165,7 +165,7 @@ static void attempt_failed(struct core *core, struct execution *execution,
     } else if (execution->stage == STAGE_PREPARE) {
         execution->stage = STAGE_UNDO;
         execution->paused = PAUSE_NO;
-    } else {
+    } else if (execution->stage != STAGE_UNDO) {
         execution_pause(execution, PAUSE_STEP_FAILED, s);
     }
 }
@@ -254,6 +254,12 @@ static void undo_advance(struct core *core, struct execution *execution,
         uint8_t undo;
         if (!plan->steps[s].before_fence || state->attempt == 0 ||
             !undo_action(plan->steps[s].action, &undo)) {
+            continue;
+        }
+        if (state->phase == STEP_RUNNING) {
+            /* The hand-off itself is still at work: undone before it has ended, it would stop the
+             * writes afterwards. Its own timeout ends it at the latest. */
+            all = false;
             continue;
         }
         uint64_t passed_ms = core->now_ms - state->started_ms;
@@ -390,7 +396,7 @@ static void want_add(const struct core *core, const struct execution *execution,
     want->execution = execution->id;
     want->epoch = core->epoch;
     want->position = handed_position(execution, plan, step->component);
-    if (execution->stage == STAGE_UNDO) {
+    if (execution->stage == STAGE_UNDO && state->undo == 1) {
         want->undo = 1;
         ensure(undo_action(step->action, &want->action));
     }
@@ -407,7 +413,8 @@ static void want_commands(const struct core *core, const struct topology *topolo
     for (uint8_t s = 0; s < execution->steps_n; s++) {
         const struct step_state *state = &execution->steps[s];
         bool undoing = execution->stage == STAGE_UNDO && state->undo == 1;
-        bool acting = execution->stage == STAGE_PREPARE || execution->stage == STAGE_RUN;
+        bool acting = execution->stage == STAGE_PREPARE || execution->stage == STAGE_RUN ||
+                      execution->stage == STAGE_UNDO;
         if (undoing || (acting && state->phase == STEP_RUNNING)) {
             want_add(core, execution, plan, s, wants);
         }

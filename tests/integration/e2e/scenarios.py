@@ -290,8 +290,7 @@ def two_operators_declare_at_once(build):
             print(f"    exit {run.returncode}: {out.strip()[:160]}{err.strip()[:160]}")
         executions = world.fleet.ask("executions")["executions"]
         expect(len(executions) == 1, f"{len(executions)} executions")
-        world.fleet.wait(lambda: world.fleet.drover("approve", "1", "dns-api", who="net-1", check=False).returncode == 0, 30,
-                         "the network admin approves the DNS step")
+        world.approve(1, "dns-api")
         world.failed_over()
         report = world.judged()
         world.one_writer(report)
@@ -304,10 +303,9 @@ def a_planned_switchover_and_back_loses_nothing(build):
         world.judges_start()
         for n, target in ((1, "west"), (2, "east")):
             world.fleet.drover("declare", "--to", target, "--kind", "switchover", "--reason", "maintenance", "--yes")
-            world.fleet.wait(lambda n=n: world.fleet.drover("approve", str(n), "dns-api", who="net-1", check=False)
-                             .returncode == 0, 60, "the network admin approves the DNS step")
+            world.approve(n, "dns-api")
             world.wait_writable(target, 60)
-            world.fleet.wait(lambda n=n: world.fleet.ask("executions")["executions"][-1].get("stage") == "done", 60, "it is done")
+            world.fleet.wait(lambda n=n: world.stage(n) == "done", 60, "it is done")
             other = "east" if target == "west" else "west"
             world.fleet.wait(lambda other=other: world.recovering(f"{other}-db1"), 40, f"{other} follows")
             world.fleet.wait(lambda target=target: world.lab.sql(

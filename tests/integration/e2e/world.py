@@ -136,6 +136,20 @@ class World:
             return wanted <= done
         self.fleet.wait(all_done, seconds, "every step of the failover is done")
 
+    def approve(self, execution, step, who="net-1", seconds=60):
+        """Waits until the step asks for it, then gives the approval."""
+        def asks():
+            for found in self.fleet.ask("executions")["executions"]:
+                if found["id"] == execution:
+                    expect(found["stage"] not in ("aborted",), f"execution {execution} was aborted")
+                    return any(s["name"] == step and s["state"] == "needs-approval" for s in found["steps"])
+            return False
+        self.fleet.wait(asks, seconds, f"step {step} asks for its approval")
+        self.fleet.drover("approve", str(execution), step, who=who)
+
+    def stage(self, execution):
+        return next(e["stage"] for e in self.fleet.ask("executions")["executions"] if e["id"] == execution)
+
     def kill_region(self, region="east"):
         self.lab.poweroff(region)
 

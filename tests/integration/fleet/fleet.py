@@ -243,7 +243,7 @@ class Fleet:
     def leased(self, region):
         agents = self.ask("agents").get("agents", [])
         mine = [a for a in agents if a.get("name") in self.guarded and a.get("region") == region]
-        return bool(mine) and all(a.get("lease_left_ms", 0) > 0 for a in mine)
+        return bool(mine) and all((a.get("guard") or {}).get("lease_left_ms", 0) > 0 for a in mine)
 
     @staticmethod
     def wait(condition, seconds, what):

@@ -72,6 +72,7 @@ def database_args(fleet, region):
         "pg_user": "drover", "pg_password_ref": "postgres", "pg_database": plan.SCOPE, "epoch_table": "drover.epoch",
         "front_host": fleet.front(region).address, "front_port": plan.FRONT_POSTGRES_PORT,
         "slot_name": SLOTS[region], "data_directory": f"{hosts[0].directory}/pg",
+        "pg_ctl": "/usr/lib/postgresql/15/bin/pg_ctl",
     }
 
 

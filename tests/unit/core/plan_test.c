@@ -410,6 +410,23 @@ static void a_handoff_that_fails_is_undone_by_itself(void **state) {
     assert_int_equal(world_ask(&world, REQUEST_ABORT).rule, 399); /* it is being abandoned */
 }
 
+static void a_handoff_still_at_work_is_undone_only_when_it_has_ended(void **state) {
+    (void)state;
+    world_serving(&world);
+    (void)world_declare(&world, PLAN_SWITCHOVER, D);
+    assert_non_null(world_wanted(&world, STEP_HANDOFF));
+    (void)world_ask(&world, REQUEST_ABORT);
+    assert_int_equal(stage(), STAGE_UNDO);
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->undo, 0);
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->attempt, 1);
+    (void)world_outcome(&world, STEP_HANDOFF, SAID_DONE);
+    assert_int_equal(stage(), STAGE_UNDO);
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->undo, 1);
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->attempt, 2);
+    (void)world_outcome_of(&world, STEP_HANDOFF, SAID_DONE, 0, true);
+    assert_int_equal(stage(), STAGE_ABORTED);
+}
+
 static void an_undoing_that_fails_is_tried_again_but_not_in_a_rush(void **state) {
     (void)state;
     world_serving(&world);
@@ -489,6 +506,7 @@ int main(void) {
         cmocka_unit_test(an_abort_is_taken_until_the_fence_and_not_after),
         cmocka_unit_test(an_aborted_switchover_takes_up_writing_at_the_source_again),
         cmocka_unit_test(a_handoff_that_fails_is_undone_by_itself),
+        cmocka_unit_test(a_handoff_still_at_work_is_undone_only_when_it_has_ended),
         cmocka_unit_test(an_undoing_that_fails_is_tried_again_but_not_in_a_rush),
         cmocka_unit_test(a_failed_step_before_the_fence_that_hands_nothing_over_needs_no_undoing),
         cmocka_unit_test(finished_executions_make_room_for_new_ones),
