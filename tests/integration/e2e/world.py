@@ -87,7 +87,12 @@ class World:
     # -- looking
 
     def recovering(self, host):
-        return self.lab.sql(host, "SELECT pg_is_in_recovery()")[0][0]
+        """None while it does not answer."""
+        import psycopg2
+        try:
+            return self.lab.sql(host, "SELECT pg_is_in_recovery()")[0][0]
+        except psycopg2.Error:
+            return None
 
     def writable(self, region):
         """From a neighbour inside the region, through the gate, as a real client would."""

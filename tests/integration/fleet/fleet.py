@@ -8,7 +8,7 @@ import re
 import subprocess
 import time
 
-from lab import plan
+from lab import plan, postgres
 
 from . import topology
 
@@ -132,7 +132,7 @@ class Fleet:
                     f'name = "{name}";\nkey = "{self.directory}/keys/{name}-guard.key";\n'
                     f'pins = "{self.directory}/pins.conf";\nstate = "{home}/guard";\nsocket = "{home}/g.sock";\n'
                     f"gate: {{ ports = [5432, 6379]; exempt_sources = [{sources}]; exempt_uids = [{uids}]; }};\n"
-                    f'writers: ( {{ pidfile = "{host.directory}/pg/postmaster.pid"; }} );\n'
+                    f'writers: ( {{ pidfile = "{postgres.data_directory(host)}/postmaster.pid"; }} );\n'
                     f'knock = ["{host.address}:5432", "{host.address}:6379"];\n')
 
     def _engine(self, home):

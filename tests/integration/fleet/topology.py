@@ -1,6 +1,6 @@
 """topology.conf of the lab, as text. Regions east and west hold data; members stand in watch."""
 
-from lab import plan
+from lab import plan, postgres
 
 DATA = ("east", "west")
 SLOTS = {"east": "region_primary", "west": "region_dr"}  # the slot a region uses while it is the standby
@@ -71,7 +71,7 @@ def database_args(fleet, region):
         "pg_addresses": ",".join(f"{h.address}:5432" for h in hosts),
         "pg_user": "drover", "pg_password_ref": "postgres", "pg_database": plan.SCOPE, "epoch_table": "drover.epoch",
         "front_host": fleet.front(region).address, "front_port": plan.FRONT_POSTGRES_PORT,
-        "slot_name": SLOTS[region], "data_directory": f"{hosts[0].directory}/pg",
+        "slot_name": SLOTS[region], "data_directory": postgres.data_directory(hosts[0]),
         "pg_ctl": "/usr/lib/postgresql/15/bin/pg_ctl",
     }
 
