@@ -165,7 +165,8 @@ bool gates_read(const struct core *core, const struct topology *topology,
     ret_gates[GATE_NOT_HELD_] = yes_no(core->held_until_ms <= core->now_ms);
     ret_gates[GATE_LATCH_] = yes_no(!core->latched);
     ret_gates[GATE_BLOCK_] = at_least(core->now_ms, core->block_until_ms);
-    ret_gates[GATE_IDLE_] = yes_no(execution_running_const(core) == NULL);
+    const struct execution *running = execution_running_const(core);
+    ret_gates[GATE_IDLE_] = yes_no(running == NULL || execution_gives_way(running));
     ret_gates[GATE_SETTLED_] = at_least(since(core, core->settle_from_ms), policy->settle_ms);
     read_signals(core, topology, ret_gates);
     ret_gates[GATE_STANDBY_] = read_standby(core, topology, target);

@@ -14,6 +14,10 @@ bool execution_finished(const struct execution *execution) {
            execution->stage == STAGE_ABORTED;
 }
 
+bool execution_gives_way(const struct execution *execution) {
+    return execution->stage == STAGE_UNDO;
+}
+
 const struct execution *execution_running_const(const struct core *core) {
     for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
         if (!execution_finished(&core->executions[i])) {
@@ -64,7 +68,12 @@ static struct execution *oldest_slot(struct core *core) {
 struct execution *execution_create(struct context *context, enum plan_kind kind, uint8_t plan,
                                    uint8_t target, bool automatic) {
     struct core *core = context->core;
-    ensure(execution_running(core) == NULL);
+    struct execution *before = execution_running(core);
+    if (before != NULL) {
+        ensure(execution_gives_way(before));
+        before->stage = STAGE_ABORTED;
+        before->finished_ms = core->now_ms;
+    }
     ensure(plan < context->topology->plans_n);
     struct execution *execution = oldest_slot(core);
     memset(execution, 0, sizeof *execution);

@@ -89,7 +89,10 @@ static bool declares_again(const struct context *c) {
 }
 
 static bool declares_while_running(const struct context *c) {
-    return asks(c, REQUEST_DECLARE) && execution_running_const(c->core) != NULL;
+    const struct execution *running = execution_running_const(c->core);
+    bool failover = c->event->request.plan_kind == PLAN_FAILOVER;
+    return asks(c, REQUEST_DECLARE) && running != NULL &&
+           !(failover && execution_gives_way(running));
 }
 
 static bool declares_stale(const struct context *c) {

@@ -447,6 +447,32 @@ static void an_undoing_that_fails_is_tried_again_but_not_in_a_rush(void **state)
     assert_int_equal(stage(), STAGE_ABORTED);
 }
 
+/* Found by the simulator, seed 130: the undoing never ended, and nothing else could begin. */
+static void a_region_that_dies_while_its_handoff_is_undone_can_still_be_left(void **state) {
+    (void)state;
+    for (unsigned automatic = 0; automatic < 2; automatic++) {
+        world_serving(&world);
+        (void)world_declare(&world, PLAN_SWITCHOVER, D);
+        (void)world_outcome(&world, STEP_HANDOFF, SAID_FAILED);
+        assert_int_equal(stage(), STAGE_UNDO);
+        assert_int_equal(world_declare(&world, PLAN_SWITCHOVER, D).rule, 302);
+        assert_int_equal(world_declare(&world, PLAN_REPROTECT, D).rule, 303);
+        world_heard(&world, ALL_BUT_P, false);
+        (void)world_check(&world, AGENT_D1, CHECK_P_OUT, SEEN_FAILED);
+        (void)world_check(&world, AGENT_M1, CHECK_P_OUT, SEEN_FAILED);
+        if (automatic) {
+            (void)world_pass(&world, 15000);
+        } else {
+            assert_int_equal(world_declare(&world, PLAN_FAILOVER, D).rule, 305);
+        }
+        assert_int_equal(world_execution(&world)->id, 2);
+        assert_int_equal(world_execution(&world)->automatic, automatic);
+        assert_int_equal(stage(), STAGE_FENCE);
+        assert_int_equal(execution_find(&world.core, 1)->stage, STAGE_ABORTED);
+        assert_null(world_wanted(&world, STEP_HANDOFF));
+    }
+}
+
 static void a_failed_step_before_the_fence_that_hands_nothing_over_needs_no_undoing(void **state) {
     (void)state;
     world_serving(&world);
@@ -509,6 +535,7 @@ int main(void) {
         cmocka_unit_test(a_handoff_still_at_work_is_undone_only_when_it_has_ended),
         cmocka_unit_test(an_undoing_that_fails_is_tried_again_but_not_in_a_rush),
         cmocka_unit_test(a_failed_step_before_the_fence_that_hands_nothing_over_needs_no_undoing),
+        cmocka_unit_test(a_region_that_dies_while_its_handoff_is_undone_can_still_be_left),
         cmocka_unit_test(finished_executions_make_room_for_new_ones),
         cmocka_unit_test(the_outage_of_a_declared_failover_begins_with_the_silence),
     };

@@ -1,0 +1,73 @@
+/* The ordered log: takes each key once, may be away, loses acknowledgements, shows facts late, and
+ * forgets what a snapshot covers. A member that reads finds facts in their order, never a hole. */
+#include "sim.h"
+
+bool key_equal(const struct fact_key *a, const struct fact_key *b) {
+    return a->kind == b->kind && a->a == b->a && a->b == b->b && a->c == b->c;
+}
+
+static bool known(const struct sim *sim, const struct fact_key *key) {
+    for (uint64_t i = sim->engine.facts_n; i > 0; i--) {
+        if (key_equal(&sim->facts[i - 1].key, key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A member that keeps up stores a snapshot, and the history behind it goes. */
+static void compact(struct sim *sim) {
+    struct sim_engine *engine = &sim->engine;
+    uint8_t m = (uint8_t)pick(sim, SIM_MEMBERS);
+    const struct sim_member *member = &sim->members[m];
+    if (!sim->processes[m].alive || !member->caught_up ||
+        member->applied_index <= engine->snapshot_index) {
+        return;
+    }
+    engine->snapshot = member->core;
+    engine->snapshot_index = member->applied_index;
+    engine->compacted = member->applied_index;
+    SAY(sim, ENGINE, "compacted to %llu", (unsigned long long)engine->compacted);
+}
+
+static void append(struct sim *sim, const struct sim_append *asked) {
+    struct sim_engine *engine = &sim->engine;
+    const struct pending_append *pending = &sim->members[asked->member].appends[asked->slot];
+    if (known(sim, &asked->key)) {
+        return;
+    }
+    /* The bytes travelled with the call; if the member has died or moved on, they are lost. */
+    if (!pending->used || pending->token != asked->token || engine->facts_n == FACTS_MAX) {
+        return;
+    }
+    struct sim_fact *fact = &sim->facts[engine->facts_n];
+    fact->key = asked->key;
+    fact->event = pending->event;
+    fact->event.index = ++engine->facts_n;
+    for (unsigned m = 0; m < SIM_MEMBERS; m++) {
+        bool late = sim->now_us < sim->weather.stormy_until_us && chance(sim, 100);
+        fact->visible_us[m] = sim->now_us + 1000 + pick(sim, late ? 1500000 : 4000);
+    }
+    sim_mix(sim, engine->facts_n << 8 | fact->event.kind);
+    if (chance(sim, sim->weather.compact_permille)) {
+        compact(sim);
+    }
+}
+
+void engine_message(struct sim *sim, const struct sim_message *message) {
+    struct sim_message reply = {.from = ENGINE, .to = message->from};
+    if (sim->engine.down_until_us > sim->now_us) {
+        return;
+    }
+    if (message->kind == MSG_APPEND) {
+        append(sim, &message->append);
+        reply.kind = MSG_APPENDED;
+        reply.append = message->append;
+    } else {
+        ensure(message->kind == MSG_HEAD_ASK);
+        reply.kind = MSG_HEAD;
+        reply.head = sim->engine.facts_n;
+        reply.incarnation = message->incarnation;
+    }
+    net_send(sim, &reply);
+}

@@ -1,0 +1,296 @@
+/* What goes wrong, drawn from the seed: crashes, stops, cuts of every shape, disks, clocks, the log
+ * away, people who meddle, a region lost for good. A calm seed has only what must never fence. */
+#include "sim.h"
+
+#include <string.h>
+
+#define HEAL_BOUND_US 45000000
+
+static uint64_t hosts_of(const struct sim *sim, uint8_t region) {
+    uint64_t places = 0;
+    for (uint8_t h = 0; h < sim->hosts_n; h++) {
+        places |= host_region(sim, h) == region ? bit(HOST_FIRST + h) : 0;
+    }
+    return places;
+}
+
+static uint64_t all_members(void) {
+    return bit(SIM_MEMBERS) - 1;
+}
+
+static uint64_t for_ms(struct sim *sim, uint32_t least, uint32_t most) {
+    return sim->now_us + 1000 * (uint64_t)least + pick(sim, 1000 * (uint64_t)(most - least) + 1);
+}
+
+static void next_fault(struct sim *sim) {
+    uint64_t after_us = 1000 + pick(sim, 2000 * (uint64_t)sim->weather.faults_mean_ms);
+    (void)queue_add(sim, sim->now_us + after_us, SIM_FAULT, PROCESSES_N);
+}
+
+void faults_draw(struct sim *sim) {
+    struct weather *weather = &sim->weather;
+    weather->calm = chance(sim, 120);
+    weather->stormy_until_us = 14000000 + pick(sim, 18000000);
+    weather->end_us = weather->stormy_until_us + HEAL_BOUND_US;
+    weather->faults_mean_ms = (uint32_t)(400 + pick(sim, 3000));
+    weather->compact_permille = chance(sim, 400) ? (uint32_t)pick(sim, 60) : 0;
+    if (!weather->calm) {
+        weather->loss_permille = chance(sim, 500) ? (uint32_t)pick(sim, 60) : 0;
+        weather->dup_permille = chance(sim, 300) ? (uint32_t)pick(sim, 40) : 0;
+        weather->tail_permille = chance(sim, 600) ? (uint32_t)pick(sim, 150) : 0;
+        weather->tail_ms = (uint32_t)(100 + pick(sim, 4500));
+        weather->action_fail_permille = chance(sim, 400) ? (uint32_t)pick(sim, 400) : 0;
+        weather->people_meddle = chance(sim, 600);
+        weather->region_stays_dead = chance(sim, 350);
+    }
+    /* The service comes up first; what goes wrong before it did shows nothing. */
+    (void)queue_add(sim, 2500000 + pick(sim, 2000000), SIM_FAULT, PROCESSES_N);
+}
+
+/* -------------------------------------------------------------------- cuts */
+
+static void strike_cut(struct sim *sim) {
+    uint64_t p = hosts_of(sim, REGION_P), d = hosts_of(sim, REGION_D);
+    uint64_t m = all_members() | hosts_of(sim, REGION_M) | bit(ENGINE_PLACE);
+    uint64_t region = chance(sim, 500) ? p : d;
+    uint64_t everything = bit(PLACES_N) - 1;
+    uint64_t until_us = for_ms(sim, 100, chance(sim, 400) ? 9000 : 3500);
+    bool one_way = chance(sim, 250);
+    uint8_t member = (uint8_t)pick(sim, SIM_MEMBERS);
+    switch (pick(sim, 7)) {
+    case 0: /* a region from everything */
+        net_cut(sim, region, everything & ~region, until_us, one_way);
+        break;
+    case 1: /* a region from the members: relays and promises */
+        net_cut(sim, region, m, until_us, one_way);
+        break;
+    case 2: /* the regions from each other */ net_cut(sim, p, d, until_us, one_way); break;
+    case 3: /* one host from everything */
+        region = bit((unsigned)(HOST_FIRST + pick(sim, sim->hosts_n)));
+        net_cut(sim, region, everything & ~region, until_us, one_way);
+        break;
+    case 4: /* one member from everything, or from a region */
+        net_cut(sim, bit(member), chance(sim, 500) ? everything & ~bit(member) : region, until_us,
+                one_way);
+        break;
+    case 5: /* one member from the log only: it goes on attesting what it knows */
+        net_cut(sim, bit(member), bit(ENGINE_PLACE), until_us, false);
+        break;
+    default: /* all members from both regions */
+        net_cut(sim, all_members(), p | d, until_us, one_way);
+        break;
+    }
+    SAY(sim, PROCESSES_N, "a cut%s until %llu", one_way ? ", one way," : "",
+        (unsigned long long)(until_us / 1000));
+}
+
+/* ----------------------------------------------------------- crashes, stops */
+
+static uint8_t any_process(struct sim *sim) {
+    uint64_t die = pick(sim, SIM_MEMBERS + 2u * sim->hosts_n);
+    if (die < SIM_MEMBERS) {
+        return (uint8_t)die;
+    }
+    die -= SIM_MEMBERS;
+    return die < sim->hosts_n ? (uint8_t)(AGENT_FIRST + die)
+                              : (uint8_t)(GUARD_FIRST + die - sim->hosts_n);
+}
+
+static bool is_real(const struct sim *sim, uint8_t process) {
+    return process < GUARD_FIRST || host_region(sim, (uint8_t)(process - GUARD_FIRST)) != REGION_M;
+}
+
+static void strike_crash(struct sim *sim) {
+    uint8_t process = any_process(sim);
+    uint8_t host = (uint8_t)pick(sim, sim->hosts_n);
+    uint64_t back_us = for_ms(sim, 0, chance(sim, 300) ? 6000 : 600);
+    if (chance(sim, 250)) {
+        host_kill(sim, host, back_us);
+    } else if (chance(sim, 120)) {
+        for (uint8_t m = 0; m < SIM_MEMBERS; m++) {
+            process_kill(sim, m, back_us);
+        }
+    } else if (is_real(sim, process)) {
+        process_kill(sim, process, back_us);
+    }
+}
+
+static void stop(struct sim *sim, uint8_t process, uint64_t until_us) {
+    if (sim->processes[process].alive && is_real(sim, process)) {
+        sim->processes[process].busy_until_us = until_us;
+        SAY(sim, process, "is stopped until %llu", (unsigned long long)(until_us / 1000));
+    }
+}
+
+static void strike_stop(struct sim *sim) {
+    uint64_t until_us = for_ms(sim, 50, 7000);
+    if (chance(sim, 400)) { /* agent and guard of a host: the kernel's gate alone must hold */
+        uint8_t host = (uint8_t)pick(sim, sim->hosts_n);
+        stop(sim, (uint8_t)(AGENT_FIRST + host), until_us);
+        stop(sim, (uint8_t)(GUARD_FIRST + host), until_us);
+    } else {
+        stop(sim, any_process(sim), until_us);
+    }
+}
+
+static uint8_t owner_now(const struct sim *sim) {
+    uint8_t owner = NONE;
+    uint64_t epoch = 0;
+    for (uint8_t m = 0; m < SIM_MEMBERS; m++) {
+        if (sim->members[m].core.epoch > epoch) {
+            epoch = sim->members[m].core.epoch;
+            owner = sim->members[m].core.owner;
+        }
+    }
+    return owner;
+}
+
+/* The active region: power, or links alone; back later, or never. */
+static void strike_disaster(struct sim *sim) {
+    uint8_t region = owner_now(sim);
+    bool power = chance(sim, 500);
+    uint64_t back_us = for_ms(sim, 2000, 14000);
+    if (region == NONE) {
+        return;
+    }
+    SAY(sim, PROCESSES_N, "region %u is lost (%s) until %llu", region, power ? "power" : "links",
+        (unsigned long long)(back_us / 1000));
+    if (!power) {
+        uint64_t places = hosts_of(sim, region);
+        net_cut(sim, places, (bit(PLACES_N) - 1) & ~places, back_us, false);
+        return;
+    }
+    for (uint8_t h = 0; h < sim->hosts_n; h++) {
+        if (host_region(sim, h) == region) {
+            host_kill(sim, h, back_us);
+        }
+    }
+}
+
+static void strike_machine(struct sim *sim) {
+    uint8_t place = (uint8_t)pick(sim, HOST_FIRST + sim->hosts_n);
+    struct machine *machine = &sim->machines[place];
+    switch (pick(sim, 3)) {
+    case 0: machine->disk_bad_until_us = for_ms(sim, 100, 4000); break;
+    case 1: machine->disk_slow_until_us = for_ms(sim, 100, 6000); break;
+    default: /* one of the two clocks jumps */
+        machine->boot_step_ms += (int64_t)pick(sim, 20000) - 10000;
+        SAY(sim, PROCESSES_N, "BOOTTIME of machine %u steps", place);
+        break;
+    }
+}
+
+/* ------------------------------------------------------------------- people */
+
+static struct event_request some_request(struct sim *sim) {
+    static const uint8_t kinds[] = {
+        REQUEST_DECLARE, REQUEST_DECLARE, REQUEST_DECLARE,    REQUEST_APPROVE,   REQUEST_ABORT,
+        REQUEST_PAUSE,   REQUEST_RESUME,  REQUEST_STEP_RETRY, REQUEST_STEP_SKIP, REQUEST_STEP_DONE,
+        REQUEST_HOLD,    REQUEST_RELEASE, REQUEST_REJECT};
+    struct event_request request;
+    memset(&request, 0, sizeof request);
+    const struct core *core = &sim->members[pick(sim, SIM_MEMBERS)].core;
+    request.kind = kinds[pick(sim, sizeof kinds)];
+    request.role = ROLE_SRE;
+    uint64_t identity = ++sim->requests_n << 8 | 1;
+    memcpy(request.identity, &identity, sizeof identity);
+    request.plan = NONE;
+    request.plan_kind = (uint8_t)pick(sim, 3);
+    request.region = core->owner == REGION_P ? REGION_D : REGION_P;
+    request.execution = core->executions_made;
+    request.step = (uint8_t)pick(sim, 4);
+    request.for_ms = request.kind == REQUEST_HOLD ? 1000 + (uint32_t)pick(sim, 8000) : 0;
+    return request;
+}
+
+/* The same request at one or two members. */
+static void strike_people(struct sim *sim) {
+    struct sim_message message = {.kind = MSG_REQUEST};
+    message.request = some_request(sim);
+    SAY(sim, PROCESSES_N, "an operator asks: %s",
+        request_kind_text((enum request_kind)message.request.kind));
+    for (unsigned i = 0; i < 1 + pick(sim, 2); i++) {
+        message.to = (uint8_t)pick(sim, SIM_MEMBERS);
+        message.from = message.to; /* a way of their own */
+        net_send(sim, &message);
+    }
+}
+
+/* -------------------------------------------------------------------- a calm */
+
+/* One member at a time, or all of them where promises bridge it; the log; a single disk of a member.
+ * The standby and the ways between the regions stay well. */
+static void strike_calmly(struct sim *sim) {
+    bool failsafe = sim->topology->lease.on_quorum_loss == QUORUM_LOSS_FAILSAFE;
+    uint8_t member = (uint8_t)pick(sim, SIM_MEMBERS);
+    uint64_t until_us = for_ms(sim, 100, 3000);
+    for (uint8_t m = 0; m < SIM_MEMBERS; m++) {
+        bool troubled = !sim->processes[m].alive || !sim->members[m].caught_up ||
+                        sim->processes[m].busy_until_us > sim->now_us ||
+                        !net_reaches(sim, m, HOST_FIRST);
+        if (troubled) {
+            return;
+        }
+    }
+    switch (pick(sim, 6)) {
+    case 0: sim->engine.down_until_us = for_ms(sim, 1000, 12000); break;
+    case 1: process_kill(sim, member, until_us); break;
+    case 2: stop(sim, member, until_us); break;
+    case 3: net_cut(sim, bit(member), bit(PLACES_N) - 1 - bit(member), until_us, false); break;
+    case 4: sim->machines[member].disk_bad_until_us = until_us; break;
+    default:
+        for (uint8_t m = 0; failsafe && m < SIM_MEMBERS; m++) {
+            process_kill(sim, m, until_us + 1000 * (uint64_t)(chance(sim, 500) ? 5000 : 0));
+        }
+        break;
+    }
+}
+
+void faults_strike(struct sim *sim) {
+    uint64_t die = pick(sim, 100);
+    next_fault(sim);
+    if (sim->weather.calm) {
+        strike_calmly(sim);
+    } else if (die < 30) {
+        strike_cut(sim);
+    } else if (die < 50) {
+        strike_crash(sim);
+    } else if (die < 65) {
+        strike_stop(sim);
+    } else if (die < 78) {
+        strike_disaster(sim);
+    } else if (die < 84) {
+        strike_machine(sim);
+    } else if (die < 90) {
+        sim->engine.down_until_us = for_ms(sim, 100, 9000);
+        SAY(sim, ENGINE, "is away until %llu",
+            (unsigned long long)(sim->engine.down_until_us / 1000));
+    } else if (sim->weather.people_meddle) {
+        strike_people(sim);
+    }
+}
+
+/* All is well from here on, except perhaps one region, which never comes back. */
+void faults_heal(struct sim *sim) {
+    uint8_t dead = sim->weather.region_stays_dead ? owner_now(sim) : NONE;
+    SAY(sim, PROCESSES_N, "all is healed%s", dead == NONE ? "" : ", but the active region");
+    memset(sim->cut_until_us, 0, sizeof sim->cut_until_us);
+    sim->engine.down_until_us = 0;
+    for (uint8_t i = 0; i < PLACES_N; i++) {
+        sim->machines[i].disk_bad_until_us = 0;
+        sim->machines[i].disk_slow_until_us = 0;
+    }
+    for (uint8_t i = 0; i < PROCESSES_N; i++) {
+        if (sim->processes[i].busy_until_us > sim->now_us) {
+            sim->processes[i].busy_until_us = sim->now_us + 1000000;
+        }
+        sim->processes[i].restart_us = 0;
+    }
+    for (uint8_t h = 0; h < sim->hosts_n; h++) {
+        if (host_region(sim, h) == dead) {
+            host_kill(sim, h, UINT64_MAX);
+            sim->processes[AGENT_FIRST + h].restart_us = UINT64_MAX;
+            sim->processes[GUARD_FIRST + h].restart_us = UINT64_MAX;
+        }
+    }
+}

@@ -1,0 +1,219 @@
+/* The judge. It looks at what the stores acknowledged, by true time, and at what was run and written:
+ * never at what drover says of itself. Only after the healing does it ask whether the members know why
+ * nobody serves. */
+#include "sim.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+void judge_fail(struct sim *sim, const char *rule, const char *format, ...) {
+    struct judge *judge = &sim->judge;
+    if (judge->failed) {
+        return;
+    }
+    va_list args;
+    va_start(args, format);
+    judge->failed = true;
+    (void)text_copy(judge->rule, sizeof judge->rule, rule);
+    (void)text_format_list(judge->what, sizeof judge->what, format, args);
+    va_end(args);
+    SAY(sim, PROCESSES_N, "BROKEN %s: %s", judge->rule, judge->what);
+}
+
+void judge_asked(struct sim *sim, uint64_t nonce) {
+    struct judge *judge = &sim->judge;
+    judge->sent[judge->sent_at] = (struct sent_record){nonce, sim->now_us};
+    judge->sent_at = (judge->sent_at + 1) % (sizeof judge->sent / sizeof judge->sent[0]);
+}
+
+/* I5: whatever happens now, the kernel shuts this gate before the lease ends by true time. Not used
+ * against mutants: those must be found by what the stores do. */
+static void check_deadline(struct sim *sim, uint8_t host, uint64_t nonce) {
+    struct judge *judge = &sim->judge;
+    const struct lease_numbers *lease = &sim->topology->lease;
+    uint64_t slow = 1000000 - (uint64_t)lease->drift_ppm;
+    uint64_t longest_us = (uint64_t)lease->lease_ms * UINT64_C(1000000000) / slow + 2000;
+    if (sim->mutant != MUTANT_NONE_ || nonce == 0 || lease->on_quorum_loss == QUORUM_LOSS_HOLD) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof judge->sent / sizeof judge->sent[0]; i++) {
+        /* An older round answered late changes nothing: the newest one counts. */
+        bool newer = judge->sent[i].sent_us > judge->lease_sent_us[host];
+        if (judge->sent[i].nonce == nonce && newer) {
+            judge->lease_sent_us[host] = judge->sent[i].sent_us;
+        }
+    }
+    if (sim->guards[host].gate_shut_us > judge->lease_sent_us[host] + longest_us) {
+        judge_fail(sim, "I5", "the gate of host %u is armed beyond the end of its lease", host);
+    }
+}
+
+void judge_gate_open(struct sim *sim, uint8_t host, uint64_t nonce, uint64_t epoch) {
+    struct judge *judge = &sim->judge;
+    judge->opened_once = true;
+    for (uint8_t h = 0; h < sim->hosts_n; h++) {
+        if (host_region(sim, h) != host_region(sim, host) && gate_is_open(sim, h)) {
+            judge_fail(sim, "I1",
+                       "host %u takes writes in epoch %llu while host %u of the other region does",
+                       host, (unsigned long long)epoch, h);
+        }
+    }
+    check_deadline(sim, host, nonce);
+}
+
+void judge_accepted(struct sim *sim, uint8_t host, uint64_t epoch) {
+    struct judge *judge = &sim->judge;
+    uint8_t region = host_region(sim, host), other = region == REGION_P ? REGION_D : REGION_P;
+    if (judge->accepted_max[other] >= epoch) {
+        judge_fail(sim, "I2", "host %u gets a lease of epoch %llu, region %u already had %llu",
+                   host, (unsigned long long)epoch, other,
+                   (unsigned long long)judge->accepted_max[other]);
+    }
+    if (judge->accepted_here[host] > epoch) {
+        judge_fail(sim, "I2", "host %u goes back from epoch %llu to %llu", host,
+                   (unsigned long long)judge->accepted_here[host], (unsigned long long)epoch);
+    }
+    judge->moves_n += epoch > judge->accepted_max[region] && epoch > 1;
+    if (epoch > judge->accepted_max[region]) {
+        judge->accepted_max[region] = epoch;
+    }
+    judge->accepted_here[host] = epoch;
+}
+
+void judge_ran(struct sim *sim, const struct command_name *name) {
+    struct judge *judge = &sim->judge;
+    SAY(sim, (uint8_t)(AGENT_FIRST + name->agent), "runs execution %llu step %u attempt %u",
+        (unsigned long long)name->execution, name->step, name->attempt);
+    for (uint32_t i = 0; i < judge->runs_n; i++) {
+        const struct run_record *run = &judge->runs[i];
+        if (run->execution == name->execution && run->step == name->step &&
+            run->attempt == name->attempt) {
+            judge_fail(sim, "I4", "execution %llu step %u attempt %u was run twice",
+                       (unsigned long long)name->execution, name->step, name->attempt);
+        }
+    }
+    if (judge->runs_n < RUNS_N) {
+        judge->runs[judge->runs_n++] = (struct run_record){
+            .execution = name->execution,
+            .attempt = name->attempt,
+            .step = name->step,
+            .agent = name->agent,
+        };
+    }
+}
+
+/* I10: the active region was never out of reach, and nobody asked it to move. */
+static void check_calm(struct sim *sim) {
+    const struct judge *judge = &sim->judge;
+    for (uint8_t h = 0; h < sim->p_hosts_n; h++) {
+        bool lost = judge->writes_n[h] > 0 && !gate_is_open(sim, h);
+        if (sim->weather.calm && lost) {
+            judge_fail(sim, "I10", "host %u was fenced though nothing justified it", h);
+        }
+    }
+}
+
+/* A client at every store: a write is acknowledged when the gate lets it in. */
+void judge_clients(struct sim *sim) {
+    struct judge *judge = &sim->judge;
+    uint8_t regions = 0;
+    for (uint8_t h = 0; h < sim->hosts_n; h++) {
+        if (!gate_is_open(sim, h) || host_region(sim, h) == REGION_M) {
+            continue;
+        }
+        judge->writes_n[h]++;
+        judge->last_write_us[h] = sim->now_us;
+        regions |= (uint8_t)(1u << host_region(sim, h));
+    }
+    if (regions == 3) {
+        judge_fail(sim, "I1", "writes were acknowledged in both regions at one instant");
+    }
+    check_calm(sim);
+}
+
+/* ------------------------------------------------------------------ liveness */
+
+static bool serves(const struct sim *sim, const struct core *core) {
+    for (uint8_t h = 0; h < sim->hosts_n; h++) {
+        if (core->open && host_region(sim, h) == core->owner && gate_is_open(sim, h)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* People are asked, and the state says for what. */
+static bool waits_for_people(const struct sim *sim, const struct core *core) {
+    for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
+        const struct execution *execution = &core->executions[i];
+        bool running = execution->stage != STAGE_NONE && execution->stage != STAGE_DONE &&
+                       execution->stage != STAGE_ABORTED;
+        for (unsigned s = 0; running && s < execution->steps_n; s++) {
+            if (execution->steps[s].phase == STEP_APPROVAL) {
+                return true;
+            }
+        }
+        if (running && execution->paused != PAUSE_NO) {
+            return true;
+        }
+        /* Under `hold` nothing but the proof of its guards lets a lost region go. */
+        if (running && sim->topology->lease.on_quorum_loss == QUORUM_LOSS_HOLD) {
+            return true;
+        }
+    }
+    struct gate_reading gates[GATES_N];
+    uint8_t target = NONE;
+    (void)gates_read(core, sim->topology, gates, &target);
+    return core->open && (!gates[GATE_AUTOMATIC_].passes || !gates[GATE_NOT_HELD_].passes ||
+                          !gates[GATE_LATCH_].passes);
+}
+
+static bool all_caught_up(const struct sim *sim) {
+    for (uint8_t m = 0; m < SIM_MEMBERS; m++) {
+        if (!sim->processes[m].alive || !sim->members[m].caught_up) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool judge_settled(struct sim *sim) {
+    struct judge *judge = &sim->judge;
+    const struct core *core = &sim->members[0].core;
+    bool well = all_caught_up(sim) && serves(sim, core);
+    if (!well) {
+        judge->served_since_us = 0;
+    } else if (judge->served_since_us == 0) {
+        judge->served_since_us = sim->now_us;
+    }
+    return well && sim->now_us - judge->served_since_us > 4000000;
+}
+
+/* Two members that applied the same facts hold the same bytes. */
+static void check_equal(struct sim *sim) {
+    for (uint8_t m = 1; m < SIM_MEMBERS; m++) {
+        const struct sim_member *a = &sim->members[m - 1], *b = &sim->members[m];
+        if (a->applied_index == b->applied_index &&
+            memcmp(&a->core, &b->core, sizeof a->core) != 0) {
+            judge_fail(sim, "state", "members %u and %u differ after the same facts", m, m + 1u);
+        }
+    }
+}
+
+void judge_end(struct sim *sim) {
+    struct judge *judge = &sim->judge;
+    check_equal(sim);
+    if (!all_caught_up(sim)) {
+        judge_fail(sim, "live", "a member has not caught up after the healing");
+    }
+    const struct core *core = &sim->members[0].core;
+    if (serves(sim, core)) {
+        return;
+    }
+    judge->waits_for_people = waits_for_people(sim, core);
+    if (!judge->waits_for_people) {
+        judge_fail(sim, "live", "nobody serves, and nobody is waited for: phase %s, epoch %llu %s",
+                   phase_text((enum phase)core->phase), (unsigned long long)core->epoch,
+                   core->open ? "open" : "closed");
+    }
+}

@@ -1,0 +1,412 @@
+/* One member, mirrored from coordinator/{member,attesting,listen,dispatch}.c: catch up, note a close
+ * before it is applied, answer questions from the applied state, send what is wanted. */
+#include "sim.h"
+
+#include <string.h>
+
+#define COMMANDS_AGAIN_US 400000
+#define HEAD_AGAIN_US 1000000
+
+uint32_t member_wait_ms(const struct sim *sim) {
+    const struct lease_numbers *lease = &sim->topology->lease;
+    if (mutant_is(sim, MUTANT_WAIT_ZERO)) {
+        return 0;
+    }
+    return lease->on_quorum_loss == QUORUM_LOSS_HOLD ? UINT32_MAX : lease->wait_ms;
+}
+
+bool member_hears(const struct sim *sim, uint8_t m, uint8_t host) {
+    uint64_t heard_ms = sim->members[m].agents[host].heard_ms;
+    return heard_ms != 0 && sim_boot_ms(sim, m) - heard_ms < sim->topology->policy.silent_ms;
+}
+
+void member_start(struct sim *sim, uint8_t m) {
+    struct sim_member *member = &sim->members[m];
+    struct attest_durable disk = member->disk;
+    memset(member, 0, sizeof *member);
+    member->disk = disk;
+    member->boot_id = rng_next(&sim->rng);
+    member->started_ms = sim_boot_ms(sim, m);
+    core_init(&member->core);
+    attest_init(&member->attest, &disk, sim_stamp(sim, m));
+    if (mutant_is(sim, MUTANT_WAIT_FROM_LAST_START)) {
+        member->attest.durable.waited_epoch = member->attest.durable.closed_epoch;
+    }
+    if (mutant_is(sim, MUTANT_NO_CLOSE_NO_CATCHUP) || mutant_is(sim, MUTANT_NO_CLOSED_NO_CATCHUP)) {
+        attest_caught_up(&member->attest);
+    }
+    SAY(sim, m, "starts, closed %llu waited %llu", (unsigned long long)disk.closed_epoch,
+        (unsigned long long)disk.waited_epoch);
+}
+
+/* ------------------------------------------------------------------- the disk */
+
+static void note_write(struct sim *sim, uint8_t m, const struct attest_durable *durable,
+                       uint8_t why) {
+    struct sim_member *member = &sim->members[m];
+    bool slow = sim->machines[m].disk_slow_until_us > sim->now_us;
+    ensure(!member->writing);
+    member->writing = true;
+    member->being_written = *durable;
+    member->write_for = why;
+    (void)queue_add(sim, sim->now_us + 500 + pick(sim, slow ? 3000000 : 3000), SIM_DISK, m);
+}
+
+void member_disk(struct sim *sim, uint8_t m) {
+    struct sim_member *member = &sim->members[m];
+    member->writing = false;
+    if (sim->machines[m].disk_bad_until_us > sim->now_us) {
+        SAY(sim, m, "the disk refuses a note");
+        return;
+    }
+    member->disk = member->being_written;
+    if (member->write_for == 2 && member->disk.waited_epoch >= member->attest.closing_epoch &&
+        member->attest.closing_epoch > 0) {
+        attest_waited(&member->attest);
+    }
+}
+
+/* What was on its way to the disk is there or not. */
+void member_crash(struct sim *sim, uint8_t m) {
+    struct sim_member *member = &sim->members[m];
+    if (member->writing && chance(sim, 500)) {
+        member->disk = member->being_written;
+    }
+}
+
+static void attest_close_in(struct sim *sim, uint8_t m, uint64_t epoch) {
+    struct attest *attest = &sim->members[m].attest;
+    uint64_t closed_before = attest->durable.closed_epoch;
+    attest_close(attest, epoch);
+    if (epoch <= closed_before) {
+        return;
+    }
+    bool only = mutant_is(sim, MUTANT_WAIT_THIS_EPOCH) && attest->yes_epoch != epoch;
+    if (only) {
+        attest->wait_from = (struct stamp){0, 0};
+    }
+    if (mutant_is(sim, MUTANT_YES_NOT_NOTED)) {
+        attest->wait_from = attest->started;
+    }
+    SAY(sim, m, "closes %llu, waits %u ms", (unsigned long long)epoch,
+        attest_wait_left_ms(attest, sim_stamp(sim, m), member_wait_ms(sim)));
+}
+
+/* True when the CLOSE may be applied now; else its note is on the way to the disk. */
+static bool close_is_noted(struct sim *sim, uint8_t m, uint64_t epoch) {
+    struct sim_member *member = &sim->members[m];
+    if (member->disk.closed_epoch >= epoch || mutant_is(sim, MUTANT_NO_CLOSE_NO_CATCHUP)) {
+        attest_close_in(sim, m, epoch);
+        return true;
+    }
+    if (!member->writing) {
+        struct attest_durable durable = attest_close_durable(&member->attest, epoch);
+        note_write(sim, m, &durable, 1);
+    }
+    return false;
+}
+
+static void notes_if_due(struct sim *sim, uint8_t m) {
+    struct sim_member *member = &sim->members[m];
+    if (member->writing || mutant_is(sim, MUTANT_NO_NOTE) ||
+        mutant_is(sim, MUTANT_NO_CLOSE_NO_CATCHUP)) {
+        return;
+    }
+    if (attest_waited_due(&member->attest, sim_stamp(sim, m), member_wait_ms(sim))) {
+        struct attest_durable durable = attest_waited_durable(&member->attest);
+        note_write(sim, m, &durable, 2);
+    }
+}
+
+/* -------------------------------------------------------------- fence proofs */
+
+static uint8_t closed_region(const struct sim_member *member, uint64_t closed) {
+    const struct core *core = &member->core;
+    uint8_t region = NONE;
+    if (core->epoch == closed && !core->open) {
+        return core->owner;
+    }
+    for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
+        const struct execution *execution = &core->executions[i];
+        bool moved =
+            execution->id != 0 && execution->from_epoch == closed && execution->closed_ms != 0;
+        region = moved ? execution->source : region;
+    }
+    return region;
+}
+
+static void check_proofs(struct sim *sim, uint8_t m) {
+    struct sim_member *member = &sim->members[m];
+    uint64_t closed = member->attest.durable.closed_epoch;
+    if (closed == 0 || member->core.epoch < closed || member->core.epoch > closed + 1) {
+        return;
+    }
+    uint8_t region = closed_region(member, closed);
+    unsigned guards_n = 0, proved_n = 0;
+    for (uint8_t h = 0; h < sim->hosts_n; h++) {
+        if (host_region(sim, h) == region) {
+            guards_n++;
+            proved_n += member->agents[h].proved_epoch >= closed;
+        }
+    }
+    bool enough = proved_n == guards_n || (mutant_is(sim, MUTANT_PROOF_ONE) && proved_n > 0);
+    if (guards_n > 0 && enough && !member->attest.fence_proved) {
+        attest_fence_proved(&member->attest, closed);
+        sim->judge.proofs_n += member->attest.fence_proved;
+        SAY(sim, m, "the fence of %llu is proved", (unsigned long long)closed);
+    }
+}
+
+/* ------------------------------------------------------------- applying facts */
+
+static void snapshot_take(struct sim *sim, uint8_t m) {
+    struct sim_member *member = &sim->members[m];
+    member->core = sim->engine.snapshot;
+    member->applied_index = sim->engine.snapshot_index;
+    if (!member->core.open && member->core.epoch > 0) {
+        attest_close_in(sim, m, member->core.epoch);
+    } else if (member->core.epoch > 1) {
+        attest_close_in(sim, m, member->core.epoch - 1);
+    }
+    SAY(sim, m, "takes the snapshot of %llu", (unsigned long long)member->applied_index);
+}
+
+static void told(struct sim *sim, uint8_t m, const struct event *event,
+                 const struct verdict *verdict) {
+    struct sim_member *member = &sim->members[m];
+    bool applied = verdict->result == RESULT_APPLIED;
+    if (applied && (event->kind == EVENT_TICK || event->kind == EVENT_TIMEKEEPER)) {
+        member->tick_applied = sim_stamp(sim, m);
+        member->tick_seen = true;
+    }
+    if (applied && event->kind == EVENT_TIMEKEEPER) {
+        member->tick_measured_ms = sim_boot_ms(sim, m);
+    }
+    if (event->kind == EVENT_CLOSE) {
+        check_proofs(sim, m);
+    }
+    if (sim->trace && event->kind != EVENT_TICK && event->kind != EVENT_VIEW &&
+        event->kind != EVENT_REPORT) {
+        SAY(sim, m, "applies %llu %s: row %u, %s, epoch %llu %s \"%s\"",
+            (unsigned long long)event->index, event_text((enum event_kind)event->kind),
+            verdict->rule, phase_text((enum phase)member->core.phase),
+            (unsigned long long)member->core.epoch, member->core.open ? "open" : "closed",
+            rule_sentence(verdict->rule));
+    }
+}
+
+/* An outcome is of an undoing when that is what is wanted of this attempt now (facts.c). */
+static void complete(const struct sim_member *member, struct event *event) {
+    if (event->kind != EVENT_OUTCOME) {
+        return;
+    }
+    event->outcome.undo = 0;
+    for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
+        const struct execution *execution = &member->core.executions[i];
+        if (execution->id != 0 && execution->id == event->outcome.execution) {
+            event->outcome.undo = execution->stage == STAGE_UNDO;
+        }
+    }
+}
+
+static bool apply_one(struct sim *sim, uint8_t m, const struct sim_fact *fact) {
+    struct sim_member *member = &sim->members[m];
+    struct event event = fact->event;
+    bool closes = event.kind == EVENT_CLOSE &&
+                  core_accepts_close(&member->core, sim->topology, event.close.epoch);
+    if (closes && !close_is_noted(sim, m, event.close.epoch)) {
+        return false;
+    }
+    complete(member, &event);
+    struct verdict verdict = core_step(&member->core, sim->topology, &event);
+    member->applied_index = event.index;
+    told(sim, m, &event, &verdict);
+    sim_mix(sim, (uint64_t)m << 32 | event.index << 8 | verdict.rule);
+    return true;
+}
+
+static void apply_all(struct sim *sim, uint8_t m) {
+    struct sim_member *member = &sim->members[m];
+    const struct sim_engine *engine = &sim->engine;
+    bool reaches = engine->down_until_us <= sim->now_us && net_reaches(sim, ENGINE_PLACE, m) &&
+                   net_reaches(sim, m, ENGINE_PLACE);
+    if (!reaches) {
+        return;
+    }
+    if (member->applied_index < engine->compacted) {
+        snapshot_take(sim, m);
+    }
+    while (member->applied_index < engine->facts_n) {
+        const struct sim_fact *fact = &sim->facts[member->applied_index];
+        if (fact->visible_us[m] > sim->now_us || !apply_one(sim, m, fact)) {
+            break;
+        }
+    }
+}
+
+static void catch_up(struct sim *sim, uint8_t m) {
+    struct sim_member *member = &sim->members[m];
+    if (!member->head_known && sim->now_us - member->head_asked_us > HEAD_AGAIN_US) {
+        struct sim_message ask = {.kind = MSG_HEAD_ASK, .from = m, .to = ENGINE};
+        ask.incarnation = sim->processes[m].incarnation;
+        member->head_asked_us = sim->now_us;
+        net_send(sim, &ask);
+    }
+    if (!member->caught_up && member->head_known && member->applied_index >= member->head_index) {
+        member->caught_up = true;
+        attest_caught_up(&member->attest);
+        SAY(sim, m, "has caught up to %llu", (unsigned long long)member->applied_index);
+    }
+}
+
+/* ------------------------------------------------------------------ answering */
+
+static bool is_wanted(const struct sim_member *member, const struct command_name *name) {
+    for (unsigned i = 0; i < member->wants.commands_n; i++) {
+        const struct want_command *want = &member->wants.commands[i];
+        if (want->execution == name->execution && want->step == name->step &&
+            want->attempt == name->attempt && want->agent == name->agent &&
+            want->epoch == name->epoch && want->action == name->action &&
+            want->undo == name->undo) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void answer(struct sim *sim, uint8_t m, const struct sim_question *question,
+                   uint8_t from_host) {
+    struct sim_member *member = &sim->members[m];
+    struct lease_view view = core_lease(&member->core);
+    if (mutant_is(sim, MUTANT_NO_OWNER) && view.open) {
+        view.owner = host_region(sim, question->agent);
+    }
+    struct attest_ask ask = {.purpose = question->purpose,
+                             .epoch = question->epoch,
+                             .region = host_region(sim, question->agent),
+                             .numbers_agree = true,
+                             .command_wanted = question->purpose == ATTEST_COMMAND &&
+                                               is_wanted(member, &question->command),
+                             .now = sim_stamp(sim, m),
+                             .wait_ms = member_wait_ms(sim)};
+    struct sim_message reply = {
+        .kind = MSG_ANSWER, .from = m, .to = (uint8_t)(AGENT_FIRST + from_host)};
+    reply.answer.question = *question;
+    reply.answer.no = (uint8_t)attest_ask(&member->attest, &view, &ask);
+    view = core_lease(&member->core);
+    reply.answer.newest_epoch = view.epoch;
+    reply.answer.newest_open = view.open;
+    reply.answer.left_ms = attest_wait_left_ms(&member->attest, ask.now, ask.wait_ms);
+    if (reply.answer.no == ATTEST_YES && question->purpose == ATTEST_LEASE) {
+        member->last_yes_ms = ask.now.boot_ms;
+        member->last_yes_epoch = question->epoch;
+    }
+    net_send(sim, &reply);
+}
+
+static void take_report(struct sim *sim, uint8_t m, const struct sim_report *report) {
+    struct sim_member *member = &sim->members[m];
+    struct sim_message reply = {
+        .kind = MSG_ACK, .from = m, .to = (uint8_t)(AGENT_FIRST + report->agent)};
+    struct lease_view view = core_lease(&member->core);
+    reply.ack = (struct sim_ack){.member = m,
+                                 .epoch = view.epoch,
+                                 .open = view.open,
+                                 .ours = view.owner == host_region(sim, report->agent),
+                                 .caught_up = member->caught_up};
+    net_send(sim, &reply);
+    const struct sim_report *last = &member->agents[report->agent].report;
+    if (member->agents[report->agent].reported && report->boot == last->boot &&
+        report->seq <= last->seq) {
+        return;
+    }
+    member->agents[report->agent].report = *report;
+    member->agents[report->agent].reported = true;
+    if (report->proved_epoch > member->agents[report->agent].proved_epoch) {
+        member->agents[report->agent].proved_epoch = report->proved_epoch;
+        check_proofs(sim, m);
+    }
+}
+
+static void take_outcome(struct sim *sim, uint8_t m, const struct sim_outcome *outcome) {
+    const struct command_name *name = &outcome->command;
+    if (!is_wanted(&sim->members[m], name)) {
+        return;
+    }
+    struct event event = {.kind = EVENT_OUTCOME};
+    event.outcome.execution = name->execution;
+    event.outcome.step = name->step;
+    event.outcome.attempt = name->attempt;
+    event.outcome.agent = name->agent;
+    event.outcome.state = outcome->state;
+    event.outcome.err = outcome->err;
+    event.outcome.observed = outcome->observed;
+    struct fact_key key = {EVENT_OUTCOME, name->execution,
+                           (uint64_t)name->step << 32 | name->attempt, name->agent};
+    propose_event(sim, m, &key, &event);
+}
+
+void member_message(struct sim *sim, uint8_t m, const struct sim_message *message) {
+    struct sim_member *member = &sim->members[m];
+    uint8_t host = (uint8_t)(message->from - AGENT_FIRST);
+    if (message->from >= AGENT_FIRST && message->from < GUARD_FIRST) {
+        member->agents[host].heard_ms = sim_boot_ms(sim, m);
+    }
+    switch ((enum sim_message_kind)message->kind) {
+    case MSG_QUESTION: answer(sim, m, &message->question, host); break;
+    case MSG_REPORT: take_report(sim, m, &message->report); break;
+    case MSG_OUTCOME: take_outcome(sim, m, &message->outcome); break;
+    case MSG_APPENDED: propose_appended(sim, m, &message->append); break;
+    case MSG_HEAD:
+        if (!member->head_known && message->incarnation == sim->processes[m].incarnation) {
+            member->head_known = true;
+            member->head_index = message->head;
+        }
+        break;
+    case MSG_REQUEST: {
+        struct event event = {.kind = EVENT_REQUEST, .request = message->request};
+        uint64_t identity = 0;
+        memcpy(&identity, message->request.identity, sizeof identity);
+        struct fact_key key = {EVENT_REQUEST, identity, 0, 0};
+        propose_event(sim, m, &key, &event);
+        break;
+    }
+    case MSG_ANSWER:
+    case MSG_RELAY:
+    case MSG_ACK:
+    case MSG_COMMAND:
+    case MSG_PROMISE_ASK:
+    case MSG_PROMISE:
+    case MSG_CALL:
+    case MSG_REPLY:
+    case MSG_APPEND:
+    case MSG_HEAD_ASK: break;
+    }
+}
+
+static void send_commands(struct sim *sim, uint8_t m) {
+    struct sim_member *member = &sim->members[m];
+    if (!member->caught_up || sim->now_us - member->commands_sent_us < COMMANDS_AGAIN_US) {
+        return;
+    }
+    for (unsigned i = 0; i < member->wants.commands_n; i++) {
+        const struct want_command *want = &member->wants.commands[i];
+        struct sim_message message = {
+            .kind = MSG_COMMAND, .from = m, .to = (uint8_t)(AGENT_FIRST + want->agent)};
+        message.command = *want;
+        net_send(sim, &message);
+        member->commands_sent_us = sim->now_us;
+    }
+}
+
+void member_tick(struct sim *sim, uint8_t m) {
+    catch_up(sim, m);
+    apply_all(sim, m);
+    catch_up(sim, m);
+    notes_if_due(sim, m);
+    core_wants(&sim->members[m].core, sim->topology, &sim->members[m].wants);
+    send_commands(sim, m);
+    if (sim->members[m].caught_up) {
+        propose_all(sim, m);
+    }
+}

@@ -1,0 +1,527 @@
+/* sim: the whole of drover in one thread and virtual time, from one seed.
+ *
+ * The decisions are the very code that ships (coordinator/core, agent/core). What is mirrored here is
+ * thin: the shells that carry facts and messages (coordinator/{member,propose,attesting}.c,
+ * agent/{rounds,commands,fence}.c, agent/guard/), and the world they live in. The judge looks only at
+ * the stores: which writes were acknowledged, when, by true time.
+ *
+ *   main.c        seeds, mutants, the trace        world.c    the service, start and end of a run
+ *   queue.c       virtual time                     faults.c   what goes wrong, drawn from the seed
+ *   net.c         loss, delay, reordering, cuts    judge.c    the invariants and the end
+ *   engine.c      the ordered log                  mutants.c  rules that can be broken on purpose
+ *   member.c member_propose.c                      agent.c agent_commands.c    guard.c
+ */
+#ifndef DROVER_SIM_H
+#define DROVER_SIM_H
+
+#include "agent/core/holder.h"
+#include "agent/core/ladder.h"
+#include "agent/core/votes.h"
+#include "common/base/bits.h"
+#include "common/base/rng.h"
+#include "common/base/text.h"
+#include "common/topology/roles.h"
+#include "coordinator/core/core.h"
+
+enum { REGION_P = 0, REGION_D = 1, REGION_M = 2 };
+
+#define SIM_MEMBERS 3
+#define SIM_HOSTS_MAX 5 /* guarded hosts of P and D, and the vantage last */
+/* Processes: members, then an agent and a guard for each host, then the log's engine. */
+#define AGENT_FIRST SIM_MEMBERS
+#define GUARD_FIRST (AGENT_FIRST + SIM_HOSTS_MAX)
+#define ENGINE (GUARD_FIRST + SIM_HOSTS_MAX)
+#define PROCESSES_N (ENGINE + 1)
+/* Machines, which are also the places of the network: members, then hosts, then the engine. */
+#define HOST_FIRST SIM_MEMBERS
+#define ENGINE_PLACE (SIM_MEMBERS + SIM_HOSTS_MAX)
+#define PLACES_N (ENGINE_PLACE + 1)
+
+#define TICK_US 50000u
+#define FACTS_MAX 4096
+#define APPENDS_N 24
+#define COMMANDS_N 8
+#define LEDGER_N 96
+#define RUNS_N 256
+#define EVENTS_MAX 16384
+
+/* ------------------------------------------------------------------ messages */
+
+enum sim_message_kind {
+    MSG_QUESTION,    /* agent -> member */
+    MSG_ANSWER,      /* member -> agent, or to the carrier, who passes it on */
+    MSG_RELAY,       /* agent -> carrier: a question for `member` */
+    MSG_REPORT,      /* agent -> member */
+    MSG_ACK,         /* member -> agent */
+    MSG_COMMAND,     /* member -> agent */
+    MSG_OUTCOME,     /* agent -> member */
+    MSG_PROMISE_ASK, /* agent -> agent of the standby */
+    MSG_PROMISE,     /* and back */
+    MSG_CALL,        /* agent -> its guard */
+    MSG_REPLY,       /* and back */
+    MSG_REQUEST,     /* operator -> member */
+    MSG_APPEND,      /* member -> engine */
+    MSG_APPENDED,    /* and back */
+    MSG_HEAD_ASK,
+    MSG_HEAD
+};
+
+/* What makes a command that command: stands for its digest. */
+struct command_name {
+    uint64_t execution, epoch;
+    uint16_t attempt;
+    uint8_t step, agent, action, undo;
+};
+
+struct sim_question {
+    uint8_t agent, member, carrier; /* host indexes; carrier NONE: asked directly */
+    uint8_t purpose;                /* enum attest_purpose */
+    uint64_t nonce, epoch;
+    struct command_name command;
+};
+
+struct sim_answer {
+    struct sim_question question;
+    uint8_t no; /* enum attest_no */
+    uint64_t newest_epoch;
+    bool newest_open;
+    uint32_t left_ms;
+};
+
+struct sim_report {
+    uint8_t agent;
+    uint64_t boot, seq, guard_epoch, proved_epoch, promised_epoch;
+    uint8_t gate, leased, outside; /* outside: enum check status of the other data regions */
+    uint8_t outside_d;
+};
+
+struct sim_ack {
+    uint8_t member;
+    uint64_t epoch;
+    bool open, ours, caught_up;
+};
+
+struct sim_outcome {
+    struct command_name command;
+    uint8_t state, err;
+    bool observed;
+};
+
+struct sim_promise {
+    uint8_t asker, giver; /* hosts */
+    uint64_t nonce, epoch;
+    bool given;
+};
+
+enum guard_call_kind {
+    CALL_STATUS,
+    CALL_BEGIN_LEASE,
+    CALL_BEGIN_PROMISE,
+    CALL_CERTIFICATE,
+    CALL_PROMISES,
+    CALL_DENIAL,
+    CALL_FENCE,
+    CALL_PROMISE
+};
+
+struct sim_call {
+    uint8_t kind; /* enum guard_call_kind */
+    uint64_t nonce, epoch, signers;
+    struct sim_promise promise;
+};
+
+struct sim_reply {
+    struct sim_call call;
+    uint8_t verdict; /* enum holder_verdict */
+    uint64_t nonce, accepted_epoch, fenced_epoch, promised_epoch, lease_epoch;
+    uint32_t left_ms;
+    bool gate_open, fence_proved;
+};
+
+/* The identity of a fact: the log takes each only once. */
+struct fact_key {
+    uint8_t kind;
+    uint64_t a, b, c;
+};
+
+struct sim_append {
+    uint8_t member, slot;
+    struct fact_key key;
+    uint64_t token;
+};
+
+struct sim_message {
+    uint8_t kind, from, to; /* processes */
+    uint32_t incarnation;   /* of the receiver, for calls over a local socket */
+    union {
+        struct sim_question question;
+        struct sim_answer answer;
+        struct sim_report report;
+        struct sim_ack ack;
+        struct want_command command;
+        struct sim_outcome outcome;
+        struct sim_promise promise;
+        struct sim_call call;
+        struct sim_reply reply;
+        struct event_request request;
+        struct sim_append append;
+        uint64_t head;
+    };
+};
+
+enum sim_event_kind {
+    SIM_MESSAGE,
+    SIM_TICK,
+    SIM_DISK,
+    SIM_ACTION,
+    SIM_FAULT,
+    SIM_CLIENT,
+    SIM_HEAL
+};
+
+struct sim_event {
+    uint64_t at_us, order;
+    uint8_t kind, to;     /* enum sim_event_kind; process */
+    uint32_t incarnation; /* SIM_TICK, SIM_DISK, SIM_ACTION: only for that life of the process */
+    uint32_t arg;
+    struct sim_message message;
+};
+
+/* ------------------------------------------------------------------- actors */
+
+struct process {
+    bool alive;
+    uint32_t incarnation;
+    uint64_t busy_until_us; /* paused, or waiting for its disk: messages queue */
+    bool wants_disk;        /* blocked in a synchronous write: SIM_DISK alone gets through */
+    uint64_t disk_done_us;
+    uint64_t restart_us; /* dead: comes back then; UINT64_MAX: at the healing, or never */
+};
+
+struct machine {
+    int32_t boot_ppm, raw_ppm; /* how much faster than true time */
+    int64_t boot_step_ms;
+    uint64_t base_ms;
+    uint64_t disk_bad_until_us, disk_slow_until_us;
+};
+
+struct pending_append {
+    bool used, in_flight;
+    struct fact_key key;
+    uint64_t token, next_try_us, tries_n, measured_ms;
+    struct event event;
+};
+
+struct sim_member {
+    struct core core;
+    struct attest attest;
+    struct attest_durable disk; /* survives */
+    struct attest_durable being_written;
+    bool writing;
+    uint8_t write_for; /* 0 nothing, 1 a close, 2 the wait's end */
+    uint64_t boot_id, applied_index, head_index, head_asked_us;
+    bool head_known, caught_up;
+    struct pending_append appends[APPENDS_N];
+    uint64_t tick_n, view_n, report_n;
+    struct stamp tick_applied;
+    bool tick_seen;
+    uint64_t tick_measured_ms, started_ms, last_yes_ms, last_yes_epoch;
+    struct {
+        uint64_t heard_ms, proved_epoch, news_since_ms;
+        struct sim_report report;
+        bool reported;
+    } agents[SIM_HOSTS_MAX];
+    struct wants wants;
+    uint64_t commands_sent_us;
+};
+
+struct sim_round {
+    bool active, asking_guard, handed_over;
+    uint64_t started_ms, nonce, epoch;
+    struct votes votes;
+};
+
+enum sim_command_state { CMD_FREE, CMD_CERTIFYING, CMD_WAITING, CMD_RUNNING, CMD_FINISHED };
+
+struct sim_command {
+    uint8_t state;
+    struct command_name name;
+    bool needs_lease;
+    uint64_t arrived_ms, next_round_ms, nonce;
+    struct votes votes;
+    struct sim_outcome outcome;
+};
+
+struct ledger_entry {
+    struct command_name name;
+    bool ended;
+    struct sim_outcome outcome;
+};
+
+struct sim_agent {
+    uint64_t boot_id, seq;
+    struct {
+        uint64_t heard_ms, epoch;
+        bool open, ours, known;
+    } says[SIM_MEMBERS];
+    uint64_t answered_ms[SIM_MEMBERS];
+    struct sim_reply status;
+    uint64_t status_ms, lease_epoch;
+    bool status_known;
+    struct sim_round lease_round, promise_round;
+    uint64_t next_lease_ms, next_promise_ms, next_fence_ms, next_status_ms, next_report_ms;
+    struct ladder_note note; /* survives */
+    struct sim_command commands[COMMANDS_N];
+    /* The ledger: survives. */
+    uint64_t ledger_epoch;
+    uint32_t ledger_n;
+    struct ledger_entry ledger[LEDGER_N];
+};
+
+struct sim_guard {
+    struct holder holder;
+    struct holder_durable disk; /* survives */
+    uint64_t gate_shut_us;      /* the kernel's: open until then, true time; survives the guard */
+    bool was_leased, fence_proved;
+    uint64_t proved_epoch, nonce_n;
+    struct sim_call waiting; /* for the disk */
+    bool disk_fails;
+};
+
+struct sim_fact {
+    struct fact_key key;
+    struct event event;
+    uint64_t visible_us[SIM_MEMBERS];
+};
+
+struct sim_engine {
+    uint64_t facts_n;   /* index of the newest; sim->facts[i] has index i + 1 */
+    uint64_t compacted; /* facts up to here are gone */
+    uint64_t snapshot_index;
+    struct core snapshot;
+    uint64_t down_until_us;
+};
+
+/* ---------------------------------------------------------------- the judge */
+
+struct run_record {
+    uint64_t execution;
+    uint16_t attempt;
+    uint8_t step, agent;
+};
+
+struct sent_record {
+    uint64_t nonce, sent_us;
+};
+
+struct judge {
+    bool failed;
+    char rule[16];
+    char what[256];
+    uint64_t writes_n[SIM_HOSTS_MAX];
+    uint64_t last_write_us[SIM_HOSTS_MAX];
+    uint64_t accepted_max[2]; /* by region */
+    uint32_t runs_n;
+    struct run_record runs[RUNS_N];
+    uint32_t sent_at;
+    struct sent_record sent[512];
+    uint64_t accepted_here[SIM_HOSTS_MAX], lease_sent_us[SIM_HOSTS_MAX];
+    uint64_t served_since_us, moves_n, promises_n, proofs_n;
+    bool waits_for_people, opened_once;
+};
+
+/* What can go wrong in this run, drawn once. */
+struct weather {
+    uint32_t loss_permille, dup_permille, tail_permille, tail_ms;
+    uint32_t faults_mean_ms, compact_permille, action_fail_permille;
+    uint64_t stormy_until_us, end_us;
+    bool calm; /* what goes wrong here never justifies a fence of the active region (I10) */
+    bool people_meddle, region_stays_dead;
+};
+
+struct sim {
+    uint64_t seed, now_us, order;
+    struct rng rng;
+    bool trace;
+    uint64_t hash, events_n;
+    uint8_t mutant; /* enum mutant */
+    struct topology *topology;
+    uint8_t hosts_n, p_hosts_n, d_hosts_n; /* hosts: P's, then D's, then the vantage */
+    struct weather weather;
+    struct machine machines[PLACES_N];
+    struct process processes[PROCESSES_N];
+    uint64_t cut_until_us[PLACES_N][PLACES_N];
+    struct sim_member members[SIM_MEMBERS];
+    struct sim_agent agents[SIM_HOSTS_MAX];
+    struct sim_guard guards[SIM_HOSTS_MAX];
+    struct sim_engine engine;
+    struct judge judge;
+    uint64_t requests_n;
+    uint32_t heap_n, free_n;
+    /* Kept from run to run, and not cleared: only what the counts cover is meant. */
+    uint32_t heap[EVENTS_MAX], free_slots[EVENTS_MAX];
+    struct sim_event events[EVENTS_MAX];
+    struct sim_fact facts[FACTS_MAX];
+};
+
+/* ------------------------------------------------------------------ mutants */
+
+#define MUTANT_LIST(X)                                                                             \
+    X(NONE_, "none", "the rules as they ship")                                                     \
+    X(WAIT_ZERO, "wait-zero", "members do not wait after a close")                                 \
+    X(WAIT_THIS_EPOCH, "wait-this-epoch-only", "the wait counts only yeses to the closed epoch")   \
+    X(YES_NOT_NOTED, "yes-not-noted", "the wait runs from the member's start, whatever it said")   \
+    X(WAIT_FROM_LAST_START, "no-restart-grace", "a restarted member believes its wait is over")    \
+    X(NO_CLOSE_NO_CATCHUP, "no-durable-close",                                                     \
+      "a close is not noted on disk, and a restarted member speaks before it has caught up")       \
+    X(NO_CLOSED_NO_CATCHUP, "no-catch-up",                                                         \
+      "a restarted member speaks before it has caught up, and forgets what it closed")             \
+    X(MINORITY, "minority-certificate", "one yes is enough for a certificate")                     \
+    X(NO_NONCE, "no-nonce", "a yes to an older question counts for the newest one")                \
+    X(FROM_RECEIPT, "lease-from-receipt", "the lease counts from the certificate's arrival")       \
+    X(NO_PROMISE, "no-promise-kept", "a guard forgets its promise at once")                        \
+    X(PROMISE_SHORT, "promise-too-short", "a promise binds for a quarter of a lease")              \
+    X(PROMISE_VOLATILE, "promise-not-durable", "a restart forgets the promise")                    \
+    X(PROMISE_ONE, "promise-of-one", "one of the standby's gate agents is enough")                 \
+    X(PROMISE_REVIVES, "promise-revives", "promises revive a lease that has ended")                \
+    X(GATE_USER_SPACE, "gate-not-in-kernel", "the gate stays open until the guard shuts it")       \
+    X(PROOF_OPEN, "proof-gate-open", "the fence is proved while the gate is open")                 \
+    X(PROOF_ONE, "proof-of-one", "one guard's proof ends the wait for all")                        \
+    X(PROOF_VOLATILE, "proof-not-durable", "a restarted guard forgets what it refused")            \
+    X(DRIFT, "drift-beyond-rho", "clocks run up to 20 % apart from true time")                     \
+    X(NO_OWNER, "no-owner-check", "a member attests the open epoch to any region")                 \
+    X(BOOT_OPEN, "boot-open", "a host comes up with its gate open")                                \
+    X(NO_LEDGER, "no-ledger", "an agent runs a command again after a restart")                     \
+    X(RERUN_INTENT, "rerun-intent", "an intent without a result is run again")                     \
+    X(NO_NOTE, "no-wait-note", "the end of a wait is not noted on disk")
+
+enum mutant {
+#define MUTANT_ENUM(name, option, text) MUTANT_##name,
+    MUTANT_LIST(MUTANT_ENUM)
+#undef MUTANT_ENUM
+        MUTANTS_N
+};
+
+const char *mutant_option(enum mutant mutant);
+const char *mutant_text(enum mutant mutant);
+/* MUTANTS_N when there is none of that name. */
+enum mutant mutant_find(const char *option);
+static inline bool mutant_is(const struct sim *sim, enum mutant mutant) {
+    return sim->mutant == (uint8_t)mutant;
+}
+
+/* ---------------------------------------------------------------- functions */
+
+/* world.c */
+struct topology *world_make(void); /* once; its numbers are set anew by each run */
+void world_run(struct sim *sim, struct topology *topology, uint64_t seed, enum mutant mutant,
+               bool trace);
+struct stamp sim_stamp(const struct sim *sim, uint8_t machine);
+static inline uint64_t sim_boot_ms(const struct sim *sim, uint8_t machine) {
+    return sim_stamp(sim, machine).boot_ms;
+}
+uint8_t place_of(uint8_t process);
+static inline uint8_t host_region(const struct sim *sim, uint8_t host) {
+    return host < sim->p_hosts_n                    ? REGION_P
+           : host < sim->p_hosts_n + sim->d_hosts_n ? REGION_D
+                                                    : REGION_M;
+}
+/* True time that a machine's RAW clock takes for so many ms. */
+uint64_t raw_to_true_us(const struct sim *sim, uint8_t machine, uint64_t ms);
+/* The kernel, the guard and the agent of a host come up, in this order. */
+void host_boot(struct sim *sim, uint8_t host);
+void host_kill(struct sim *sim, uint8_t host, uint64_t back_us);
+void process_start(struct sim *sim, uint8_t process);
+void process_kill(struct sim *sim, uint8_t process, uint64_t back_us);
+void sim_say(struct sim *sim, uint8_t process, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+#define SAY(sim, process, ...)                                                                     \
+    do {                                                                                           \
+        if ((sim)->trace) {                                                                        \
+            sim_say(sim, process, __VA_ARGS__);                                                    \
+        }                                                                                          \
+    } while (0)
+void sim_mix(struct sim *sim, uint64_t value);
+uint64_t pick(struct sim *sim, uint64_t below);
+bool chance(struct sim *sim, uint32_t permille);
+
+/* queue.c */
+void queue_clear(struct sim *sim);
+struct sim_event *queue_add(struct sim *sim, uint64_t at_us, enum sim_event_kind kind, uint8_t to);
+/* The earliest one; false: none. The event is the caller's copy. */
+bool queue_take(struct sim *sim, struct sim_event *ret_event);
+
+/* net.c */
+/* Over the network between two places: may be lost, doubled, late, overtaken. */
+void net_send(struct sim *sim, const struct sim_message *message);
+/* Between agent and guard of one host: in order, never lost while both live. */
+void net_local(struct sim *sim, const struct sim_message *message);
+bool net_reaches(const struct sim *sim, uint8_t from_place, uint8_t to_place);
+void net_cut(struct sim *sim, uint64_t from_places, uint64_t to_places, uint64_t until_us,
+             bool one_way);
+
+/* engine.c */
+void engine_message(struct sim *sim, const struct sim_message *message);
+bool key_equal(const struct fact_key *a, const struct fact_key *b);
+
+/* member.c */
+void member_start(struct sim *sim, uint8_t m);
+void member_tick(struct sim *sim, uint8_t m);
+void member_message(struct sim *sim, uint8_t m, const struct sim_message *message);
+void member_disk(struct sim *sim, uint8_t m);
+void member_crash(struct sim *sim, uint8_t m);
+uint32_t member_wait_ms(const struct sim *sim);
+bool member_hears(const struct sim *sim, uint8_t m, uint8_t host);
+
+/* member_propose.c */
+void propose_all(struct sim *sim, uint8_t m);
+void propose_appended(struct sim *sim, uint8_t m, const struct sim_append *append);
+void propose_event(struct sim *sim, uint8_t m, const struct fact_key *key,
+                   const struct event *event);
+void propose_reports(struct sim *sim, uint8_t m);
+bool report_to_event(const struct sim *sim, const struct sim_report *report,
+                     uint32_t config_version, struct event_report *ret_event);
+
+/* agent.c */
+void agent_start(struct sim *sim, uint8_t host);
+void agent_tick(struct sim *sim, uint8_t host);
+void agent_message(struct sim *sim, uint8_t host, const struct sim_message *message);
+uint32_t agent_left_ms(const struct sim *sim, uint8_t host);
+void agent_ask(struct sim *sim, uint8_t host, const struct sim_question *question, bool relay);
+uint64_t agent_newest(const struct sim *sim, uint8_t host, bool *ret_ours);
+
+/* agent_commands.c */
+void commands_receive(struct sim *sim, uint8_t host, const struct want_command *want);
+void commands_answer(struct sim *sim, uint8_t host, const struct sim_answer *answer);
+void commands_tick(struct sim *sim, uint8_t host);
+void commands_action(struct sim *sim, uint8_t host, uint32_t slot);
+
+/* guard.c */
+void guard_start(struct sim *sim, uint8_t host);
+void guard_tick(struct sim *sim, uint8_t host);
+void guard_call(struct sim *sim, uint8_t host, const struct sim_call *call);
+void guard_disk(struct sim *sim, uint8_t host);
+void guard_crash(struct sim *sim, uint8_t host);
+bool gate_is_open(const struct sim *sim, uint8_t host);
+/* The place of a host among the gate agents that promise to `asker`; NONE. */
+uint8_t promiser_place(const struct sim *sim, uint8_t asker, uint8_t host);
+uint8_t promisers_n(const struct sim *sim, uint8_t asker);
+
+/* faults.c */
+void faults_draw(struct sim *sim);
+void faults_strike(struct sim *sim);
+void faults_heal(struct sim *sim);
+
+/* judge.c */
+void judge_fail(struct sim *sim, const char *rule, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void judge_asked(struct sim *sim, uint64_t nonce);
+void judge_gate_open(struct sim *sim, uint8_t host, uint64_t nonce, uint64_t epoch);
+void judge_accepted(struct sim *sim, uint8_t host, uint64_t epoch);
+void judge_ran(struct sim *sim, const struct command_name *name);
+void judge_clients(struct sim *sim);
+/* After the healing: true when the service is well again, or waits for people by name. */
+bool judge_settled(struct sim *sim);
+void judge_end(struct sim *sim);
+
+#endif

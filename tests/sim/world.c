@@ -1,0 +1,411 @@
+/* The service, its machines and clocks, and one run from the first event to the last. */
+#include "sim.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#define CLIENT_EVERY_US 25000
+
+uint64_t pick(struct sim *sim, uint64_t below) {
+    return rng_below(&sim->rng, below);
+}
+
+bool chance(struct sim *sim, uint32_t permille) {
+    return permille > 0 && rng_chance(&sim->rng, permille, 1000);
+}
+
+void sim_mix(struct sim *sim, uint64_t value) {
+    sim->hash = (sim->hash ^ value) * UINT64_C(0x100000001B3);
+    sim->hash ^= sim->hash >> 29;
+}
+
+void sim_say(struct sim *sim, uint8_t process, const char *format, ...) {
+    char who[16], text[256];
+    va_list args;
+    va_start(args, format);
+    (void)text_format_list(text, sizeof text, format, args);
+    va_end(args);
+    if (process < AGENT_FIRST) {
+        (void)text_format(who, sizeof who, "member c%u", process + 1u);
+    } else if (process < ENGINE) {
+        uint8_t host = (uint8_t)((process - AGENT_FIRST) % SIM_HOSTS_MAX);
+        uint8_t region = host_region(sim, host);
+        unsigned nth = region == REGION_D ? host - sim->p_hosts_n + 1u : host + 1u;
+        (void)text_format(who, sizeof who, "%s %c%u", process < GUARD_FIRST ? "agent" : "guard",
+                          region == REGION_P   ? 'p'
+                          : region == REGION_D ? 'd'
+                                               : 'm',
+                          region == REGION_M ? 1u : nth);
+    } else {
+        (void)text_copy(who, sizeof who, process == ENGINE ? "log" : "world");
+    }
+    (void)printf("[%6llu.%03llu] %-9s > %s\n", (unsigned long long)(sim->now_us / 1000),
+                 (unsigned long long)(sim->now_us % 1000), who, text);
+}
+
+/* -------------------------------------------------------------------- clocks */
+
+static uint64_t local_ms(uint64_t true_us, int32_t ppm) {
+    return true_us * (uint64_t)(1000000 + ppm) / UINT64_C(1000000000);
+}
+
+struct stamp sim_stamp(const struct sim *sim, uint8_t machine) {
+    const struct machine *clock = &sim->machines[machine];
+    uint64_t boot_ms = clock->base_ms + local_ms(sim->now_us, clock->boot_ppm);
+    return (struct stamp){.boot_ms = (uint64_t)((int64_t)boot_ms + clock->boot_step_ms),
+                          .raw_ms = clock->base_ms + local_ms(sim->now_us, clock->raw_ppm)};
+}
+
+uint64_t raw_to_true_us(const struct sim *sim, uint8_t machine, uint64_t ms) {
+    return ms * UINT64_C(1000000000) / (uint64_t)(1000000 + sim->machines[machine].raw_ppm);
+}
+
+static void clocks_draw(struct sim *sim) {
+    int32_t rho = (int32_t)sim->topology->lease.drift_ppm;
+    if (mutant_is(sim, MUTANT_DRIFT)) {
+        rho = 200000;
+    }
+    bool extreme = chance(sim, 300);
+    for (uint8_t i = 0; i < PLACES_N; i++) {
+        struct machine *machine = &sim->machines[i];
+        int32_t ppm = (int32_t)pick(sim, (uint64_t)(2 * rho + 1)) - rho;
+        machine->raw_ppm = extreme ? (ppm < 0 ? -rho : rho) : ppm;
+        /* BOOTTIME may be slewed a great deal further: RAW is what is bounded. */
+        bool slewed = chance(sim, 200) && !mutant_is(sim, MUTANT_DRIFT);
+        machine->boot_ppm = slewed ? (int32_t)pick(sim, 160001) - 80000 : machine->raw_ppm;
+        machine->base_ms = 1000000 + pick(sim, 100000000);
+    }
+}
+
+/* ------------------------------------------------------------------ topology */
+
+struct topology *world_make(void) {
+    static struct topology topology;
+    return &topology;
+}
+
+static struct step *add_step(struct plan *plan, enum action_kind action, uint8_t agent) {
+    struct step *step = &plan->steps[plan->steps_n++];
+    memset(step, 0, offsetof(struct step, arguments));
+    step->action = (uint8_t)action;
+    step->component = agent == NONE ? 0 : NONE;
+    step->agent = agent;
+    step->approval = NONE;
+    step->timeout_ms = 2500;
+    step->retries = 2;
+    return step;
+}
+
+static void make_plans(struct sim *sim) {
+    struct topology *topology = sim->topology;
+    uint8_t vantage = (uint8_t)(sim->hosts_n - 1);
+    topology->plans_n = 3;
+    for (uint8_t kind = 0; kind < 3; kind++) {
+        struct plan *plan = &topology->plans[kind];
+        plan->kind = kind;
+        plan->steps_n = 0;
+        if (kind == PLAN_REPROTECT) {
+            add_step(plan, ACTION_PG_REJOIN, NONE)->at_source = true;
+            continue;
+        }
+        struct step *handoff = add_step(plan, ACTION_REDIS_HANDOFF, NONE);
+        handoff->at_source = true;
+        handoff->before_fence = true;
+        handoff->retries = 0;
+        (void)add_step(plan, ACTION_REDIS_PROMOTE, NONE);
+        struct step *dns = add_step(plan, ACTION_DNS_UPDATE, vantage);
+        dns->needs_n = 1;
+        dns->needs[0] = 1;
+        dns->may_fail = chance(sim, 500);
+        struct step *verify = add_step(plan, ACTION_VERIFY, NONE);
+        verify->approval = chance(sim, 200) ? ROLE_SRE : NONE;
+        verify->mandated = chance(sim, 500);
+    }
+}
+
+static void make_numbers(struct sim *sim) {
+    struct topology *topology = sim->topology;
+    uint64_t die = pick(sim, 100);
+    uint8_t policy = die < 70   ? QUORUM_LOSS_FAILSAFE
+                     : die < 90 ? QUORUM_LOSS_FENCE
+                                : QUORUM_LOSS_HOLD;
+    /* rho 2 %: W = T (1 + rho) / (1 - rho) rounded up, + tick; the gate as late as the check lets. */
+    topology->lease = (struct lease_numbers){.lease_ms = 3000,
+                                             .renew_ms = 450,
+                                             .fence_ms = 1000,
+                                             .gate_early_ms = 150,
+                                             .wait_ms = 3123 + 20,
+                                             .promise_ms = 3123 + 20,
+                                             .drift_ppm = 20000,
+                                             .tick_ms = 20,
+                                             .on_quorum_loss = policy};
+    topology->policy = (struct policy_numbers){.automatic = policy != QUORUM_LOSS_HOLD,
+                                               .rearm_needed = chance(sim, 150),
+                                               .hold_down_ms = 1000,
+                                               .settle_ms = 1300,
+                                               .silent_ms = 1200,
+                                               .block_ms = 1500,
+                                               .agent_step_ms = 2500};
+}
+
+static void make_topology(struct sim *sim) {
+    struct topology *topology = sim->topology;
+    sim->p_hosts_n = (uint8_t)(1 + pick(sim, 2));
+    sim->d_hosts_n = (uint8_t)(1 + pick(sim, 2));
+    sim->hosts_n = (uint8_t)(sim->p_hosts_n + sim->d_hosts_n + 1);
+    topology->version = 1;
+    topology->initial_region = REGION_P;
+    topology->members_n = SIM_MEMBERS;
+    topology->regions_n = 3;
+    topology->regions[REGION_M].kind = REGION_MONITORING;
+    topology->agents_n = sim->hosts_n;
+    topology->components_n = 1;
+    topology->components[0].guarded = true;
+    topology->endpoints_n = 2;
+    for (uint8_t r = 0; r < 2; r++) {
+        struct endpoint *endpoint = &topology->endpoints[r];
+        endpoint->component = 0;
+        endpoint->region = r;
+        endpoint->agents_n = 0;
+        for (uint8_t h = 0; h < sim->hosts_n; h++) {
+            if (host_region(sim, h) == r) {
+                endpoint->agents[endpoint->agents_n++] = h;
+            }
+        }
+        topology->checks[r] = (struct check){
+            .component = 0, .region = r, .outside = true, .agent = NONE, .link = NONE};
+    }
+    topology->checks_n = 2;
+    for (uint8_t h = 0; h < sim->hosts_n; h++) {
+        bool gate = host_region(sim, h) != REGION_M;
+        topology->agents[h].region = host_region(sim, h);
+        topology->agents[h].guarded = gate;
+        topology->agents[h].gate = gate;
+    }
+    make_numbers(sim);
+    make_plans(sim);
+}
+
+/* ----------------------------------------------------------------- processes */
+
+uint8_t place_of(uint8_t process) {
+    if (process < AGENT_FIRST) {
+        return process;
+    }
+    return process >= ENGINE ? ENGINE_PLACE
+                             : (uint8_t)(HOST_FIRST + (process - AGENT_FIRST) % SIM_HOSTS_MAX);
+}
+
+void process_start(struct sim *sim, uint8_t process) {
+    struct process *self = &sim->processes[process];
+    self->alive = true;
+    self->incarnation++;
+    self->busy_until_us = 0;
+    self->wants_disk = false;
+    self->restart_us = 0;
+    if (process < AGENT_FIRST) {
+        member_start(sim, process);
+    } else if (process < GUARD_FIRST) {
+        agent_start(sim, (uint8_t)(process - AGENT_FIRST));
+    } else {
+        guard_start(sim, (uint8_t)(process - GUARD_FIRST));
+    }
+    (void)queue_add(sim, sim->now_us + 1 + pick(sim, TICK_US), SIM_TICK, process);
+}
+
+void process_kill(struct sim *sim, uint8_t process, uint64_t back_us) {
+    struct process *self = &sim->processes[process];
+    if (!self->alive) {
+        return;
+    }
+    SAY(sim, process, "is killed");
+    if (process < AGENT_FIRST) {
+        member_crash(sim, process);
+    } else if (process >= GUARD_FIRST) {
+        guard_crash(sim, (uint8_t)(process - GUARD_FIRST));
+    }
+    self->alive = false;
+    self->incarnation++;
+    self->restart_us = back_us;
+}
+
+void host_kill(struct sim *sim, uint8_t host, uint64_t back_us) {
+    process_kill(sim, (uint8_t)(AGENT_FIRST + host), back_us);
+    process_kill(sim, (uint8_t)(GUARD_FIRST + host), back_us);
+    sim->processes[AGENT_FIRST + host].restart_us = back_us;
+    sim->processes[GUARD_FIRST + host].restart_us = back_us;
+    sim->guards[host].gate_shut_us = sim->now_us; /* no kernel, no writes */
+}
+
+void host_boot(struct sim *sim, uint8_t host) {
+    if (mutant_is(sim, MUTANT_BOOT_OPEN) && host_region(sim, host) != REGION_M) {
+        sim->guards[host].gate_shut_us = sim->now_us + 60000000;
+        judge_gate_open(sim, host, 0, 0);
+    }
+    if (host_region(sim, host) != REGION_M) {
+        process_start(sim, (uint8_t)(GUARD_FIRST + host));
+    } else {
+        sim->processes[GUARD_FIRST + host].alive = true; /* the front that checks look at */
+    }
+    process_start(sim, (uint8_t)(AGENT_FIRST + host));
+}
+
+static void restart_due(struct sim *sim) {
+    for (uint8_t h = 0; h < sim->hosts_n; h++) {
+        struct process *agent = &sim->processes[AGENT_FIRST + h];
+        struct process *guard = &sim->processes[GUARD_FIRST + h];
+        if (!agent->alive && !guard->alive && guard->restart_us <= sim->now_us &&
+            agent->restart_us <= sim->now_us) {
+            host_boot(sim, h);
+        } else if (!guard->alive && agent->alive && guard->restart_us <= sim->now_us) {
+            process_start(sim, (uint8_t)(GUARD_FIRST + h));
+        } else if (!agent->alive && guard->alive && agent->restart_us <= sim->now_us) {
+            process_start(sim, (uint8_t)(AGENT_FIRST + h));
+        }
+    }
+    for (uint8_t m = 0; m < SIM_MEMBERS; m++) {
+        if (!sim->processes[m].alive && sim->processes[m].restart_us <= sim->now_us) {
+            process_start(sim, m);
+        }
+    }
+}
+
+/* ------------------------------------------------------------------- the run */
+
+static void tick(struct sim *sim, uint8_t process) {
+    if (process < AGENT_FIRST) {
+        member_tick(sim, process);
+    } else if (process < GUARD_FIRST) {
+        agent_tick(sim, (uint8_t)(process - AGENT_FIRST));
+    } else {
+        guard_tick(sim, (uint8_t)(process - GUARD_FIRST));
+    }
+    (void)queue_add(sim, sim->now_us + TICK_US, SIM_TICK, process);
+}
+
+static void deliver(struct sim *sim, const struct sim_message *message) {
+    uint8_t process = message->to;
+    bool local = message->kind == MSG_CALL || message->kind == MSG_REPLY;
+    if (local && message->incarnation != sim->processes[process].incarnation) {
+        return;
+    }
+    if (process < AGENT_FIRST) {
+        member_message(sim, process, message);
+    } else if (process < GUARD_FIRST) {
+        agent_message(sim, (uint8_t)(process - AGENT_FIRST), message);
+    } else {
+        guard_call(sim, (uint8_t)(process - GUARD_FIRST), &message->call);
+    }
+}
+
+/* What a process that is stopped, or waits for its disk, gets later. */
+static bool put_off(struct sim *sim, const struct sim_event *event) {
+    struct process *self = &sim->processes[event->to];
+    uint64_t later_us = 0;
+    if (self->busy_until_us > sim->now_us) {
+        later_us = self->busy_until_us;
+    } else if (self->wants_disk && event->kind != SIM_DISK) {
+        later_us = self->disk_done_us;
+    }
+    if (later_us == 0) {
+        return false;
+    }
+    if (event->kind == SIM_DISK) {
+        self->disk_done_us = later_us;
+    }
+    struct sim_event *again = queue_add(sim, later_us, (enum sim_event_kind)event->kind, event->to);
+    again->incarnation = event->incarnation;
+    again->arg = event->arg;
+    again->message = event->message;
+    return true;
+}
+
+static void to_process(struct sim *sim, const struct sim_event *event) {
+    struct process *self = &sim->processes[event->to];
+    bool of_this_life = event->kind == SIM_MESSAGE || event->incarnation == self->incarnation;
+    if (event->to == ENGINE) {
+        engine_message(sim, &event->message);
+        return;
+    }
+    if (!self->alive || !of_this_life || put_off(sim, event)) {
+        return;
+    }
+    sim_mix(sim, sim->now_us << 12 | (uint64_t)event->to << 6 |
+                     (event->kind == SIM_MESSAGE ? event->message.kind : 32u + event->kind));
+    if (event->kind == SIM_MESSAGE) {
+        deliver(sim, &event->message);
+    } else if (event->kind == SIM_TICK) {
+        tick(sim, event->to);
+    } else if (event->kind == SIM_ACTION) {
+        commands_action(sim, (uint8_t)(event->to - AGENT_FIRST), event->arg);
+    } else if (event->to < AGENT_FIRST) {
+        member_disk(sim, event->to);
+    } else {
+        guard_disk(sim, (uint8_t)(event->to - GUARD_FIRST));
+    }
+}
+
+static void to_world(struct sim *sim, const struct sim_event *event) {
+    switch ((enum sim_event_kind)event->kind) {
+    case SIM_FAULT:
+        if (sim->now_us < sim->weather.stormy_until_us) {
+            faults_strike(sim);
+        }
+        break;
+    case SIM_CLIENT:
+        restart_due(sim);
+        judge_clients(sim);
+        (void)queue_add(sim, sim->now_us + CLIENT_EVERY_US, SIM_CLIENT, PROCESSES_N);
+        break;
+    case SIM_HEAL: faults_heal(sim); break;
+    case SIM_MESSAGE:
+    case SIM_TICK:
+    case SIM_DISK:
+    case SIM_ACTION: break;
+    }
+}
+
+static void begin(struct sim *sim) {
+    make_topology(sim);
+    clocks_draw(sim);
+    faults_draw(sim);
+    for (uint8_t m = 0; m < SIM_MEMBERS; m++) {
+        process_start(sim, m);
+    }
+    for (uint8_t h = 0; h < sim->hosts_n; h++) {
+        host_boot(sim, h);
+    }
+    sim->processes[ENGINE].alive = true;
+    (void)queue_add(sim, CLIENT_EVERY_US, SIM_CLIENT, PROCESSES_N);
+    (void)queue_add(sim, sim->weather.stormy_until_us, SIM_HEAL, PROCESSES_N);
+}
+
+void world_run(struct sim *sim, struct topology *topology, uint64_t seed, enum mutant mutant,
+               bool trace) {
+    struct sim_event event;
+    memset(sim, 0, offsetof(struct sim, heap));
+    sim->seed = seed;
+    sim->topology = topology;
+    sim->mutant = (uint8_t)mutant;
+    sim->trace = trace;
+    sim->hash = UINT64_C(0xCBF29CE484222325);
+    rng_seed(&sim->rng, seed);
+    queue_clear(sim);
+    begin(sim);
+    while (!sim->judge.failed && queue_take(sim, &event)) {
+        sim->now_us = event.at_us;
+        sim->events_n++;
+        if (sim->now_us > sim->weather.end_us ||
+            (sim->now_us > sim->weather.stormy_until_us && judge_settled(sim))) {
+            judge_end(sim);
+            break;
+        }
+        if (event.to < PROCESSES_N) {
+            to_process(sim, &event);
+        } else {
+            to_world(sim, &event);
+        }
+    }
+}
