@@ -15,9 +15,9 @@
 struct action_input {
     const struct arguments *arguments; /* complete, from the certified command */
     const struct secrets *secrets;
-    const char *region;        /* where it acts: the command's; never NULL */
+    const char *region; /* where it acts: the command's; never NULL */
     uint64_t epoch;
-    uint64_t execution;        /* with step and attempt: the idempotency key of http_call */
+    uint64_t execution; /* with step and attempt: the idempotency key of http_call */
     uint8_t step;
     uint16_t attempt;
     uint32_t timeout_ms;
@@ -31,7 +31,7 @@ struct action_input {
 };
 
 struct action_result {
-    enum err err; /* OK: the wished state holds, verified */
+    enum err err;  /* OK: the wished state holds, verified */
     bool observed; /* it held before we did anything */
     char detail[SENTENCE_SIZE];
 };
@@ -40,7 +40,7 @@ struct action_kind_row {
     enum action_kind kind;
     struct action_result (*run)(const struct action_input *input);
     enum err (*accepts)(const struct arguments *arguments, struct text256 *reterr);
-    bool needs_lease;     /* makes something writable: only under this region's own lease */
+    bool needs_lease; /* makes something writable: only under this region's own lease */
     const char *arguments_help;
     /* The same thing by hand, with {argument} holes, for rendered runbooks and refusals. */
     const char *by_hand;

@@ -144,8 +144,7 @@ static bool adopt(struct agent_program *agent, const char *text, size_t size, ui
 static void on_config(struct agent_program *agent, const struct config_push *config) {
     static char text[TOPOLOGY_BYTES_MAX + 64];
     char path[512];
-    if (config->version <= agent->topology->version ||
-        config->text_size > TOPOLOGY_BYTES_MAX ||
+    if (config->version <= agent->topology->version || config->text_size > TOPOLOGY_BYTES_MAX ||
         !adopt(agent, config->text, config->text_size, config->version)) {
         return;
     }
@@ -193,24 +192,12 @@ static void on_member_frame(void *owner, const struct wire_identity *from, const
         return;
     }
     switch (message.kind) {
-    case MESSAGE_ANSWER:
-        on_answer(agent, link->index, &message.answer);
-        break;
-    case MESSAGE_REPORT_ACK:
-        on_ack(agent, link->index, &message.report_ack);
-        break;
-    case MESSAGE_COMMAND:
-        commands_receive(agent, &message.command);
-        break;
-    case MESSAGE_CONFIG:
-        on_config(agent, &message.config);
-        break;
-    case MESSAGE_RELAY:
-        peers_carry_back(agent, &message.relay);
-        break;
-    default:
-        agent->frames_refused_n++;
-        break;
+    case MESSAGE_ANSWER: on_answer(agent, link->index, &message.answer); break;
+    case MESSAGE_REPORT_ACK: on_ack(agent, link->index, &message.report_ack); break;
+    case MESSAGE_COMMAND: commands_receive(agent, &message.command); break;
+    case MESSAGE_CONFIG: on_config(agent, &message.config); break;
+    case MESSAGE_RELAY: peers_carry_back(agent, &message.relay); break;
+    default: agent->frames_refused_n++; break;
     }
 }
 
@@ -260,8 +247,7 @@ static enum err connect_members(struct agent_program *agent, struct text256 *ret
         link->index = m;
         enum err err = wire_connect(agent->wire, member->agents_address, member->curve_key,
                                     agent->keys.curve_secret, agent->keys.curve_public,
-                                    FRAME_CONFIG_MAX, on_member_frame, link, &link->client,
-                                    reterr);
+                                    FRAME_CONFIG_MAX, on_member_frame, link, &link->client, reterr);
         if (err != ERR_OK) {
             return err;
         }

@@ -38,8 +38,8 @@
 /* A question on its way, and the answers so far. */
 struct round {
     bool active;
-    bool asking_guard;       /* the nonce is not there yet */
-    bool handed_over;        /* a certificate or denial of it went to the guard */
+    bool asking_guard; /* the nonce is not there yet */
+    bool handed_over;  /* a certificate or denial of it went to the guard */
     uint64_t started_boot_ms;
     struct votes votes;
     struct question question;
@@ -73,7 +73,7 @@ enum command_state {
     COMMAND_CERTIFYING, /* gathers its majority */
     COMMAND_WAITING,    /* certified; needs this region's lease, which is not here yet */
     COMMAND_RUNNING,
-    COMMAND_FINISHED    /* its outcome is kept to be told again */
+    COMMAND_FINISHED /* its outcome is kept to be told again */
 };
 
 struct command_entry {
@@ -104,11 +104,11 @@ struct agent_program {
     uv_loop_t *loop;
     struct agent_conf *conf;
     struct keys keys;
-    struct topology *pins;       /* cluster, lease numbers, members, agents: pinned */
-    struct topology *topology;   /* as pushed by the members; version 0: none yet */
+    struct topology *pins;     /* cluster, lease numbers, members, agents: pinned */
+    struct topology *topology; /* as pushed by the members; version 0: none yet */
     struct topology *topology_next;
-    uint8_t me, region;          /* indexes in the pins */
-    uint8_t me_there;            /* index in the topology, or NONE */
+    uint8_t me, region; /* indexes in the pins */
+    uint8_t me_there;   /* index in the topology, or NONE */
     uint64_t boot_id, seq;
     struct rng rng;
 
@@ -118,10 +118,10 @@ struct agent_program {
     uint8_t peers_n;
     struct wire_server *peer_server;
 
-    struct guard_link *guard;    /* NULL: this agent has none */
+    struct guard_link *guard; /* NULL: this agent has none */
     struct guard_answer guard_status;
-    uint64_t guard_heard_ms;     /* boot clock of the last answer; 0: never */
-    uint64_t lease_epoch;        /* last held since the start */
+    uint64_t guard_heard_ms; /* boot clock of the last answer; 0: never */
+    uint64_t lease_epoch;    /* last held since the start */
 
     struct round lease_round, promise_round;
     uint64_t next_lease_round_ms, next_promise_round_ms;
@@ -151,8 +151,8 @@ void agent_stop(struct agent_program *agent);
 uint64_t agent_now_ms(void);
 /* Encodes once and sends to every member. */
 void agent_tell_members(struct agent_program *agent, const struct message *message);
-/* The newest epoch that a majority of members knows of at least; *ret_ours: a majority says that the
- * newest one is open and ours. 0: no majority was heard. */
+/* The newest epoch that a majority of members knows of at least; *ret_ours: a majority says
+ * that the newest one is open and ours. 0: no majority was heard. */
 uint64_t agent_newest_epoch(const struct agent_program *agent, bool *ret_ours);
 /* The highest epoch that any member called open and ours: worth asking a lease for. 0: none. */
 uint64_t agent_promised_land(const struct agent_program *agent);

@@ -104,8 +104,7 @@ static void check_start(struct agent_program *agent, uint16_t c) {
         free(job);
         return;
     }
-    job->job =
-        (struct job){.agent = agent, .data = job, .run = check_run, .done = check_done};
+    job->job = (struct job){.agent = agent, .data = job, .run = check_run, .done = check_done};
     job->check = c;
     job->version = agent->topology->version;
     job->conf = agent->conf;

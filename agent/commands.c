@@ -1,6 +1,7 @@
-/* Commands. What a member sends is only a hint: the agent asks the members itself whether that digest
- * is wanted now, and acts on a majority's signed yes, once per (execution, step, attempt), as its own
- * allow-list permits. A finished command answers each repetition with its outcome. */
+/* Commands. What a member sends is only a hint: the agent asks the members itself whether that
+ * digest is wanted now, and acts on a majority's signed yes, once per (execution, step,
+ * attempt), as its own allow-list permits. A finished command answers each repetition with its
+ * outcome. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,8 +83,8 @@ static void job_run(struct job *base) {
     const struct action_kind_row *row = action_kind_of((enum action_kind)command->action);
     enum ledger_found found = LEDGER_NEW;
     uint64_t start_us = clock_boot_us();
-    enum err err = row == NULL ? ERR_UNSUPPORTED
-                               : ledger_begin(job->ledger, command, job->digest, &found);
+    enum err err =
+        row == NULL ? ERR_UNSUPPORTED : ledger_begin(job->ledger, command, job->digest, &found);
     if (err != ERR_OK || found == LEDGER_ENDED) {
         if (err == ERR_OK && ledger_outcome(job->ledger, command->execution, command->step,
                                             command->attempt, &job->outcome) == ERR_OK) {
@@ -143,8 +144,7 @@ static void start_running(struct agent_program *agent, struct command_entry *ent
     uint64_t now_ms = agent_now_ms();
     struct command_job *job = calloc(1, sizeof *job);
     ensure(job != NULL);
-    job->job =
-        (struct job){.agent = agent, .data = job, .run = job_run, .done = job_done};
+    job->job = (struct job){.agent = agent, .data = job, .run = job_run, .done = job_done};
     job->entry = entry;
     job->command = entry->command;
     memcpy(job->digest, entry->digest, DIGEST_SIZE);
@@ -180,8 +180,7 @@ void commands_answer(struct agent_program *agent, uint8_t member, const struct a
             continue;
         }
         if (text_equal(answer->from, agent->pins->members[member].name) &&
-            round_verify(agent, &round->question, agent->pins->members[member].sign_key,
-                         answer) &&
+            round_verify(agent, &round->question, agent->pins->members[member].sign_key, answer) &&
             round_take(agent, round, member, answer) && votes_majority(&round->votes)) {
             on_certified(agent, entry);
         }

@@ -74,8 +74,8 @@ static void one_fence_run(void *argument) {
     one->ok = run_one(one->job, one->fence, one->detail, sizeof one->detail);
 }
 
-/* All stores at once: none waits for another's timeout. The note is on disk before anything is done,
- * so that a crash half-way is known of afterwards. */
+/* All stores at once: none waits for another's timeout. The note is on disk before anything is
+ * done, so that a crash half-way is known of afterwards. */
 static void fence_run(struct job *base) {
     struct fence_job *job = base->data;
     static struct one_fence ones[SOFT_FENCES_MAX]; /* one fence runs at a time */
@@ -139,8 +139,7 @@ static void start(struct agent_program *agent, bool lift, const struct ladder_no
     struct fence_job *job = calloc(1, sizeof *job);
     ensure(job != NULL);
     uint32_t timeout_ms = agent->pins->lease.fence_ms;
-    job->job = (struct job){
-        .agent = agent, .data = job, .run = fence_run, .done = fence_finished};
+    job->job = (struct job){.agent = agent, .data = job, .run = fence_run, .done = fence_finished};
     job->lift = lift;
     job->note = *note;
     job->epoch = agent->guard_status.accepted_epoch;
@@ -149,9 +148,8 @@ static void start(struct agent_program *agent, bool lift, const struct ladder_no
     job->ledger = agent->ledger;
     job->region = agent->pins->regions[agent->region].name;
     agent->fence_running = true;
-    log_event(LOG_NOTICE, lift ? "fence.lifting" : "fence.softening",
-              "lease_epoch=%llu left_ms=%u", (unsigned long long)agent->lease_epoch,
-              agent_lease_left_ms(agent));
+    log_event(LOG_NOTICE, lift ? "fence.lifting" : "fence.softening", "lease_epoch=%llu left_ms=%u",
+              (unsigned long long)agent->lease_epoch, agent_lease_left_ms(agent));
     worker_run_now(&job->job);
 }
 

@@ -1,5 +1,6 @@
-/* The conversation with the guard: one AF_UNIX packet socket, one call at a time, answered in order. A
- * guard that is silent for GUARD_PATIENCE_MS is left and tried anew: the gate does not depend on it. */
+/* The conversation with the guard: one AF_UNIX packet socket, one call at a time, answered in
+ * order. A guard that is silent for GUARD_PATIENCE_MS is left and tried anew: the gate does not
+ * depend on it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -196,8 +197,7 @@ enum err guard_link_call(struct guard_link *link, const struct guard_request *re
     if (link->n == GUARD_CALLS_MAX) {
         return ERR_BUSY;
     }
-    struct guard_call_entry *entry =
-        &link->calls[(link->first + link->n) % GUARD_CALLS_MAX];
+    struct guard_call_entry *entry = &link->calls[(link->first + link->n) % GUARD_CALLS_MAX];
     entry->size = guard_request_write(request, entry->packet, sizeof entry->packet);
     ensure(entry->size > 0);
     entry->call = request->call;

@@ -23,17 +23,12 @@ static enum err err_of(int rc) {
     switch (rc & 0xff) {
     case SQLITE_OK:
     case SQLITE_DONE:
-    case SQLITE_ROW:
-        return ERR_OK;
-    case SQLITE_FULL:
-        return ERR_NO_SPACE;
-    case SQLITE_NOMEM:
-        return ERR_NO_MEMORY;
+    case SQLITE_ROW: return ERR_OK;
+    case SQLITE_FULL: return ERR_NO_SPACE;
+    case SQLITE_NOMEM: return ERR_NO_MEMORY;
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        return ERR_FORMAT;
-    default:
-        return ERR_IO;
+    case SQLITE_NOTADB: return ERR_FORMAT;
+    default: return ERR_IO;
     }
 }
 
@@ -46,9 +41,9 @@ enum err ledger_open(const char *directory, struct ledger **ret_ledger, struct t
         return ERR_NO_MEMORY;
     }
     (void)pthread_mutex_init(&ledger->lock, NULL);
-    int rc = sqlite3_open_v2(path, &ledger->db,
-                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX,
-                             NULL);
+    int rc =
+        sqlite3_open_v2(path, &ledger->db,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, NULL);
     if (rc == SQLITE_OK) {
         (void)sqlite3_busy_timeout(ledger->db, 2000);
         rc = sqlite3_exec(ledger->db, schema, NULL, NULL, NULL);
@@ -92,9 +87,9 @@ static enum err fact_get(struct ledger *ledger, const char *name, uint64_t *ret_
 
 static enum err fact_put(struct ledger *ledger, const char *name, uint64_t value) {
     sqlite3_stmt *statement = NULL;
-    int rc = prepare(ledger,
-                     "INSERT INTO facts VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET value=?2",
-                     &statement);
+    int rc =
+        prepare(ledger, "INSERT INTO facts VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET value=?2",
+                &statement);
     if (rc == SQLITE_OK) {
         (void)sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
         (void)sqlite3_bind_int64(statement, 2, (sqlite3_int64)value);
@@ -121,9 +116,9 @@ static enum err find(struct ledger *ledger, const struct command *command,
     if (rc == SQLITE_OK) {
         (void)bind_attempt(statement, command->execution, command->step, command->attempt);
         rc = sqlite3_step(statement);
-        *ret_found = rc != SQLITE_ROW                          ? LEDGER_NEW
+        *ret_found = rc != SQLITE_ROW                        ? LEDGER_NEW
                      : sqlite3_column_int(statement, 0) != 0 ? LEDGER_ENDED
-                                                               : LEDGER_BEGUN;
+                                                             : LEDGER_BEGUN;
     }
     (void)sqlite3_finalize(statement);
     return err_of(rc);
@@ -192,8 +187,8 @@ enum err ledger_end(struct ledger *ledger, const struct outcome *outcome) {
     return err_of(rc);
 }
 
-enum err ledger_outcome(struct ledger *ledger, uint64_t execution, uint8_t step,
-                        uint16_t attempt, struct outcome *ret_outcome) {
+enum err ledger_outcome(struct ledger *ledger, uint64_t execution, uint8_t step, uint16_t attempt,
+                        struct outcome *ret_outcome) {
     sqlite3_stmt *statement = NULL;
     (void)pthread_mutex_lock(&ledger->lock);
     int rc = prepare(ledger,
@@ -204,8 +199,7 @@ enum err ledger_outcome(struct ledger *ledger, uint64_t execution, uint8_t step,
         (void)bind_attempt(statement, execution, step, attempt);
         rc = sqlite3_step(statement);
         /* Another size: written by another version of this program; as good as unknown. */
-        if (rc == SQLITE_ROW &&
-            sqlite3_column_bytes(statement, 0) == (int)sizeof *ret_outcome) {
+        if (rc == SQLITE_ROW && sqlite3_column_bytes(statement, 0) == (int)sizeof *ret_outcome) {
             memcpy(ret_outcome, sqlite3_column_blob(statement, 0), sizeof *ret_outcome);
             err = ERR_OK;
         }

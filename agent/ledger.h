@@ -16,8 +16,8 @@ struct ledger;
 
 enum ledger_found { LEDGER_NEW = 0, LEDGER_BEGUN = 1, LEDGER_ENDED = 2 };
 
-enum err ledger_open(const char *directory, struct ledger **ret_ledger, struct text256 *reterr)
-    ERR_CHECKED;
+enum err ledger_open(const char *directory, struct ledger **ret_ledger,
+                     struct text256 *reterr) ERR_CHECKED;
 void ledger_close(struct ledger *ledger); /* NULL is fine */
 
 /* I4: at most one blind run per (execution, step, attempt). Writes the intent unless there is one;
@@ -26,8 +26,8 @@ enum err ledger_begin(struct ledger *ledger, const struct command *command,
                       const uint8_t digest[DIGEST_SIZE], enum ledger_found *ret_found) ERR_CHECKED;
 enum err ledger_end(struct ledger *ledger, const struct outcome *outcome) ERR_CHECKED;
 /* The outcome of an attempt that ended; NOT_FOUND. */
-enum err ledger_outcome(struct ledger *ledger, uint64_t execution, uint8_t step,
-                        uint16_t attempt, struct outcome *ret_outcome) ERR_CHECKED;
+enum err ledger_outcome(struct ledger *ledger, uint64_t execution, uint8_t step, uint16_t attempt,
+                        struct outcome *ret_outcome) ERR_CHECKED;
 enum err ledger_epoch(struct ledger *ledger, uint64_t *ret_epoch) ERR_CHECKED;
 enum err ledger_note(struct ledger *ledger, struct ladder_note *ret_note) ERR_CHECKED;
 enum err ledger_note_keep(struct ledger *ledger, const struct ladder_note *note) ERR_CHECKED;

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/agent.h"
 #include "common/io/log.h"
 #include "common/io/secrets.h"
-#include "agent/agent.h"
 
 static struct agent_program program;
 static struct agent_conf conf;

@@ -1,5 +1,6 @@
-/* Other regions' agents. Towards the active region this agent is a dumb pipe to the members (questions
- * are signed end to end) and the mouth of its own guard, which alone decides about promises. */
+/* Other regions' agents. Towards the active region this agent is a dumb pipe to the members
+ * (questions are signed end to end) and the mouth of its own guard, which alone decides about
+ * promises. */
 #include <string.h>
 
 #include "agent/agent.h"
@@ -77,9 +78,8 @@ static void on_peer_answer(void *owner, const struct wire_identity *from, const 
         rounds_promise(agent, link->agent_index, &message.answer);
         return;
     }
-    uint8_t member = message.kind == MESSAGE_RELAY
-                         ? topology_member(agent->pins, message.relay.member)
-                         : NONE;
+    uint8_t member =
+        message.kind == MESSAGE_RELAY ? topology_member(agent->pins, message.relay.member) : NONE;
     if (member == NONE ||
         message_decode(message.relay.frame, message.relay.frame_size, agent->inner_scratch,
                        AGENT_SCRATCH_SIZE, &inner, NULL) != ERR_OK ||
@@ -148,8 +148,8 @@ static void ask_own_guard(struct agent_program *agent, uint8_t asker,
         wait->agent = agent;
         wait->asker = asker;
         wait->question = *question;
-        wait->used = size > 0 &&
-                     guard_link_call(agent->guard, &request, wait, on_promise) == ERR_OK;
+        wait->used =
+            size > 0 && guard_link_call(agent->guard, &request, wait, on_promise) == ERR_OK;
         return;
     }
 }

@@ -1,5 +1,5 @@
-/* One signed report a second to every member, and at once when something changed: one batched message
- * instead of one for each probe. */
+/* One signed report a second to every member, and at once when something changed: one batched
+ * message instead of one for each probe. */
 #include <string.h>
 
 #include "agent/agent.h"
@@ -30,8 +30,7 @@ static void fill_guard(const struct agent_program *agent, struct report *report)
         report->fence.present = true;
         report->fence.epoch = status->fenced_epoch;
         (void)text_copy(report->fence.agent, NAME_SIZE, agent->keys.name);
-        (void)text_copy(report->fence.region, NAME_SIZE,
-                        agent->pins->regions[agent->region].name);
+        (void)text_copy(report->fence.region, NAME_SIZE, agent->pins->regions[agent->region].name);
         memcpy(report->fence.signature, status->fence_signature, SIGNATURE_SIZE);
     }
 }
@@ -72,9 +71,8 @@ static void fill_checks(const struct agent_program *agent, struct report *report
         at->status = status_of(agent, check, state, now_ms);
         at->role = state->role;
         at->writable = state->writable;
-        at->since_ms = state->debounce.since_ms == 0 || since_ms > UINT32_MAX
-                           ? UINT32_MAX
-                           : (uint32_t)since_ms;
+        at->since_ms = state->debounce.since_ms == 0 || since_ms > UINT32_MAX ? UINT32_MAX
+                                                                              : (uint32_t)since_ms;
         at->latency_ms = state->latency_ms;
         at->value = state->value;
         (void)text_copy(at->detail, sizeof at->detail, state->detail);
@@ -114,8 +112,8 @@ static void report_send(struct agent_program *agent) {
 void reports_tick(struct agent_program *agent) {
     uint64_t now_ms = agent_now_ms();
     bool due = now_ms >= agent->report_next_ms;
-    bool early = agent->report_now &&
-                 now_ms + REPORT_EVERY_MS >= agent->report_next_ms + REPORT_SPACING_MS;
+    bool early =
+        agent->report_now && now_ms + REPORT_EVERY_MS >= agent->report_next_ms + REPORT_SPACING_MS;
     if (!due && !early) {
         return;
     }

@@ -1,7 +1,8 @@
-/* Asking for the lease. The guard gives nonce and send stamp; the agent asks every member, counts, and
- * hands the certificate back. While a lease is wanted and not held the next question follows at once;
- * while it is held, every R. When the members do not answer, the questions also go through the other
- * region's agents, and when that does not help either, their guards are asked for promises. */
+/* Asking for the lease. The guard gives nonce and send stamp; the agent asks every member,
+ * counts, and hands the certificate back. While a lease is wanted and not held the next
+ * question follows at once; while it is held, every R. When the members do not answer, the
+ * questions also go through the other region's agents, and when that does not help either,
+ * their guards are asked for promises. */
 #include <string.h>
 
 #include "agent/agent.h"
@@ -12,8 +13,8 @@
 #include "proto/answer.h"
 #include "proto/canon.h"
 
-#define ROUND_AGAIN_MS 100   /* between questions while the lease is wanted and not held */
-#define RELAY_AFTER_MS 300   /* a member silent this long is also asked through peers */
+#define ROUND_AGAIN_MS 100 /* between questions while the lease is wanted and not held */
+#define RELAY_AFTER_MS 300 /* a member silent this long is also asked through peers */
 #define PROMISE_AGAIN_MS 300
 #define ROUND_PATIENCE_MS 1000 /* a question is given this long before another replaces it */
 #define FENCE_AGAIN_MS 300
@@ -40,8 +41,7 @@ static void question_fill(const struct agent_program *agent, struct question *qu
     question->config_version = agent->topology->version;
 }
 
-static void ask_members(struct agent_program *agent, const struct question *question,
-                        bool relay) {
+static void ask_members(struct agent_program *agent, const struct question *question, bool relay) {
     static struct message message;
     size_t size = 0;
     uint64_t now_ms = agent_now_ms();
@@ -283,8 +283,7 @@ static void renew_if_due(struct agent_program *agent, uint64_t now_ms) {
         return;
     }
     const struct lease_numbers *lease = &agent->pins->lease;
-    bool fresh = left_ms + 2 * lease->renew_ms > lease->lease_ms &&
-                 agent->lease_epoch == wanted;
+    bool fresh = left_ms + 2 * lease->renew_ms > lease->lease_ms && agent->lease_epoch == wanted;
     agent->next_lease_round_ms = now_ms + (fresh ? lease->renew_ms : ROUND_AGAIN_MS);
     begin_round(agent, &agent->lease_round, PURPOSE_LEASE, wanted, agent->pins->members_n,
                 on_lease_nonce);

@@ -1,8 +1,8 @@
-/* GET /writable for HAProxy: 200 while the guard holds the lease and the gate is not about to shut, 503
- * otherwise. HAProxy takes silence for 503, so a dead or stopped agent fails closed. */
+/* GET /writable for HAProxy: 200 while the guard holds the lease and the gate is not about to
+ * shut, 503 otherwise. HAProxy takes silence for 503, so a dead or stopped agent fails closed. */
+#include <arpa/inet.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,22 +31,22 @@ static enum MHD_Result respond(struct MHD_Connection *connection, unsigned statu
     return result;
 }
 
-static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection,
-                                  const char *url, const char *method, const char *version,
-                                  const char *data, size_t *data_size, void **state) {
+static enum MHD_Result on_request(void *owner, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *data,
+                                  size_t *data_size, void **state) {
     const struct writable *writable = owner;
     const struct agent_program *agent = writable->agent;
     (void)version;
     (void)data;
     (void)state;
     *data_size = 0;
-    bool reads = text_equal(method, "GET") || text_equal(method, "HEAD") ||
-                 text_equal(method, "OPTIONS");
+    bool reads =
+        text_equal(method, "GET") || text_equal(method, "HEAD") || text_equal(method, "OPTIONS");
     if (!reads || !text_equal(url, "/writable")) {
         return respond(connection, MHD_HTTP_NOT_FOUND, "not found\n");
     }
-    bool fresh = agent->guard_heard_ms != 0 &&
-                 agent_now_ms() - agent->guard_heard_ms < GUARD_FRESH_MS;
+    bool fresh =
+        agent->guard_heard_ms != 0 && agent_now_ms() - agent->guard_heard_ms < GUARD_FRESH_MS;
     uint32_t left_ms = agent_lease_left_ms(agent);
     if (fresh && left_ms > agent->pins->lease.gate_early_ms) {
         return respond(connection, MHD_HTTP_OK, "writable\n");
@@ -105,8 +105,7 @@ enum err writable_open(struct agent_program *agent, struct writable **ret_writab
     writable->daemon = MHD_start_daemon(
         MHD_USE_EPOLL, 0, NULL, NULL, on_request, writable, MHD_OPTION_SOCK_ADDR,
         (struct sockaddr *)&address, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
-        MHD_OPTION_CONNECTION_TIMEOUT, 5u, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u,
-        MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_TIMEOUT, 5u, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
     if (writable->daemon != NULL) {
         info = MHD_get_daemon_info(writable->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     }

@@ -1,5 +1,5 @@
-/* Questions of agents -> signed answers. The clock is read here, after the question arrived: the wait
- * after a close counts from that stamp. */
+/* Questions of agents -> signed answers. The clock is read here, after the question arrived:
+ * the wait after a close counts from that stamp. */
 #include <string.h>
 
 #include "common/io/clock.h"
@@ -18,8 +18,8 @@ _Static_assert((int)REFUSAL_NOT_NEWEST == (int)ATTEST_NOT_NEWEST &&
                    (int)REFUSAL_UNKNOWN_AGENT == (int)ATTEST_UNKNOWN_AGENT,
                "a member's no goes over the wire as it is");
 
-/* Under `hold` a region does not fence itself when it hears nobody: time proves nothing then, and only
- * fence proofs end the wait. */
+/* Under `hold` a region does not fence itself when it hears nobody: time proves nothing then,
+ * and only fence proofs end the wait. */
 uint32_t attesting_wait_ms(const struct coordinator *member) {
     const struct lease_numbers *lease = &member->topology->lease;
     return lease->on_quorum_loss == QUORUM_LOSS_HOLD ? UINT32_MAX : lease->wait_ms;
@@ -35,8 +35,7 @@ static uint8_t judge(struct coordinator *member, const struct question *question
     uint8_t canon[CANON_MAX];
     const struct topology *topology = member->topology;
     size_t size = canon_question(question, canon);
-    if (sign_verify(topology->agents[agent].sign_key, canon, size, question->signature) !=
-        ERR_OK) {
+    if (sign_verify(topology->agents[agent].sign_key, canon, size, question->signature) != ERR_OK) {
         return REFUSAL_BAD_SIGNATURE;
     }
     uint8_t region = topology->agents[agent].region;
@@ -81,8 +80,8 @@ void attesting_answer(struct coordinator *member, const struct question *questio
     ret_answer->newest_epoch = view.epoch;
     ret_answer->newest_open = view.open;
     ret_answer->config_version = member->core.config_version;
-    uint8_t agent = member->topology_known ? topology_agent(member->topology, question->agent)
-                                           : NONE;
+    uint8_t agent =
+        member->topology_known ? topology_agent(member->topology, question->agent) : NONE;
     bool asks_us = question->purpose == PURPOSE_LEASE || question->purpose == PURPOSE_COMMAND;
     if (member->stopped_for_human || !member->topology_known) {
         ret_answer->refusal = REFUSAL_NOT_CAUGHT_UP;
@@ -100,8 +99,7 @@ void attesting_answer(struct coordinator *member, const struct question *questio
         member->attests_no_n++;
     }
     size_t size = canon_answer(question, ret_answer, canon);
-    enum err err =
-        sign_bytes(member->keys.sign_secret, canon, size, ret_answer->signature);
+    enum err err = sign_bytes(member->keys.sign_secret, canon, size, ret_answer->signature);
     ensure(err == ERR_OK);
 }
 
@@ -140,8 +138,8 @@ void attesting_check_proofs(struct coordinator *member) {
     } else {
         for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
             const struct execution *execution = &core->executions[i];
-            bool moved = execution->id != 0 && execution->from_epoch == closed &&
-                         execution->closed_ms != 0;
+            bool moved =
+                execution->id != 0 && execution->from_epoch == closed && execution->closed_ms != 0;
             region = moved ? execution->source : region;
         }
     }

@@ -83,8 +83,7 @@ void dispatch_refresh(struct coordinator *member) {
     }
     core_wants(&member->core, member->topology, &wants);
     for (unsigned i = 0; i < wants.commands_n; i++) {
-        const struct wanted *known =
-            already(member->wanted, member->wanted_n, &wants.commands[i]);
+        const struct wanted *known = already(member->wanted, member->wanted_n, &wants.commands[i]);
         if (known != NULL) {
             next[i] = *known;
             continue;

@@ -1,6 +1,6 @@
 /* Log bytes and wire frames -> events. Names become indexes of the applied topology, and every
- * signature is checked here, by each member for itself: what one member lets into the log, the others
- * do not take on its word. */
+ * signature is checked here, by each member for itself: what one member lets into the log, the
+ * others do not take on its word. */
 #include <string.h>
 
 #include "common/io/clock.h"
@@ -20,8 +20,8 @@ bool facts_verify_report(const struct topology *topology, uint8_t agent,
     uint8_t canon[CANON_MAX], digest[DIGEST_SIZE];
     digest_sha256(message->signed_at, message->signed_size, digest);
     size_t size = canon_report(digest, canon);
-    return sign_verify(topology->agents[agent].sign_key, canon, size,
-                       message->report_signature) == ERR_OK;
+    return sign_verify(topology->agents[agent].sign_key, canon, size, message->report_signature) ==
+           ERR_OK;
 }
 
 bool facts_report_event(const struct topology *topology, const struct report *report,
@@ -100,13 +100,12 @@ uint64_t facts_position_in(const char *detail) {
 }
 
 static bool complete_outcome(struct coordinator *member, struct fact *fact,
-                             const struct message *message, char *ret_comment,
-                             size_t comment_size, struct text256 *reterr) {
+                             const struct message *message, char *ret_comment, size_t comment_size,
+                             struct text256 *reterr) {
     uint8_t canon[CANON_MAX];
     const struct outcome *outcome = &message->outcome;
-    uint8_t agent = message->kind == MESSAGE_OUTCOME
-                        ? topology_agent(member->topology, outcome->agent)
-                        : NONE;
+    uint8_t agent =
+        message->kind == MESSAGE_OUTCOME ? topology_agent(member->topology, outcome->agent) : NONE;
     if (agent == NONE) {
         text_say(reterr, "an outcome of no agent of this topology");
         return false;
@@ -144,8 +143,8 @@ bool facts_verify_request(struct coordinator *member, const struct request *requ
                           uint8_t operator_index, struct text256 *reterr) {
     uint8_t canon[CANON_MAX], digest[DIGEST_SIZE];
     const struct operator_entry *entry = &member->topology->operators[operator_index];
-    digest_sha256((const uint8_t *)(request->text == NULL ? "" : request->text),
-                  request->text_size, digest);
+    digest_sha256((const uint8_t *)(request->text == NULL ? "" : request->text), request->text_size,
+                  digest);
     size_t size = canon_request(request, digest, canon);
     if (sign_verify(entry->sign_key, canon, size, request->signature) != ERR_OK) {
         text_say(reterr, "the signature of %s does not verify", request->operator_name);
@@ -188,8 +187,8 @@ static uint8_t step_by_name(struct coordinator *member, uint64_t id, const char 
 }
 
 static bool complete_request(struct coordinator *member, struct fact *fact,
-                             const struct message *message, char *ret_comment,
-                             size_t comment_size, struct text256 *reterr) {
+                             const struct message *message, char *ret_comment, size_t comment_size,
+                             struct text256 *reterr) {
     const struct request *request = &message->request;
     uint8_t who = message->kind == MESSAGE_REQUEST
                       ? topology_operator(member->topology, request->operator_name)

@@ -1,5 +1,6 @@
-/* Frames of agents: questions, reports, outcomes, relayed questions; and the topology pushed to agents
- * that do not have it. Identity is the key's owner; what a frame says of its sender must agree. */
+/* Frames of agents: questions, reports, outcomes, relayed questions; and the topology pushed to
+ * agents that do not have it. Identity is the key's owner; what a frame says of its sender must
+ * agree. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,11 +21,11 @@ static void send_message(struct coordinator *member, uint8_t agent, const struct
 
 bool listen_agent_heard(const struct coordinator *member, uint8_t agent) {
     uint64_t heard_ms = member->agents[agent].heard_boot_ms;
-    return heard_ms != 0 &&
-           member_now_ms() - heard_ms < member->topology->policy.silent_ms;
+    return heard_ms != 0 && member_now_ms() - heard_ms < member->topology->policy.silent_ms;
 }
 
-static void on_question(struct coordinator *member, uint8_t agent, const struct question *question) {
+static void on_question(struct coordinator *member, uint8_t agent,
+                        const struct question *question) {
     static struct message reply;
     if (!text_equal(question->agent, member->topology->agents[agent].name)) {
         member->frames_refused_n++;
@@ -41,8 +42,8 @@ static void on_relay(struct coordinator *member, uint8_t agent, const struct rel
     static struct message inner, reply;
     static uint8_t frame[FRAME_AGENT_MAX];
     size_t size = 0;
-    if (message_decode(relay->frame, relay->frame_size, member->inner_scratch,
-                       MEMBER_SCRATCH_SIZE, &inner, NULL) != ERR_OK ||
+    if (message_decode(relay->frame, relay->frame_size, member->inner_scratch, MEMBER_SCRATCH_SIZE,
+                       &inner, NULL) != ERR_OK ||
         inner.kind != MESSAGE_QUESTION || inner.question.purpose != PURPOSE_LEASE) {
         member->frames_refused_n++;
         return;
@@ -113,8 +114,8 @@ static void push_config(struct coordinator *member, uint8_t agent, uint32_t has_
     send_message(member, agent, &message);
 }
 
-/* The timekeeper puts a report that says something new into the log at once, the others only when it
- * has not become a fact a little later. */
+/* The timekeeper puts a report that says something new into the log at once, the others only
+ * when it has not become a fact a little later. */
 static void consider_news(struct coordinator *member, uint8_t agent, const struct message *message,
                           const uint8_t *frame, size_t frame_size) {
     static struct event_report event;
@@ -130,8 +131,8 @@ static void consider_news(struct coordinator *member, uint8_t agent, const struc
     }
     if (member_keeps_time(member) || now_ms - live->news_since_ms > NEWS_PATIENCE_MS) {
         char key[FACT_KEY_SIZE];
-        (void)text_format(key, sizeof key, "report/%s/%" PRIx64 "/%" PRIu64,
-                          message->report.agent, message->report.boot, message->report.seq);
+        (void)text_format(key, sizeof key, "report/%s/%" PRIx64 "/%" PRIu64, message->report.agent,
+                          message->report.boot, message->report.seq);
         propose_frame(member, EVENT_REPORT, key, frame, frame_size);
     }
 }
@@ -169,9 +170,8 @@ static void on_outcome(struct coordinator *member, uint8_t agent, const struct o
     }
     for (unsigned i = 0; i < member->wanted_n; i++) {
         const struct want_command *want = &member->wanted[i].want;
-        wanted = wanted || (want->execution == outcome->execution &&
-                            want->step == outcome->step && want->attempt == outcome->attempt &&
-                            want->agent == agent);
+        wanted = wanted || (want->execution == outcome->execution && want->step == outcome->step &&
+                            want->attempt == outcome->attempt && want->agent == agent);
     }
     if (!wanted || outcome->state == OUTCOME_RUNNING) {
         return;
@@ -197,21 +197,13 @@ static void on_agent_frame(void *owner, const struct wire_identity *from, const 
     }
     member->agents[from->index].heard_boot_ms = member_now_ms();
     switch (message.kind) {
-    case MESSAGE_QUESTION:
-        on_question(member, from->index, &message.question);
-        break;
-    case MESSAGE_RELAY:
-        on_relay(member, from->index, &message.relay);
-        break;
-    case MESSAGE_REPORT:
-        on_report(member, from->index, &message, frame, frame_size);
-        break;
+    case MESSAGE_QUESTION: on_question(member, from->index, &message.question); break;
+    case MESSAGE_RELAY: on_relay(member, from->index, &message.relay); break;
+    case MESSAGE_REPORT: on_report(member, from->index, &message, frame, frame_size); break;
     case MESSAGE_OUTCOME:
         on_outcome(member, from->index, &message.outcome, frame, frame_size);
         break;
-    default:
-        member->frames_refused_n++;
-        break;
+    default: member->frames_refused_n++; break;
     }
 }
 

@@ -1,7 +1,8 @@
 /* member: one coordinator member, everything it holds, in one struct that main owns.
  *
  * Files of the shell, and what each does:
- *   member.c    start, catch-up, applying facts, timers
+ *   member.c    start, catch-up, the log's events, timers
+ *   apply.c     facts in the log's order -> the core, the notes, the audit
  *   facts.c     log bytes and wire frames -> events (names to indexes, signatures)
  *   propose.c   wishes and observations -> facts appended to the log
  *   attesting.c questions of agents -> signed answers; fence proofs
@@ -29,7 +30,7 @@
 #include "coordinator/positions.h"
 #include "proto/message.h"
 
-#define APPENDS_MAX 64          /* facts on their way into the log at once */
+#define APPENDS_MAX 64 /* facts on their way into the log at once */
 #define FACT_QUEUE_BYTES_MAX (64 * 1024 * 1024)
 #define DISPATCH_AGAIN_MS 400   /* a wanted command is sent again this often */
 #define KEEPER_PATIENCE_MS 3000 /* without a TICK for this long, another member keeps time */
@@ -47,9 +48,9 @@ struct append {
     bool in_flight;
     uint64_t next_try_ms; /* boot clock */
     uint16_t tries_n;
-    uint8_t kind;         /* enum event_kind */
+    uint8_t kind; /* enum event_kind */
     char key[FACT_KEY_SIZE];
-    uint8_t *bytes;       /* heap, freed when done */
+    uint8_t *bytes; /* heap, freed when done */
     size_t size;
     uint64_t tick_boot_ms; /* TICK only: when its elapsed time was measured */
     struct coordinator *member;
@@ -66,10 +67,10 @@ struct queued_fact {
 
 /* What this member saw of an agent itself, newest first hand; never replicated. */
 struct agent_live {
-    bool reported;            /* `report` is set */
-    uint64_t heard_boot_ms;   /* last frame of any kind; 0: never */
-    uint64_t news_since_ms;   /* a report worth a fact waits for the timekeeper since then; 0 */
-    uint64_t proved_epoch;    /* fence proof verified */
+    bool reported;             /* `report` is set */
+    uint64_t heard_boot_ms;    /* last frame of any kind; 0: never */
+    uint64_t news_since_ms;    /* a report worth a fact waits for the timekeeper since then; 0 */
+    uint64_t proved_epoch;     /* fence proof verified */
     uint64_t attested_boot_ms; /* last YES to a lease question of this agent */
     uint64_t config_sent_ms;
     struct report report;
@@ -98,40 +99,40 @@ struct coordinator {
     uv_loop_t *loop;
     struct coordinator_conf *conf;
     struct keys keys;
-    uint8_t index;            /* in the topology; NONE until it is known */
-    uint64_t boot_id;         /* random, part of keys of this run's facts */
-    struct rng rng;           /* jitter */
+    uint8_t index;    /* in the topology; NONE until it is known */
+    uint64_t boot_id; /* random, part of keys of this run's facts */
+    struct rng rng;   /* jitter */
     char topology_text[TOPOLOGY_BYTES_MAX + 1];
     size_t topology_text_size;
-    struct topology *topology;     /* applied; points at one of the two below */
+    struct topology *topology; /* applied; points at one of the two below */
     struct topology *topology_next;
     bool topology_known;
 
     struct core core;
     struct attest attest;
-    struct notes notes;       /* as on disk */
+    struct notes notes; /* as on disk */
     struct log *log;
     bool log_reachable;
-    bool stopped_for_human;   /* the log went back: attests nothing, applies nothing */
+    bool stopped_for_human; /* the log went back: attests nothing, applies nothing */
     char stopped_why[256];
 
-    uint64_t applied_index;   /* every fact up to here was applied or refused */
-    uint64_t head_index;      /* read after the start */
+    uint64_t applied_index; /* every fact up to here was applied or refused */
+    uint64_t head_index;    /* read after the start */
     bool head_known, caught_up;
     uint64_t subscribed_from;
     struct queued_fact *queue_first, *queue_last;
     size_t queue_bytes;
-    bool applying_blocked;    /* a note must reach the disk first */
+    bool applying_blocked; /* a note must reach the disk first */
     uint64_t facts_since_snapshot;
     bool snapshot_under_way;
 
     struct append appends[APPENDS_MAX];
     uint64_t tick_n, view_n, lag_n;
-    struct stamp tick_applied;   /* when the last TICK was applied here */
+    struct stamp tick_applied; /* when the last TICK was applied here */
     bool tick_seen;
-    uint64_t tick_measured_ms;   /* boot clock: the point up to which TICKs have told the time */
+    uint64_t tick_measured_ms; /* boot clock: the point up to which TICKs have told the time */
     uint64_t started_boot_ms;
-    uint64_t last_yes_boot_ms;   /* any YES to a lease question of the newest epoch; 0: none */
+    uint64_t last_yes_boot_ms; /* any YES to a lease question of the newest epoch; 0: none */
     uint64_t last_yes_epoch;
 
     struct wire *wire;
@@ -143,7 +144,7 @@ struct coordinator {
     struct positions positions;
     struct history *history;
 
-    uv_timer_t timer;         /* 50 ms: looks what is due */
+    uv_timer_t timer; /* 50 ms: looks what is due */
     uint64_t attests_yes_n, attests_no_n, facts_refused_n, frames_refused_n;
     uint8_t *scratch, *inner_scratch, *frame, *fact_bytes; /* fixed buffers, made at start */
 };
@@ -159,6 +160,15 @@ void member_stop(struct coordinator *member);
 void member_stir(struct coordinator *member);
 bool member_keeps_time(const struct coordinator *member);
 uint64_t member_now_ms(void);
+
+/* apply.c */
+/* Takes over a topology that was checked before it was let into the log. False: unusable. */
+bool apply_topology(struct coordinator *member, const char *text, size_t text_size,
+                    uint32_t version, struct text256 *reterr);
+/* Applies what the log delivered, as far as it may now. */
+void apply_queue(struct coordinator *member);
+void apply_take_off(struct coordinator *member);
+void apply_check_caught_up(struct coordinator *member);
 
 /* facts.c */
 #define REQUEST_SKEW_MS 120000 /* of the clocks of operators and members */
@@ -185,7 +195,8 @@ void propose_drop(struct coordinator *member);
 /* Answers one question; ret_answer is signed. */
 void attesting_answer(struct coordinator *member, const struct question *question,
                       struct answer *ret_answer);
-void attesting_fence_proof(struct coordinator *member, uint8_t agent, const struct fence_proof *proof);
+void attesting_fence_proof(struct coordinator *member, uint8_t agent,
+                           const struct fence_proof *proof);
 void attesting_check_proofs(struct coordinator *member);
 uint32_t attesting_wait_ms(const struct coordinator *member);
 
@@ -202,17 +213,18 @@ const struct wanted *dispatch_find(const struct coordinator *member,
                                    const uint8_t digest[DIGEST_SIZE]);
 
 /* notes.c */
-enum err notes_read(const char *directory, struct notes *ret_notes, struct text256 *reterr)
-    ERR_CHECKED;
-/* Writes on a worker thread; done is called on the loop. One at a time: BUSY while one is under way. */
+enum err notes_read(const char *directory, struct notes *ret_notes,
+                    struct text256 *reterr) ERR_CHECKED;
+/* Writes on a worker thread; done is called on the loop. One at a time: BUSY while one is under
+ * way. */
 enum err notes_write(struct coordinator *member, const struct notes *notes,
                      void (*done)(struct coordinator *member, enum err err)) ERR_CHECKED;
 
 /* operators.c */
 void operators_on_frame(void *owner, const struct wire_identity *from, const uint8_t *frame,
                         size_t frame_size);
-/* A REQUEST fact, or a CONFIG fact that somebody asked for, was applied or refused: whoever waits for
- * it at this member is told. */
+/* A REQUEST fact, or a CONFIG fact that somebody asked for, was applied or refused: whoever
+ * waits for it at this member is told. */
 void operators_applied(struct coordinator *member, const struct request *request,
                        const struct verdict *verdict, const char *why);
 void operators_expire(struct coordinator *member);

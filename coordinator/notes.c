@@ -1,5 +1,6 @@
-/* The few things a member must remember outside the log: which epoch it durably closed, whose wait is
- * over, and how far the log had come. One small file, replaced atomically, with a checksum. */
+/* The few things a member must remember outside the log: which epoch it durably closed, whose
+ * wait is over, and how far the log had come. One small file, replaced atomically, with a
+ * checksum. */
 #include <string.h>
 
 #include "common/base/bytes.h"

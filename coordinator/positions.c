@@ -12,8 +12,7 @@ static struct position_sample *sample_at(struct link_positions *link, uint32_t n
     return &link->samples[(link->first + nth) % POSITION_SAMPLES_MAX];
 }
 
-static const struct position_sample *sample_seen(const struct link_positions *link,
-                                                 uint32_t nth) {
+static const struct position_sample *sample_seen(const struct link_positions *link, uint32_t nth) {
     return &link->samples[(link->first + nth) % POSITION_SAMPLES_MAX];
 }
 

@@ -1,6 +1,6 @@
-/* positions: where each replication link's two ends were, each second, as the agents reported. After
- * the active side's death this is the only basis of an RPO: everything the standby shows by itself
- * looks healthy then. Kept in memory at every member. */
+/* positions: where each replication link's two ends were, each second, as the agents reported.
+ * After the active side's death this is the only basis of an RPO: everything the standby shows
+ * by itself looks healthy then. Kept in memory at every member. */
 #ifndef DROVER_POSITIONS_H
 #define DROVER_POSITIONS_H
 
@@ -12,12 +12,12 @@
 #define POSITION_SAMPLES_MAX 1024 /* about 17 minutes at one a second */
 
 struct position_sample {
-    uint64_t wall_ms;  /* of the active side's agent */
+    uint64_t wall_ms; /* of the active side's agent */
     uint64_t position;
 };
 
 struct link_positions {
-    uint32_t first, n; /* ring of the active side's samples, oldest first */
+    uint32_t first, n;          /* ring of the active side's samples, oldest first */
     uint64_t received, applied; /* of the standby, newest */
     uint64_t received_wall_ms;
     bool received_known;

@@ -240,8 +240,7 @@ static void propose_view(struct coordinator *member) {
     uint64_t heard = heard_set(member);
     bool attesting = attesting_lately(member);
     const struct member_view *view = &member->core.members[member->index];
-    bool same = view->present && view->attesting == attesting &&
-                heard_as_applied(member) == heard;
+    bool same = view->present && view->attesting == attesting && heard_as_applied(member) == heard;
     /* A member that has just started has not had the time to hear anybody. */
     bool young = now_ms - member->started_boot_ms < member->topology->policy.silent_ms;
     if (same || append_of_kind(member, EVENT_VIEW) || (young && heard == 0)) {
@@ -289,8 +288,9 @@ static void propose_lags(struct coordinator *member) {
     }
 }
 
-/* Told late, an old TICK would hide the pause of the log from the core. It keeps its key (it may be in
- * the log already), but says all the time that has passed, which makes everybody settle again. */
+/* Told late, an old TICK would hide the pause of the log from the core. It keeps its key (it
+ * may be in the log already), but says all the time that has passed, which makes everybody
+ * settle again. */
 static void tick_measure_again(struct coordinator *member, struct append *append) {
     uint64_t elapsed_ms = member_now_ms() - member->tick_measured_ms;
     if (elapsed_ms <= TICK_ELAPSED_MAX_MS) {

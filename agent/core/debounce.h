@@ -1,5 +1,5 @@
-/* debounce: from single readings to a check's status: so many bad ones in a row make it failed, so many
- * good ones well again. Pure. */
+/* debounce: from single readings to a check's status: so many bad ones in a row make it failed,
+ * so many good ones well again. Pure. */
 #ifndef DROVER_DEBOUNCE_H
 #define DROVER_DEBOUNCE_H
 

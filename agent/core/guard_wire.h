@@ -1,8 +1,9 @@
-/* guard_wire: what agent and guard say to each other over one AF_UNIX SOCK_SEQPACKET connection, one
- * packet a request and one packet an answer, in turn. Fixed binary forms (bytes.h). Pure.
+/* guard_wire: what agent and guard say to each other over one AF_UNIX SOCK_SEQPACKET
+ * connection, one packet a request and one packet an answer, in turn. Fixed binary forms
+ * (bytes.h). Pure.
  *
- * The guard trusts nothing in a request but its shape: it checks certificates, promises, denials and
- * questions against its own pinned keys. */
+ * The guard trusts nothing in a request but its shape: it checks certificates, promises,
+ * denials and questions against its own pinned keys. */
 #ifndef DROVER_GUARD_WIRE_H
 #define DROVER_GUARD_WIRE_H
 
@@ -39,19 +40,20 @@ struct guard_request {
 
 struct guard_answer {
     uint8_t call;
-    uint8_t verdict;          /* enum holder_verdict */
-    uint8_t err;              /* enum err: OK, SIGNATURE, FORMAT, IO, ... */
-    uint8_t gate;             /* enum gate_state of the wire, read back from the kernel */
+    uint8_t verdict; /* enum holder_verdict */
+    uint8_t err;     /* enum err: OK, SIGNATURE, FORMAT, IO, ... */
+    uint8_t gate;    /* enum gate_state of the wire, read back from the kernel */
     bool by_promise;
     bool soft_fence_due;
-    bool fence_proved;        /* gate seen shut, knock refused, epoch durably refused */
-    uint8_t nonce[NONCE_SIZE];/* BEGIN */
+    bool fence_proved;         /* gate seen shut, knock refused, epoch durably refused */
+    uint8_t nonce[NONCE_SIZE]; /* BEGIN */
     uint64_t accepted_epoch, fenced_epoch, promised_epoch, lease_epoch;
     uint32_t lease_left_ms, promise_left_ms;
-    uint8_t fence_signature[SIGNATURE_SIZE]; /* over canon_fence of fenced_epoch, when fence_proved */
+    uint8_t
+        fence_signature[SIGNATURE_SIZE]; /* over canon_fence of fenced_epoch, when fence_proved */
     /* PROMISE: the answer's signature, to be sent on with refusal 0; verdict tells why not */
     uint8_t signature[SIGNATURE_SIZE];
-    uint8_t refusal;          /* enum refusal */
+    uint8_t refusal; /* enum refusal */
 };
 
 size_t guard_request_write(const struct guard_request *request, uint8_t *out, size_t out_size);

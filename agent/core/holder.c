@@ -7,34 +7,21 @@
 
 const char *holder_verdict_text(enum holder_verdict verdict) {
     switch (verdict) {
-    case HOLDER_ACCEPTED:
-        return "accepted";
-    case HOLDER_PERSIST:
-        return "waits for the disk";
-    case HOLDER_UNKNOWN_NONCE:
-        return "answers a question this guard did not ask";
-    case HOLDER_TOO_LATE:
-        return "the lease it would give has already ended";
-    case HOLDER_NO_MAJORITY:
-        return "too few signers";
-    case HOLDER_WRONG_EPOCH:
-        return "names another epoch than the question";
-    case HOLDER_OLD_EPOCH:
-        return "below an epoch already accepted";
-    case HOLDER_FENCED:
-        return "at or below the fenced epoch";
+    case HOLDER_ACCEPTED: return "accepted";
+    case HOLDER_PERSIST: return "waits for the disk";
+    case HOLDER_UNKNOWN_NONCE: return "answers a question this guard did not ask";
+    case HOLDER_TOO_LATE: return "the lease it would give has already ended";
+    case HOLDER_NO_MAJORITY: return "too few signers";
+    case HOLDER_WRONG_EPOCH: return "names another epoch than the question";
+    case HOLDER_OLD_EPOCH: return "below an epoch already accepted";
+    case HOLDER_FENCED: return "at or below the fenced epoch";
     case HOLDER_PROMISED:
         return "this guard promised the active region to accept no newer epoch yet";
-    case HOLDER_NO_LEASE:
-        return "promises extend only a live lease";
-    case HOLDER_HAS_LEASE:
-        return "this guard holds a lease itself";
-    case HOLDER_KNOWS_NEWER:
-        return "this guard accepted a newer epoch";
-    case HOLDER_NOT_CONFIGURED:
-        return "the policy does not allow it";
-    case HOLDER_BUSY:
-        return "a durable write is still under way";
+    case HOLDER_NO_LEASE: return "promises extend only a live lease";
+    case HOLDER_HAS_LEASE: return "this guard holds a lease itself";
+    case HOLDER_KNOWS_NEWER: return "this guard accepted a newer epoch";
+    case HOLDER_NOT_CONFIGURED: return "the policy does not allow it";
+    case HOLDER_BUSY: return "a durable write is still under way";
     }
     return "unknown verdict";
 }
@@ -128,10 +115,9 @@ enum holder_verdict holder_begin(struct holder *holder, enum holder_round_purpos
 }
 
 /* A newer round's lease is never replaced by an older round's. */
-static void lease_take(struct holder *holder, uint64_t epoch, struct stamp sent,
-                       bool by_promise) {
-    bool older = holder->leased && holder->lease_epoch == epoch &&
-                 sent.boot_ms < holder->lease_sent.boot_ms;
+static void lease_take(struct holder *holder, uint64_t epoch, struct stamp sent, bool by_promise) {
+    bool older =
+        holder->leased && holder->lease_epoch == epoch && sent.boot_ms < holder->lease_sent.boot_ms;
     if (older) {
         return;
     }
@@ -190,8 +176,7 @@ enum holder_verdict holder_promises(struct holder *holder, const uint8_t nonce[N
     if (round->epoch != epoch || epoch != holder->lease_epoch) {
         return HOLDER_WRONG_EPOCH;
     }
-    uint64_t all = holder->conf.promisers_n == 64 ? UINT64_MAX
-                                                  : bit(holder->conf.promisers_n) - 1;
+    uint64_t all = holder->conf.promisers_n == 64 ? UINT64_MAX : bit(holder->conf.promisers_n) - 1;
     if (holder->conf.promisers_n == 0 || (promisers & all) != all) {
         return HOLDER_NO_MAJORITY;
     }
@@ -289,9 +274,9 @@ enum holder_verdict holder_persisted(struct holder *holder, struct stamp now) {
         if (holder->leased && holder->lease_epoch < epoch) {
             lease_end(holder); /* I2: over, even if the newer epoch's lease comes to nothing */
         }
-        bool alive = left_of(holder->conf.lease_ms,
-                             stamp_most_passed_ms(holder->pending_sent, now)) >
-                     holder->conf.gate_early_ms;
+        bool alive =
+            left_of(holder->conf.lease_ms, stamp_most_passed_ms(holder->pending_sent, now)) >
+            holder->conf.gate_early_ms;
         if (!alive) {
             return HOLDER_TOO_LATE;
         }
@@ -304,8 +289,8 @@ enum holder_verdict holder_persisted(struct holder *holder, struct stamp now) {
     return HOLDER_ACCEPTED;
 }
 
-/* What was wished may or may not be on the disk. A wished fence goes on refusing in memory, but it is
- * not durable and so never ACCEPTED: asking again writes again. */
+/* What was wished may or may not be on the disk. A wished fence goes on refusing in memory, but
+ * it is not durable and so never ACCEPTED: asking again writes again. */
 void holder_persist_failed(struct holder *holder) {
     ensure(holder->pending != PENDING_NOTHING);
     uint8_t pending = holder->pending;

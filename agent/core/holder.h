@@ -1,9 +1,11 @@
-/* holder: the asking side of the lease, as it runs in the guard. Pure: stamps come in, verdicts go out.
+/* holder: the asking side of the lease, as it runs in the guard. Pure: stamps come in, verdicts
+ * go out.
  *
- * The guard issues the nonce and stamps the send, so an agent that lies can shorten a lease but never
- * lengthen one. Signatures are checked by the caller, who passes only the set of distinct pinned
- * signers. What must be durable before it takes effect is asked for by HOLDER_PERSIST: the caller
- * writes holder_durable() and calls holder_persisted(); until then nothing is opened or told.
+ * The guard issues the nonce and stamps the send, so an agent that lies can shorten a lease but
+ * never lengthen one. Signatures are checked by the caller, who passes only the set of distinct
+ * pinned signers. What must be durable before it takes effect is asked for by HOLDER_PERSIST:
+ * the caller writes holder_durable() and calls holder_persisted(); until then nothing is opened
+ * or told.
  *
  * Protocol and proof: docs/safety.md; model: tests/model/lease.pml. */
 #ifndef DROVER_HOLDER_H
@@ -26,7 +28,7 @@ struct holder_conf {
     uint32_t promise_ms;    /* V */
     uint8_t policy;         /* enum holder_policy */
     uint8_t members_n;
-    uint8_t promisers_n;    /* gate guards of the standby regions; 0: promises can never extend */
+    uint8_t promisers_n; /* gate guards of the standby regions; 0: promises can never extend */
 };
 
 /* What survives a restart of the guard, and of the machine. */
@@ -47,16 +49,16 @@ struct holder_round {
 
 struct holder {
     struct holder_conf conf;
-    struct holder_durable durable;  /* what the disk is known to hold */
-    struct holder_durable wished;   /* what it must hold before `pending` takes effect */
-    uint8_t pending;                /* enum holder_pending */
-    bool leased;                    /* a lease was accepted and not yet ended */
-    bool by_promise;                /* last extended by promises */
-    bool fence_asked;               /* fenced by order: no new lease of an epoch <= fenced_epoch */
+    struct holder_durable durable; /* what the disk is known to hold */
+    struct holder_durable wished;  /* what it must hold before `pending` takes effect */
+    uint8_t pending;               /* enum holder_pending */
+    bool leased;                   /* a lease was accepted and not yet ended */
+    bool by_promise;               /* last extended by promises */
+    bool fence_asked;              /* fenced by order: no new lease of an epoch <= fenced_epoch */
     uint64_t lease_epoch;
-    struct stamp lease_sent;        /* the lease runs lease_ms from here */
-    struct stamp promise_made;      /* promised_epoch stands promise_ms from here */
-    struct stamp pending_sent;      /* send stamp of the certificate waiting for the disk */
+    struct stamp lease_sent;   /* the lease runs lease_ms from here */
+    struct stamp promise_made; /* promised_epoch stands promise_ms from here */
+    struct stamp pending_sent; /* send stamp of the certificate waiting for the disk */
     uint8_t rounds_next;
     struct holder_round rounds[HOLDER_ROUNDS_MAX];
 };
@@ -82,16 +84,17 @@ enum holder_verdict {
 
 const char *holder_verdict_text(enum holder_verdict verdict);
 
-/* Starts without a lease. A promise found on disk stands for a whole V from now, for nobody knows how
- * much of it has passed. Ensures that the numbers are usable (lease > fence > gate_early > 0). */
+/* Starts without a lease. A promise found on disk stands for a whole V from now, for nobody
+ * knows how much of it has passed. Ensures that the numbers are usable (lease > fence >
+ * gate_early > 0). */
 void holder_init(struct holder *holder, const struct holder_conf *conf,
                  const struct holder_durable *durable, struct stamp now);
 
-/* A question is about to be sent. The nonce must be fresh from the kernel. For a lease: the epoch to
- * ask for; refused (OLD_EPOCH, FENCED) when its certificate could not be accepted anyway. */
+/* A question is about to be sent. The nonce must be fresh from the kernel. For a lease: the
+ * epoch to ask for; refused (OLD_EPOCH, FENCED) when its certificate could not be accepted
+ * anyway. */
 enum holder_verdict holder_begin(struct holder *holder, enum holder_round_purpose purpose,
-                                 uint64_t epoch, const uint8_t nonce[NONCE_SIZE],
-                                 struct stamp now);
+                                 uint64_t epoch, const uint8_t nonce[NONCE_SIZE], struct stamp now);
 
 /* A certificate whose signatures were verified: yes_members is the set of distinct pinned members
  * that said YES to exactly this nonce and epoch. */
@@ -106,15 +109,16 @@ enum holder_verdict holder_promises(struct holder *holder, const uint8_t nonce[N
  * Never more: one or two lying members cannot fence a region. */
 enum holder_verdict holder_denial(struct holder *holder, uint64_t epoch, uint64_t no_members);
 
-/* By order of our own agent: end the lease now and refuse `epoch` and older ones for ever. The proof
- * of the fence may be signed once this is ACCEPTED (durable) and the gate was seen shut. The order may
- * name the epoch held or one above: never below what is accepted. */
+/* By order of our own agent: end the lease now and refuse `epoch` and older ones for ever. The
+ * proof of the fence may be signed once this is ACCEPTED (durable) and the gate was seen shut.
+ * The order may name the epoch held or one above: never below what is accepted. */
 enum holder_verdict holder_fence(struct holder *holder, uint64_t epoch);
 
 /* The active region's agent asks us, a standby's guard, to accept no epoch above `epoch` for V. */
 enum holder_verdict holder_promise(struct holder *holder, uint64_t epoch, struct stamp now);
 
-/* The disk holds what holder_durable_wished() said. `now` decides whether what waited still counts. */
+/* The disk holds what holder_durable_wished() said. `now` decides whether what waited still
+ * counts. */
 enum holder_verdict holder_persisted(struct holder *holder, struct stamp now);
 /* The disk refused: what waited is dropped. */
 void holder_persist_failed(struct holder *holder);
@@ -123,8 +127,8 @@ const struct holder_durable *holder_durable_wished(const struct holder *holder);
 /* Time passes: ends what has run out. Call before reading the functions below. */
 void holder_tick(struct holder *holder, struct stamp now);
 
-/* ms until the lease ends by the clock that says least is left; 0 without a lease. Under `hold` a lease
- * does not run out: lease_ms then. */
+/* ms until the lease ends by the clock that says least is left; 0 without a lease. Under `hold`
+ * a lease does not run out: lease_ms then. */
 uint32_t holder_left_ms(const struct holder *holder, struct stamp now);
 /* ms for which the kernel gate may stay open: left minus gate_early, 0 when shut. */
 uint32_t holder_gate_ms(const struct holder *holder, struct stamp now);

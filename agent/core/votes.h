@@ -10,7 +10,7 @@
 struct votes {
     uint64_t yes, closed, answered; /* bit sets of voters */
     uint8_t voters_n;
-    uint32_t wait_ms[MEMBERS_MAX];  /* told by those still waiting after a close */
+    uint32_t wait_ms[MEMBERS_MAX]; /* told by those still waiting after a close */
     uint64_t waiting;
 };
 
@@ -23,8 +23,8 @@ bool votes_no(struct votes *votes, uint8_t voter, bool closed, uint32_t wait_ms)
 bool votes_majority(const struct votes *votes);
 bool votes_majority_closed(const struct votes *votes);
 bool votes_all(const struct votes *votes);
-/* When a majority may say yes at the earliest, by what the waiting ones told; 0 when nobody waits or
- * a majority cannot come from them. */
+/* When a majority may say yes at the earliest, by what the waiting ones told; 0 when nobody
+ * waits or a majority cannot come from them. */
 uint32_t votes_patience_ms(const struct votes *votes);
 
 #endif

@@ -9,10 +9,10 @@
 #include <stdint.h>
 
 struct bytes_out {
-    uint8_t *at;   /* caller's buffer, borrowed */
-    size_t size;   /* its size */
+    uint8_t *at; /* caller's buffer, borrowed */
+    size_t size; /* its size */
     size_t used;
-    bool failed;   /* something did not fit; used is meaningless then */
+    bool failed; /* something did not fit; used is meaningless then */
 };
 
 struct bytes_in {

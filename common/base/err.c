@@ -8,8 +8,7 @@
 const char *err_text(enum err err) {
     switch (err) {
 #define ERR_TEXT(name, value, text)                                                                \
-    case ERR_##name:                                                                               \
-        return text;
+    case ERR_##name: return text;
         ERR_LIST(ERR_TEXT)
 #undef ERR_TEXT
     }
@@ -19,8 +18,7 @@ const char *err_text(enum err err) {
 const char *err_name(enum err err) {
     switch (err) {
 #define ERR_NAME(name, value, text)                                                                \
-    case ERR_##name:                                                                               \
-        return #name;
+    case ERR_##name: return #name;
         ERR_LIST(ERR_NAME)
 #undef ERR_NAME
     }

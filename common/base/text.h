@@ -35,8 +35,8 @@ bool text_append(char *out, size_t out_size, const char *from);
 bool text_equal(const char *a, const char *b);
 bool text_starts(const char *text, const char *prefix);
 
-/* Parses a whole decimal number (no sign, no spaces, nothing behind it). False when it is not one or
- * is larger than max; *ret_value is untouched then. */
+/* Parses a whole decimal number (no sign, no spaces, nothing behind it). False when it is not
+ * one or is larger than max; *ret_value is untouched then. */
 bool text_to_u64(const char *text, uint64_t max, uint64_t *ret_value);
 
 /* Lower-case hex. out_size must be at least 2 * bytes_n + 1. */

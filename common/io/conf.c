@@ -241,7 +241,7 @@ static const struct field *field_called(const struct field *fields, size_t field
 
 static enum err group_unknown(struct conf *conf, const config_setting_t *child,
                               const struct field *fields, size_t fields_n) {
-    const char *names[NAMES_MAX];
+    const char *names[NAMES_MAX] = {NULL};
     ensure(fields_n <= NAMES_MAX);
     for (size_t i = 0; i < fields_n; i++) {
         names[i] = fields[i].name;

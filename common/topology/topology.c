@@ -180,8 +180,8 @@ static enum err arguments_add(struct arguments *to, const struct arguments *from
     return ERR_OK;
 }
 
-/* Of the other side an action needs to know only where its front is and which slot it uses: handing on
- * all would double what every command carries. */
+/* Of the other side an action needs to know only where its front is and which slot it uses:
+ * handing on all would double what every command carries. */
 static bool peer_needs(const char *name) {
     return text_equal(name, "front_host") || text_equal(name, "front_port") ||
            text_equal(name, "slot_name");

@@ -334,11 +334,12 @@ const char *arguments_get(const struct arguments *arguments, const char *name);
 enum err arguments_set(struct arguments *arguments, const char *name,
                        const char *value) ERR_CHECKED;
 
-/* The complete arguments of a step that acts in `region`, with `peer_region` on the other side (the
- * region being left when it acts in the target, and the other way round; NONE: no other side). In
- * this order, the later replaces the earlier of the same name:
+/* The complete arguments of a step that acts in `region`, with `peer_region` on the other side
+ * (the region being left when it acts in the target, and the other way round; NONE: no other
+ * side). In this order, the later replaces the earlier of the same name:
  *   1. the arguments of the step's component's endpoint in `region`, as they are
- *   2. front_host, front_port and slot_name of its endpoint in `peer_region`, with the prefix "peer_"
+ *   2. front_host, front_port and slot_name of its endpoint in `peer_region`, with the prefix
+ *     "peer_"
  *   3. the step's own.
  * TOO_BIG when there are more than ACTION_ARGS_MAX; *ret_arguments is untouched then. */
 enum err topology_step_arguments(const struct topology *topology, const struct step *step,

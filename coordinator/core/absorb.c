@@ -18,12 +18,11 @@ static void settle_again(struct core *core) {
     }
 }
 
-/* Indexes of agents, checks and links mean something else in another version; their views are learnt
- * anew. Regions and members keep their places (the config check sees to it). */
+/* Indexes of agents, checks and links mean something else in another version; their views are
+ * learnt anew. Regions and members keep their places (the config check sees to it). */
 static bool absorb_config(struct core *core, const struct topology *topology,
                           const struct event *event) {
-    if (event->config.version <= core->config_version ||
-        (execution_running_const(core) != NULL)) {
+    if (event->config.version <= core->config_version || (execution_running_const(core) != NULL)) {
         return false;
     }
     ensure(topology->version == event->config.version);
@@ -144,25 +143,17 @@ bool absorb(struct context *context) {
     struct core *core = context->core;
     const struct event *event = context->event;
     switch ((enum event_kind)event->kind) {
-    case EVENT_CONFIG:
-        return absorb_config(core, context->topology, event);
-    case EVENT_TIMEKEEPER:
-        return absorb_timekeeper(core, context->topology, event);
-    case EVENT_TICK:
-        return absorb_tick(core, context->topology, event);
-    case EVENT_VIEW:
-        return absorb_view(core, context->topology, event);
-    case EVENT_REPORT:
-        return absorb_report(core, context->topology, event);
-    case EVENT_LAG:
-        return absorb_lag(core, context->topology, event);
+    case EVENT_CONFIG: return absorb_config(core, context->topology, event);
+    case EVENT_TIMEKEEPER: return absorb_timekeeper(core, context->topology, event);
+    case EVENT_TICK: return absorb_tick(core, context->topology, event);
+    case EVENT_VIEW: return absorb_view(core, context->topology, event);
+    case EVENT_REPORT: return absorb_report(core, context->topology, event);
+    case EVENT_LAG: return absorb_lag(core, context->topology, event);
     case EVENT_OPEN:
     case EVENT_CLOSE:
     case EVENT_OUTCOME:
-    case EVENT_REQUEST:
-        return true;
-    case EVENT_KINDS_N:
-        break;
+    case EVENT_REQUEST: return true;
+    case EVENT_KINDS_N: break;
     }
     ensure(!"an event kind of the list");
     return false;

@@ -9,8 +9,8 @@ void attest_init(struct attest *attest, const struct attest_durable *durable, st
     attest->durable = *durable;
     attest->started = now;
     if (durable->closed_epoch > 0) {
-        /* The wait of the last close may have been running when we stopped: nobody knows how much of
-         * it is left, so all of it, from now. A note that it was over spares us that. */
+        /* The wait of the last close may have been running when we stopped: nobody knows how
+         * much of it is left, so all of it, from now. A note that it was over spares us that. */
         attest->closing_epoch = durable->closed_epoch;
         attest->wait_from = now;
     }

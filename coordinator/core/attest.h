@@ -1,9 +1,10 @@
 /* attest: one member's answers to ATTEST. Pure; not replicated: each member has its own.
  *
- * The rules (a) to (e) of docs/safety.md. A member times its own wait: after applying CLOSE(e) it
- * answers for a later epoch only when wait_ms has passed, on the clock that says less, since the last
- * YES it gave (to e or an older epoch); since its own start when it cannot know. Durable notes are written by the shell:
- * attest_close() and attest_wait_over() tell it what, and nothing counts before it is on disk. */
+ * The rules (a) to (e) of docs/safety.md. A member times its own wait: after applying CLOSE(e)
+ * it answers for a later epoch only when wait_ms has passed, on the clock that says less, since
+ * the last YES it gave (to e or an older epoch); since its own start when it cannot know.
+ * Durable notes are written by the shell: attest_close() and attest_wait_over() tell it what,
+ * and nothing counts before it is on disk. */
 #ifndef DROVER_ATTEST_H
 #define DROVER_ATTEST_H
 
@@ -21,21 +22,21 @@ struct attest_durable {
 
 /* The lease part of the member's applied state (core.h hands it out). */
 struct lease_view {
-    uint64_t epoch;      /* newest; 0: none yet */
+    uint64_t epoch; /* newest; 0: none yet */
     bool open;
-    uint8_t owner;       /* region index, valid when open */
+    uint8_t owner; /* region index, valid when open */
 };
 
 struct attest {
     struct attest_durable durable;
     struct stamp started;
-    bool caught_up;          /* (d): applied up to the head read after the start */
-    bool yes_known;          /* last_yes is real, not the start's stand-in */
-    uint64_t yes_epoch;      /* the epoch of the last YES */
+    bool caught_up;     /* (d): applied up to the head read after the start */
+    bool yes_known;     /* last_yes is real, not the start's stand-in */
+    uint64_t yes_epoch; /* the epoch of the last YES */
     struct stamp last_yes;
-    uint64_t closing_epoch;  /* the close whose wait is running or over; 0: none */
-    struct stamp wait_from;  /* the wait runs wait_ms from here */
-    bool fence_proved;       /* all guards of the closed region proved their fence: no wait */
+    uint64_t closing_epoch; /* the close whose wait is running or over; 0: none */
+    struct stamp wait_from; /* the wait runs wait_ms from here */
+    bool fence_proved;      /* all guards of the closed region proved their fence: no wait */
 };
 
 enum attest_purpose { ATTEST_LEASE = 1, ATTEST_COMMAND = 2 };
@@ -43,11 +44,11 @@ enum attest_purpose { ATTEST_LEASE = 1, ATTEST_COMMAND = 2 };
 struct attest_ask {
     uint8_t purpose;
     uint64_t epoch;
-    uint8_t region;        /* of the asker, by its key; NONE: unknown agent */
-    bool numbers_agree;    /* lease, wait and promise lengths equal ours */
-    bool command_wanted;   /* the digest belongs to a step wanted now of exactly this agent */
+    uint8_t region;      /* of the asker, by its key; NONE: unknown agent */
+    bool numbers_agree;  /* lease, wait and promise lengths equal ours */
+    bool command_wanted; /* the digest belongs to a step wanted now of exactly this agent */
     struct stamp now;
-    uint32_t wait_ms;      /* W */
+    uint32_t wait_ms; /* W */
 };
 
 /* Values of proto's enum refusal; kept apart because a core does not know the wire. */
@@ -70,26 +71,28 @@ void attest_init(struct attest *attest, const struct attest_durable *durable, st
 /* The member has applied everything up to a head it read after its start. */
 void attest_caught_up(struct attest *attest);
 
-/* CLOSE(epoch) is about to be applied: the shell makes attest_close_durable() durable FIRST, then calls
- * this, then applies. Starts the wait. Epochs of replayed, older closes are harmless. */
+/* CLOSE(epoch) is about to be applied: the shell makes attest_close_durable() durable FIRST,
+ * then calls this, then applies. Starts the wait. Epochs of replayed, older closes are
+ * harmless. */
 void attest_close(struct attest *attest, uint64_t epoch);
 struct attest_durable attest_close_durable(const struct attest *attest, uint64_t epoch);
 
-/* Every guard of the closed region proved its fence of `epoch` (signatures checked): the wait is zero,
- * unless the wait of an older epoch may still be running. */
+/* Every guard of the closed region proved its fence of `epoch` (signatures checked): the wait
+ * is zero, unless the wait of an older epoch may still be running. */
 void attest_fence_proved(struct attest *attest, uint64_t epoch);
 
 /* ms until this member's own wait is over; 0: over or none running. */
 uint32_t attest_wait_left_ms(const struct attest *attest, struct stamp now, uint32_t wait_ms);
 
 /* True when the wait is over and the disk does not know it yet: the shell writes
- * attest_waited_durable(), then calls attest_waited(). Best effort: without the note a restart waits
- * again. */
+ * attest_waited_durable(), then calls attest_waited(). Best effort: without the note a restart
+ * waits again. */
 bool attest_waited_due(const struct attest *attest, struct stamp now, uint32_t wait_ms);
 struct attest_durable attest_waited_durable(const struct attest *attest);
 void attest_waited(struct attest *attest);
 
-/* The answer. On YES to a lease question the stamp is noted (in memory: attesting needs no disk). */
+/* The answer. On YES to a lease question the stamp is noted (in memory: attesting needs no
+ * disk). */
 enum attest_no attest_ask(struct attest *attest, const struct lease_view *view,
                           const struct attest_ask *ask);
 

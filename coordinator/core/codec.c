@@ -30,9 +30,7 @@ static void write_body(struct bytes_out *out, const struct fact *fact) {
         bytes_put_u32(out, event->tick.elapsed_ms);
         bytes_put_u64(out, event->tick.wall_ms);
         break;
-    case EVENT_VIEW:
-        write_view(out, event);
-        break;
+    case EVENT_VIEW: write_view(out, event); break;
     case EVENT_LAG:
         bytes_put_u8(out, event->lag.link);
         bytes_put_u8(out, event->lag.known);
@@ -55,11 +53,8 @@ static void write_body(struct bytes_out *out, const struct fact *fact) {
         break;
     case EVENT_REPORT:
     case EVENT_OUTCOME:
-    case EVENT_REQUEST:
-        bytes_put_raw(out, fact->frame, fact->frame_size);
-        break;
-    case EVENT_KINDS_N:
-        ensure(!"an event kind of the list");
+    case EVENT_REQUEST: bytes_put_raw(out, fact->frame, fact->frame_size); break;
+    case EVENT_KINDS_N: ensure(!"an event kind of the list");
     }
 }
 
@@ -114,9 +109,7 @@ static void read_body(struct bytes_in *in, struct fact *fact) {
         event->tick.elapsed_ms = bytes_get_u32(in);
         event->tick.wall_ms = bytes_get_u64(in);
         break;
-    case EVENT_VIEW:
-        read_view(in, event);
-        break;
+    case EVENT_VIEW: read_view(in, event); break;
     case EVENT_LAG:
         event->lag.link = bytes_get_u8(in);
         event->lag.known = bytes_get_u8(in);
@@ -131,17 +124,11 @@ static void read_body(struct bytes_in *in, struct fact *fact) {
         event->close.epoch = bytes_get_u64(in);
         event->close.why = bytes_get_u8(in);
         break;
-    case EVENT_CONFIG:
-        read_config(in, fact);
-        break;
+    case EVENT_CONFIG: read_config(in, fact); break;
     case EVENT_REPORT:
     case EVENT_OUTCOME:
-    case EVENT_REQUEST:
-        read_frame(in, fact);
-        break;
-    case EVENT_KINDS_N:
-        in->failed = true;
-        break;
+    case EVENT_REQUEST: read_frame(in, fact); break;
+    case EVENT_KINDS_N: in->failed = true; break;
     }
 }
 

@@ -18,10 +18,10 @@ struct fact {
     struct event event;
     const uint8_t *frame; /* borrowed from the log's bytes; NULL for plain facts */
     size_t frame_size;
-    const uint8_t *text;  /* CONFIG: the topology's text, borrowed */
+    const uint8_t *text; /* CONFIG: the topology's text, borrowed */
     size_t text_size;
-    uint64_t wall_ms;     /* of the appending member, for people */
-    uint8_t member;       /* who appended it */
+    uint64_t wall_ms; /* of the appending member, for people */
+    uint8_t member;   /* who appended it */
 };
 
 /* 0 when it does not fit. frame and text are used for the kinds that carry them. */

@@ -1,5 +1,5 @@
-/* One step: absorb the fact, let at most one rule fire, let the plans advance. And the words for the
- * enumerators of the core. */
+/* One step: absorb the fact, let at most one rule fire, let the plans advance. And the words
+ * for the enumerators of the core. */
 #include "coordinator/core/core.h"
 
 #include <string.h>
@@ -76,8 +76,7 @@ struct verdict core_step(struct core *core, const struct topology *topology,
 }
 
 struct lease_view core_lease(const struct core *core) {
-    return (struct lease_view){
-        .epoch = core->epoch, .open = core->open != 0, .owner = core->owner};
+    return (struct lease_view){.epoch = core->epoch, .open = core->open != 0, .owner = core->owner};
 }
 
 const char *phase_text(enum phase phase) {
@@ -123,30 +122,21 @@ const char *class_text(enum region_class class) {
 
 const char *pause_text(enum pause_why why) {
     switch (why) {
-    case PAUSE_NO:
-        return "";
-    case PAUSE_OPERATOR:
-        return "paused-by-operator";
-    case PAUSE_STEP_FAILED:
-        return "paused-by-failed-step";
-    case PAUSE_REJECTED:
-        return "approval-declined";
-    case PAUSE_NO_AGENT:
-        return "no-agent";
+    case PAUSE_NO: return "";
+    case PAUSE_OPERATOR: return "paused-by-operator";
+    case PAUSE_STEP_FAILED: return "paused-by-failed-step";
+    case PAUSE_REJECTED: return "approval-declined";
+    case PAUSE_NO_AGENT: return "no-agent";
     }
     return "?";
 }
 
 const char *close_why_text(enum close_why why) {
     switch (why) {
-    case CLOSE_NONE:
-        return "";
-    case CLOSE_AUTOMATIC:
-        return "automatic";
-    case CLOSE_DECLARED:
-        return "declared";
-    case CLOSE_PLANNED:
-        return "planned";
+    case CLOSE_NONE: return "";
+    case CLOSE_AUTOMATIC: return "automatic";
+    case CLOSE_DECLARED: return "declared";
+    case CLOSE_PLANNED: return "planned";
     }
     return "?";
 }

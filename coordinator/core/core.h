@@ -1,8 +1,8 @@
 /* core: the decisions. Facts go in as events; wishes are read off the state.
  *
- * core_step() applies one fact; core_wants() says what should be in flight because of it. Nothing is
- * emitted, so nothing is lost when a process dies, and sending again is normal. No clock: time is
- * what TICK facts say. The topology is read for its numbers only.
+ * core_step() applies one fact; core_wants() says what should be in flight because of it.
+ * Nothing is emitted, so nothing is lost when a process dies, and sending again is normal. No
+ * clock: time is what TICK facts say. The topology is read for its numbers only.
  *
  * Read next: rules.c (the whole behaviour as one table), plan.c, verdict.c, gates.c. */
 #ifndef DROVER_CORE_H
@@ -29,7 +29,7 @@ enum event_kind {
 #define EVENT_ENUM(name, text) EVENT_##name,
     EVENT_KIND_LIST(EVENT_ENUM)
 #undef EVENT_ENUM
-    EVENT_KINDS_N
+        EVENT_KINDS_N
 };
 
 struct event_report {
@@ -46,7 +46,7 @@ struct event_report {
 };
 
 struct event_request {
-    uint8_t kind;        /* enum request_kind; its operator's role was checked by the shell */
+    uint8_t kind; /* enum request_kind; its operator's role was checked by the shell */
     uint8_t operator_index;
     uint8_t role;
     uint8_t identity[NONCE_SIZE];
@@ -54,7 +54,7 @@ struct event_request {
     uint8_t region;
     uint8_t step;
     uint64_t execution;
-    uint64_t epoch;      /* the epoch the operator saw; 0: any */
+    uint64_t epoch; /* the epoch the operator saw; 0: any */
     uint32_t for_ms;
 };
 
@@ -77,8 +77,8 @@ struct event {
         } tick;
         struct {
             uint8_t member;
-            uint8_t attesting;         /* as in member_view */
-            uint64_t heard;            /* agents heard within silent_ms */
+            uint8_t attesting;           /* as in member_view */
+            uint64_t heard;              /* agents heard within silent_ms */
             uint32_t ago_ms[AGENTS_MAX]; /* since each agent was last heard, capped */
         } view;
         struct event_report report;
@@ -123,8 +123,8 @@ void core_init(struct core *core);
 struct verdict core_step(struct core *core, const struct topology *topology,
                          const struct event *event);
 
-/* Would this CLOSE be accepted now? Asked before its note is made durable: a member must not durably
- * close an epoch over a fact that the rules refuse. */
+/* Would this CLOSE be accepted now? Asked before its note is made durable: a member must not
+ * durably close an epoch over a fact that the rules refuse. */
 bool core_accepts_close(const struct core *core, const struct topology *topology, uint64_t epoch);
 
 /* ------------------------------------------------------------------ wishes */
@@ -141,8 +141,8 @@ struct want_command {
 #define WANT_COMMANDS_MAX STEPS_MAX
 
 struct wants {
-    bool open;   /* append OPEN(open_epoch, open_region) */
-    bool close;  /* append CLOSE(close_epoch, close_why) */
+    bool open;  /* append OPEN(open_epoch, open_region) */
+    bool close; /* append CLOSE(close_epoch, close_why) */
     uint64_t open_epoch, close_epoch;
     uint8_t open_region, close_why;
     uint32_t tick_in_ms; /* the next TICK is needed no later than this after the last one */
@@ -173,16 +173,16 @@ enum region_class {
 #define CLASS_ENUM(name, text) CLASS_##name,
     REGION_CLASS_LIST(CLASS_ENUM)
 #undef CLASS_ENUM
-    CLASSES_N
+        CLASSES_N
 };
 
 /* The two independent signals about one region, counted. */
 struct region_verdict {
-    uint8_t class; /* enum region_class */
-    uint8_t agents_n, heard_n;                     /* its own voice */
+    uint8_t class;                                  /* enum region_class */
+    uint8_t agents_n, heard_n;                      /* its own voice */
     uint8_t outside_n, outside_bad_n, outside_ok_n; /* (check, vantage) pairs with an opinion */
-    uint8_t vital_n, vital_bad_n;                  /* its own vital checks */
-    uint64_t last_heard_ms;                        /* core time of its last sign of life */
+    uint8_t vital_n, vital_bad_n;                   /* its own vital checks */
+    uint64_t last_heard_ms;                         /* core time of its last sign of life */
 };
 
 struct region_verdict verdict_of(const struct core *core, const struct topology *topology,
@@ -212,7 +212,7 @@ enum gate {
 #define GATE_ENUM(name, text) GATE_##name##_,
     GATE_LIST(GATE_ENUM)
 #undef GATE_ENUM
-    GATES_N
+        GATES_N
 };
 
 struct gate_reading {
@@ -243,8 +243,8 @@ struct rule_row {
     uint16_t number;
     const char *phases; /* "serving, suspect" */
     const char *event;
-    const char *guard;  /* name of the guard function, in words */
-    const char *next;   /* phase, or "" */
+    const char *guard; /* name of the guard function, in words */
+    const char *next;  /* phase, or "" */
     const char *sentence;
 };
 unsigned rules_count(void);

@@ -1,5 +1,6 @@
-/* The gates before an automatic CLOSE: each one a figure, a limit and a yes or no, so that `explain`
- * can print what would have to change. Gates are read in order and all of them always. */
+/* The gates before an automatic CLOSE: each one a figure, a limit and a yes or no, so that
+ * `explain` can print what would have to change. Gates are read in order and all of them
+ * always. */
 #include <string.h>
 
 #include "common/base/bits.h"
@@ -8,12 +9,10 @@
 const char *gate_text(enum gate gate) {
     switch (gate) {
 #define GATE_TEXT(name, text)                                                                      \
-    case GATE_##name##_:                                                                           \
-        return text;
+    case GATE_##name##_: return text;
         GATE_LIST(GATE_TEXT)
 #undef GATE_TEXT
-    case GATES_N:
-        break;
+    case GATES_N: break;
     }
     return "unknown gate";
 }
@@ -44,8 +43,8 @@ static uint8_t other_data_region(const struct topology *topology, uint8_t owner)
     return NONE;
 }
 
-/* The standby is ready when most of its gate agents are heard, each with a guard that answers, and no
- * vital check that its own agents run there has failed. */
+/* The standby is ready when most of its gate agents are heard, each with a guard that answers,
+ * and no vital check that its own agents run there has failed. */
 static struct gate_reading read_standby(const struct core *core, const struct topology *topology,
                                         uint8_t target) {
     struct gate_reading reading = yes_no(false);
@@ -151,8 +150,7 @@ static void read_signals(const struct core *core, const struct topology *topolog
     gates[GATE_ATTEST_] = sick ? yes_no(true) : read_attest(core, topology);
     uint64_t suspected_ms = core->phase == PHASE_SUSPECT ? since(core, core->suspect_ms) : 0;
     gates[GATE_HOLD_DOWN_] = at_least(suspected_ms, topology->policy.hold_down_ms);
-    gates[GATE_HOLD_DOWN_].passes =
-        gates[GATE_HOLD_DOWN_].passes && core->phase == PHASE_SUSPECT;
+    gates[GATE_HOLD_DOWN_].passes = gates[GATE_HOLD_DOWN_].passes && core->phase == PHASE_SUSPECT;
 }
 
 bool gates_read(const struct core *core, const struct topology *topology,

@@ -19,7 +19,8 @@ struct context {
     struct verdict *verdict;
 };
 
-/* The slot of the unfinished execution that moves or will move the lease or acts on regions; NULL. */
+/* The slot of the unfinished execution that moves or will move the lease or acts on regions;
+ * NULL. */
 struct execution *execution_running(struct core *core);
 const struct execution *execution_running_const(const struct core *core);
 struct execution *execution_find(struct core *core, uint64_t id);

@@ -114,15 +114,12 @@ static bool step_finished(const struct step_state *state, const struct step *ste
     case STEP_DONE:
     case STEP_SKIPPED:
     case STEP_BY_HAND:
-    case STEP_LEFT_OUT:
-        return true;
-    case STEP_FAILED:
-        return step->may_fail;
+    case STEP_LEFT_OUT: return true;
+    case STEP_FAILED: return step->may_fail;
     case STEP_WAITING:
     case STEP_APPROVAL:
     case STEP_RUNNING:
-    case STEP_PHASES_N:
-        break;
+    case STEP_PHASES_N: break;
     }
     return false;
 }
@@ -157,8 +154,8 @@ static void execution_pause(struct execution *execution, enum pause_why why, uin
 }
 
 /* One attempt ended badly: again if it may, else the step has failed. */
-static void attempt_failed(struct core *core, struct execution *execution,
-                           const struct plan *plan, uint8_t s, uint8_t err) {
+static void attempt_failed(struct core *core, struct execution *execution, const struct plan *plan,
+                           uint8_t s, uint8_t err) {
     struct step_state *state = &execution->steps[s];
     const struct step *step = &plan->steps[s];
     state->err = err;
@@ -255,8 +252,7 @@ static bool undo_action(uint8_t action, uint8_t *ret_undo) {
     return true;
 }
 
-static void undo_advance(struct core *core, struct execution *execution,
-                         const struct plan *plan) {
+static void undo_advance(struct core *core, struct execution *execution, const struct plan *plan) {
     bool all = true;
     for (unsigned s = 0; s < execution->steps_n; s++) {
         struct step_state *state = &execution->steps[s];
@@ -294,8 +290,7 @@ void plan_begin_run(struct core *core, struct execution *execution) {
     execution->opened_ms = core->now_ms;
 }
 
-static void stage_advance(struct core *core, struct execution *execution,
-                          const struct plan *plan) {
+static void stage_advance(struct core *core, struct execution *execution, const struct plan *plan) {
     if (execution->stage == STAGE_PREPARE && execution->paused == PAUSE_NO &&
         stage_finished(execution, plan)) {
         execution->stage = STAGE_FENCE;
@@ -444,9 +439,9 @@ static void want_lease(const struct core *core, const struct topology *topology,
     if (execution->stage == STAGE_FENCE && core->open) {
         wants->close = true;
         wants->close_epoch = core->epoch;
-        wants->close_why = execution->automatic                      ? CLOSE_AUTOMATIC
+        wants->close_why = execution->automatic                 ? CLOSE_AUTOMATIC
                            : execution->kind == PLAN_SWITCHOVER ? CLOSE_PLANNED
-                                                                     : CLOSE_DECLARED;
+                                                                : CLOSE_DECLARED;
     }
     if (execution->stage == STAGE_TAKE && !core->open) {
         wants->open = true;
@@ -455,8 +450,7 @@ static void want_lease(const struct core *core, const struct topology *topology,
     }
 }
 
-void core_wants(const struct core *core, const struct topology *topology,
-                struct wants *ret_wants) {
+void core_wants(const struct core *core, const struct topology *topology, struct wants *ret_wants) {
     memset(ret_wants, 0, sizeof *ret_wants);
     ret_wants->tick_in_ms = 1000;
     want_lease(core, topology, ret_wants);

@@ -1,7 +1,7 @@
-/* The whole behaviour as one table. A row: in these phases, on this event, if this one guard holds,
- * do this and go there; rows are read in order and at most one fires. The number stands in every log
- * line, notice and audit record. Facts themselves (who is heard, what a probe saw, what time it is)
- * are absorbed before the table is read: see absorb.c. */
+/* The whole behaviour as one table. A row: in these phases, on this event, if this one guard
+ * holds, do this and go there; rows are read in order and at most one fires. The number stands
+ * in every log line, notice and audit record. Facts themselves (who is heard, what a probe saw,
+ * what time it is) are absorbed before the table is read: see absorb.c. */
 #include <string.h>
 
 #include "common/base/bits.h"
@@ -84,8 +84,7 @@ static bool declares_again(const struct context *c) {
     const struct execution *execution = execution_running_const(c->core);
     return asks(c, REQUEST_DECLARE) && execution != NULL &&
            execution->kind == c->event->request.plan_kind &&
-           (execution->target == c->event->request.region ||
-            execution->kind == PLAN_REPROTECT);
+           (execution->target == c->event->request.region || execution->kind == PLAN_REPROTECT);
 }
 
 static bool declares_while_running(const struct context *c) {
@@ -119,8 +118,7 @@ static bool may_declare(const struct context *c) {
 
 static bool declares_well(const struct context *c) {
     const struct event_request *request = &c->event->request;
-    return asks(c, REQUEST_DECLARE) && may_declare(c) &&
-           request->region < c->topology->regions_n &&
+    return asks(c, REQUEST_DECLARE) && may_declare(c) && request->region < c->topology->regions_n &&
            c->topology->regions[request->region].kind == REGION_DATA &&
            request->region != c->core->owner && declared_plan(c) != NONE && c->core->open;
 }
@@ -174,8 +172,7 @@ static bool step_is_stuck(const struct context *c) {
 }
 
 static bool retries_step(const struct context *c) {
-    return asks(c, REQUEST_STEP_RETRY) && step_is_stuck(c) &&
-           asked_step(c)->phase == STEP_FAILED;
+    return asks(c, REQUEST_STEP_RETRY) && step_is_stuck(c) && asked_step(c)->phase == STEP_FAILED;
 }
 
 static bool skips_step(const struct context *c) {
@@ -188,8 +185,8 @@ static bool finishes_step_by_hand(const struct context *c) {
 
 static bool aborts_in_time(const struct context *c) {
     struct execution *execution = asked_execution(c);
-    bool open = execution != NULL &&
-                (execution->stage == STAGE_PREPARE || execution->stage == STAGE_FENCE);
+    bool open =
+        execution != NULL && (execution->stage == STAGE_PREPARE || execution->stage == STAGE_FENCE);
     bool reprotect = execution != NULL && execution->kind == PLAN_REPROTECT;
     return asks(c, REQUEST_ABORT) && (open || reprotect);
 }
@@ -288,8 +285,8 @@ static void remember_request(struct context *c) {
 
 static void do_declare(struct context *c) {
     const struct event_request *request = &c->event->request;
-    struct execution *execution = execution_create(
-        c, (enum plan_kind)request->plan_kind, declared_plan(c), request->region, false);
+    struct execution *execution = execution_create(c, (enum plan_kind)request->plan_kind,
+                                                   declared_plan(c), request->region, false);
     execution->declared_by = request->operator_index;
     memcpy(execution->request, request->identity, NONCE_SIZE);
     struct region_verdict verdict = verdict_of(c->core, c->topology, c->core->owner);
@@ -406,8 +403,7 @@ static const struct rule rules[] = {
         "The first epoch opens for the region that the topology names."),
     ROW(102, CLOSED, OPEN, open_is_wanted, do_open, PHASE_SERVING,
         "The next epoch opens for the target; its first certificate is the promotion."),
-    ROW(103, ANY, OPEN, always, do_refuse_open, STAY,
-        "An OPEN that nothing asks for is refused."),
+    ROW(103, ANY, OPEN, always, do_refuse_open, STAY, "An OPEN that nothing asks for is refused."),
     ROW(111, OPENED, CLOSE, close_is_wanted, do_close, PHASE_CLOSED,
         "The epoch is closed; each member now waits out its last yes to it."),
     ROW(112, ANY, CLOSE, always, do_refuse_close, STAY,
@@ -467,20 +463,13 @@ unsigned rules_count(void) {
 
 static const char *phases_words(uint8_t phases) {
     switch (phases) {
-    case ANY:
-        return "any";
-    case NEW:
-        return "new";
-    case SERVING:
-        return "serving";
-    case SUSPECT:
-        return "suspect";
-    case CLOSED:
-        return "closed";
-    case OPENED:
-        return "serving, suspect";
-    default:
-        return "?";
+    case ANY: return "any";
+    case NEW: return "new";
+    case SERVING: return "serving";
+    case SUSPECT: return "suspect";
+    case CLOSED: return "closed";
+    case OPENED: return "serving, suspect";
+    default: return "?";
     }
 }
 

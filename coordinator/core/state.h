@@ -8,8 +8,8 @@
 
 #include "common/topology/topology.h"
 
-#define EXECUTIONS_MAX 4  /* kept: the running ones and the latest finished */
-#define REQUESTS_MAX 64   /* remembered request identities, so that a repeat is told apart */
+#define EXECUTIONS_MAX 4 /* kept: the running ones and the latest finished */
+#define REQUESTS_MAX 64  /* remembered request identities, so that a repeat is told apart */
 
 enum phase {
     PHASE_NEW = 0,     /* no epoch was ever opened */
@@ -36,7 +36,7 @@ enum execution_stage {
 #define STAGE_ENUM(name, text) STAGE_##name,
     EXECUTION_STATE_LIST(STAGE_ENUM)
 #undef STAGE_ENUM
-    STAGES_N
+        STAGES_N
 };
 
 enum pause_why {
@@ -61,41 +61,41 @@ enum step_phase {
 #define STEP_ENUM(name, text) STEP_##name,
     STEP_STATE_LIST(STEP_ENUM)
 #undef STEP_ENUM
-    STEP_PHASES_N
+        STEP_PHASES_N
 };
 
 struct step_state {
-    uint64_t started_ms;  /* core time of this attempt */
+    uint64_t started_ms; /* core time of this attempt */
     uint64_t finished_ms;
-    uint64_t position;    /* handed on by a hand-off step; 0: none */
+    uint64_t position;          /* handed on by a hand-off step; 0: none */
     uint64_t not_after_wall_ms; /* of this attempt's command; the log's wall time */
-    uint32_t took_ms;     /* as the agent measured it */
-    uint16_t attempt;     /* from 1; 0: never wanted */
-    uint16_t tries_n;     /* attempts since the last retry by hand */
-    uint8_t phase;        /* enum step_phase */
-    uint8_t agent;        /* of the current attempt */
-    uint8_t approved_by;  /* operator index, or NONE */
-    uint8_t err;          /* enum err of the last failure */
-    uint8_t observed;     /* the wished state was there already */
-    uint8_t undo;         /* 0 none, 1 wanted, 2 done */
+    uint32_t took_ms;           /* as the agent measured it */
+    uint16_t attempt;           /* from 1; 0: never wanted */
+    uint16_t tries_n;           /* attempts since the last retry by hand */
+    uint8_t phase;              /* enum step_phase */
+    uint8_t agent;              /* of the current attempt */
+    uint8_t approved_by;        /* operator index, or NONE */
+    uint8_t err;                /* enum err of the last failure */
+    uint8_t observed;           /* the wished state was there already */
+    uint8_t undo;               /* 0 none, 1 wanted, 2 done */
     uint8_t spare[2];
 };
 
 struct execution {
-    uint64_t id;          /* from 1, never reused; 0: empty slot */
-    uint64_t from_epoch;  /* the epoch being left */
+    uint64_t id;         /* from 1, never reused; 0: empty slot */
+    uint64_t from_epoch; /* the epoch being left */
     uint64_t created_ms, outage_ms, closed_ms, opened_ms, finished_ms; /* core time */
-    uint64_t created_index; /* log index of the creating fact */
+    uint64_t created_index;      /* log index of the creating fact */
     uint8_t request[NONCE_SIZE]; /* the declaration's identity; zeros: automatic */
-    uint8_t stage;        /* enum execution_stage */
-    uint8_t paused;       /* enum pause_why */
+    uint8_t stage;               /* enum execution_stage */
+    uint8_t paused;              /* enum pause_why */
     uint8_t paused_step;
-    uint8_t kind;         /* enum plan_kind */
+    uint8_t kind; /* enum plan_kind */
     uint8_t plan;
     uint8_t source, target;
     uint8_t automatic;
-    uint8_t declared_by;  /* operator index, or NONE */
-    uint8_t exceptions;   /* steps skipped, by hand, or failed where they may */
+    uint8_t declared_by; /* operator index, or NONE */
+    uint8_t exceptions;  /* steps skipped, by hand, or failed where they may */
     uint8_t steps_n;
     uint8_t spare[5];
     struct step_state steps[STEPS_MAX];
@@ -103,15 +103,15 @@ struct execution {
 
 /* What the reports say of one agent, as applied. */
 struct agent_view {
-    uint64_t boot, seq;       /* of the newest applied report */
-    uint64_t guard_epoch;     /* highest accepted by its guard */
-    uint64_t fenced_epoch;    /* proved */
+    uint64_t boot, seq;    /* of the newest applied report */
+    uint64_t guard_epoch;  /* highest accepted by its guard */
+    uint64_t fenced_epoch; /* proved */
     uint64_t promised_epoch;
-    uint64_t last_heard_ms;   /* core time of the last sign of life, as the members last told */
+    uint64_t last_heard_ms; /* core time of the last sign of life, as the members last told */
     uint32_t config_version;
-    uint8_t heard_by;         /* bit set of members that hear it now */
-    uint8_t gate;             /* enum gate_state of the wire */
-    uint8_t leased;           /* its guard holds a lease */
+    uint8_t heard_by; /* bit set of members that hear it now */
+    uint8_t gate;     /* enum gate_state of the wire */
+    uint8_t leased;   /* its guard holds a lease */
     uint8_t guard_present;
 };
 
@@ -137,12 +137,12 @@ struct member_view {
 };
 
 struct core {
-    uint64_t now_ms;         /* core time: sum of the elapsed times of TICKs */
-    uint64_t wall_ms;        /* of the last TICK, for people */
+    uint64_t now_ms;  /* core time: sum of the elapsed times of TICKs */
+    uint64_t wall_ms; /* of the last TICK, for people */
     uint64_t applied_index;
     uint64_t epoch;
     uint64_t opened_ms, closed_ms; /* core time */
-    uint64_t suspect_ms;     /* the suspicion counts from here: the last sign of life */
+    uint64_t suspect_ms;           /* the suspicion counts from here: the last sign of life */
     uint64_t cleared_ms;     /* the last suspicion ended here; a new one is not dated before it */
     uint64_t settle_from_ms; /* no automatic decision before this + settle_ms */
     uint64_t held_until_ms;  /* automation held till then; UINT64_MAX: until released */
@@ -151,13 +151,13 @@ struct core {
     uint64_t executions_made;
     uint64_t closes_refused, opens_refused;
     uint32_t config_version;
-    uint8_t phase;           /* enum phase */
+    uint8_t phase; /* enum phase */
     uint8_t open;
-    uint8_t owner;           /* region of the newest epoch */
-    uint8_t next_owner;      /* CLOSED: who shall get the next epoch */
-    uint8_t close_why;       /* enum close_why */
-    uint8_t timekeeper;      /* member index, or NONE */
-    uint8_t latched;         /* one automatic failover was made and not released */
+    uint8_t owner;      /* region of the newest epoch */
+    uint8_t next_owner; /* CLOSED: who shall get the next epoch */
+    uint8_t close_why;  /* enum close_why */
+    uint8_t timekeeper; /* member index, or NONE */
+    uint8_t latched;    /* one automatic failover was made and not released */
     uint8_t requests_next;
     uint8_t last_class[REGIONS_MAX]; /* enum region_class as of the last TICK */
     struct member_view members[MEMBERS_MAX];

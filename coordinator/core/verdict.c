@@ -65,8 +65,8 @@ static bool any_data_region_heard(const struct topology *topology, uint64_t aliv
     return false;
 }
 
-static bool a_link_fails(const struct core *core, const struct topology *topology,
-                         uint8_t region, uint64_t alive) {
+static bool a_link_fails(const struct core *core, const struct topology *topology, uint8_t region,
+                         uint64_t alive) {
     for (unsigned c = 0; c < topology->checks_n; c++) {
         const struct check *check = &topology->checks[c];
         if (check->link != NONE && check->region == region && check->agent != NONE &&
