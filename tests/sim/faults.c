@@ -27,24 +27,50 @@ static void next_fault(struct sim *sim) {
     (void)queue_add(sim, sim->now_us + after_us, SIM_FAULT, PROCESSES_N);
 }
 
+/* A calm seed: nothing is lost on the way, and the first move, if any, is made in peace. */
+static void draw_calm(struct sim *sim) {
+    struct weather *weather = &sim->weather;
+    weather->calm_after_a_move = chance(sim, 500);
+    weather->calm_region = weather->calm_after_a_move ? REGION_D : REGION_P;
+    weather->calm_from_us = weather->calm_after_a_move ? 12000000 : 5000000;
+    weather->stormy_until_us += weather->calm_from_us;
+    if (weather->calm_after_a_move) {
+        queue_add(sim, 3500000, SIM_FAULT, PROCESSES_N)->arg = 2;
+    }
+    (void)queue_add(sim, weather->calm_from_us, SIM_FAULT, PROCESSES_N);
+}
+
+static void draw_storm(struct sim *sim) {
+    struct weather *weather = &sim->weather;
+    weather->loss_permille = chance(sim, 500) ? (uint32_t)pick(sim, 60) : 0;
+    weather->dup_permille = chance(sim, 300) ? (uint32_t)pick(sim, 40) : 0;
+    weather->tail_permille = chance(sim, 600) ? (uint32_t)pick(sim, 150) : 0;
+    weather->tail_ms = (uint32_t)(100 + pick(sim, 4500));
+    weather->action_fail_permille = chance(sim, 400) ? (uint32_t)pick(sim, 400) : 0;
+    weather->people_meddle = chance(sim, 600);
+    weather->region_stays_dead = chance(sim, 350);
+    weather->erratic_agents = chance(sim, 60);
+    weather->moment_permille = chance(sim, 500) ? (uint32_t)pick(sim, 120) : 0;
+    for (unsigned i = 0; i < sizeof weather->weights; i++) {
+        weather->weights[i] = (uint8_t)(chance(sim, 600) ? pick(sim, 30) : 0);
+    }
+    weather->weights[0] = (uint8_t)(weather->weights[0] + 1); /* never nothing at all */
+    /* The service comes up first; what goes wrong before it did shows nothing. */
+    (void)queue_add(sim, 2500000 + pick(sim, 2000000), SIM_FAULT, PROCESSES_N);
+}
+
 void faults_draw(struct sim *sim) {
     struct weather *weather = &sim->weather;
     weather->calm = chance(sim, 120);
     weather->stormy_until_us = 14000000 + pick(sim, 18000000);
-    weather->end_us = weather->stormy_until_us + HEAL_BOUND_US;
     weather->faults_mean_ms = (uint32_t)(400 + pick(sim, 3000));
     weather->compact_permille = chance(sim, 400) ? (uint32_t)pick(sim, 60) : 0;
-    if (!weather->calm) {
-        weather->loss_permille = chance(sim, 500) ? (uint32_t)pick(sim, 60) : 0;
-        weather->dup_permille = chance(sim, 300) ? (uint32_t)pick(sim, 40) : 0;
-        weather->tail_permille = chance(sim, 600) ? (uint32_t)pick(sim, 150) : 0;
-        weather->tail_ms = (uint32_t)(100 + pick(sim, 4500));
-        weather->action_fail_permille = chance(sim, 400) ? (uint32_t)pick(sim, 400) : 0;
-        weather->people_meddle = chance(sim, 600);
-        weather->region_stays_dead = chance(sim, 350);
+    if (weather->calm) {
+        draw_calm(sim);
+    } else {
+        draw_storm(sim);
     }
-    /* The service comes up first; what goes wrong before it did shows nothing. */
-    (void)queue_add(sim, 2500000 + pick(sim, 2000000), SIM_FAULT, PROCESSES_N);
+    weather->end_us = weather->stormy_until_us + HEAL_BOUND_US;
 }
 
 /* -------------------------------------------------------------------- cuts */
@@ -96,10 +122,6 @@ static uint8_t any_process(struct sim *sim) {
                               : (uint8_t)(GUARD_FIRST + die - sim->hosts_n);
 }
 
-static bool is_real(const struct sim *sim, uint8_t process) {
-    return process < GUARD_FIRST || host_region(sim, (uint8_t)(process - GUARD_FIRST)) != REGION_M;
-}
-
 static void strike_crash(struct sim *sim) {
     uint8_t process = any_process(sim);
     uint8_t host = (uint8_t)pick(sim, sim->hosts_n);
@@ -110,15 +132,9 @@ static void strike_crash(struct sim *sim) {
         for (uint8_t m = 0; m < SIM_MEMBERS; m++) {
             process_kill(sim, m, back_us);
         }
-    } else if (is_real(sim, process)) {
+    } else if (process < GUARD_FIRST ||
+               host_region(sim, (uint8_t)(process - GUARD_FIRST)) != REGION_M) {
         process_kill(sim, process, back_us);
-    }
-}
-
-static void stop(struct sim *sim, uint8_t process, uint64_t until_us) {
-    if (sim->processes[process].alive && is_real(sim, process)) {
-        sim->processes[process].busy_until_us = until_us;
-        SAY(sim, process, "is stopped until %llu", (unsigned long long)(until_us / 1000));
     }
 }
 
@@ -126,10 +142,10 @@ static void strike_stop(struct sim *sim) {
     uint64_t until_us = for_ms(sim, 50, 7000);
     if (chance(sim, 400)) { /* agent and guard of a host: the kernel's gate alone must hold */
         uint8_t host = (uint8_t)pick(sim, sim->hosts_n);
-        stop(sim, (uint8_t)(AGENT_FIRST + host), until_us);
-        stop(sim, (uint8_t)(GUARD_FIRST + host), until_us);
+        process_stop(sim, (uint8_t)(AGENT_FIRST + host), until_us);
+        process_stop(sim, (uint8_t)(GUARD_FIRST + host), until_us);
     } else {
-        stop(sim, any_process(sim), until_us);
+        process_stop(sim, any_process(sim), until_us);
     }
 }
 
@@ -203,16 +219,121 @@ static struct event_request some_request(struct sim *sim) {
     return request;
 }
 
-/* The same request at one or two members. */
-static void strike_people(struct sim *sim) {
-    struct sim_message message = {.kind = MSG_REQUEST};
-    message.request = some_request(sim);
+/* The same request at one or two members, by a way of its own. */
+static void ask(struct sim *sim, const struct event_request *request) {
+    struct sim_message message = {.kind = MSG_REQUEST, .request = *request};
     SAY(sim, PROCESSES_N, "an operator asks: %s",
-        request_kind_text((enum request_kind)message.request.kind));
+        request_kind_text((enum request_kind)request->kind));
     for (unsigned i = 0; i < 1 + pick(sim, 2); i++) {
         message.to = (uint8_t)pick(sim, SIM_MEMBERS);
-        message.from = message.to; /* a way of their own */
+        message.from = message.to;
         net_send(sim, &message);
+    }
+}
+
+static void declare(struct sim *sim, enum plan_kind kind) {
+    struct event_request request = some_request(sim);
+    request.kind = REQUEST_DECLARE;
+    request.plan_kind = (uint8_t)kind;
+    request.for_ms = 0;
+    ask(sim, &request);
+}
+
+/* An agent orders its guard to fence for no reason: it may, and nothing but the service may suffer. */
+static void strike_erratic(struct sim *sim) {
+    uint8_t host = (uint8_t)pick(sim, (uint64_t)sim->hosts_n - 1);
+    struct sim_message message = {.kind = MSG_CALL,
+                                  .from = (uint8_t)(AGENT_FIRST + host),
+                                  .to = (uint8_t)(GUARD_FIRST + host)};
+    message.call.kind = CALL_FENCE;
+    message.call.epoch = sim->guards[host].holder.durable.accepted_epoch;
+    if (message.call.epoch > 0 && sim->processes[AGENT_FIRST + host].alive) {
+        SAY(sim, message.from, "orders a fence of %llu for no reason",
+            (unsigned long long)message.call.epoch);
+        net_local(sim, &message);
+    }
+}
+
+static void strike_people(struct sim *sim) {
+    if (sim->weather.erratic_agents && chance(sim, 600)) {
+        strike_erratic(sim);
+    } else if (sim->weather.people_meddle) {
+        struct event_request request = some_request(sim);
+        ask(sim, &request);
+    }
+}
+
+static void later(struct sim *sim, enum sim_event_kind kind, uint8_t process, uint64_t within_us) {
+    queue_add(sim, sim->now_us + pick(sim, within_us), kind, PROCESSES_N)->arg = process;
+}
+
+/* The active region falls silent, with its gate still open, while people declare; and then the members
+ * restart, or the log is slow, or the region comes back in the middle of it. */
+static void strike_declared(struct sim *sim) {
+    uint8_t region = owner_now(sim);
+    uint64_t back_us = for_ms(sim, 300, 6000), until_us = for_ms(sim, 500, 5000);
+    bool links = chance(sim, 500);
+    if (region == NONE) {
+        return;
+    }
+    SAY(sim, PROCESSES_N, "region %u falls silent and people declare", region);
+    if (links) {
+        uint64_t places = hosts_of(sim, region);
+        net_cut(sim, places, (bit(PLACES_N) - 1) & ~places, back_us, false);
+    }
+    for (uint8_t h = 0; !links && h < sim->hosts_n; h++) {
+        if (host_region(sim, h) == region) {
+            process_stop(sim, (uint8_t)(AGENT_FIRST + h), back_us);
+            process_stop(sim, (uint8_t)(GUARD_FIRST + h), chance(sim, 700) ? back_us : 0);
+        }
+    }
+    declare(sim, PLAN_FAILOVER);
+    for (uint8_t m = 0; m < SIM_MEMBERS; m++) {
+        if (chance(sim, 400)) {
+            later(sim, SIM_KILL, m, 2500000);
+        }
+    }
+    if (chance(sim, 250)) {
+        sim->engine.down_until_us = until_us;
+    }
+}
+
+/* Just after something delicate: the process that did it, or its way out. */
+void faults_moment(struct sim *sim, uint8_t process) {
+    if (sim->now_us > sim->weather.stormy_until_us || !chance(sim, sim->weather.moment_permille)) {
+        return;
+    }
+    uint8_t place = place_of(process);
+    switch (pick(sim, 4)) {
+    case 0:
+    case 1: later(sim, SIM_KILL, process, chance(sim, 500) ? 3000 : 1500000); break;
+    case 2: later(sim, SIM_STOP, process, chance(sim, 500) ? 3000 : 500000); break;
+    default:
+        net_cut(sim, bit(place), (bit(PLACES_N) - 1) & ~bit(place), for_ms(sim, 500, 6000),
+                chance(sim, 300));
+        break;
+    }
+}
+
+/* Promises carry the active region; then the cut moves, and the standby reaches the members. */
+static void strike_promises(struct sim *sim) {
+    uint8_t active = owner_now(sim);
+    uint64_t p = hosts_of(sim, REGION_P), d = hosts_of(sim, REGION_D);
+    uint64_t there = active == REGION_P ? p : d;
+    uint64_t rest = (bit(PLACES_N) - 1) & ~(p | d);
+    uint64_t half_us = for_ms(sim, 1500, 5000);
+    SAY(sim, PROCESSES_N, "both regions lose the members until %llu",
+        (unsigned long long)(half_us / 1000));
+    net_cut(sim, p | d, rest, half_us, false);
+    net_cut(sim, there, rest, half_us + 1000 * (1500 + pick(sim, 5000)), false);
+    queue_add(sim, half_us - pick(sim, 1200000), SIM_FAULT, PROCESSES_N)->arg = 1;
+}
+
+/* The second half of it: the regions lose each other too. */
+static void strike_part(struct sim *sim) {
+    net_cut(sim, hosts_of(sim, REGION_P), hosts_of(sim, REGION_D), for_ms(sim, 1500, 6000), false);
+    if (chance(sim, 500)) {
+        declare(sim, PLAN_FAILOVER);
     }
 }
 
@@ -222,6 +343,7 @@ static void strike_people(struct sim *sim) {
  * The standby and the ways between the regions stay well. */
 static void strike_calmly(struct sim *sim) {
     bool failsafe = sim->topology->lease.on_quorum_loss == QUORUM_LOSS_FAILSAFE;
+    bool log_is_well = sim->engine.down_until_us <= sim->now_us;
     uint8_t member = (uint8_t)pick(sim, SIM_MEMBERS);
     uint64_t until_us = for_ms(sim, 100, 3000);
     for (uint8_t m = 0; m < SIM_MEMBERS; m++) {
@@ -235,38 +357,53 @@ static void strike_calmly(struct sim *sim) {
     switch (pick(sim, 6)) {
     case 0: sim->engine.down_until_us = for_ms(sim, 1000, 12000); break;
     case 1: process_kill(sim, member, until_us); break;
-    case 2: stop(sim, member, until_us); break;
+    case 2: process_stop(sim, member, until_us); break;
     case 3: net_cut(sim, bit(member), bit(PLACES_N) - 1 - bit(member), until_us, false); break;
     case 4: sim->machines[member].disk_bad_until_us = until_us; break;
-    default:
-        for (uint8_t m = 0; failsafe && m < SIM_MEMBERS; m++) {
-            process_kill(sim, m, until_us + 1000 * (uint64_t)(chance(sim, 500) ? 5000 : 0));
+    default: /* all at once: shorter than a lease, or bridged by promises */
+        for (uint8_t m = 0; log_is_well && m < SIM_MEMBERS; m++) {
+            uint64_t long_us = failsafe ? pick(sim, 8000000) : 0;
+            process_kill(sim, m, sim->now_us + pick(sim, 300000) + long_us);
         }
         break;
     }
 }
 
-void faults_strike(struct sim *sim) {
-    uint64_t die = pick(sim, 100);
+static unsigned weighted(struct sim *sim) {
+    const uint8_t *weights = sim->weather.weights;
+    unsigned sum = 0, kind = 0;
+    for (unsigned i = 0; i < sizeof sim->weather.weights; i++) {
+        sum += weights[i];
+    }
+    uint64_t die = pick(sim, sum);
+    while (die >= weights[kind]) {
+        die -= weights[kind++];
+    }
+    return kind;
+}
+
+void faults_strike(struct sim *sim, uint32_t what) {
+    if (what == 1) {
+        strike_part(sim);
+        return;
+    }
+    if (what == 2) {
+        declare(sim, PLAN_FAILOVER);
+        return;
+    }
+    static void (*const strikes[])(struct sim * sim) = {
+        strike_cut,     strike_crash,  strike_stop,     strike_disaster,
+        strike_machine, strike_people, strike_declared, strike_promises,
+    };
     next_fault(sim);
     if (sim->weather.calm) {
         strike_calmly(sim);
-    } else if (die < 30) {
-        strike_cut(sim);
-    } else if (die < 50) {
-        strike_crash(sim);
-    } else if (die < 65) {
-        strike_stop(sim);
-    } else if (die < 78) {
-        strike_disaster(sim);
-    } else if (die < 84) {
-        strike_machine(sim);
-    } else if (die < 90) {
+    } else if (chance(sim, 60)) {
         sim->engine.down_until_us = for_ms(sim, 100, 9000);
         SAY(sim, ENGINE, "is away until %llu",
             (unsigned long long)(sim->engine.down_until_us / 1000));
-    } else if (sim->weather.people_meddle) {
-        strike_people(sim);
+    } else {
+        strikes[weighted(sim)](sim);
     }
 }
 

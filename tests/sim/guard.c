@@ -105,6 +105,7 @@ static void fence_prove(struct sim *sim, uint8_t host) {
     }
     guard->fence_proved = true;
     guard->proved_epoch = epoch;
+    faults_moment(sim, (uint8_t)(GUARD_FIRST + host));
     SAY(sim, (uint8_t)(GUARD_FIRST + host), "proves the fence of %llu", (unsigned long long)epoch);
 }
 
@@ -166,11 +167,13 @@ static void settle(struct sim *sim, uint8_t host, const struct sim_call *call,
         judge_accepted(sim, host, call->epoch);
         sim->judge.promises_n += call->kind == CALL_PROMISES;
         gate_refresh(sim, host, call->nonce);
+        faults_moment(sim, (uint8_t)(GUARD_FIRST + host));
     }
     if (call->kind == CALL_DENIAL || call->kind == CALL_FENCE) {
         guard_tick(sim, host);
     }
     if (call->kind == CALL_PROMISE && verdict == HOLDER_ACCEPTED) {
+        faults_moment(sim, (uint8_t)(GUARD_FIRST + host));
         SAY(sim, (uint8_t)(GUARD_FIRST + host), "promises to accept nothing above %llu",
             (unsigned long long)call->epoch);
         if (mutant_is(sim, MUTANT_NO_PROMISE)) {
@@ -233,12 +236,6 @@ static enum holder_verdict take_promises(struct sim *sim, uint8_t host, const st
     uint64_t signers = call->signers;
     if (mutant_is(sim, MUTANT_PROMISE_ONE) && signers != 0) {
         signers = UINT64_MAX;
-    }
-    if (mutant_is(sim, MUTANT_PROMISE_REVIVES) && !guard->holder.leased &&
-        guard->holder.lease_epoch == call->epoch &&
-        call->epoch > guard->holder.durable.fenced_epoch) {
-        guard->holder.leased = true;
-        guard->holder.lease_sent = now_of(sim, host);
     }
     return holder_promises(&guard->holder, bytes, call->epoch, signers, now_of(sim, host));
 }

@@ -49,8 +49,6 @@ static void check_deadline(struct sim *sim, uint8_t host, uint64_t nonce) {
 }
 
 void judge_gate_open(struct sim *sim, uint8_t host, uint64_t nonce, uint64_t epoch) {
-    struct judge *judge = &sim->judge;
-    judge->opened_once = true;
     for (uint8_t h = 0; h < sim->hosts_n; h++) {
         if (host_region(sim, h) != host_region(sim, host) && gate_is_open(sim, h)) {
             judge_fail(sim, "I1",
@@ -104,10 +102,12 @@ void judge_ran(struct sim *sim, const struct command_name *name) {
 
 /* I10: the active region was never out of reach, and nobody asked it to move. */
 static void check_calm(struct sim *sim) {
-    const struct judge *judge = &sim->judge;
-    for (uint8_t h = 0; h < sim->p_hosts_n; h++) {
-        bool lost = judge->writes_n[h] > 0 && !gate_is_open(sim, h);
-        if (sim->weather.calm && lost) {
+    const struct weather *weather = &sim->weather;
+    if (!weather->calm || sim->now_us < weather->calm_from_us) {
+        return;
+    }
+    for (uint8_t h = 0; h < sim->hosts_n; h++) {
+        if (host_region(sim, h) == weather->calm_region && !gate_is_open(sim, h)) {
             judge_fail(sim, "I10", "host %u was fenced though nothing justified it", h);
         }
     }
@@ -211,7 +211,7 @@ void judge_end(struct sim *sim) {
         return;
     }
     judge->waits_for_people = waits_for_people(sim, core);
-    if (!judge->waits_for_people) {
+    if (!judge->waits_for_people && !sim->weather.erratic_agents) {
         judge_fail(sim, "live", "nobody serves, and nobody is waited for: phase %s, epoch %llu %s",
                    phase_text((enum phase)core->phase), (unsigned long long)core->epoch,
                    core->open ? "open" : "closed");

@@ -12,7 +12,8 @@ uint32_t member_wait_ms(const struct sim *sim) {
     if (mutant_is(sim, MUTANT_WAIT_ZERO)) {
         return 0;
     }
-    return lease->on_quorum_loss == QUORUM_LOSS_HOLD ? UINT32_MAX : lease->wait_ms;
+    bool hold = lease->on_quorum_loss == QUORUM_LOSS_HOLD && !mutant_is(sim, MUTANT_HOLD_WAITS);
+    return hold ? UINT32_MAX : lease->wait_ms;
 }
 
 bool member_hears(const struct sim *sim, uint8_t m, uint8_t host) {
@@ -32,8 +33,13 @@ void member_start(struct sim *sim, uint8_t m) {
     if (mutant_is(sim, MUTANT_WAIT_FROM_LAST_START)) {
         member->attest.durable.waited_epoch = member->attest.durable.closed_epoch;
     }
+    if (mutant_is(sim, MUTANT_NO_CLOSED_NO_CATCHUP)) {
+        struct attest_durable nothing = {0, 0};
+        attest_init(&member->attest, &nothing, sim_stamp(sim, m));
+    }
     if (mutant_is(sim, MUTANT_NO_CLOSE_NO_CATCHUP) || mutant_is(sim, MUTANT_NO_CLOSED_NO_CATCHUP)) {
         attest_caught_up(&member->attest);
+        member->caught_up = true;
     }
     SAY(sim, m, "starts, closed %llu waited %llu", (unsigned long long)disk.closed_epoch,
         (unsigned long long)disk.waited_epoch);
@@ -88,6 +94,7 @@ static void attest_close_in(struct sim *sim, uint8_t m, uint64_t epoch) {
     if (mutant_is(sim, MUTANT_YES_NOT_NOTED)) {
         attest->wait_from = attest->started;
     }
+    faults_moment(sim, m);
     SAY(sim, m, "closes %llu, waits %u ms", (unsigned long long)epoch,
         attest_wait_left_ms(attest, sim_stamp(sim, m), member_wait_ms(sim)));
 }
@@ -101,6 +108,9 @@ static bool close_is_noted(struct sim *sim, uint8_t m, uint64_t epoch) {
     }
     if (!member->writing) {
         struct attest_durable durable = attest_close_durable(&member->attest, epoch);
+        if (mutant_is(sim, MUTANT_NOTE_EARLY)) {
+            durable.waited_epoch = durable.closed_epoch;
+        }
         note_write(sim, m, &durable, 1);
     }
     return false;
@@ -152,6 +162,9 @@ static void check_proofs(struct sim *sim, uint8_t m) {
     bool enough = proved_n == guards_n || (mutant_is(sim, MUTANT_PROOF_ONE) && proved_n > 0);
     if (guards_n > 0 && enough && !member->attest.fence_proved) {
         attest_fence_proved(&member->attest, closed);
+        if (mutant_is(sim, MUTANT_PROOF_SKIPS)) {
+            member->attest.fence_proved = true;
+        }
         sim->judge.proofs_n += member->attest.fence_proved;
         SAY(sim, m, "the fence of %llu is proved", (unsigned long long)closed);
     }
@@ -236,7 +249,9 @@ static void apply_all(struct sim *sim, uint8_t m) {
     if (member->applied_index < engine->compacted) {
         snapshot_take(sim, m);
     }
-    while (member->applied_index < engine->facts_n) {
+    /* Read page by page: between two pages anything may happen. */
+    uint64_t page_n = member->caught_up ? UINT64_MAX : 4 + pick(sim, 60);
+    for (uint64_t n = 0; n < page_n && member->applied_index < engine->facts_n; n++) {
         const struct sim_fact *fact = &sim->facts[member->applied_index];
         if (fact->visible_us[m] > sim->now_us || !apply_one(sim, m, fact)) {
             break;
@@ -312,7 +327,8 @@ static void take_report(struct sim *sim, uint8_t m, const struct sim_report *rep
     reply.ack = (struct sim_ack){.member = m,
                                  .epoch = view.epoch,
                                  .open = view.open,
-                                 .ours = view.owner == host_region(sim, report->agent),
+                                 .ours = view.owner == host_region(sim, report->agent) ||
+                                         mutant_is(sim, MUTANT_NO_OWNER),
                                  .caught_up = member->caught_up};
     net_send(sim, &reply);
     const struct sim_report *last = &member->agents[report->agent].report;

@@ -174,9 +174,12 @@ enum sim_event_kind {
     SIM_TICK,
     SIM_DISK,
     SIM_ACTION,
+    /* Of the world: */
     SIM_FAULT,
     SIM_CLIENT,
-    SIM_HEAL
+    SIM_HEAL,
+    SIM_KILL,
+    SIM_STOP
 };
 
 struct sim_event {
@@ -327,7 +330,7 @@ struct judge {
     struct sent_record sent[512];
     uint64_t accepted_here[SIM_HOSTS_MAX], lease_sent_us[SIM_HOSTS_MAX];
     uint64_t served_since_us, moves_n, promises_n, proofs_n;
-    bool waits_for_people, opened_once;
+    bool waits_for_people;
 };
 
 /* What can go wrong in this run, drawn once. */
@@ -335,8 +338,13 @@ struct weather {
     uint32_t loss_permille, dup_permille, tail_permille, tail_ms;
     uint32_t faults_mean_ms, compact_permille, action_fail_permille;
     uint64_t stormy_until_us, end_us;
-    bool calm; /* what goes wrong here never justifies a fence of the active region (I10) */
-    bool people_meddle, region_stays_dead;
+    /* Calm: what goes wrong never justifies a fence of the active region (I10). */
+    bool calm, calm_after_a_move;
+    uint64_t calm_from_us;
+    uint8_t calm_region;
+    bool people_meddle, region_stays_dead, erratic_agents;
+    uint8_t weights[8];       /* of the kinds of faults: every seed has its own mixture */
+    uint32_t moment_permille; /* a fault just when something delicate happened */
 };
 
 struct sim {
@@ -383,7 +391,6 @@ struct sim {
     X(PROMISE_SHORT, "promise-too-short", "a promise binds for a quarter of a lease")              \
     X(PROMISE_VOLATILE, "promise-not-durable", "a restart forgets the promise")                    \
     X(PROMISE_ONE, "promise-of-one", "one of the standby's gate agents is enough")                 \
-    X(PROMISE_REVIVES, "promise-revives", "promises revive a lease that has ended")                \
     X(GATE_USER_SPACE, "gate-not-in-kernel", "the gate stays open until the guard shuts it")       \
     X(PROOF_OPEN, "proof-gate-open", "the fence is proved while the gate is open")                 \
     X(PROOF_ONE, "proof-of-one", "one guard's proof ends the wait for all")                        \
@@ -393,7 +400,10 @@ struct sim {
     X(BOOT_OPEN, "boot-open", "a host comes up with its gate open")                                \
     X(NO_LEDGER, "no-ledger", "an agent runs a command again after a restart")                     \
     X(RERUN_INTENT, "rerun-intent", "an intent without a result is run again")                     \
-    X(NO_NOTE, "no-wait-note", "the end of a wait is not noted on disk")
+    X(NO_NOTE, "no-wait-note", "the end of a wait is not noted on disk")                           \
+    X(NOTE_EARLY, "wait-note-early", "the end of a wait is noted when it begins")                  \
+    X(PROOF_SKIPS, "proof-skips-older", "a proof ends the waits of older epochs too")              \
+    X(HOLD_WAITS, "hold-waits-only", "under hold, time ends a wait as elsewhere")
 
 enum mutant {
 #define MUTANT_ENUM(name, option, text) MUTANT_##name,
@@ -433,6 +443,7 @@ void host_boot(struct sim *sim, uint8_t host);
 void host_kill(struct sim *sim, uint8_t host, uint64_t back_us);
 void process_start(struct sim *sim, uint8_t process);
 void process_kill(struct sim *sim, uint8_t process, uint64_t back_us);
+void process_stop(struct sim *sim, uint8_t process, uint64_t until_us);
 void sim_say(struct sim *sim, uint8_t process, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 #define SAY(sim, process, ...)                                                                     \
@@ -509,7 +520,10 @@ uint8_t promisers_n(const struct sim *sim, uint8_t asker);
 
 /* faults.c */
 void faults_draw(struct sim *sim);
-void faults_strike(struct sim *sim);
+/* what: 0 anything, 1 the second half of a lost standby, 2 the move before a calm. */
+void faults_strike(struct sim *sim, uint32_t what);
+/* Something delicate just happened in this process: a close noted, a promise given, a lease had. */
+void faults_moment(struct sim *sim, uint8_t process);
 void faults_heal(struct sim *sim);
 
 /* judge.c */

@@ -231,6 +231,15 @@ void process_kill(struct sim *sim, uint8_t process, uint64_t back_us) {
     self->restart_us = back_us;
 }
 
+void process_stop(struct sim *sim, uint8_t process, uint64_t until_us) {
+    bool real =
+        process < GUARD_FIRST || host_region(sim, (uint8_t)(process - GUARD_FIRST)) != REGION_M;
+    if (real && sim->processes[process].alive) {
+        sim->processes[process].busy_until_us = until_us;
+        SAY(sim, process, "is stopped until %llu", (unsigned long long)(until_us / 1000));
+    }
+}
+
 void host_kill(struct sim *sim, uint8_t host, uint64_t back_us) {
     process_kill(sim, (uint8_t)(AGENT_FIRST + host), back_us);
     process_kill(sim, (uint8_t)(GUARD_FIRST + host), back_us);
@@ -351,7 +360,7 @@ static void to_world(struct sim *sim, const struct sim_event *event) {
     switch ((enum sim_event_kind)event->kind) {
     case SIM_FAULT:
         if (sim->now_us < sim->weather.stormy_until_us) {
-            faults_strike(sim);
+            faults_strike(sim, event->arg);
         }
         break;
     case SIM_CLIENT:
@@ -360,6 +369,12 @@ static void to_world(struct sim *sim, const struct sim_event *event) {
         (void)queue_add(sim, sim->now_us + CLIENT_EVERY_US, SIM_CLIENT, PROCESSES_N);
         break;
     case SIM_HEAL: faults_heal(sim); break;
+    case SIM_KILL:
+        process_kill(sim, (uint8_t)event->arg, sim->now_us + pick(sim, 400000));
+        break;
+    case SIM_STOP:
+        process_stop(sim, (uint8_t)event->arg, sim->now_us + pick(sim, 5000000));
+        break;
     case SIM_MESSAGE:
     case SIM_TICK:
     case SIM_DISK:
