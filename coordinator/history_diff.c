@@ -13,6 +13,7 @@ static void tell_regions(const struct telling *telling) {
             continue;
         }
         struct history_row row = telling_row(telling, "region");
+        row.rule = 0; /* seen, not decided */
         (void)text_copy(row.subject, sizeof row.subject, telling_region(telling, r));
         (void)text_format(row.text, sizeof row.text, "region %s: %s -> %s",
                           telling_region(telling, r), class_text((enum region_class)was),

@@ -11,6 +11,7 @@
 #include "common/io/log.h"
 #include "common/io/topology_read.h"
 #include "coordinator/member.h"
+#include "coordinator/operators_why.h"
 #include "coordinator/status_parts.h"
 
 #define ANSWER_WITHIN_MS 10000
@@ -43,7 +44,7 @@ static unsigned remembered_next;
 
 /* --------------------------------------------------------------------- answering */
 
-static void reply(struct coordinator *member, uint64_t session, uint8_t exit_code, enum err err,
+static bool reply(struct coordinator *member, uint64_t session, uint8_t exit_code, enum err err,
                   const char *json) {
     static struct message message;
     size_t size = 0;
@@ -55,17 +56,10 @@ static void reply(struct coordinator *member, uint64_t session, uint8_t exit_cod
     message.reply.json = json;
     message.reply.json_size = (uint32_t)strlen(json);
     if (message_encode(&message, member->frame, MEMBER_FRAME_SIZE, &size) != ERR_OK) {
-        static const char too_big[] = "{\"error\":\"the answer is too big: name a region, a "
-                                      "component or an execution\"}";
-        message.reply.exit_code = EXIT_USAGE;
-        message.reply.err = ERR_TOO_BIG;
-        message.reply.json = too_big;
-        message.reply.json_size = sizeof too_big - 1;
-        if (message_encode(&message, member->frame, MEMBER_FRAME_SIZE, &size) != ERR_OK) {
-            return;
-        }
+        return false;
     }
     (void)wire_server_answer(member->operators_server, session, member->frame, size);
+    return true;
 }
 
 static void reply_json(struct coordinator *member, uint64_t session, uint8_t exit_code,
@@ -73,7 +67,7 @@ static void reply_json(struct coordinator *member, uint64_t session, uint8_t exi
     char *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
     json_decref(json);
     if (text != NULL) {
-        reply(member, session, exit_code, err, text);
+        (void)reply(member, session, exit_code, err, text);
     }
     free(text);
 }
@@ -154,6 +148,14 @@ void operators_applied(struct coordinator *member, const struct request *request
                           member->core.config_version);
     } else {
         (void)text_copy(outcome->why, sizeof outcome->why, why);
+    }
+    if (outcome->exit_code != EXIT_OK) {
+        char more[160];
+        if (operators_why(member, request, verdict->rule, more, sizeof more)) {
+            (void)text_append(outcome->why, sizeof outcome->why, " ");
+            (void)text_append(outcome->why, sizeof outcome->why, more);
+            (void)text_append(outcome->why, sizeof outcome->why, ".");
+        }
     }
     for (unsigned i = 0; i < WAITING_REQUESTS_MAX; i++) {
         struct waiting_request *waiting = &member->waiting[i];
@@ -406,20 +408,31 @@ static void on_request(struct coordinator *member, const struct wire_identity *f
     propose_frame(member, EVENT_REQUEST, key, frame, frame_size);
 }
 
+static void query_wrong(struct coordinator *member, const struct wire_identity *from,
+                        const struct query *query, uint8_t exit_code, enum err err,
+                        const char *why) {
+    json_t *json = json_object();
+    put_text(json, "what", query->what);
+    put_text(json, "member", member->keys.name);
+    put_yes(json, "caught_up", member->caught_up);
+    put_text(json, "error", why);
+    reply_json(member, from->session, exit_code, err, json);
+}
+
 static void on_query(struct coordinator *member, const struct wire_identity *from,
                      const struct query *query) {
     uint8_t exit_code = EXIT_OK;
     uint8_t role = member->topology->operators[from->index].role;
     if (!role_may((enum role)role, REQUEST_QUERY)) {
-        reply(member, from->session, EXIT_NOT_AUTHORISED, ERR_DENIED,
-              "{\"error\":\"this role may not read\"}");
+        query_wrong(member, from, query, EXIT_NOT_AUTHORISED, ERR_DENIED, "this role may not read");
         return;
     }
     char *json = status_json(member, from->index, query->what, query->argument, query->from,
                              &exit_code);
-    if (json != NULL) {
-        reply(member, from->session, exit_code, exit_code == EXIT_OK ? ERR_OK : ERR_NOT_FOUND,
-              json);
+    if (json != NULL && !reply(member, from->session, exit_code,
+                               exit_code == EXIT_OK ? ERR_OK : ERR_NOT_FOUND, json)) {
+        query_wrong(member, from, query, EXIT_USAGE, ERR_TOO_BIG,
+                    "the answer is too big: name a region, a component or an execution");
     }
     free(json);
 }

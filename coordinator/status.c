@@ -279,9 +279,10 @@ void status_answer(struct answering *answering) {
 
 /* -------------------------------------------------------------------- dispatch */
 
-static void put_head(struct answering *answering) {
+static void put_head(struct answering *answering, const char *what) {
     const struct coordinator *member = answering->member;
     json_t *json = answering->json;
+    put_text(json, "what", what);
     put_text(json, "cluster", member->topology_known ? answering->topology->cluster : "");
     put_text(json, "member", member->keys.name);
     put_wall(json, "now", clock_wall_ms());
@@ -319,7 +320,7 @@ char *status_json(struct coordinator *member, uint8_t operator_index, const char
                                   .from = from,
                                   .operator_index = operator_index,
                                   .json = json_object()};
-    put_head(&answering);
+    put_head(&answering, what);
     if (!member->topology_known) {
         put_text(answering.json, "error", "this member knows no topology yet");
         answering.exit_code = 6;

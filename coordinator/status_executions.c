@@ -90,8 +90,9 @@ json_t *execution_object(struct answering *answering, const struct execution *ex
 void executions_answer(struct answering *answering) {
     json_t *list = json_array();
     const struct core *core = answering->core;
-    for (uint64_t id = core->executions_made; id > 0 && id + EXECUTIONS_MAX > core->executions_made;
-         id--) {
+    uint64_t newest = core->executions_made;
+    for (uint64_t id = newest > EXECUTIONS_MAX ? newest - EXECUTIONS_MAX + 1 : 1; id <= newest;
+         id++) {
         const struct execution *execution = execution_of(core, id);
         if (execution != NULL) {
             (void)json_array_append_new(list, execution_object(answering, execution));
@@ -165,6 +166,12 @@ void waits_say(struct answering *answering, json_t *waits, char *ret_act, size_t
     if (core->phase == PHASE_CLOSED) {
         list_say(waits, "%s to take the lease of epoch %" PRIu64,
                  name_region(answering->topology, core->next_owner), core->epoch + 1);
+    }
+    uint32_t wait_ms = attest_wait_left_ms(&answering->member->attest, clock_stamp(),
+                                           attesting_wait_ms(answering->member));
+    if (wait_ms > 0) {
+        list_say(waits, "the lease of epoch %" PRIu64 " to have run out for certain: %u s more",
+                 answering->member->attest.durable.closed_epoch, (wait_ms + 999) / 1000);
     }
     bool runs = execution != NULL && execution_runs(execution) &&
                 execution->plan < answering->topology->plans_n;

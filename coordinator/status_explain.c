@@ -173,7 +173,7 @@ json_t *explain_next_act(struct answering *answering) {
     const struct core *core = answering->core;
     const struct execution *execution = execution_newest(core);
     json_t *object = json_object();
-    char text[200] = "none: the owner does not look lost";
+    char text[200] = "none";
     int64_t in_ms = -1;
     bool runs = execution != NULL && execution_runs(execution);
     if (runs && execution->paused != PAUSE_NO) {
@@ -196,6 +196,12 @@ json_t *explain_next_act(struct answering *answering) {
                           name_region(answering->topology, core->owner));
     } else if (core->phase == PHASE_NEW) {
         (void)text_format(text, sizeof text, "the first epoch opens");
+    } else {
+        struct region_verdict verdict =
+            verdict_of(core, answering->topology, core->owner);
+        (void)text_format(text, sizeof text, "none: %s is %s",
+                          name_region(answering->topology, core->owner),
+                          class_text((enum region_class)verdict.class));
     }
     put_text(object, "text", text);
     if (in_ms >= 0) {

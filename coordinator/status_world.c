@@ -244,6 +244,7 @@ void agents_answer(struct answering *answering) {
     const struct topology *topology = answering->topology;
     const struct coordinator *member = answering->member;
     json_t *list = json_array();
+    char boot[17];
     for (uint8_t a = 0; a < topology->agents_n; a++) {
         const struct agent_view *view = &answering->core->agents[a];
         const struct report *report = report_of(member, a);
@@ -258,7 +259,9 @@ void agents_answer(struct answering *answering) {
         } else {
             put_count(object, "heard_ago_ms", ago_ms);
         }
-        put_count(object, "boot", (report != NULL ? report->boot : view->boot) & INT64_MAX);
+        (void)text_format(boot, sizeof boot, "%016" PRIx64,
+                          report != NULL ? report->boot : view->boot);
+        put_text(object, "boot", boot);
         put_count(object, "seq", report != NULL ? report->seq : view->seq);
         put_count(object, "config_version",
                   member->agents[a].reported ? member->agents[a].report.config_version

@@ -1,12 +1,19 @@
-/* cli: the operators' command line. verbs.c has the one table of verbs; client.c asks the members;
- * local.c does what needs no member (keygen, config check and diff, completion); render.c turns the
- * members' JSON into text. */
+/* cli: the operators' command line. It speaks to members over the wire and knows none of their insides.
+ *
+ * args.c      words and options -> struct command_line
+ * verbs.c     the one table of verbs; questions
+ * requests.c  what changes something: signed requests, and the question before them
+ * client.c    asking the members: all at once for a question, one after the other for a request
+ * local.c     what needs no member: keys, checking and comparing topology files
+ * help.c      help and completion, out of the table of verbs
+ * show*.c     the members' JSON as text for people */
 #ifndef DROVER_CLI_H
 #define DROVER_CLI_H
 
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "common/base/err.h"
 #include "common/base/text.h"
@@ -14,25 +21,42 @@
 #include "common/io/local_conf.h"
 #include "proto/message.h"
 
-/* requirements.md section 5.3 */
+/* The same for every verb: docs/cli.md. Members send some of them with their replies. */
 enum exit_code {
     EXIT_OK = 0,
+    EXIT_BROKEN = 1, /* a file could not be written, memory ran out */
     EXIT_USAGE = 2,
     EXIT_REFUSED = 3,
     EXIT_NOT_AUTHORISED = 4,
     EXIT_NEEDS_APPROVAL = 5,
     EXIT_NO_QUORUM = 6,
-    EXIT_PRECONDITION = 7,
+    EXIT_CHANGED = 7,
     EXIT_STEP_FAILED = 8,
     EXIT_OBJECTIVE_MISSED = 9,
     EXIT_NOT_VERIFIED = 10
 };
 
-#define WORDS_MAX 8 /* a verb's own words: EXECUTION STEP ... */
+#define CONFIG_DEFAULT "/etc/drover/drover.conf"
+#define WORDS_MAX 4 /* a verb's own words: EXECUTION STEP ... */
+
+/* Options of single verbs; all verbs take --config, --json, --at, --timeout and --help. */
+enum option_set {
+    TAKES_TO = 1 << 0,
+    TAKES_KIND = 1 << 1,
+    TAKES_PLAN = 1 << 2,
+    TAKES_REASON = 1 << 3,
+    TAKES_COMMENT = 1 << 4,
+    TAKES_OUT = 1 << 5,
+    TAKES_FOR = 1 << 6,
+    TAKES_EPOCH = 1 << 7,
+    TAKES_WATCH = 1 << 8,
+    TAKES_YES = 1 << 9,
+    TAKES_FROM = 1 << 10
+};
 
 struct command_line {
-    const char *config, *at, *kind, *plan, *to, *reason, *comment, *out, *hold_for;
-    uint64_t epoch;
+    const char *config, *at, *kind, *plan, *to, *reason, *comment, *out;
+    uint64_t epoch, from, for_ms;
     uint32_t timeout_ms; /* 0: drover.conf's */
     bool json, watch, yes;
     const struct verb *verb;
@@ -40,51 +64,89 @@ struct command_line {
     unsigned words_n;
 };
 
+struct client;
+
 struct session {
     const struct command_line *line;
     struct cli_conf conf;
     struct keys keys;
     struct topology *pins;
+    struct client *client; /* opened by the first question */
 };
 
 struct verb {
-    const char *name;      /* "step retry" */
-    const char *usage;     /* what follows the name */
-    const char *help;      /* one sentence */
+    const char *name;    /* "step retry" */
+    const char *usage;   /* what follows the name */
+    const char *help;    /* one line */
+    const char *teach;   /* what happens, what to know */
     const char *example;
+    uint16_t takes;      /* enum option_set */
     uint8_t words_min, words_max;
-    bool local;            /* needs no member and no key */
+    bool local;          /* needs no member and no key */
     int (*run)(struct session *session);
 };
 
-const struct verb *verb_at(unsigned index); /* NULL behind the last */
-const struct verb *verb_find(int words_n, char **words, int *ret_used);
+/* args.c: -1 to go on with ret_line, else the exit code; what is wrong goes to `errors`. */
+int args_read(int argc, char **argv, struct command_line *ret_line, FILE *errors);
+/* One option's name ("--to REGION") by its index in the set, or NULL; for help and completion. */
+const char *args_option(unsigned index, uint16_t *ret_takes);
 
-/* client.c: asks and prints. The JSON of a reply is parsed; NULL when nobody answered. */
+/* verbs.c */
+const struct verb *verb_at(unsigned index); /* NULL behind the last */
+/* The longest name that the words begin with; NULL. *ret_used: how many words it took. */
+const struct verb *verb_find(int words_n, char *const *words, int *ret_used);
+int say_nobody(const struct session *session);
+
+/* requests.c */
+int request_declare(struct session *session);
+int request_approve(struct session *session);
+int request_reject(struct session *session);
+int request_pause(struct session *session);
+int request_resume(struct session *session);
+int request_abort(struct session *session);
+int request_step_retry(struct session *session);
+int request_step_skip(struct session *session);
+int request_step_done(struct session *session);
+int request_hold(struct session *session);
+int request_release(struct session *session);
+int request_config_apply(struct session *session);
+
+/* client.c */
 struct client_reply {
-    uint8_t exit_code;
+    uint8_t exit_code; /* EXIT_NO_QUORUM without an answer */
     char member[NAME_SIZE];
-    json_t *json; /* owned by the receiver */
+    json_t *json;      /* owned by the receiver; NULL: nobody answered */
 };
 
-/* The first reply of any member (or of --at). exit_code EXIT_NO_QUORUM without one. */
+/* The first reply of a member that knows the newest state (or of --at). */
 struct client_reply client_ask(struct session *session, const struct query *query);
-/* Every member's own reply, for `members`; replies_n is the members' number, in their order. */
+/* Every member's own reply, in the order of the pins. */
 void client_ask_all(struct session *session, const struct query *query,
                     struct client_reply ret_replies[MEMBERS_MAX]);
-/* Signs and sends a request; one member after the other with the same identity, so that it is done
- * once whoever receives it. */
+/* Fills in who, when and a new identity, signs and sends. The next member gets the very same request
+ * when one does not answer for 3 s, so it is done once whoever receives it. */
 struct client_reply client_request(struct session *session, struct request *request);
+void client_pause(struct session *session, uint32_t ms); /* stays connected meanwhile */
+void client_close(struct session *session);
 
 /* local.c */
 int local_keygen(struct session *session);
 int local_config_check(struct session *session);
 int local_config_diff(struct session *session);
-int local_completion(struct session *session);
-int local_help(struct session *session);
+/* Reads and checks; findings go to stdout. OK, USAGE (it does not read), REFUSED (errors). */
+int local_check_file(const char *path, bool quiet_when_good, json_t **ret_json);
 
-/* render.c */
-void render_reply(const struct session *session, const char *what, const json_t *json);
-void render_findings(const json_t *findings);
+/* help.c */
+int help_run(struct session *session);
+int help_completion(struct session *session);
+void help_verb(const struct verb *verb, FILE *to);
+/* All verbs of a group ("step"); false when there is no such group. */
+bool help_group(const char *group, FILE *to);
+
+/* show.c */
+void show_reply(const struct session *session, const char *what, json_t *json);
+void show_json(const json_t *json);
+void show_findings(const json_t *findings);
+void show_preview(const json_t *json);
 
 #endif

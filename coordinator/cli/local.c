@@ -1,4 +1,4 @@
-/* What needs no member: keys, checking and comparing topology files, help and completion. */
+/* What needs no member: keys, checking and comparing topology files. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,20 +8,20 @@
 #include "coordinator/cli/cli.h"
 
 int local_keygen(struct session *session) {
-    static const char *const kinds[] = {"member", "agent", "guard", "operator"};
     const struct command_line *line = session->line;
     struct keys keys;
     struct text256 why = {{0}};
     unsigned kind = 0;
-    while (line->kind != NULL && kind < 4 && !text_equal(line->kind, kinds[kind])) {
+    while (line->kind != NULL && kind <= KEY_OPERATOR &&
+           !text_equal(line->kind, key_kind_text((enum key_kind)kind))) {
         kind++;
     }
-    if (line->kind == NULL || kind == 4) {
+    if (line->kind == NULL || kind > KEY_OPERATOR) {
         (void)fprintf(stderr, "drover keygen: --kind is member, agent, guard or operator\n");
         return EXIT_USAGE;
     }
     if (!text_is_name(line->words[0], NAME_SIZE)) {
-        (void)fprintf(stderr, "drover keygen: %s is no name (a-z, 0-9, - _ ., at most %u)\n",
+        (void)fprintf(stderr, "drover keygen: \"%s\" is no name: a-z 0-9 - _ . and at most %u\n",
                       line->words[0], NAME_SIZE - 1);
         return EXIT_USAGE;
     }
@@ -31,12 +31,22 @@ int local_keygen(struct session *session) {
     keys_wipe(&keys);
     if (err != ERR_OK) {
         (void)fprintf(stderr, "drover keygen: %s\n", why.at[0] == '\0' ? err_text(err) : why.at);
-        return 1;
+        return EXIT_BROKEN;
     }
-    (void)printf("%s/%s.key  secret, for this one %s only\n%s/%s.pub  for the topology and pins\n",
-                 out, line->words[0], kinds[kind], out, line->words[0]);
+    if (line->json) {
+        json_t *json = json_pack("{s:s,s:s,s:s}", "kind", line->kind, "name", line->words[0],
+                                 "directory", out);
+        show_json(json);
+        json_decref(json);
+    } else {
+        (void)printf("%s/%s.key  secret: stays on the machine of this %s\n"
+                     "%s/%s.pub  for the topology and the pins\n",
+                     out, line->words[0], line->kind, out, line->words[0]);
+    }
     return EXIT_OK;
 }
+
+/* -------------------------------------------------------------------- config check */
 
 static json_t *findings_json(const struct findings *findings) {
     json_t *list = json_array();
@@ -44,23 +54,19 @@ static json_t *findings_json(const struct findings *findings) {
         const struct finding *finding = &findings->at[i];
         (void)json_array_append_new(
             list, json_pack("{s:s,s:i,s:s,s:s}", "kind", finding->is_error ? "error" : "warning",
-                            "code", finding->code, "where", finding->where, "text",
+                            "code", (int)finding->code, "where", finding->where, "text",
                             finding->text));
     }
     return list;
 }
 
-int local_config_check(struct session *session) {
+int local_check_file(const char *path, bool quiet_when_good, json_t **ret_json) {
     static struct topology topology;
     static struct findings findings;
     struct text256 why = {{0}};
-    const struct command_line *line = session->line;
-    if (topology_read_file(line->words[0], false, &topology, &why) != ERR_OK) {
-        if (line->json) {
-            json_t *json = json_pack("{s:b,s:s}", "ok", 0, "error", why.at);
-            (void)json_dumpf(json, stdout, JSON_INDENT(2));
-            (void)printf("\n");
-            json_decref(json);
+    if (topology_read_file(path, false, &topology, &why) != ERR_OK) {
+        if (ret_json != NULL) {
+            *ret_json = json_pack("{s:s,s:b,s:s}", "file", path, "ok", 0, "error", why.at);
         } else {
             (void)fprintf(stderr, "%s\n", why.at);
         }
@@ -68,113 +74,137 @@ int local_config_check(struct session *session) {
     }
     topology_check(&topology, &findings);
     json_t *list = findings_json(&findings);
-    if (line->json) {
-        json_t *json = json_pack("{s:b,s:i,s:O}", "ok", findings.errors_n == 0, "errors",
-                                 findings.errors_n, "findings", list);
-        (void)json_dumpf(json, stdout, JSON_INDENT(2));
-        (void)printf("\n");
-        json_decref(json);
-    } else {
-        render_findings(list);
-        (void)printf("%s: %u errors, %u warnings\n", line->words[0], findings.errors_n,
-                     findings.n + findings.lost_n - findings.errors_n);
+    int warnings_n = findings.n + findings.lost_n - findings.errors_n;
+    if (ret_json != NULL) {
+        *ret_json = json_pack("{s:s,s:b,s:i,s:i,s:O}", "file", path, "ok", findings.errors_n == 0,
+                              "errors", (int)findings.errors_n, "warnings", warnings_n,
+                              "findings", list);
+    } else if (!quiet_when_good || findings.errors_n > 0) {
+        show_findings(list);
+        (void)printf("%s: %u errors, %d warnings\n", path, findings.errors_n, warnings_n);
     }
     json_decref(list);
     return findings.errors_n == 0 ? EXIT_OK : EXIT_REFUSED;
 }
 
-/* The lines of a text that the other does not have, in order: enough to see what a change is. */
-static unsigned lines_only_in(const char *text, const char *other, char sign) {
-    unsigned n = 0;
+int local_config_check(struct session *session) {
+    json_t *json = NULL;
+    bool wanted = session->line->json;
+    int code = local_check_file(session->line->words[0], false, wanted ? &json : NULL);
+    if (wanted) {
+        show_json(json);
+        json_decref(json);
+    }
+    return code;
+}
+
+/* --------------------------------------------------------------------- config diff */
+
+#define DIFF_LINES_MAX 6000
+
+struct lines {
+    unsigned n;
+    struct {
+        const char *at;
+        size_t size;
+    } line[DIFF_LINES_MAX];
+};
+
+static bool lines_split(const char *text, struct lines *ret_lines) {
+    ret_lines->n = 0;
     while (*text != '\0') {
         size_t size = strcspn(text, "\n");
-        bool found = size == 0;
-        for (const char *at = other; !found && *at != '\0';) {
-            size_t other_size = strcspn(at, "\n");
-            found = other_size == size && strncmp(at, text, size) == 0;
-            at += other_size + (at[other_size] == '\n');
+        if (ret_lines->n == DIFF_LINES_MAX) {
+            return false;
         }
-        if (!found) {
-            (void)printf("%c %.*s\n", sign, (int)size, text);
-            n++;
-        }
+        ret_lines->line[ret_lines->n].at = text;
+        ret_lines->line[ret_lines->n++].size = size;
         text += size + (text[size] == '\n');
     }
-    return n;
+    return true;
+}
+
+static bool line_same(const struct lines *a, unsigned i, const struct lines *b, unsigned j) {
+    return a->line[i].size == b->line[j].size &&
+           memcmp(a->line[i].at, b->line[j].at, a->line[i].size) == 0;
+}
+
+static void line_say(char sign, const struct lines *lines, unsigned at) {
+    (void)printf("%c%4u  %.*s\n", sign, at + 1, (int)lines->line[at].size, lines->line[at].at);
+}
+
+/* The longest common subsequence between the equal beginning and end; returns the lines told. */
+static unsigned diff_say(const struct lines *old, const struct lines *new) {
+    unsigned first = 0, last = 0, told_n = 0;
+    while (first < old->n && first < new->n && line_same(old, first, new, first)) {
+        first++;
+    }
+    while (last < old->n - first && last < new->n - first &&
+           line_same(old, old->n - 1 - last, new, new->n - 1 - last)) {
+        last++;
+    }
+    unsigned rows = old->n - first - last, columns = new->n - first - last;
+    uint16_t *common = calloc((size_t)(rows + 1) * (columns + 1), sizeof *common);
+    if (common == NULL) {
+        return 0;
+    }
+    for (unsigned i = rows; i-- > 0;) {
+        for (unsigned j = columns; j-- > 0;) {
+            uint16_t down = common[(size_t)(i + 1) * (columns + 1) + j];
+            uint16_t right = common[(size_t)i * (columns + 1) + j + 1];
+            uint16_t both = common[(size_t)(i + 1) * (columns + 1) + j + 1];
+            common[(size_t)i * (columns + 1) + j] =
+                line_same(old, first + i, new, first + j) ? (uint16_t)(both + 1)
+                : down > right                            ? down
+                                                          : right;
+        }
+    }
+    for (unsigned i = 0, j = 0; i < rows || j < columns;) {
+        if (i < rows && j < columns && line_same(old, first + i, new, first + j)) {
+            i++;
+            j++;
+        } else if (j == columns || (i < rows && common[(size_t)(i + 1) * (columns + 1) + j] >=
+                                                    common[(size_t)i * (columns + 1) + j + 1])) {
+            line_say('-', old, first + i++);
+            told_n++;
+        } else {
+            line_say('+', new, first + j++);
+            told_n++;
+        }
+    }
+    free(common);
+    return told_n;
 }
 
 int local_config_diff(struct session *session) {
     static char text[TOPOLOGY_BYTES_MAX + 1];
+    static struct lines old, new;
     struct text256 why = {{0}};
     size_t size = 0;
     struct query query = {.what = "config"};
     if (file_read(session->line->words[0], text, sizeof text, &size, &why) != ERR_OK) {
-        (void)fprintf(stderr, "%s\n", why.at);
+        (void)fprintf(stderr, "drover config diff: %s\n", why.at);
         return EXIT_USAGE;
     }
     struct client_reply reply = client_ask(session, &query);
     const char *running = json_string_value(json_object_get(reply.json, "text"));
     if (running == NULL) {
-        (void)fprintf(stderr, "drover: no member answered\n");
-        return EXIT_NO_QUORUM;
+        json_decref(reply.json);
+        return say_nobody(session);
     }
-    unsigned n = lines_only_in(running, text, '-') + lines_only_in(text, running, '+');
-    (void)printf("%u lines differ from version %d\n", n,
-                 (int)json_integer_value(json_object_get(reply.json, "version")));
+    long long version = (long long)json_integer_value(json_object_get(reply.json, "version"));
+    if (session->line->json) {
+        json_t *json = json_pack("{s:I,s:b}", "version", (json_int_t)version, "same",
+                                 text_equal(running, text));
+        show_json(json);
+        json_decref(json);
+    } else if (!lines_split(running, &old) || !lines_split(text, &new)) {
+        (void)fprintf(stderr, "drover config diff: more than %d lines\n", DIFF_LINES_MAX);
+    } else {
+        unsigned n = diff_say(&old, &new);
+        (void)printf("%s %s version %lld\n", session->line->words[0],
+                     n == 0 ? "is, line by line," : "differs from", version);
+    }
     json_decref(reply.json);
-    return EXIT_OK;
-}
-
-int local_completion(struct session *session) {
-    (void)session;
-    (void)printf("# bash completion for drover: source this file\n_drover() {\n"
-                 "    local words=\"");
-    for (unsigned i = 0; verb_at(i) != NULL; i++) {
-        const char *name = verb_at(i)->name;
-        size_t size = strcspn(name, " ");
-        bool repeated = i > 0 && strncmp(verb_at(i - 1)->name, name, size + 1) == 0 &&
-                        name[size] == ' ';
-        if (!repeated) {
-            (void)printf("%s%.*s", i == 0 ? "" : " ", (int)size, name);
-        }
-    }
-    (void)printf("\"\n    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-                 "        COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
-                 "        return\n    fi\n    case \"${COMP_WORDS[1]}\" in\n");
-    static const char *const groups[] = {"step", "config"};
-    for (unsigned g = 0; g < 2; g++) {
-        size_t size = strlen(groups[g]);
-        (void)printf("    %s) COMPREPLY=($(compgen -W \"", groups[g]);
-        for (unsigned i = 0; verb_at(i) != NULL; i++) {
-            if (strncmp(verb_at(i)->name, groups[g], size) == 0 && verb_at(i)->name[size] == ' ') {
-                (void)printf("%s ", verb_at(i)->name + size + 1);
-            }
-        }
-        (void)printf("\" -- \"${COMP_WORDS[COMP_CWORD]}\")) ;;\n");
-    }
-    (void)printf("    *) COMPREPLY=($(compgen -W \"--json --at --timeout --config --help\" -f -- "
-                 "\"${COMP_WORDS[COMP_CWORD]}\")) ;;\n    esac\n}\ncomplete -F _drover drover\n");
-    return EXIT_OK;
-}
-
-int local_help(struct session *session) {
-    int used = 0;
-    const struct command_line *line = session->line;
-    const struct verb *asked =
-        line->words_n > 0 ? verb_find((int)line->words_n, (char **)(uintptr_t)line->words, &used)
-                          : NULL;
-    if (asked != NULL) {
-        (void)printf("drover %s %s\n  %s\n\n  For example:\n    %s\n", asked->name, asked->usage,
-                     asked->help, asked->example);
-        return EXIT_OK;
-    }
-    (void)printf("drover: carries a service from a lost region to its standby region\n\n"
-                 "usage: drover [--config FILE] [--json] [--at MEMBER] [--timeout 5s] VERB ...\n\n");
-    for (unsigned i = 0; verb_at(i) != NULL; i++) {
-        (void)printf("  %-14s %s\n", verb_at(i)->name, verb_at(i)->help);
-    }
-    (void)printf("\n  drover help VERB shows its words and an example.\n"
-                 "  Exit: 0 ok, 2 usage, 3 refused by a rule, 4 not authorised, 5 needs approval,\n"
-                 "  6 no majority, 7 things moved, 8 step failed, 9 objective missed, 10 not verified\n");
     return EXIT_OK;
 }

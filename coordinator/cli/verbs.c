@@ -1,339 +1,195 @@
-/* The one table of verbs, and what each asks or requests of the members. */
+/* The one table of verbs, and the questions. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "common/io/file.h"
-#include "common/topology/duration.h"
 #include "coordinator/cli/cli.h"
 
-/* ------------------------------------------------------------------ questions */
+#define WATCH_MS 1000
 
-static int say_nobody(const struct session *session) {
+int say_nobody(const struct session *session) {
+    const char *at = session->line->at;
     (void)fprintf(stderr,
-                  "drover: no member answered%s%s. Is the network there, is this key in the "
-                  "topology?\n",
-                  session->line->at == NULL ? "" : " as ",
-                  session->line->at == NULL ? "" : session->line->at);
+                  "drover: %s%s did not answer. Is the network there, and is the key of %s in the "
+                  "topology? A member answers unknown keys nothing at all.\n",
+                  at == NULL ? "the members" : "member ", at == NULL ? "" : at,
+                  session->keys.name);
     return EXIT_NO_QUORUM;
 }
 
-static int ask(struct session *session, const char *what) {
-    struct query query = {.from = 0};
+static int ask(struct session *session, const char *what, const char *argument) {
+    struct query query = {.from = session->line->from};
     (void)text_copy(query.what, sizeof query.what, what);
-    if (session->line->words_n > 0) {
-        (void)text_copy(query.argument, sizeof query.argument, session->line->words[0]);
-    }
+    (void)text_copy(query.argument, sizeof query.argument, argument);
     struct client_reply reply = client_ask(session, &query);
     if (reply.json == NULL) {
         return say_nobody(session);
     }
-    render_reply(session, what, reply.json);
+    const char *error = json_string_value(json_object_get(reply.json, "error"));
+    if (session->line->watch) {
+        (void)printf("\033[H\033[2J");
+    }
+    if (error != NULL && !session->line->json) {
+        (void)fprintf(stderr, "drover: %s\n", error);
+    } else {
+        show_reply(session, what, reply.json);
+    }
+    (void)fflush(stdout);
     json_decref(reply.json);
     return reply.exit_code;
-}
-
-static int run_status(struct session *session) {
-    int code = EXIT_OK;
-    do {
-        if (session->line->watch) {
-            (void)printf("\033[H\033[2J");
-        }
-        code = ask(session, "status");
-        (void)fflush(stdout);
-        if (session->line->watch) {
-            struct timespec second = {.tv_sec = 1};
-            (void)nanosleep(&second, NULL);
-        }
-    } while (session->line->watch);
-    return code;
 }
 
 static int run_query(struct session *session) {
-    return ask(session, session->line->verb->name);
+    const char *argument = session->line->words_n > 0 ? session->line->words[0] : "";
+    return ask(session, session->line->verb->name, argument);
 }
 
-static int run_config_show(struct session *session) {
-    return ask(session, "config");
-}
-
-/* Each member speaks for itself. */
-static int run_members(struct session *session) {
-    struct client_reply replies[MEMBERS_MAX];
-    struct query query = {.what = "members"};
-    int code = EXIT_NO_QUORUM;
-    json_t *list = json_array();
-    client_ask_all(session, &query, replies);
-    for (uint8_t m = 0; m < session->pins->members_n; m++) {
-        if (replies[m].json != NULL) {
-            (void)json_array_append_new(list, replies[m].json);
-            code = EXIT_OK;
-        } else {
-            (void)json_array_append_new(list, json_pack("{s:s,s:s}", "name",
-                                                        session->pins->members[m].name, "state",
-                                                        "no answer"));
-        }
+/* Drawn again each second; a member that does not answer leaves the old picture, which says its age. */
+static int run_status(struct session *session) {
+    if (session->line->watch && session->line->json) {
+        (void)fprintf(stderr, "drover status: --watch is for people, --json for programs\n");
+        return EXIT_USAGE;
     }
-    json_t *root = json_pack("{s:o}", "members", list);
-    render_reply(session, "members", root);
-    json_decref(root);
+    int code = ask(session, "status", "");
+    while (session->line->watch && !ferror(stdout)) {
+        client_pause(session, WATCH_MS);
+        code = ask(session, "status", "");
+    }
     return code;
 }
 
-/* ------------------------------------------------------------------- requests */
+static int run_config_show(struct session *session) {
+    return ask(session, "config", "");
+}
 
-static int request_send(struct session *session, struct request *request) {
-    struct client_reply reply = client_request(session, request);
-    if (reply.json == NULL) {
-        (void)fprintf(stderr, "drover: no answer. It is not known whether this was done; "
-                              "look with drover status before asking again\n");
-        return EXIT_NO_QUORUM;
-    }
-    if (session->line->json) {
-        render_reply(session, "request", reply.json);
-    } else {
-        const char *text = json_string_value(json_object_get(reply.json, "sentence"));
-        const json_t *findings = json_object_get(reply.json, "findings");
-        if (findings != NULL) {
-            render_findings(findings);
+static json_t *silent_member(const struct session *session, uint8_t member) {
+    return json_pack("{s:s,s:s,s:b}", "member", session->pins->members[member].name, "address",
+                     session->pins->members[member].operators_address, "answered", 0);
+}
+
+/* Each member speaks for itself. OK when a majority of them answered and none stopped. */
+static int run_members(struct session *session) {
+    struct client_reply replies[MEMBERS_MAX];
+    struct query query = {.what = "members"};
+    unsigned answered_n = 0, asked_n = 0;
+    json_t *list = json_array();
+    client_ask_all(session, &query, replies);
+    for (uint8_t m = 0; m < session->pins->members_n; m++) {
+        const char *at = session->line->at;
+        if (at != NULL && !text_equal(at, session->pins->members[m].name)) {
+            continue;
         }
-        int rule = (int)json_integer_value(json_object_get(reply.json, "rule"));
-        if (reply.exit_code == EXIT_REFUSED) {
-            (void)printf("REFUSED rule %d: ", rule);
+        asked_n++;
+        answered_n += replies[m].json != NULL;
+        json_t *one = replies[m].json != NULL ? replies[m].json : silent_member(session, m);
+        if (replies[m].json != NULL) {
+            (void)json_object_set_new(one, "answered", json_true());
         }
-        (void)printf("%s\n", text == NULL ? "" : text);
-        json_int_t execution =
-            json_integer_value(json_object_get(reply.json, "execution"));
-        if (execution > 0 && reply.exit_code == EXIT_OK) {
-            (void)printf("execution %lld; follow it with: drover status --watch\n",
-                         (long long)execution);
-        }
+        (void)json_array_append_new(list, one);
     }
-    json_decref(reply.json);
-    return reply.exit_code;
+    if (answered_n == 0 && !session->line->json) {
+        json_decref(list);
+        return say_nobody(session);
+    }
+    json_t *root = json_pack("{s:s,s:o}", "what", "members", "members", list);
+    show_reply(session, "members", root);
+    json_decref(root);
+    return answered_n * 2 > asked_n ? EXIT_OK : EXIT_NO_QUORUM;
 }
 
-static bool take_reason(const struct session *session, struct request *request,
-                        const char *reason, const char *option) {
-    if (reason == NULL || reason[0] == '\0' ||
-        !text_copy(request->reason, sizeof request->reason, reason)) {
-        (void)fprintf(stderr, "drover %s: %s is needed, at most %u characters\n",
-                      session->line->verb->name, option, SENTENCE_SIZE - 1);
-        return false;
-    }
-    return true;
-}
-
-/* A human types what will happen; a script says --yes. */
-static bool confirmed(const struct session *session, const char *sentence) {
-    char typed[128] = "";
-    if (session->line->yes) {
-        return true;
-    }
-    if (!isatty(STDIN_FILENO)) {
-        (void)fprintf(stderr, "drover %s: not a terminal; add --yes\n",
-                      session->line->verb->name);
-        return false;
-    }
-    (void)printf("Type: %s\n> ", sentence);
-    (void)fflush(stdout);
-    if (fgets(typed, sizeof typed, stdin) == NULL) {
-        return false;
-    }
-    typed[strcspn(typed, "\n")] = '\0';
-    return text_equal(typed, sentence);
-}
-
-static int run_declare(struct session *session) {
-    static const char *const kinds[PLAN_KINDS_N] = {"failover", "switchover", "reprotect"};
-    const struct command_line *line = session->line;
-    struct request request = {.kind = REQUEST_DECLARE, .epoch = line->epoch};
-    char sentence[128];
-    uint8_t kind = 0;
-    while (line->kind != NULL && kind < PLAN_KINDS_N && !text_equal(line->kind, kinds[kind])) {
-        kind++;
-    }
-    if (kind == PLAN_KINDS_N || line->to == NULL) {
-        (void)fprintf(stderr, "drover declare: --to REGION, and --kind failover, switchover or "
-                              "reprotect\n");
-        return EXIT_USAGE;
-    }
-    if (topology_region(session->pins, line->to) == NONE) {
-        (void)fprintf(stderr, "drover declare: no region is called %s\n", line->to);
-        return EXIT_USAGE;
-    }
-    if (!take_reason(session, &request, line->reason, "--reason")) {
-        return EXIT_USAGE;
-    }
-    request.plan_kind = kind;
-    (void)text_copy(request.region, NAME_SIZE, line->to);
-    (void)text_copy(request.plan, NAME_SIZE, line->plan == NULL ? "" : line->plan);
-    (void)text_format(sentence, sizeof sentence, "%s to %s", kinds[kind], line->to);
-    if (!confirmed(session, sentence)) {
-        return EXIT_USAGE;
-    }
-    return request_send(session, &request);
-}
-
-static bool take_execution(const struct session *session, struct request *request) {
-    const char *word = session->line->words[0];
-    if (!text_to_u64(word, UINT64_MAX, &request->execution) || request->execution == 0) {
-        (void)fprintf(stderr, "drover %s: %s is no execution's number\n",
-                      session->line->verb->name, word);
-        return false;
-    }
-    return session->line->words_n < 2 ||
-           text_copy(request->step, sizeof request->step, session->line->words[1]);
-}
-
-static int run_on_execution(struct session *session, enum request_kind kind, bool comment) {
-    struct request request = {.kind = (uint8_t)kind};
-    const struct command_line *line = session->line;
-    const char *said = comment ? line->comment : line->reason;
-    if (!take_execution(session, &request)) {
-        return EXIT_USAGE;
-    }
-    if (comment && !take_reason(session, &request, said, "--comment")) {
-        return EXIT_USAGE;
-    }
-    if (!comment && said != NULL) {
-        (void)text_copy(request.reason, sizeof request.reason, said);
-    }
-    return request_send(session, &request);
-}
-
-static int run_approve(struct session *session) {
-    return run_on_execution(session, REQUEST_APPROVE, false);
-}
-
-static int run_reject(struct session *session) {
-    return run_on_execution(session, REQUEST_REJECT, false);
-}
-
-static int run_pause(struct session *session) {
-    return run_on_execution(session, REQUEST_PAUSE, false);
-}
-
-static int run_resume(struct session *session) {
-    return run_on_execution(session, REQUEST_RESUME, false);
-}
-
-static int run_abort(struct session *session) {
-    return run_on_execution(session, REQUEST_ABORT, false);
-}
-
-static int run_step_retry(struct session *session) {
-    return run_on_execution(session, REQUEST_STEP_RETRY, false);
-}
-
-static int run_step_skip(struct session *session) {
-    return run_on_execution(session, REQUEST_STEP_SKIP, true);
-}
-
-static int run_step_done(struct session *session) {
-    return run_on_execution(session, REQUEST_STEP_DONE, true);
-}
-
-static int run_hold(struct session *session) {
-    struct request request = {.kind = REQUEST_HOLD};
-    uint64_t for_ms = 0;
-    if (session->line->hold_for != NULL &&
-        (!duration_from_text(session->line->hold_for, &for_ms) || for_ms > UINT32_MAX)) {
-        (void)fprintf(stderr, "drover hold: --for 2h, 30m, 1d; without it until released\n");
-        return EXIT_USAGE;
-    }
-    request.for_ms = (uint32_t)for_ms;
-    if (!take_reason(session, &request, session->line->reason, "--reason")) {
-        return EXIT_USAGE;
-    }
-    return request_send(session, &request);
-}
-
-static int run_release(struct session *session) {
-    struct request request = {.kind = REQUEST_RELEASE};
-    if (!take_reason(session, &request, session->line->reason, "--reason")) {
-        return EXIT_USAGE;
-    }
-    return request_send(session, &request);
-}
-
-static int run_config_apply(struct session *session) {
-    static char text[TOPOLOGY_BYTES_MAX + 1];
-    struct request request = {.kind = REQUEST_CONFIG_APPLY};
-    struct text256 why = {{0}};
-    size_t size = 0;
-    if (file_read(session->line->words[0], text, sizeof text, &size, &why) != ERR_OK) {
-        (void)fprintf(stderr, "%s\n", why.at);
-        return EXIT_USAGE;
-    }
-    request.text = text;
-    request.text_size = (uint32_t)size;
-    (void)text_copy(request.reason, sizeof request.reason,
-                    session->line->reason == NULL ? "config apply" : session->line->reason);
-    return request_send(session, &request);
-}
-
-/* ------------------------------------------------------------------- the table */
+/* ----------------------------------------------------------------------- the table */
 
 static const struct verb verbs[] = {
-    {"status", "[--watch]", "What is going on, and whose turn it is.", "drover status --watch", 0,
-     0, false, run_status},
-    {"explain", "[REGION]", "Why there is, or is no, failover now: every gate with its figures.",
-     "drover explain east", 0, 1, false, run_query},
-    {"regions", "", "The regions: class, lease, voices.", "drover regions", 0, 0, false,
+    {"status", "[--watch]", "What is going on, and whose turn it is.",
+     "One screen: who holds the lease, what each region looks like, the running execution, the next "
+     "human act and the next automatic one. --watch draws it again each second.",
+     "drover status --watch", TAKES_WATCH, 0, 0, false, run_status},
+    {"explain", "[REGION|COMPONENT|LINK]", "Why there is, or is no, automatic failover now.",
+     "Every gate with its figure, its limit and what would have to change; for a region also each "
+     "check and from where it was seen.",
+     "drover explain east", 0, 0, 1, false, run_query},
+    {"regions", "", "The regions: role, class, voices.", "", "drover regions", 0, 0, 0, false,
      run_query},
-    {"components", "[NAME]", "The components and what their checks say.", "drover components", 0,
-     1, false, run_query},
-    {"links", "", "The replication links: lag and positions.", "drover links", 0, 0, false,
-     run_query},
-    {"agents", "", "The agents and their guards.", "drover agents", 0, 0, false, run_query},
-    {"members", "", "The members, each asked itself.", "drover members", 0, 0, false,
+    {"components", "[COMPONENT|REGION]", "The components and what their checks see.", "",
+     "drover components postgresql", 0, 0, 1, false, run_query},
+    {"links", "", "The replication links: lag and positions.",
+     "The lag is from the positions remembered at the members: it is still known when the active "
+     "region is gone.",
+     "drover links", 0, 0, 0, false, run_query},
+    {"agents", "", "The agents and their guards.", "", "drover agents", 0, 0, 0, false, run_query},
+    {"members", "", "The members, each asked itself.",
+     "Exit code 6 when fewer than a majority answered.", "drover members", 0, 0, 0, false,
      run_members},
-    {"rules", "", "The table of rules that decides.", "drover rules", 0, 0, false, run_query},
-    {"executions", "", "The latest executions.", "drover executions", 0, 0, false, run_query},
-    {"timeline", "[EXECUTION]", "The audit's records.", "drover timeline 1", 0, 1, false,
-     run_query},
-    {"report", "EXECUTION", "What an execution cost and took.", "drover report 1", 1, 1, false,
-     run_query},
-    {"whoami", "", "Who this key is, and what its role may do.", "drover whoami", 0, 0, false,
-     run_query},
-    {"declare", "--to REGION [--kind failover|switchover|reprotect] [--plan P] --reason TEXT "
-     "[--epoch N] [--yes]",
-     "Begins a failover, switchover or reprotect.",
-     "drover declare --to west --reason \"east is dark\"", 0, 0, false, run_declare},
-    {"approve", "EXECUTION STEP", "Approves a step that waits for your role.",
-     "drover approve 1 dns-api", 2, 2, false, run_approve},
-    {"reject", "EXECUTION STEP [--reason TEXT]", "Declines; the execution pauses.",
-     "drover reject 1 dns-api --reason \"not yet\"", 2, 2, false, run_reject},
-    {"pause", "EXECUTION", "No new step starts.", "drover pause 1", 1, 1, false, run_pause},
-    {"resume", "EXECUTION", "Goes on.", "drover resume 1", 1, 1, false, run_resume},
-    {"abort", "EXECUTION", "Gives up, before the point of no return.", "drover abort 1", 1, 1,
-     false, run_abort},
-    {"step retry", "EXECUTION STEP", "Tries a failed step again.", "drover step retry 1 dns-api",
-     2, 2, false, run_step_retry},
-    {"step skip", "EXECUTION STEP --comment TEXT", "Leaves a step out, for ever.",
-     "drover step skip 1 dns-api --comment \"record moved by hand\"", 2, 2, false, run_step_skip},
-    {"step done", "EXECUTION STEP --comment TEXT", "Says that a step was done by hand.",
-     "drover step done 1 dns-api --comment \"nsupdate by net-1\"", 2, 2, false, run_step_done},
+    {"rules", "", "The table of rules that decides.",
+     "Refusals, the timeline and the log name rules by these numbers.", "drover rules", 0, 0, 0,
+     false, run_query},
+    {"executions", "", "The latest executions and their steps.", "", "drover executions", 0, 0, 0,
+     false, run_query},
+    {"timeline", "[EXECUTION] [--from N]", "The audit's records, each chained to the one before.",
+     "Without an execution the newest records; --from starts at a record's number.",
+     "drover timeline 1", TAKES_FROM, 0, 1, false, run_query},
+    {"report", "[EXECUTION]", "What an execution took and what it cost.",
+     "Exit code 9 when an objective was missed, 8 while the execution waits for people.",
+     "drover report 1", 0, 0, 1, false, run_query},
+    {"whoami", "", "Who this key is, and what its role may do.", "", "drover whoami", 0, 0, 0,
+     false, run_query},
+    {"declare",
+     "--to REGION --reason TEXT [--kind failover|switchover|reprotect] [--plan PLAN] [--epoch N] "
+     "[--yes]",
+     "Begins a failover (the default), a switchover or a reprotect.",
+     "Shows what it would do and asks for the target's name. --yes skips the question, for scripts. "
+     "--epoch refuses when the lease has moved since you looked. For a reprotect, --to names the "
+     "region that becomes the standby.",
+     "drover declare --to west --reason \"east is dark\"",
+     TAKES_TO | TAKES_REASON | TAKES_KIND | TAKES_PLAN | TAKES_EPOCH | TAKES_YES, 0, 0, false,
+     request_declare},
+    {"approve", "EXECUTION STEP [--reason TEXT]", "Approves a step that waits for your role.", "",
+     "drover approve 1 dns-api", TAKES_REASON, 2, 2, false, request_approve},
+    {"reject", "EXECUTION STEP [--reason TEXT]", "Declines an approval: the execution pauses.",
+     "Nothing is cancelled: approve it later, or abort.",
+     "drover reject 1 dns-api --reason \"not yet\"", TAKES_REASON, 2, 2, false, request_reject},
+    {"pause", "EXECUTION [--reason TEXT]", "No new step starts; what runs goes on.", "",
+     "drover pause 1", TAKES_REASON, 1, 1, false, request_pause},
+    {"resume", "EXECUTION [--reason TEXT]", "The execution goes on.",
+     "Not behind a failed step: that one needs step retry, skip or done (exit code 8).",
+     "drover resume 1", TAKES_REASON, 1, 1, false, request_resume},
+    {"abort", "EXECUTION [--reason TEXT]", "Gives up, before the lease has moved.", "",
+     "drover abort 1 --reason \"east is back\"", TAKES_REASON, 1, 1, false, request_abort},
+    {"step retry", "EXECUTION STEP [--reason TEXT]", "Tries a failed step again.", "",
+     "drover step retry 1 dns-api", TAKES_REASON, 2, 2, false, request_step_retry},
+    {"step skip", "EXECUTION STEP --comment TEXT", "Leaves a step out; the report says so.", "",
+     "drover step skip 1 dns-api --comment \"the record was moved by hand\"", TAKES_COMMENT, 2, 2,
+     false, request_step_skip},
+    {"step done", "EXECUTION STEP --comment TEXT", "Says that a step was done by hand.", "",
+     "drover step done 1 dns-api --comment \"nsupdate by net-1\"", TAKES_COMMENT, 2, 2, false,
+     request_step_done},
     {"hold", "[--for 2h] --reason TEXT", "Holds automation; nothing else changes.",
-     "drover hold --for 2h --reason \"network maintenance\"", 0, 0, false, run_hold},
-    {"release", "--reason TEXT", "Ends a hold, a latch and the anti-flap block.",
-     "drover release --reason \"maintenance over\"", 0, 0, false, run_release},
-    {"config show", "", "The topology in force.", "drover config show", 0, 0, false,
-     run_config_show},
-    {"config check", "FILE", "Checks a topology file; needs no member.",
-     "drover config check topology.conf", 1, 1, true, local_config_check},
-    {"config diff", "FILE", "What a file would change.", "drover config diff topology.conf", 1, 1,
-     false, local_config_diff},
-    {"config apply", "FILE", "Makes a file the topology in force.",
-     "drover config apply topology.conf", 1, 1, false, run_config_apply},
+     "Without --for until it is released.",
+     "drover hold --for 2h --reason \"network maintenance\"", TAKES_FOR | TAKES_REASON, 0, 0,
+     false, request_hold},
+    {"release", "--reason TEXT", "Ends a hold, the latch and the anti-flap block.", "",
+     "drover release --reason \"maintenance over\"", TAKES_REASON, 0, 0, false, request_release},
+    {"config show", "", "The topology in force, as it was applied.", "", "drover config show", 0, 0,
+     0, false, run_config_show},
+    {"config check", "FILE", "Checks a topology file; asks no member.",
+     "Exit code 2 when it cannot be read, 3 when it has errors. What each finding means: "
+     "docs/findings.md.",
+     "drover config check topology.conf", 0, 1, 1, true, local_config_check},
+    {"config diff", "FILE", "What a file would change.", "", "drover config diff topology.conf", 0,
+     1, 1, false, local_config_diff},
+    {"config apply", "FILE [--reason TEXT]", "Makes a file the topology in force.",
+     "It is checked here, at the member, and by every member again when it is applied.",
+     "drover config apply topology.conf --reason \"a second agent in west\"", TAKES_REASON, 1, 1,
+     false, request_config_apply},
     {"keygen", "--kind member|agent|guard|operator NAME [--out DIR]", "Makes one identity's keys.",
-     "drover keygen --kind agent east-db1 --out /etc/drover", 1, 1, true, local_keygen},
-    {"completion", "bash", "Prints the shell's completion.", "drover completion bash", 1, 1, true,
-     local_completion},
-    {"help", "[VERB]", "This, or a verb's words and an example.", "drover help declare", 0, 2,
-     true, local_help},
+     "NAME.key is secret (mode 0600) and stays where it is made; NAME.pub holds the lines for the "
+     "topology and the pins.",
+     "drover keygen --kind agent east-db1 --out /etc/drover", TAKES_KIND | TAKES_OUT, 1, 1, true,
+     local_keygen},
+    {"completion", "bash", "Prints the shell's completion.", "",
+     "drover completion bash > /etc/bash_completion.d/drover", 0, 1, 1, true, help_completion},
+    {"help", "[VERB]", "This, or a verb's words and an example.", "", "drover help declare", 0, 0,
+     2, true, help_run},
 };
 
 #define VERBS_N (sizeof verbs / sizeof verbs[0])
@@ -342,13 +198,13 @@ const struct verb *verb_at(unsigned index) {
     return index < VERBS_N ? &verbs[index] : NULL;
 }
 
-const struct verb *verb_find(int words_n, char **words, int *ret_used) {
-    char two[64];
+const struct verb *verb_find(int words_n, char *const *words, int *ret_used) {
+    char name[64];
     for (int used = words_n < 2 ? words_n : 2; used >= 1; used--) {
-        (void)text_format(two, sizeof two, "%s%s%s", words[0], used == 2 ? " " : "",
-                          used == 2 ? words[1] : "");
-        for (unsigned i = 0; i < VERBS_N; i++) {
-            if (text_equal(verbs[i].name, two)) {
+        bool fits = text_format(name, sizeof name, "%s%s%s", words[0], used == 2 ? " " : "",
+                                used == 2 ? words[1] : "");
+        for (unsigned i = 0; fits && i < VERBS_N; i++) {
+            if (text_equal(verbs[i].name, name)) {
                 *ret_used = used;
                 return &verbs[i];
             }

@@ -1,0 +1,214 @@
+/* Words and options. An option that the verb does not know is a mistake, not noise. */
+#include <getopt.h>
+#include <string.h>
+
+#include "common/topology/duration.h"
+#include "coordinator/cli/cli.h"
+
+enum {
+    OPTION_CONFIG = 256, OPTION_AT, OPTION_TIMEOUT, OPTION_JSON, OPTION_HELP, OPTION_VERSION,
+    OPTION_KIND, OPTION_PLAN, OPTION_TO, OPTION_REASON, OPTION_COMMENT, OPTION_OUT, OPTION_FOR,
+    OPTION_EPOCH, OPTION_WATCH, OPTION_YES, OPTION_FROM
+};
+
+static const struct option options[] = {
+    {"config", required_argument, NULL, OPTION_CONFIG},
+    {"at", required_argument, NULL, OPTION_AT},
+    {"timeout", required_argument, NULL, OPTION_TIMEOUT},
+    {"json", no_argument, NULL, OPTION_JSON},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {"version", no_argument, NULL, OPTION_VERSION},
+    {"to", required_argument, NULL, OPTION_TO},
+    {"kind", required_argument, NULL, OPTION_KIND},
+    {"plan", required_argument, NULL, OPTION_PLAN},
+    {"reason", required_argument, NULL, OPTION_REASON},
+    {"comment", required_argument, NULL, OPTION_COMMENT},
+    {"out", required_argument, NULL, OPTION_OUT},
+    {"for", required_argument, NULL, OPTION_FOR},
+    {"epoch", required_argument, NULL, OPTION_EPOCH},
+    {"watch", no_argument, NULL, OPTION_WATCH},
+    {"yes", no_argument, NULL, OPTION_YES},
+    {"from", required_argument, NULL, OPTION_FROM},
+    {NULL, 0, NULL, 0}};
+
+static const struct {
+    int option;
+    uint16_t takes; /* 0: every verb */
+    const char *text;
+} meanings[] = {{OPTION_CONFIG, 0, "--config FILE"},
+                {OPTION_AT, 0, "--at MEMBER"},
+                {OPTION_TIMEOUT, 0, "--timeout 5s"},
+                {OPTION_JSON, 0, "--json"},
+                {OPTION_HELP, 0, "--help"},
+                {OPTION_TO, TAKES_TO, "--to REGION"},
+                {OPTION_KIND, TAKES_KIND, "--kind KIND"},
+                {OPTION_PLAN, TAKES_PLAN, "--plan PLAN"},
+                {OPTION_REASON, TAKES_REASON, "--reason TEXT"},
+                {OPTION_COMMENT, TAKES_COMMENT, "--comment TEXT"},
+                {OPTION_OUT, TAKES_OUT, "--out DIR"},
+                {OPTION_FOR, TAKES_FOR, "--for 2h"},
+                {OPTION_EPOCH, TAKES_EPOCH, "--epoch N"},
+                {OPTION_WATCH, TAKES_WATCH, "--watch"},
+                {OPTION_YES, TAKES_YES, "--yes"},
+                {OPTION_FROM, TAKES_FROM, "--from N"}};
+
+#define MEANINGS_N (sizeof meanings / sizeof meanings[0])
+
+const char *args_option(unsigned index, uint16_t *ret_takes) {
+    if (index >= MEANINGS_N) {
+        return NULL;
+    }
+    *ret_takes = meanings[index].takes;
+    return meanings[index].text;
+}
+
+static bool take_timeout(struct command_line *line, const char *value) {
+    uint64_t ms = 0;
+    if (!duration_from_text(value, &ms) || ms < 100 || ms > 10 * MINUTE_MS) {
+        return false;
+    }
+    line->timeout_ms = (uint32_t)ms;
+    return true;
+}
+
+static bool take_for(struct command_line *line, const char *value) {
+    return duration_from_text(value, &line->for_ms) && line->for_ms >= SECOND_MS &&
+           line->for_ms <= UINT32_MAX;
+}
+
+/* False: the value is none of this option. */
+static bool take_option(struct command_line *line, int option, const char *value) {
+    switch (option) {
+    case OPTION_CONFIG: line->config = value; return true;
+    case OPTION_AT: line->at = value; return true;
+    case OPTION_KIND: line->kind = value; return true;
+    case OPTION_PLAN: line->plan = value; return true;
+    case OPTION_TO: line->to = value; return true;
+    case OPTION_REASON: line->reason = value; return true;
+    case OPTION_COMMENT: line->comment = value; return true;
+    case OPTION_OUT: line->out = value; return true;
+    case OPTION_FOR: return take_for(line, value);
+    case OPTION_JSON: line->json = true; return true;
+    case OPTION_WATCH: line->watch = true; return true;
+    case OPTION_YES: line->yes = true; return true;
+    case OPTION_EPOCH: return text_to_u64(value, INT64_MAX, &line->epoch);
+    case OPTION_FROM: return text_to_u64(value, INT64_MAX, &line->from);
+    case OPTION_TIMEOUT: return take_timeout(line, value);
+    default: return false;
+    }
+}
+
+static const char *option_text(int option) {
+    for (unsigned i = 0; i < MEANINGS_N; i++) {
+        if (meanings[i].option == option) {
+            return meanings[i].text;
+        }
+    }
+    return "?";
+}
+
+static uint16_t option_takes(int option) {
+    for (unsigned i = 0; i < MEANINGS_N; i++) {
+        if (meanings[i].option == option) {
+            return meanings[i].takes;
+        }
+    }
+    return 0;
+}
+
+struct seen {
+    uint16_t takes;
+    bool help, version;
+};
+
+/* -1 or the exit code. */
+static int read_options(int argc, char **argv, struct command_line *line, struct seen *seen,
+                        FILE *errors) {
+    int option;
+    optind = 0; /* start afresh: tests read many lines */
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+        if (option == '?' || option == ':') {
+            const char *word = optind > 0 && optind <= argc ? argv[optind - 1] : "?";
+            (void)fprintf(errors, "drover: %s %s; see drover help\n", word,
+                          option == '?' ? "is no option" : "needs a value");
+            return EXIT_USAGE;
+        }
+        if (option == OPTION_HELP || option == 'h') {
+            seen->help = true;
+        } else if (option == OPTION_VERSION) {
+            seen->version = true;
+        } else if (!take_option(line, option, optarg)) {
+            (void)fprintf(errors, "drover: %s: \"%s\" is not a value for it\n",
+                          option_text(option), optarg);
+            return EXIT_USAGE;
+        } else {
+            seen->takes |= option_takes(option);
+        }
+    }
+    return -1;
+}
+
+static int no_verb(int argc, char **argv, FILE *errors) {
+    if (optind >= argc) {
+        (void)fprintf(errors, "drover: a verb is needed, such as: drover status; see drover help\n");
+    } else if (!help_group(argv[optind], errors)) {
+        (void)fprintf(errors, "drover: no verb is called \"%s\"; see drover help\n", argv[optind]);
+    }
+    return EXIT_USAGE;
+}
+
+static int check_words(const struct command_line *line, int left_n, uint16_t seen, FILE *errors) {
+    const struct verb *verb = line->verb;
+    uint16_t strange = (uint16_t)(seen & ~verb->takes);
+    if (strange != 0) {
+        for (unsigned i = 0; i < MEANINGS_N; i++) {
+            if ((meanings[i].takes & strange) != 0) {
+                (void)fprintf(errors, "drover %s: takes no %s\n", verb->name, meanings[i].text);
+                break;
+            }
+        }
+    } else if (left_n >= verb->words_min && left_n <= verb->words_max) {
+        return -1;
+    }
+    (void)fprintf(errors, "usage: drover %s %s\n", verb->name, verb->usage);
+    return EXIT_USAGE;
+}
+
+int args_read(int argc, char **argv, struct command_line *ret_line, FILE *errors) {
+    struct seen seen = {0};
+    int used = 0;
+    memset(ret_line, 0, sizeof *ret_line);
+    int code = read_options(argc, argv, ret_line, &seen, errors);
+    if (code >= 0) {
+        return code;
+    }
+    if (seen.version) {
+        (void)printf("drover %s\n", DROVER_VERSION);
+        return EXIT_OK;
+    }
+    ret_line->verb = verb_find(argc - optind, argv + optind, &used);
+    if (seen.help || (ret_line->verb == NULL && optind >= argc && seen.takes == 0)) {
+        char help[] = "help";
+        char *word = help;
+        if (!seen.help) {
+            (void)no_verb(argc, argv, errors);
+            return EXIT_USAGE;
+        }
+        if (ret_line->verb != NULL) {
+            help_verb(ret_line->verb, stdout);
+            return EXIT_OK;
+        }
+        ret_line->verb = verb_find(1, &word, &used);
+        return -1;
+    }
+    if (ret_line->verb == NULL) {
+        return no_verb(argc, argv, errors);
+    }
+    int left_n = argc - optind - used;
+    code = check_words(ret_line, left_n, seen.takes, errors);
+    for (int i = 0; code < 0 && i < left_n; i++) {
+        ret_line->words[ret_line->words_n++] = argv[optind + used + i];
+    }
+    return code;
+}

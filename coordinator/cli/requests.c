@@ -1,0 +1,247 @@
+/* What changes something: put together, asked about, signed, sent, and the answer told. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/io/file.h"
+#include "coordinator/cli/cli.h"
+
+static const char *field(const json_t *json, const char *name) {
+    const char *text = json_string_value(json_object_get(json, name));
+    return text == NULL ? "" : text;
+}
+
+static void tell(const struct session *session, const struct client_reply *reply) {
+    const char *sentence = field(reply->json, "sentence");
+    json_int_t rule = json_integer_value(json_object_get(reply->json, "rule"));
+    json_int_t execution = json_integer_value(json_object_get(reply->json, "execution"));
+    if (json_object_get(reply->json, "findings") != NULL) {
+        show_findings(json_object_get(reply->json, "findings"));
+    }
+    if (reply->exit_code != EXIT_OK && rule > 0) {
+        (void)printf("REFUSED rule %lld: %s\n", (long long)rule, sentence);
+    } else if (reply->exit_code == EXIT_NO_QUORUM) {
+        (void)printf("NOT DECIDED: %s\n", sentence);
+    } else if (reply->exit_code != EXIT_OK) {
+        (void)printf("REFUSED: %s\n", sentence);
+    } else {
+        (void)printf("%s\n", sentence);
+    }
+    if (reply->exit_code == EXIT_OK && execution > 0 &&
+        session->line->verb->run == request_declare) {
+        (void)printf("execution %lld; follow it with: drover status --watch\n",
+                     (long long)execution);
+    }
+}
+
+static int send(struct session *session, struct request *request) {
+    struct client_reply reply = client_request(session, request);
+    if (reply.json == NULL) {
+        (void)say_nobody(session);
+        (void)fprintf(stderr, "drover: it is not known whether this was done; look with drover "
+                              "timeline before asking again\n");
+        return EXIT_NO_QUORUM;
+    }
+    if (session->line->json) {
+        show_json(reply.json);
+    } else {
+        tell(session, &reply);
+    }
+    json_decref(reply.json);
+    return reply.exit_code;
+}
+
+/* A reason is for the audit and for the people who read it at night: never empty where it is
+ * needed. */
+static bool take_reason(const struct session *session, struct request *request,
+                        const char *reason, const char *option, bool needed) {
+    if (reason == NULL && !needed) {
+        return true;
+    }
+    if (reason == NULL || reason[0] == '\0' ||
+        !text_copy(request->reason, sizeof request->reason, reason)) {
+        (void)fprintf(stderr, "drover %s: %s is needed, of at most %u characters\n",
+                      session->line->verb->name, option, SENTENCE_SIZE - 1);
+        return false;
+    }
+    return true;
+}
+
+/* --------------------------------------------------------------------------- declare */
+
+/* Shows what would happen now, and takes the epoch that was seen. */
+static int preview(struct session *session, struct request *request) {
+    struct query query = {.what = "preview"};
+    (void)text_format(query.argument, sizeof query.argument, "%s %s %s",
+                      plan_kind_text((enum plan_kind)request->plan_kind), request->region,
+                      request->plan);
+    struct client_reply reply = client_ask(session, &query);
+    if (reply.json == NULL) {
+        return say_nobody(session);
+    }
+    if (reply.exit_code != EXIT_OK) {
+        (void)fprintf(stderr, "drover declare: %s\n", field(reply.json, "error"));
+    } else {
+        show_preview(reply.json);
+        if (request->epoch == 0) {
+            request->epoch =
+                (uint64_t)json_integer_value(json_object_get(reply.json, "epoch"));
+        }
+    }
+    json_decref(reply.json);
+    return reply.exit_code;
+}
+
+/* A human types the target's name; a script says --yes. */
+static int confirm(struct session *session, struct request *request) {
+    char typed[NAME_SIZE + 2] = "";
+    if (session->line->yes) {
+        return EXIT_OK;
+    }
+    if (!isatty(STDIN_FILENO)) {
+        (void)fprintf(stderr, "drover declare: refused: this is no terminal where the question "
+                              "could be answered; scripts say --yes\n");
+        return EXIT_USAGE;
+    }
+    int code = preview(session, request);
+    if (code != EXIT_OK) {
+        return code;
+    }
+    (void)printf("Type %s to declare this, anything else to leave it\n> ", request->region);
+    (void)fflush(stdout);
+    if (fgets(typed, sizeof typed, stdin) == NULL) {
+        typed[0] = '\0';
+    }
+    typed[strcspn(typed, "\r\n")] = '\0';
+    if (text_equal(typed, request->region)) {
+        return EXIT_OK;
+    }
+    (void)printf("nothing was declared\n");
+    return EXIT_USAGE;
+}
+
+int request_declare(struct session *session) {
+    const struct command_line *line = session->line;
+    struct request request = {.kind = REQUEST_DECLARE, .epoch = line->epoch};
+    uint8_t kind = 0;
+    while (line->kind != NULL && kind < PLAN_KINDS_N &&
+           !text_equal(line->kind, plan_kind_text((enum plan_kind)kind))) {
+        kind++;
+    }
+    if (kind == PLAN_KINDS_N) {
+        (void)fprintf(stderr, "drover declare: --kind is failover, switchover or reprotect\n");
+        return EXIT_USAGE;
+    }
+    if (line->to == NULL || topology_region(session->pins, line->to) == NONE) {
+        (void)fprintf(stderr, "drover declare: --to REGION is needed%s%s; regions:",
+                      line->to == NULL ? "" : ", there is no ", line->to == NULL ? "" : line->to);
+        for (uint8_t r = 0; r < session->pins->regions_n; r++) {
+            (void)fprintf(stderr, " %s", session->pins->regions[r].name);
+        }
+        (void)fprintf(stderr, "\n");
+        return EXIT_USAGE;
+    }
+    if (!take_reason(session, &request, line->reason, "--reason TEXT", true)) {
+        return EXIT_USAGE;
+    }
+    request.plan_kind = kind;
+    (void)text_copy(request.region, NAME_SIZE, line->to);
+    if (line->plan != NULL && !text_copy(request.plan, NAME_SIZE, line->plan)) {
+        (void)fprintf(stderr, "drover declare: %s is no plan's name\n", line->plan);
+        return EXIT_USAGE;
+    }
+    int code = confirm(session, &request);
+    return code == EXIT_OK ? send(session, &request) : code;
+}
+
+/* ----------------------------------------------------------------- of one execution */
+
+static int of_execution(struct session *session, enum request_kind kind, bool comment) {
+    const struct command_line *line = session->line;
+    struct request request = {.kind = (uint8_t)kind};
+    if (!text_to_u64(line->words[0], INT64_MAX, &request.execution) || request.execution == 0) {
+        (void)fprintf(stderr, "drover %s: \"%s\" is no execution: expected its number\n",
+                      line->verb->name, line->words[0]);
+        return EXIT_USAGE;
+    }
+    if (line->words_n > 1 && (!text_is_name(line->words[1], NAME_SIZE) ||
+                              !text_copy(request.step, NAME_SIZE, line->words[1]))) {
+        (void)fprintf(stderr, "drover %s: \"%s\" is no step's name\n", line->verb->name,
+                      line->words[1]);
+        return EXIT_USAGE;
+    }
+    bool said = comment
+                    ? take_reason(session, &request, line->comment, "--comment TEXT", true)
+                    : take_reason(session, &request, line->reason, "--reason TEXT", false);
+    return said ? send(session, &request) : EXIT_USAGE;
+}
+
+int request_approve(struct session *session) {
+    return of_execution(session, REQUEST_APPROVE, false);
+}
+
+int request_reject(struct session *session) {
+    return of_execution(session, REQUEST_REJECT, false);
+}
+
+int request_pause(struct session *session) {
+    return of_execution(session, REQUEST_PAUSE, false);
+}
+
+int request_resume(struct session *session) {
+    return of_execution(session, REQUEST_RESUME, false);
+}
+
+int request_abort(struct session *session) {
+    return of_execution(session, REQUEST_ABORT, false);
+}
+
+int request_step_retry(struct session *session) {
+    return of_execution(session, REQUEST_STEP_RETRY, false);
+}
+
+int request_step_skip(struct session *session) {
+    return of_execution(session, REQUEST_STEP_SKIP, true);
+}
+
+int request_step_done(struct session *session) {
+    return of_execution(session, REQUEST_STEP_DONE, true);
+}
+
+/* --------------------------------------------------------------- automation, topology */
+
+int request_hold(struct session *session) {
+    struct request request = {.kind = REQUEST_HOLD, .for_ms = (uint32_t)session->line->for_ms};
+    return take_reason(session, &request, session->line->reason, "--reason TEXT", true)
+               ? send(session, &request)
+               : EXIT_USAGE;
+}
+
+int request_release(struct session *session) {
+    struct request request = {.kind = REQUEST_RELEASE};
+    return take_reason(session, &request, session->line->reason, "--reason TEXT", true)
+               ? send(session, &request)
+               : EXIT_USAGE;
+}
+
+int request_config_apply(struct session *session) {
+    static char text[TOPOLOGY_BYTES_MAX + 1];
+    struct request request = {.kind = REQUEST_CONFIG_APPLY};
+    struct text256 why = {{0}};
+    const char *path = session->line->words[0];
+    size_t size = 0;
+    int code = local_check_file(path, true, NULL);
+    if (code != EXIT_OK) {
+        return code;
+    }
+    if (file_read(path, text, sizeof text, &size, &why) != ERR_OK) {
+        (void)fprintf(stderr, "drover config apply: %s\n", why.at);
+        return EXIT_USAGE;
+    }
+    request.text = text;
+    request.text_size = (uint32_t)size;
+    return take_reason(session, &request, session->line->reason, "--reason TEXT", false)
+               ? send(session, &request)
+               : EXIT_USAGE;
+}

@@ -1,0 +1,65 @@
+/* show_parts: tables, times and words; only show*.c include this. */
+#ifndef DROVER_CLI_SHOW_PARTS_H
+#define DROVER_CLI_SHOW_PARTS_H
+
+#include "coordinator/cli/cli.h"
+
+#define CELL_SIZE 100
+#define TABLE_COLUMNS_MAX 10
+#define TABLE_ROWS_MAX 512
+
+/* Aligned columns, printed at once. Colour marks what the word already says: "bad" cells in red, "good"
+ * ones in green, on a terminal and without NO_COLOR only. */
+struct table {
+    unsigned columns_n, cells_n;
+    const char *heads[TABLE_COLUMNS_MAX];
+    struct {
+        char text[CELL_SIZE];
+        enum { PLAIN, BAD, GOOD } mark;
+    } cells[TABLE_ROWS_MAX * TABLE_COLUMNS_MAX];
+};
+
+/* The one table of the program, emptied. */
+struct table *table_of(unsigned columns_n, const char *const *heads);
+void cell(struct table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void cell_marked(struct table *table, int mark, const char *text);
+void table_print(const struct table *table, unsigned indent);
+
+/* Fields of objects; "" / 0 / false when they are absent. */
+const char *text_in(const json_t *object, const char *key);
+long long number_in(const json_t *object, const char *key);
+bool yes_in(const json_t *object, const char *key);
+bool has(const json_t *object, const char *key); /* there, and not null */
+
+/* "310 ms", "3.2 s", "12 m 05 s", "4 h 10 m", "3 d 4 h". */
+struct span {
+    char at[24];
+};
+struct span span_text(long long ms);
+struct span bytes_text(long long bytes);
+/* The time of day of "2026-11-21T02:31:29.123Z": "02:31:29Z"; "-" when it is not known. */
+struct span clock_text(const json_t *object, const char *key);
+
+/* A word in colour, when there is colour. */
+const char *colour(int mark);
+const char *colour_off(void);
+int mark_of_class(const char *class);
+int mark_of_status(const char *status);
+int mark_of_step(const char *state);
+
+void show_execution(const json_t *execution);
+void show_links(const json_t *links, bool ends);
+void show_regions(const json_t *regions);
+
+void show_status(const json_t *json);
+void show_explain(const json_t *json);
+void show_components(const json_t *json);
+void show_agents(const json_t *json);
+void show_members(const json_t *json);
+void show_rules(const json_t *json);
+void show_timeline(const json_t *json);
+void show_report(const json_t *json);
+void show_whoami(const json_t *json);
+void show_executions(const json_t *json);
+
+#endif

@@ -1,0 +1,108 @@
+/* The timeline, the report of an execution, and the preview of one. */
+#include <string.h>
+
+#include "coordinator/cli/show_parts.h"
+
+void show_timeline(const json_t *json) {
+    size_t i;
+    json_t *record;
+    json_array_foreach(json_object_get(json, "records"), i, record) {
+        const char *result = text_in(record, "result");
+        bool refused = text_equal(result, "refused");
+        (void)printf("%6lld  %.19sZ  ", number_in(record, "height"), text_in(record, "at"));
+        if (number_in(record, "rule") > 0) {
+            (void)printf("%3lld  ", number_in(record, "rule"));
+        } else {
+            (void)printf("     ");
+        }
+        (void)printf("%s%s%s\n", colour(refused ? BAD : PLAIN), text_in(record, "text"),
+                     refused ? colour_off() : "");
+    }
+    if (yes_in(json, "more")) {
+        (void)printf("there is more: --from %lld\n", number_in(json, "next_from"));
+    }
+    if (text_in(json, "trouble")[0] != '\0') {
+        (void)printf("%sTROUBLE%s  %s\n", colour(BAD), colour_off(), text_in(json, "trouble"));
+    }
+}
+
+/* ------------------------------------------------------------------------- report */
+
+static void span_line(const json_t *spans, const char *key, const char *text) {
+    if (has(spans, key)) {
+        (void)printf("  %-36s %s\n", text, span_text(number_in(spans, key)).at);
+    }
+}
+
+static void show_losses(const json_t *losses) {
+    static const char *const heads[] = {"LINK", "BEHIND AT THE CLOSE", "BYTES", "OBJECTIVE", ""};
+    struct table *table = table_of(5, heads);
+    size_t i;
+    json_t *loss;
+    if (json_array_size(losses) == 0) {
+        (void)printf("  nothing: no epoch was closed in this execution\n");
+        return;
+    }
+    json_array_foreach(losses, i, loss) {
+        bool known = yes_in(loss, "known"), met = yes_in(loss, "met");
+        bool asked = number_in(loss, "rpo_ms") > 0;
+        cell(table, "%s", text_in(loss, "link"));
+        cell(table, "%s", known ? span_text(number_in(loss, "lag_ms")).at : "not known");
+        cell(table, "%s", known ? bytes_text(number_in(loss, "lag_bytes")).at : "-");
+        cell(table, "%s", asked ? span_text(number_in(loss, "rpo_ms")).at : "none");
+        cell_marked(table, !asked ? PLAIN : met ? GOOD : BAD,
+                    !asked ? "" : met ? "met" : "MISSED");
+    }
+    table_print(table, 2);
+}
+
+void show_report(const json_t *json) {
+    const json_t *execution = json_object_get(json, "execution");
+    const json_t *spans = json_object_get(json, "spans");
+    const json_t *rto = json_object_get(json, "rto");
+    bool met = yes_in(rto, "met");
+    show_execution(execution);
+    (void)printf("\nTIME, from %s\n", clock_text(execution, "outage").at);
+    span_line(spans, "detect_ms", "until it was decided or declared");
+    span_line(spans, "fence_ms", "until the old epoch was closed");
+    span_line(spans, "take_ms", "until the new epoch was opened");
+    span_line(spans, "run_ms", "until every step was done");
+    (void)printf("  %-36s %s", yes_in(execution, "running") ? "so far" : "all of it",
+                 span_text(number_in(rto, "actual_ms")).at);
+    if (number_in(rto, "objective_ms") > 0) {
+        (void)printf(", objective %s: %s%s%s", span_text(number_in(rto, "objective_ms")).at,
+                     colour(met ? GOOD : BAD), met ? "met" : "MISSED", colour_off());
+    }
+    (void)printf("\n\nLOSS, at most\n");
+    show_losses(json_object_get(json, "losses"));
+    (void)printf("\nWHAT HAPPENED\n");
+    (void)fflush(stdout);
+    json_t *records = json_pack("{s:O}", "records", json_object_get(json, "timeline"));
+    show_timeline(records);
+    json_decref(records);
+}
+
+/* ------------------------------------------------------------------------ preview */
+
+void show_preview(const json_t *json) {
+    size_t i;
+    json_t *step, *link;
+    (void)printf("%s %s -> %s by plan %s, epoch %lld ends\n\n", text_in(json, "kind"),
+                 text_in(json, "source"), text_in(json, "target"), text_in(json, "plan"),
+                 number_in(json, "epoch"));
+    show_regions(json_object_get(json, "regions"));
+    (void)printf("\nlost at most, as of now:\n");
+    json_array_foreach(json_object_get(json, "links"), i, link) {
+        (void)printf("  %-20s %s\n", text_in(link, "name"),
+                     yes_in(link, "known") ? span_text(number_in(link, "lag_ms")).at
+                                           : "not known");
+    }
+    (void)printf("\nsteps:\n");
+    json_array_foreach(json_object_get(json, "steps"), i, step) {
+        (void)printf("  %2zu  %-20s %s%s%s\n", i + 1, text_in(step, "name"),
+                     text_in(step, "intent"),
+                     text_in(step, "approval")[0] == '\0' ? "" : "; needs approval of ",
+                     text_in(step, "approval"));
+    }
+    (void)printf("\n");
+}

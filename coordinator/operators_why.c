@@ -1,0 +1,100 @@
+/* Why a request does not fit the state: the rule's sentence says which rule, this says what is in the
+ * way, with names and figures, as of the state that refused it. */
+#include <inttypes.h>
+
+#include "coordinator/operators_why.h"
+#include "coordinator/status_parts.h"
+
+static bool why_declare(const struct coordinator *member, const struct request *request, char *out,
+                        size_t out_size) {
+    const struct core *core = &member->core;
+    const struct topology *topology = member->topology;
+    uint8_t region = topology_region(topology, request->region);
+    uint8_t plan = request->plan[0] == '\0' ? NONE : topology_plan(topology, request->plan);
+    bool any = false;
+    for (uint8_t p = 0; p < topology->plans_n; p++) {
+        any = any || topology->plans[p].kind == request->plan_kind;
+    }
+    const char *kind = plan_kind_text((enum plan_kind)request->plan_kind);
+    if (region != NONE && topology->regions[region].kind != REGION_DATA) {
+        return text_format(out, out_size, "%s is not a data region", request->region);
+    }
+    if (!core->open) {
+        return text_format(out, out_size, "epoch %" PRIu64 " is closed and the next one not open",
+                           core->epoch);
+    }
+    if (region == core->owner) {
+        return text_format(out, out_size, "%s owns epoch %" PRIu64 " already", request->region,
+                           core->epoch);
+    }
+    if (!any) {
+        return text_format(out, out_size, "the topology has no %s plan", kind);
+    }
+    if (plan != NONE && topology->plans[plan].kind != request->plan_kind) {
+        return text_format(out, out_size, "plan %s is not a %s", request->plan, kind);
+    }
+    return false;
+}
+
+static uint8_t step_named(const struct coordinator *member, const struct execution *execution,
+                          const char *name) {
+    const struct plan *plan = &member->topology->plans[execution->plan];
+    for (uint8_t s = 0; s < execution->steps_n && s < plan->steps_n; s++) {
+        if (text_equal(plan->steps[s].name, name)) {
+            return s;
+        }
+    }
+    return NONE;
+}
+
+static bool why_execution(const struct coordinator *member, const struct request *request,
+                          char *out, size_t out_size) {
+    const struct execution *execution = execution_of(&member->core, request->execution);
+    if (execution == NULL || execution->plan >= member->topology->plans_n) {
+        return text_format(out, out_size, "there is no execution %" PRIu64, request->execution);
+    }
+    const char *stage = stage_text((enum execution_stage)execution->stage);
+    if (!execution_runs(execution)) {
+        return text_format(out, out_size, "execution %" PRIu64 " is %s", execution->id, stage);
+    }
+    uint8_t step = step_named(member, execution, request->step);
+    if (step != NONE) {
+        return text_format(out, out_size, "step %s is %s", request->step,
+                           step_phase_text((enum step_phase)execution->steps[step].phase));
+    }
+    if (request->kind == REQUEST_ABORT) {
+        return text_format(out, out_size, "the lease has moved: execution %" PRIu64 " is %s",
+                           execution->id, stage);
+    }
+    if (request->kind == REQUEST_RESUME && execution->paused == PAUSE_STEP_FAILED) {
+        const struct plan *plan = &member->topology->plans[execution->plan];
+        return text_format(out, out_size, "step %s failed: retry it, skip it or say it is done",
+                           execution->paused_step < plan->steps_n
+                               ? plan->steps[execution->paused_step].name
+                               : "?");
+    }
+    return text_format(out, out_size, "execution %" PRIu64 " is %s%s%s", execution->id, stage,
+                       execution->paused == PAUSE_NO ? ", not paused" : ", ",
+                       pause_text((enum pause_why)execution->paused));
+}
+
+bool operators_why(const struct coordinator *member, const struct request *request, uint16_t rule,
+                   char *out, size_t out_size) {
+    const struct execution *running = execution_newest(&member->core);
+    switch (rule) {
+    case 303: /* another execution is running */
+        return running != NULL &&
+               text_format(out, out_size, "execution %" PRIu64 ", %s to %s, is %s", running->id,
+                           plan_kind_text((enum plan_kind)running->kind),
+                           name_region(member->topology, running->target),
+                           stage_text((enum execution_stage)running->stage));
+    case 304: /* made for an older epoch */
+        return text_format(out, out_size, "made for epoch %" PRIu64 ", it is %" PRIu64 " now",
+                           request->epoch, member->core.epoch);
+    case 399: /* does not fit the state */
+        return request->kind == REQUEST_DECLARE ? why_declare(member, request, out, out_size)
+                                                : why_execution(member, request, out, out_size);
+    default:
+        return false;
+    }
+}
