@@ -1,116 +1,75 @@
-/* The rungs below the kernel's gate: kill what the agent did not demote in time, prove the fence by
- * looking and knocking, and let the watchdog reset the host when neither lease nor fence is sure. */
-#include <arpa/inet.h>
+/* Time passes: the kernel's gate is kept as the lease says, what the agent did not demote in time is
+ * killed, the fence is proved by looking and knocking, and the watchdog resets the host when neither
+ * lease nor fence is sure. */
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <poll.h>
+#include <linux/watchdog.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "agent/guard/guard.h"
 #include "common/io/clock.h"
 #include "common/io/file.h"
+#include "common/io/knock.h"
 #include "common/io/log.h"
 #include "common/io/sign.h"
 #include "proto/canon.h"
 
-#define GATE_READ_MS 1000
+#define LOOK_MS 250 /* the gate is read back this often */
 #define PROVE_AGAIN_MS 500
-#define KNOCK_MS 300
+#define KNOCK_MS 100
 #define NOBODY 65534
-#define WATCHDOG_PET_MS 1000
+#define PET_MS 1000
 
 static void kill_writer(const struct writer_conf *writer) {
-    char text[256];
+    char text[1024] = "", path[CONF_PATH_SIZE + 16];
     size_t size = 0;
     uint64_t pid = 0;
+    bool killed = false;
     if (writer->kind == WRITER_CGROUP) {
-        char path[CONF_PATH_SIZE + 16];
         (void)text_format(path, sizeof path, "%s/cgroup.kill", writer->path);
         int fd = open(path, O_WRONLY | O_CLOEXEC);
-        bool killed = fd >= 0 && write(fd, "1", 1) == 1;
+        killed = fd >= 0 && write(fd, "1", 1) == 1;
         if (fd >= 0) {
             (void)close(fd);
         }
-        log_event(LOG_WARNING, "guard.killed", "cgroup=%s ok=%d", writer->path, killed);
-        return;
+    } else if (file_read(writer->path, text, sizeof text, &size, NULL) == ERR_OK) {
+        text[strcspn(text, "\n \t")] = '\0';
+        killed = text_to_u64(text, 4194304, &pid) && pid > 1 && (pid_t)pid != getpid() &&
+                 kill((pid_t)pid, SIGKILL) == 0;
     }
-    if (file_read(writer->path, text, sizeof text, &size, NULL) != ERR_OK) {
-        return;
-    }
-    text[strcspn(text, "\n \t")] = '\0';
-    if (text_to_u64(text, 4194304, &pid) && pid > 1) {
-        int rc = kill((pid_t)pid, SIGKILL);
-        log_event(LOG_WARNING, "guard.killed", "pidfile=%s pid=%u ok=%d", writer->path,
-                  (unsigned)pid, rc == 0);
-    }
+    log_event(LOG_WARNING, "guard.killed", "writer=%s pid=%u ok=%d", writer->path, (unsigned)pid,
+              killed);
 }
 
-static bool knock_address(const char *text, struct sockaddr_in *ret_address) {
-    char host[ADDRESS_SIZE];
-    uint64_t port = 0;
-    char *colon = text_copy(host, sizeof host, text) ? strrchr(host, ':') : NULL;
-    if (colon == NULL || !text_to_u64(colon + 1, 65535, &port)) {
-        return false;
+/* An ordinary user: the gate lets the exempt ones pass. */
+static uid_t knock_uid(const struct gate_conf *conf) {
+    uid_t uid = NOBODY;
+    for (unsigned i = 0; i < conf->exempt_uids_n; i++) {
+        uid -= conf->exempt_uids[i] == uid;
     }
-    *colon = '\0';
-    memset(ret_address, 0, sizeof *ret_address);
-    ret_address->sin_family = AF_INET;
-    ret_address->sin_port = htons((uint16_t)port);
-    return inet_pton(AF_INET, host, &ret_address->sin_addr) == 1;
+    return uid;
 }
 
-/* In a child without rights, as any program on this host would: true when somebody answers. */
-static bool child_is_let_in(const char *text) {
-    struct sockaddr_in address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0 || !knock_address(text, &address)) {
-        return true; /* not proved */
-    }
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0) {
-        return true;
-    }
-    if (errno != EINPROGRESS) {
-        return errno != ECONNREFUSED && errno != ECONNRESET;
-    }
-    struct pollfd wait = {.fd = fd, .events = POLLOUT};
-    int error = ETIMEDOUT;
-    socklen_t size = sizeof error;
-    if (poll(&wait, 1, KNOCK_MS) == 1) {
-        (void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
-    }
-    return error == 0;
-}
-
-/* True when no knock gets in. Without configured knocks the guarded ports on loopback are tried. */
+/* Without configured knocks the guarded ports on loopback are tried. */
 static bool knocks_refused(const struct guard *guard) {
-    pid_t child = fork();
-    if (child == 0) {
-        bool let_in = setgid(NOBODY) != 0 || setuid(NOBODY) != 0;
-        for (unsigned i = 0; !let_in && i < guard->conf.knocks_n; i++) {
-            let_in = child_is_let_in(guard->conf.knocks[i]);
-        }
-        for (unsigned i = 0; !let_in && guard->conf.knocks_n == 0 && i < guard->conf.gate.ports_n;
-             i++) {
-            char address[ADDRESS_SIZE];
-            (void)text_format(address, sizeof address, "127.0.0.1:%u", guard->conf.gate.ports[i]);
-            let_in = child_is_let_in(address);
-        }
-        _exit(let_in ? 1 : 0);
+    const struct guard_conf *conf = &guard->conf;
+    uid_t uid = knock_uid(&conf->gate);
+    bool refused = true;
+    for (unsigned i = 0; refused && i < conf->knocks_n; i++) {
+        refused = knock_refused(conf->knocks[i], uid, KNOCK_MS);
     }
-    int status = 1;
-    if (child < 0 || waitpid(child, &status, 0) != child) {
-        return false;
+    for (unsigned i = 0; refused && conf->knocks_n == 0 && i < 2u * conf->gate.ports_n; i++) {
+        char text[ADDRESS_SIZE];
+        (void)text_format(text, sizeof text, "%s:%u", i % 2 == 0 ? "127.0.0.1" : "[::1]",
+                          conf->gate.ports[i / 2]);
+        refused = knock_refused(text, uid, KNOCK_MS);
     }
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    return refused;
 }
 
-/* The proof: refused for ever on disk, no lease, the kernel's gate seen shut, every knock refused. */
 void fence_prove(struct guard *guard) {
     uint8_t canon[CANON_MAX];
     struct fence_proof proof = {.present = true};
@@ -118,61 +77,93 @@ void fence_prove(struct guard *guard) {
     uint64_t epoch = holder->durable.fenced_epoch;
     guard->prove_next_ms = clock_boot_ms() + PROVE_AGAIN_MS;
     if (holder->leased || epoch == 0 || holder->durable.accepted_epoch > epoch ||
-        (guard->fence_proved && guard->proved_epoch == epoch)) {
+        guard->proved_epoch == epoch) {
         return;
     }
-    guard->gate_state = (uint8_t)gate_read(guard->gate);
+    guard->gate_state = (uint8_t)gate_read();
     if (guard->gate_state != GATE_SHUT || !knocks_refused(guard)) {
         return;
     }
     proof.epoch = epoch;
     (void)text_copy(proof.agent, NAME_SIZE, guard->conf.name);
-    (void)text_copy(proof.region, NAME_SIZE, guard->pins->regions[guard->region].name);
-    size_t size = canon_fence(guard->pins->cluster, &proof, canon);
+    (void)text_copy(proof.region, NAME_SIZE, guard->pins.region);
+    size_t size = canon_fence(guard->pins.cluster, &proof, canon);
     if (sign_bytes(guard->keys.sign_secret, canon, size, guard->fence_signature) == ERR_OK) {
-        guard->fence_proved = true;
         guard->proved_epoch = epoch;
         log_event(LOG_NOTICE, "fence.proved", "epoch=%llu", (unsigned long long)epoch);
     }
 }
 
-/* Somebody flushed the ruleset, or the kernel lost it: shut again at once, then open for what the
- * lease still has. */
-static void mend_gate(struct guard *guard, uint64_t now_ms) {
-    struct text256 why;
-    if (now_ms - guard->gate_read_ms < GATE_READ_MS) {
+void fence_refresh(struct guard *guard) {
+    struct text256 why = {{0}};
+    struct stamp before = clock_stamp();
+    uint32_t open_ms = holder_gate_ms(&guard->holder, before);
+    enum err err = open_ms > 0 ? gate_open_for(&guard->conf.gate, open_ms, &why) : gate_shut(&why);
+    /* Stopped between the stamp and the kernel's answer: the kernel began to count too late. What
+     * is still left, if anything is, will be opened by the next look. */
+    if (open_ms > 0 &&
+        stamp_most_passed_ms(before, clock_stamp()) > guard->holder.conf.gate_early_ms) {
+        log_event(LOG_WARNING, "gate.late", "opened too late; shut again");
+        open_ms = 0;
+        err = gate_shut(&why);
+    }
+    if (err != ERR_OK) {
+        log_event(LOG_CRIT, "gate.refresh", "%s", why.at);
         return;
     }
-    guard->gate_read_ms = now_ms;
-    guard->gate_state = (uint8_t)gate_read(guard->gate);
-    if (guard->gate_state != GATE_ABSENT) {
-        return;
-    }
-    log_event(LOG_CRIT, "gate.absent", "the gate's rules were gone; made anew");
-    if (gate_install(guard->gate, &why) != ERR_OK) {
-        log_event(LOG_CRIT, "gate.install", "%s", why.at);
-        return;
-    }
-    serve_refresh_gate(guard);
-    guard->gate_state = (uint8_t)gate_read(guard->gate);
+    guard->gate_state = open_ms > 0 ? GATE_OPEN : GATE_SHUT;
+    guard->inherited = false;
 }
 
-void fence_watchdog_open(struct guard *guard) {
-    guard->watchdog = -1;
-    if (guard->conf.watchdog[0] == '\0') {
+/* What the kernel has is compared with what it should have, and made so. */
+static void look_after_gate(struct guard *guard, uint64_t now_ms) {
+    struct text256 why;
+    if (now_ms - guard->looked_ms < LOOK_MS) {
         return;
     }
-    guard->watchdog = open(guard->conf.watchdog, O_WRONLY | O_CLOEXEC);
-    if (guard->watchdog < 0) {
-        log_event(LOG_ERR, "watchdog.open", "device=%s %s", guard->conf.watchdog,
-                  strerror(errno));
+    guard->looked_ms = now_ms;
+    guard->gate_state = (uint8_t)gate_read();
+    if (guard->gate_state == GATE_ABSENT) {
+        enum err err = gate_install(&guard->conf.gate, &why);
+        log_event(LOG_CRIT, "gate.absent", "the gate's rules were not ours; made anew: %s",
+                  err == ERR_OK ? "done" : why.at);
+        guard->gate_state = (uint8_t)gate_read();
+    }
+    bool open = guard->gate_state == GATE_OPEN;
+    bool wanted = holder_gate_ms(&guard->holder, clock_stamp()) > 0;
+    guard->inherited = guard->inherited && open;
+    /* Under `hold` no certificate comes to refresh it. */
+    bool hold = wanted && guard->holder.conf.policy == HOLDER_HOLD;
+    if ((open != wanted && !guard->inherited) || hold) {
+        fence_refresh(guard);
+    }
+}
+
+/* From the moment it is due the agent has as long for its own fence as lies between T - F and the
+ * shutting of the gate; then its writers are killed, once. */
+static void kill_when_due(struct guard *guard, bool open, uint64_t now_ms) {
+    const struct holder_conf *conf = &guard->holder.conf;
+    guard->armed = guard->armed || open;
+    if (!holder_soft_fence_due(&guard->holder, clock_stamp())) {
+        guard->soft_due_ms = 0;
+        guard->soft_fence_done = false;
+        return;
+    }
+    guard->soft_due_ms = guard->soft_due_ms == 0 ? now_ms : guard->soft_due_ms;
+    if (!guard->armed || open || guard->inherited ||
+        now_ms - guard->soft_due_ms < conf->fence_ms - conf->gate_early_ms) {
+        return;
+    }
+    guard->armed = false;
+    for (unsigned i = 0; !guard->soft_fence_done && i < guard->conf.writers_n; i++) {
+        kill_writer(&guard->conf.writers[i]);
     }
 }
 
 /* Only a valid lease or a gate seen shut keeps this host alive. */
 static void pet_watchdog(struct guard *guard, uint64_t now_ms) {
     bool sure = guard->holder.leased || guard->gate_state == GATE_SHUT;
-    if (guard->watchdog < 0 || !sure || now_ms - guard->petted_ms < WATCHDOG_PET_MS) {
+    if (guard->watchdog < 0 || !sure || now_ms - guard->petted_ms < PET_MS) {
         return;
     }
     guard->petted_ms = now_ms;
@@ -181,39 +172,47 @@ static void pet_watchdog(struct guard *guard, uint64_t now_ms) {
     }
 }
 
-static void on_lease_ended(struct guard *guard, uint64_t now_ms) {
-    struct text256 why;
-    guard->lease_ended_ms = now_ms;
-    guard->kill_due = true;
-    log_event(LOG_WARNING, "lease.ended", "epoch=%llu",
-              (unsigned long long)guard->holder.durable.accepted_epoch);
-    if (gate_shut(guard->gate, &why) != ERR_OK) {
-        log_event(LOG_CRIT, "gate.shut", "%s", why.at);
+void fence_start(struct guard *guard) {
+    int seconds = (int)((guard->pins.lease.lease_ms + 999) / 1000);
+    const char *device = guard->conf.watchdog;
+    guard->watchdog = -1;
+    guard->gate_state = (uint8_t)gate_read();
+    guard->inherited = guard->gate_state == GATE_OPEN;
+    guard->armed = guard->inherited;
+    if (guard->holder.durable.fenced_epoch >= guard->holder.durable.accepted_epoch) {
+        fence_refresh(guard); /* whatever lease that was: it is fenced */
     }
-    guard->gate_state = (uint8_t)gate_read(guard->gate);
+    if (device[0] == '\0') {
+        return;
+    }
+    guard->watchdog = open(device, O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+    if (guard->watchdog < 0 || ioctl(guard->watchdog, WDIOC_SETTIMEOUT, &seconds) != 0) {
+        log_event(LOG_ERR, "watchdog.open", "device=%s %s", device, strerror(errno));
+    }
 }
 
 void fence_tick(struct guard *guard) {
     uint64_t now_ms = clock_boot_ms();
     holder_tick(&guard->holder, clock_stamp());
     bool leased = guard->holder.leased;
+    bool open = holder_gate_ms(&guard->holder, clock_stamp()) > 0;
+    if (open != guard->was_open) {
+        log_event(open ? LOG_NOTICE : LOG_WARNING, open ? "gate.open" : "gate.shut",
+                  "epoch=%llu left_ms=%u", (unsigned long long)guard->holder.lease_epoch,
+                  holder_left_ms(&guard->holder, clock_stamp()));
+    }
+    if (guard->was_open && !open) {
+        fence_refresh(guard);
+    }
     if (guard->was_leased && !leased) {
-        on_lease_ended(guard, now_ms);
+        log_event(LOG_WARNING, "lease.ended", "epoch=%llu",
+                  (unsigned long long)guard->holder.lease_epoch);
     }
-    if (leased) {
-        guard->fence_proved = false;
-        guard->kill_due = false;
-        guard->soft_fence_done = guard->soft_fence_done && guard->was_leased;
-    }
+    guard->was_open = open;
     guard->was_leased = leased;
-    if (guard->kill_due && !guard->soft_fence_done &&
-        now_ms - guard->lease_ended_ms >= guard->holder.conf.fence_ms) {
-        guard->kill_due = false;
-        for (unsigned i = 0; i < guard->conf.writers_n; i++) {
-            kill_writer(&guard->conf.writers[i]);
-        }
-    }
-    mend_gate(guard, now_ms);
+    guard->proved_epoch = leased ? 0 : guard->proved_epoch;
+    look_after_gate(guard, now_ms);
+    kill_when_due(guard, open, now_ms);
     if (!leased && now_ms >= guard->prove_next_ms) {
         fence_prove(guard);
     }

@@ -17,7 +17,7 @@ static enum holder_verdict persist(struct guard *guard, enum holder_verdict verd
     if (verdict != HOLDER_PERSIST) {
         return verdict;
     }
-    *ret_err = store_write(guard->conf.state, holder_durable_wished(&guard->holder), &why);
+    *ret_err = store_write(holder_durable_wished(&guard->holder), &why);
     if (*ret_err != ERR_OK) {
         log_event(LOG_CRIT, "store.write", "%s", why.at);
         holder_persist_failed(&guard->holder);
@@ -26,30 +26,18 @@ static enum holder_verdict persist(struct guard *guard, enum holder_verdict verd
     return holder_persisted(&guard->holder, clock_stamp());
 }
 
-void serve_refresh_gate(struct guard *guard) {
-    struct text256 why = {{0}};
-    uint32_t open_ms = holder_gate_ms(&guard->holder, clock_stamp());
-    enum err err = open_ms > 0 ? gate_open_for(guard->gate, open_ms, &why)
-                               : gate_shut(guard->gate, &why);
-    if (err != ERR_OK) {
-        log_event(LOG_CRIT, "gate.refresh", "%s", why.at);
-        return;
-    }
-    guard->gate_state = open_ms > 0 ? GATE_OPEN : GATE_SHUT;
-}
-
 static bool read_certificate(const struct guard *guard, const struct guard_request *request,
                              struct certificate *ret_certificate) {
     if (!certificate_read(request->body, request->body_size, ret_certificate)) {
         return false;
     }
     const struct question *question = &ret_certificate->question;
-    return text_equal(question->cluster, guard->pins->cluster) &&
+    const struct pins *pins = &guard->pins;
+    return text_equal(question->cluster, pins->cluster) &&
            text_equal(question->agent, guard->conf.name) &&
-           text_equal(question->region, guard->pins->regions[guard->region].name) &&
-           question->lease_ms == guard->pins->lease.lease_ms &&
-           question->wait_ms == guard->pins->lease.wait_ms &&
-           question->promise_ms == guard->pins->lease.promise_ms;
+           text_equal(question->region, pins->region) &&
+           question->lease_ms == pins->lease.lease_ms && question->wait_ms == pins->lease.wait_ms &&
+           question->promise_ms == pins->lease.promise_ms;
 }
 
 static bool signed_by(const struct question *question, const struct answer *answer,
@@ -62,56 +50,21 @@ static bool signed_by(const struct question *question, const struct answer *answ
     return sign_verify(key, canon, size, answer->signature) == ERR_OK;
 }
 
-/* The set of distinct pinned members whose signed answers say yes (or, for a denial, closed). */
-static uint64_t members_saying(struct guard *guard, const struct certificate *certificate,
-                               bool yes) {
-    uint64_t members = 0;
+/* The set of distinct pinned signers whose answers say yes (or, for a denial, closed). */
+static uint64_t signers_saying(const struct certificate *certificate, const struct signer *signers,
+                               unsigned signers_n, bool yes) {
+    uint64_t said = 0;
     for (unsigned i = 0; i < certificate->answers_n; i++) {
         const struct answer *answer = &certificate->answers[i];
-        uint8_t member = topology_member(guard->pins, answer->from);
         bool says = yes ? answer->refusal == REFUSAL_NONE : answer_says_closed(answer);
-        if (member != NONE && says &&
-            signed_by(&certificate->question, answer, guard->pins->members[member].sign_key)) {
-            members |= bit(member);
-        } else {
-            guard->refused_n++;
+        for (unsigned s = 0; says && s < signers_n; s++) {
+            if (text_equal(signers[s].name, answer->from) &&
+                signed_by(&certificate->question, answer, signers[s].key)) {
+                said |= bit(s);
+            }
         }
     }
-    return members;
-}
-
-/* Gate agents of other data regions, in the order of the pins. */
-static uint8_t promiser_place(const struct guard *guard, const char *name, uint8_t *ret_agent) {
-    uint8_t place = 0;
-    for (uint8_t a = 0; a < guard->pins->agents_n; a++) {
-        const struct agent *agent = &guard->pins->agents[a];
-        if (!agent->gate || !agent->guarded || agent->region == guard->region ||
-            guard->pins->regions[agent->region].kind != REGION_DATA) {
-            continue;
-        }
-        if (text_equal(agent->name, name)) {
-            *ret_agent = a;
-            return place;
-        }
-        place++;
-    }
-    return NONE;
-}
-
-static uint64_t promisers_of(struct guard *guard, const struct certificate *certificate) {
-    uint64_t promisers = 0;
-    for (unsigned i = 0; i < certificate->answers_n; i++) {
-        const struct answer *answer = &certificate->answers[i];
-        uint8_t agent = NONE;
-        uint8_t place = promiser_place(guard, answer->from, &agent);
-        if (place != NONE && answer->refusal == REFUSAL_NONE &&
-            signed_by(&certificate->question, answer, guard->pins->agents[agent].guard_key)) {
-            promisers |= bit(place);
-        } else {
-            guard->refused_n++;
-        }
-    }
-    return promisers;
+    return said;
 }
 
 static void take_certificate(struct guard *guard, const struct guard_request *request,
@@ -123,26 +76,25 @@ static void take_certificate(struct guard *guard, const struct guard_request *re
         answer->err = ERR_FORMAT;
         return;
     }
+    const struct pins *pins = &guard->pins;
     const struct question *question = &certificate.question;
     if (request->call == GUARD_DENIAL) {
-        verdict = holder_denial(&guard->holder, question->epoch,
-                                members_saying(guard, &certificate, false));
+        uint64_t no = signers_saying(&certificate, pins->members, pins->members_n, false);
+        verdict = holder_denial(&guard->holder, question->epoch, no);
     } else if (request->call == GUARD_PROMISES && question->purpose == PURPOSE_PROMISE) {
-        verdict = holder_promises(&guard->holder, question->nonce, question->epoch,
-                                  promisers_of(guard, &certificate), clock_stamp());
+        uint64_t all = signers_saying(&certificate, pins->promisers, pins->promisers_n, true);
+        verdict =
+            holder_promises(&guard->holder, question->nonce, question->epoch, all, clock_stamp());
     } else if (request->call == GUARD_CERTIFICATE && question->purpose == PURPOSE_LEASE) {
-        uint64_t yes = members_saying(guard, &certificate, true);
+        uint64_t yes = signers_saying(&certificate, pins->members, pins->members_n, true);
         verdict = holder_certificate(&guard->holder, question->nonce, question->epoch, yes,
                                      clock_stamp());
         verdict = persist(guard, verdict, &err);
     }
     answer->verdict = (uint8_t)verdict;
     answer->err = (uint8_t)err;
-    if (verdict == HOLDER_ACCEPTED && request->call != GUARD_DENIAL) {
-        serve_refresh_gate(guard);
-    }
-    if (verdict == HOLDER_ACCEPTED && request->call == GUARD_DENIAL) {
-        fence_tick(guard);
+    if (verdict == HOLDER_ACCEPTED) {
+        fence_refresh(guard); /* a denial leaves no lease: it shuts */
     }
 }
 
@@ -155,8 +107,8 @@ static void begin(struct guard *guard, const struct guard_request *request,
         return;
     }
     random_bytes(answer->nonce, NONCE_SIZE);
-    answer->verdict = (uint8_t)holder_begin(&guard->holder, purpose, request->epoch,
-                                            answer->nonce, clock_stamp());
+    answer->verdict = (uint8_t)holder_begin(&guard->holder, purpose, request->epoch, answer->nonce,
+                                            clock_stamp());
 }
 
 static void fence(struct guard *guard, uint64_t epoch, struct guard_answer *answer) {
@@ -165,10 +117,12 @@ static void fence(struct guard *guard, uint64_t epoch, struct guard_answer *answ
         answer->err = ERR_FORMAT;
         return;
     }
-    enum holder_verdict verdict = persist(guard, holder_fence(&guard->holder, epoch), &err);
-    answer->verdict = (uint8_t)verdict;
+    enum holder_verdict verdict = holder_fence(&guard->holder, epoch);
+    if (verdict != HOLDER_OLD_EPOCH) {
+        fence_refresh(guard); /* no lease is left: shut before a slow disk is asked */
+    }
+    answer->verdict = (uint8_t)persist(guard, verdict, &err);
     answer->err = (uint8_t)err;
-    fence_tick(guard);
     fence_prove(guard);
 }
 
@@ -180,23 +134,24 @@ static uint8_t refusal_of(enum holder_verdict verdict) {
                                            : REFUSAL_NOT_ALLOWED;
 }
 
-/* The active region's agent asks, through our agent: is it who it says, and of another data region? */
+/* The active region's agent asks, through our agent: is it who it says, and of another region? */
 static bool asker_is_known(const struct guard *guard, const struct question *question) {
     uint8_t canon[CANON_MAX];
-    uint8_t agent = topology_agent(guard->pins, question->agent);
-    if (agent == NONE || question->purpose != PURPOSE_PROMISE ||
-        !text_equal(question->cluster, guard->pins->cluster)) {
-        return false;
-    }
-    const struct agent *entry = &guard->pins->agents[agent];
-    const struct lease_numbers *lease = &guard->pins->lease;
-    if (entry->region == guard->region || !entry->guarded ||
-        !text_equal(guard->pins->regions[entry->region].name, question->region) ||
-        question->lease_ms != lease->lease_ms || question->promise_ms != lease->promise_ms) {
+    const struct pins *pins = &guard->pins;
+    if (question->purpose != PURPOSE_PROMISE || !text_equal(question->cluster, pins->cluster) ||
+        question->lease_ms != pins->lease.lease_ms ||
+        question->promise_ms != pins->lease.promise_ms) {
         return false;
     }
     size_t size = canon_question(question, canon);
-    return sign_verify(entry->sign_key, canon, size, question->signature) == ERR_OK;
+    for (unsigned i = 0; i < pins->askers_n; i++) {
+        const struct signer *asker = &pins->askers[i];
+        if (text_equal(asker->name, question->agent) &&
+            text_equal(asker->region, question->region)) {
+            return sign_verify(asker->key, canon, size, question->signature) == ERR_OK;
+        }
+    }
+    return false;
 }
 
 static void promise(struct guard *guard, const struct guard_request *request,
@@ -207,12 +162,14 @@ static void promise(struct guard *guard, const struct guard_request *request,
     if (!certificate_read(request->body, request->body_size, &carrier) ||
         !asker_is_known(guard, &carrier.question)) {
         answer->err = ERR_SIGNATURE;
-        guard->refused_n++;
         return;
     }
     const struct question *question = &carrier.question;
+    /* "I hold no lease" must be true of the kernel's gate as well. */
     enum holder_verdict verdict =
-        persist(guard, holder_promise(&guard->holder, question->epoch, clock_stamp()), &err);
+        guard->inherited
+            ? HOLDER_HAS_LEASE
+            : persist(guard, holder_promise(&guard->holder, question->epoch, clock_stamp()), &err);
     answer->verdict = (uint8_t)verdict;
     answer->refusal = refusal_of(verdict);
     struct answer said = {.purpose = PURPOSE_PROMISE, .epoch = question->epoch};
@@ -234,7 +191,7 @@ static void fill_status(struct guard *guard, struct guard_answer *answer) {
     answer->by_promise = holder->by_promise;
     answer->soft_fence_due = holder_soft_fence_due(holder, now);
     answer->fence_proved =
-        guard->fence_proved && guard->proved_epoch == holder->durable.fenced_epoch;
+        guard->proved_epoch != 0 && guard->proved_epoch == holder->durable.fenced_epoch;
     answer->accepted_epoch = holder->durable.accepted_epoch;
     answer->fenced_epoch = holder->durable.fenced_epoch;
     answer->promised_epoch = holder->durable.promised_epoch;
@@ -249,25 +206,14 @@ void serve_request(struct guard *guard, const struct guard_request *request,
     memset(ret_answer, 0, sizeof *ret_answer);
     ret_answer->call = request->call;
     switch ((enum guard_call)request->call) {
-    case GUARD_STATUS:
-        break;
-    case GUARD_BEGIN:
-        begin(guard, request, ret_answer);
-        break;
+    case GUARD_STATUS: break;
+    case GUARD_BEGIN: begin(guard, request, ret_answer); break;
     case GUARD_CERTIFICATE:
     case GUARD_PROMISES:
-    case GUARD_DENIAL:
-        take_certificate(guard, request, ret_answer);
-        break;
-    case GUARD_FENCE:
-        fence(guard, request->epoch, ret_answer);
-        break;
-    case GUARD_PROMISE:
-        promise(guard, request, ret_answer);
-        break;
-    case GUARD_FENCE_DONE:
-        guard->soft_fence_done = request->flag;
-        break;
+    case GUARD_DENIAL: take_certificate(guard, request, ret_answer); break;
+    case GUARD_FENCE: fence(guard, request->epoch, ret_answer); break;
+    case GUARD_PROMISE: promise(guard, request, ret_answer); break;
+    case GUARD_FENCE_DONE: guard->soft_fence_done = request->flag; break;
     }
     fill_status(guard, ret_answer);
 }

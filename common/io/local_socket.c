@@ -1,0 +1,43 @@
+#include "common/io/local_socket.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+int local_socket_listen(const char *path, mode_t mode, int backlog, struct text256 *reterr) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (!text_copy(address.sun_path, sizeof address.sun_path, path)) {
+        text_say(reterr, "%s: expected at most %zu characters", path, sizeof address.sun_path - 1);
+        return -1;
+    }
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    (void)unlink(path);
+    mode_t mask = umask(~mode & 0777);
+    bool bound = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
+    (void)umask(mask);
+    if (!bound || listen(fd, backlog) != 0) {
+        text_say(reterr, "%s: %s", path, strerror(errno));
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        return -1;
+    }
+    return fd;
+}
+
+int local_socket_accept(int listener, uid_t *ret_uid) {
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
+        (void)close(fd);
+        return -1;
+    }
+    if (fd >= 0) {
+        *ret_uid = peer.uid;
+    }
+    return fd;
+}
