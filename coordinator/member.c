@@ -177,7 +177,7 @@ static void on_snapshot_stored(void *owner, enum err err) {
  * little behind still wants to read. */
 static void snapshot_if_due(struct coordinator *member) {
     static struct snapshot snapshot;
-    if (member->facts_since_snapshot < SNAPSHOT_EVERY || member->snapshot_under_way ||
+    if (member->facts_since_snapshot < member->conf->snapshot_every || member->snapshot_under_way ||
         !member_keeps_time(member) || !member->log_reachable) {
         return;
     }

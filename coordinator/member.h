@@ -34,7 +34,6 @@
 #define FACT_QUEUE_BYTES_MAX (64 * 1024 * 1024)
 #define DISPATCH_AGAIN_MS 400   /* a wanted command is sent again this often */
 #define KEEPER_PATIENCE_MS 3000 /* without a TICK for this long, another member keeps time */
-#define SNAPSHOT_EVERY 4000     /* facts */
 
 /* What a member remembers durably outside the log (notes.c). */
 struct notes {
@@ -73,6 +72,8 @@ struct agent_live {
     uint64_t proved_epoch;     /* fence proof verified */
     uint64_t attested_boot_ms; /* last YES to a lease question of this agent */
     uint64_t config_sent_ms;
+    uint64_t refused_said_ms; /* last line about a frame of it that was refused */
+    uint64_t refused_n;       /* refused since that line */
     struct report report;
 };
 
@@ -177,6 +178,9 @@ bool facts_complete(struct coordinator *member, struct fact *fact, struct messag
                     char *ret_comment, size_t comment_size, struct text256 *reterr);
 bool facts_report_event(const struct topology *topology, const struct report *report,
                         struct event_report *ret_event);
+/* Is this check, this link's measuring, the agent's own business? Indexes out of range are nobody's. */
+bool facts_check_is_of(const struct topology *topology, uint16_t check, uint8_t agent);
+bool facts_link_is_of(const struct topology *topology, uint8_t link, uint8_t agent);
 bool facts_verify_report(const struct topology *topology, uint8_t agent,
                          const struct message *message);
 bool facts_verify_request(struct coordinator *member, const struct request *request,

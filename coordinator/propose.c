@@ -14,6 +14,7 @@
 #define RETRY_MIN_MS 100
 #define RETRY_MAX_MS 2000
 #define LAG_STEP_MS 1000
+#define LAG_MEMORY_MS 60000 /* a member that started later than this ago may simply not know yet */
 
 static struct append *append_by_key(struct coordinator *member, const char *key) {
     for (unsigned i = 0; i < APPENDS_MAX; i++) {
@@ -274,7 +275,8 @@ static void propose_lags(struct coordinator *member) {
     }
     for (uint8_t l = 0; l < member->topology->links_n; l++) {
         struct lag lag = positions_lag(&member->positions, l);
-        if (!lag_is_news(&member->core.links[l], &lag)) {
+        bool young = member_now_ms() - member->started_boot_ms < LAG_MEMORY_MS;
+        if (!lag_is_news(&member->core.links[l], &lag) || (!lag.known && young)) {
             continue;
         }
         struct fact fact = fact_of(member, EVENT_LAG);

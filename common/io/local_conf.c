@@ -374,6 +374,8 @@ static const struct field coordinator_fields[] = {
     {"agents_listen", FIELD_ADDRESS, FIELD_OF(struct coordinator_conf, agents_listen)},
     {"operators_listen", FIELD_ADDRESS, FIELD_OF(struct coordinator_conf, operators_listen)},
     {"http_listen", FIELD_HOST_PORT, FIELD_OF(struct coordinator_conf, http_listen)},
+    {"snapshot_every", FIELD_COUNT, FIELD_OF(struct coordinator_conf, snapshot_every), .min = 20,
+     .max = 1000000},
     {"secrets", FIELD_READ, .read = coordinator_secrets_read},
 };
 
@@ -391,7 +393,8 @@ static enum err coordinator_root(struct conf *conf, const struct config_setting_
 
 enum err coordinator_conf_read(const char *path, struct coordinator_conf *ret_conf,
                                struct text256 *reterr) {
-    *ret_conf = (struct coordinator_conf){.engine.prefix = "/drover/"};
+    *ret_conf = (struct coordinator_conf){.engine.prefix = "/drover/",
+                                            .snapshot_every = 4000};
     return file_read(path, reterr, coordinator_root, ret_conf);
 }
 

@@ -102,6 +102,7 @@ struct coordinator_conf {
     char agents_listen[ADDRESS_SIZE];    /* "": as the topology says for this member */
     char operators_listen[ADDRESS_SIZE]; /* "": as the topology says */
     char http_listen[ADDRESS_SIZE];      /* IP:PORT of metrics and pages, or "" */
+    uint32_t snapshot_every; /* facts between two snapshots, behind which the log is compacted */
     struct secrets secrets;
 };
 

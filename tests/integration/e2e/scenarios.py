@@ -273,6 +273,45 @@ def killing_the_log_leader_during_the_plan_does_not_stop_it(build):
 
 
 @scenario
+def a_member_that_lagged_or_was_replaced_catches_up(build):
+    """The log is compacted while a member is away; it, and one with an empty disk, come back through the snapshot."""
+    import shutil
+    with World(build, snapshot_every=25) as world:
+        world.judges_start()
+        world.fleet.process("m3").kill()
+        time.sleep(60)  # the timekeeper writes a fact a second: more than one snapshot and compaction
+        world.fleet.process("m2").kill()
+        time.sleep(1)
+        home = f"{world.fleet.directory}/m2"
+        for name in ("notes", "history.db", "history.db-wal", "history.db-shm"):
+            shutil.os.path.exists(f"{home}/{name}") and shutil.os.remove(f"{home}/{name}")
+        world.fleet.start_member("m2")
+        world.fleet.start_member("m3")
+        for name in ("m2", "m3"):
+            world.fleet.wait(lambda name=name: "member.caught_up" in world.log(name).rsplit("member.started", 1)[-1], 20,
+                             f"{name} has caught up")
+        world.fleet.process("m1").kill()  # now the two that came back must be able to decide
+        world.kill_region()
+        world.wait_writable("west", 40)
+        time.sleep(2)
+        report = world.judged()
+        world.one_writer(report)
+
+
+@scenario
+def one_member_with_the_embedded_engine_is_enough(build):
+    """A group of one member on SQLite: the same failover."""
+    with World(build, engine="embedded", members=1) as world:
+        world.judges_start()
+        world.kill_region()
+        world.failed_over()
+        time.sleep(2)
+        report = world.judged()
+        world.one_writer(report)
+        world.outage_within(report)
+
+
+@scenario
 def two_operators_declare_at_once(build):
     """Two operators declare at two members in the same second: one execution."""
     import subprocess

@@ -20,16 +20,16 @@ def expect(condition, what):
 class World:
     """small: one database host a region. Everything is taken down on leaving."""
 
-    def __init__(self, build, timing=None, engine="etcd", members=3, dns_ttl=1, small=True):
+    def __init__(self, build, timing=None, engine="etcd", members=3, dns_ttl=1, small=True, snapshot_every=4000):
         self.lab = Lab(small=small, dns_ttl=dns_ttl)
         self.build, self.timing, self.engine, self.members_n = build, timing or Timing(), engine, members
-        self.dns_ttl = dns_ttl
+        self.dns_ttl, self.snapshot_every = dns_ttl, snapshot_every
         self.writer = self.probers = None
 
     def __enter__(self):
         self.lab.__enter__()
         try:
-            self.fleet = Fleet(self.lab, self.build, self.timing, self.members_n, self.engine)
+            self.fleet = Fleet(self.lab, self.build, self.timing, self.members_n, self.engine, self.snapshot_every)
             self.fleet.start(wait=False)
             self.fleet.wait(lambda: self.writable("east"), 30, "the primary region serves")
             # The gates before an automatic decision want a settled group and a ready standby.

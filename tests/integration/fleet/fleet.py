@@ -42,9 +42,10 @@ class FleetError(Exception):
 
 
 class Fleet:
-    def __init__(self, lab, build, timing=None, members=3, engine="etcd"):
+    def __init__(self, lab, build, timing=None, members=3, engine="etcd", snapshot_every=4000):
         self.lab, self.build, self.timing = lab, build, timing or Timing()
         self.engine = engine
+        self.snapshot_every = snapshot_every
         self.directory = f"{lab.run_dir}/drover"
         self.members = {f"m{n}": lab.hosts[f"watch-m{n}"] for n in range(1, members + 1)}
         self.guarded = [h.name for r in topology.DATA for h in self.databases(r)]
@@ -160,7 +161,8 @@ class Fleet:
             os.makedirs(home, exist_ok=True)
             self._write(f"{home}/coordinator.conf",
                         f'name = "{name}";\nkey = "{self.directory}/keys/{name}.key";\nstate = "{home}";\n'
-                        f'topology = "{self.directory}/topology.conf";\n{self._engine(home)}')
+                        f'topology = "{self.directory}/topology.conf";\nsnapshot_every = {self.snapshot_every};\n'
+                        f"{self._engine(home)}")
         for name, host in self.agents.items():
             self._agent_files(name, host)
         for name in self.operators:
