@@ -59,15 +59,28 @@ uint64_t agent_newest_epoch(const struct agent_program *agent, bool *ret_ours) {
     return newest;
 }
 
+/* One lying member must not have us ask for an epoch that nobody certifies while our lease runs out: its
+ * word alone counts only when there is nothing to lose. */
 uint64_t agent_promised_land(const struct agent_program *agent) {
-    uint64_t best = 0;
+    unsigned needed = majority_of(agent->pins->members_n);
+    uint64_t agreed = 0, named = 0;
     for (unsigned m = 0; m < agent->pins->members_n; m++) {
         const struct member_says *says = &agent->members[m].says;
-        if (fresh(says) && says->open && says->ours && says->epoch > best) {
-            best = says->epoch;
+        unsigned same_n = 0;
+        if (!fresh(says) || !says->open || !says->ours) {
+            continue;
         }
+        for (unsigned o = 0; o < agent->pins->members_n; o++) {
+            const struct member_says *other = &agent->members[o].says;
+            same_n += fresh(other) && other->open && other->ours && other->epoch == says->epoch;
+        }
+        named = says->epoch > named ? says->epoch : named;
+        agreed = same_n >= needed && says->epoch > agreed ? says->epoch : agreed;
     }
-    return best;
+    if (agreed != 0) {
+        return agreed;
+    }
+    return agent_lease_left_ms(agent) > 0 ? agent->lease_epoch : named;
 }
 
 uint32_t agent_lease_left_ms(const struct agent_program *agent) {
@@ -119,6 +132,20 @@ static void topology_path(const struct agent_program *agent, char *out, size_t o
     ensure(fits);
 }
 
+/* Members refuse the lease of an agent with other numbers than theirs. A standby would learn that only
+ * when it is needed, so it is said as soon as the topology is known. */
+static void compare_numbers(const struct agent_program *agent) {
+    const struct lease_numbers *mine = &agent->pins->lease, *theirs = &agent->topology->lease;
+    if (mine->lease_ms != theirs->lease_ms || mine->wait_ms != theirs->wait_ms ||
+        mine->promise_ms != theirs->promise_ms) {
+        log_event(LOG_ERR, "lease.numbers_differ",
+                  "pinned lease=%u wait=%u promise=%u, topology lease=%u wait=%u promise=%u: "
+                  "the members will give this agent no lease",
+                  mine->lease_ms, mine->wait_ms, mine->promise_ms, theirs->lease_ms,
+                  theirs->wait_ms, theirs->promise_ms);
+    }
+}
+
 static bool adopt(struct agent_program *agent, const char *text, size_t size, uint32_t version) {
     struct text256 why;
     if (topology_read(text, size, "topology", agent->topology_next, &why) != ERR_OK) {
@@ -137,14 +164,33 @@ static bool adopt(struct agent_program *agent, const char *text, size_t size, ui
     checks_adopt(agent);
     agent->report_now = true;
     log_event(LOG_NOTICE, "topology.adopted", "version=%u", version);
+    compare_numbers(agent);
     return true;
 }
 
+/* A topology counts when a majority of the members pushed the same bytes under the same version: one
+ * stolen member key must not decide what this agent looks at. */
+static bool agreed_by_majority(struct agent_program *agent, uint8_t member,
+                               const struct config_push *config) {
+    struct member_link *link = &agent->members[member];
+    unsigned same_n = 0;
+    link->config_version = config->version;
+    digest_sha256((const uint8_t *)config->text, config->text_size, link->config_digest);
+    for (unsigned m = 0; m < agent->pins->members_n; m++) {
+        const struct member_link *other = &agent->members[m];
+        same_n += other->config_version == config->version &&
+                  memcmp(other->config_digest, link->config_digest, DIGEST_SIZE) == 0;
+    }
+    return same_n >= majority_of(agent->pins->members_n);
+}
+
 /* Kept for the next start with its version in the first line, as a comment. */
-static void on_config(struct agent_program *agent, const struct config_push *config) {
+static void on_config(struct agent_program *agent, uint8_t member,
+                      const struct config_push *config) {
     static char text[TOPOLOGY_BYTES_MAX + 64];
     char path[512];
     if (config->version <= agent->topology->version || config->text_size > TOPOLOGY_BYTES_MAX ||
+        !agreed_by_majority(agent, member, config) ||
         !adopt(agent, config->text, config->text_size, config->version)) {
         return;
     }
@@ -194,8 +240,8 @@ static void on_member_frame(void *owner, const struct wire_identity *from, const
     switch (message.kind) {
     case MESSAGE_ANSWER: on_answer(agent, link->index, &message.answer); break;
     case MESSAGE_REPORT_ACK: on_ack(agent, link->index, &message.report_ack); break;
-    case MESSAGE_COMMAND: commands_receive(agent, &message.command); break;
-    case MESSAGE_CONFIG: on_config(agent, &message.config); break;
+    case MESSAGE_COMMAND: commands_receive(agent, link->index, &message.command); break;
+    case MESSAGE_CONFIG: on_config(agent, link->index, &message.config); break;
     case MESSAGE_RELAY: peers_carry_back(agent, &message.relay); break;
     default: agent->frames_refused_n++; break;
     }

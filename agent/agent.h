@@ -60,6 +60,15 @@ struct member_link {
     struct wire_client *client;
     struct member_says says;
     uint64_t answered_boot_ms; /* last answer to a lease question, direct or relayed */
+    /* The topology it pushed last: taken up when a majority pushed the same. */
+    uint32_t config_version;
+    uint8_t config_digest[DIGEST_SIZE];
+};
+
+/* What another region's agent may still have us carry or ask. */
+struct peer_budget {
+    uint64_t since_ms;
+    uint32_t spent_n;
 };
 
 struct peer_link {
@@ -78,6 +87,7 @@ enum command_state {
 
 struct command_entry {
     uint8_t state; /* enum command_state */
+    uint8_t from;  /* the member that named it first */
     struct agent_program *agent;
     struct command command;
     uint8_t digest[DIGEST_SIZE];
@@ -117,6 +127,7 @@ struct agent_program {
     struct peer_link peers[PEERS_MAX];
     uint8_t peers_n;
     struct wire_server *peer_server;
+    struct peer_budget peer_budgets[AGENTS_MAX];
 
     struct guard_link *guard; /* NULL: this agent has none */
     struct guard_answer guard_status;
@@ -154,7 +165,8 @@ void agent_tell_members(struct agent_program *agent, const struct message *messa
 /* The newest epoch that a majority of members knows of at least; *ret_ours: a majority says
  * that the newest one is open and ours. 0: no majority was heard. */
 uint64_t agent_newest_epoch(const struct agent_program *agent, bool *ret_ours);
-/* The highest epoch that any member called open and ours: worth asking a lease for. 0: none. */
+/* The epoch to ask a lease for: the highest that a majority calls open and ours, else the one held,
+ * else the highest that anybody names. 0: none. */
 uint64_t agent_promised_land(const struct agent_program *agent);
 /* Does the guard hold the lease of this epoch, as of now? */
 bool agent_holds_lease(const struct agent_program *agent, uint64_t epoch);
@@ -198,7 +210,7 @@ uint8_t peers_promiser(const struct agent_program *agent, const char *name);
 void fence_tick(struct agent_program *agent);
 
 /* commands.c */
-void commands_receive(struct agent_program *agent, const struct command *command);
+void commands_receive(struct agent_program *agent, uint8_t member, const struct command *command);
 void commands_answer(struct agent_program *agent, uint8_t member, const struct answer *answer);
 void commands_tick(struct agent_program *agent);
 

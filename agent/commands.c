@@ -142,6 +142,10 @@ static void job_done(struct job *base) {
 
 static void start_running(struct agent_program *agent, struct command_entry *entry) {
     uint64_t now_ms = agent_now_ms();
+    if (now_ms >= entry->deadline_boot_ms) {
+        refuse(agent, entry, ERR_TIMEOUT, "its time was over before it could begin");
+        return;
+    }
     struct command_job *job = calloc(1, sizeof *job);
     ensure(job != NULL);
     job->job = (struct job){.agent = agent, .data = job, .run = job_run, .done = job_done};
@@ -162,8 +166,35 @@ static void start_running(struct agent_program *agent, struct command_entry *ent
 
 /* ----------------------------------------------------------------- certifying */
 
+/* The conditions of this agent alone. Judged after the certificate: a refusal is signed and told to all
+ * members, and one of them must not be able to get one for a step that the others want. */
+static bool acceptable(struct agent_program *agent, struct command_entry *entry) {
+    const struct command *command = &entry->command;
+    uint64_t epoch = 0;
+    const struct action_kind_row *row = action_kind_of((enum action_kind)command->action);
+    struct text256 why = {{0}};
+    if ((agent->conf->allow & (1u << command->action)) == 0) {
+        refuse(agent, entry, ERR_DENIED, "this agent's own allow-list does not have the action");
+    } else if (clock_wall_ms() > command->not_after_wall_ms + NOT_AFTER_SKEW_MS) {
+        refuse(agent, entry, ERR_STALE, "the command's time is over");
+    } else if (ledger_epoch(agent->ledger, &epoch) != ERR_OK || command->epoch < epoch) {
+        refuse(agent, entry, ERR_STALE, "made in an older epoch than this agent accepted");
+    } else if (row == NULL || row->accepts(&command->arguments, &why) != ERR_OK) {
+        refuse(agent, entry, ERR_CONFIG, why.at);
+    } else if (row->needs_lease && (!command->needs_lease || agent->guard == NULL)) {
+        refuse(agent, entry, ERR_PRECONDITION,
+               "the action opens a store and this agent has no lease to open it under");
+    } else {
+        return true;
+    }
+    return false;
+}
+
 static void on_certified(struct agent_program *agent, struct command_entry *entry) {
     entry->round.active = false;
+    if (!acceptable(agent, entry)) {
+        return;
+    }
     if (entry->command.needs_lease && !agent_holds_lease(agent, entry->command.epoch)) {
         entry->state = COMMAND_WAITING;
         return;
@@ -216,30 +247,32 @@ static struct command_entry *entry_new(struct agent_program *agent) {
     return oldest;
 }
 
-/* The local conditions that need no member's word. */
-static bool acceptable(struct agent_program *agent, struct command_entry *entry) {
-    const struct command *command = &entry->command;
-    uint64_t epoch = 0;
-    const struct action_kind_row *row = action_kind_of((enum action_kind)command->action);
-    struct text256 why = {{0}};
-    if ((agent->conf->allow & (1u << command->action)) == 0) {
-        refuse(agent, entry, ERR_DENIED, "this agent's own allow-list does not have the action");
-    } else if (clock_wall_ms() > command->not_after_wall_ms + NOT_AFTER_SKEW_MS) {
-        refuse(agent, entry, ERR_STALE, "the command's time is over");
-    } else if (ledger_epoch(agent->ledger, &epoch) != ERR_OK || command->epoch < epoch) {
-        refuse(agent, entry, ERR_STALE, "made in an older epoch than this agent accepted");
-    } else if (row == NULL || row->accepts(&command->arguments, &why) != ERR_OK) {
-        refuse(agent, entry, ERR_CONFIG, why.at);
-    } else if (row->needs_lease && (!command->needs_lease || agent->guard == NULL)) {
-        refuse(agent, entry, ERR_PRECONDITION,
-               "the action opens a store and this agent has no lease to open it under");
-    } else {
-        return true;
+/* Of the places for commands one member fills no more than its share with what nobody else wants. */
+static bool has_share(const struct agent_program *agent, uint8_t member) {
+    unsigned certifying_n = 0;
+    for (unsigned i = 0; i < COMMANDS_MAX; i++) {
+        const struct command_entry *entry = &agent->commands[i];
+        certifying_n += entry->state == COMMAND_CERTIFYING && entry->from == member;
     }
-    return false;
+    return certifying_n < COMMANDS_MAX / agent->pins->members_n;
 }
 
-void commands_receive(struct agent_program *agent, const struct command *command) {
+/* Ended in an earlier life of this agent: its outcome is told again. The same attempt under another
+ * digest gets no answer: it is certified like any other, or not. */
+static bool ended_before(struct agent_program *agent, struct command_entry *entry) {
+    const struct command *command = &entry->command;
+    struct outcome before;
+    if (ledger_outcome(agent->ledger, command->execution, command->step, command->attempt,
+                       &before) != ERR_OK ||
+        memcmp(before.digest, entry->digest, DIGEST_SIZE) != 0) {
+        return false;
+    }
+    entry->outcome = before;
+    finish(agent, entry);
+    return true;
+}
+
+void commands_receive(struct agent_program *agent, uint8_t member, const struct command *command) {
     uint8_t canon[CANON_MAX], digest[DIGEST_SIZE];
     if (!text_equal(command->cluster, agent->pins->cluster) ||
         !text_equal(command->agent, agent->keys.name)) {
@@ -255,25 +288,19 @@ void commands_receive(struct agent_program *agent, const struct command *command
         }
         return;
     }
-    entry = entry_new(agent);
+    entry = has_share(agent, member) ? entry_new(agent) : NULL;
     if (entry == NULL) {
-        return; /* all places run: the members send again */
+        return; /* the members send again */
     }
     memset(entry, 0, sizeof *entry);
     entry->agent = agent;
+    entry->from = member;
     entry->command = *command;
     memcpy(entry->digest, digest, DIGEST_SIZE);
     entry->arrived_boot_ms = agent_now_ms();
     entry->deadline_boot_ms = entry->arrived_boot_ms + command->timeout_ms;
     entry->state = COMMAND_CERTIFYING;
-    struct outcome before;
-    if (ledger_outcome(agent->ledger, command->execution, command->step, command->attempt,
-                       &before) == ERR_OK) {
-        entry->outcome = before;
-        finish(agent, entry);
-        return;
-    }
-    if (acceptable(agent, entry)) {
+    if (!ended_before(agent, entry)) {
         entry->next_round_ms = entry->arrived_boot_ms + CERTIFY_AGAIN_MS;
         round_begin_command(agent, &entry->round, command->epoch, digest);
     }

@@ -6,6 +6,8 @@
 #include "agent/agent.h"
 #include "proto/canon.h"
 
+#define CARRIED_A_SECOND_MAX 100
+
 static bool is_promiser(const struct agent_program *agent, uint8_t a) {
     const struct agent *entry = &agent->pins->agents[a];
     return entry->gate && entry->guarded && entry->region != agent->region &&
@@ -154,6 +156,25 @@ static void ask_own_guard(struct agent_program *agent, uint8_t asker,
     }
 }
 
+/* The members know this agent by its key: what it carries for others counts as its own. More than an
+ * agent in need sends (ten rounds a second to each member) is not carried. */
+static bool budget_left(struct peer_budget *budget) {
+    uint64_t now_ms = agent_now_ms();
+    if (now_ms - budget->since_ms >= 1000) {
+        *budget = (struct peer_budget){.since_ms = now_ms};
+    }
+    return budget->spent_n++ < CARRIED_A_SECOND_MAX;
+}
+
+/* Only the asker's own question, whole: not whatever it once recorded. */
+static bool worth_carrying(struct agent_program *agent, uint8_t asker, const struct relay *relay) {
+    static struct message inner;
+    return message_decode(relay->frame, relay->frame_size, agent->inner_scratch,
+                          AGENT_SCRATCH_SIZE, &inner, NULL) == ERR_OK &&
+           inner.kind == MESSAGE_QUESTION && inner.question.purpose == PURPOSE_LEASE &&
+           text_equal(inner.question.agent, agent->pins->agents[asker].name);
+}
+
 static void carry_to_member(struct agent_program *agent, const struct relay *relay) {
     uint8_t member = topology_member(agent->pins, relay->member);
     static struct message message;
@@ -180,7 +201,10 @@ static void on_peer_asks(void *owner, const struct wire_identity *from, const ui
         agent->frames_refused_n++;
         return;
     }
-    if (message.kind == MESSAGE_RELAY) {
+    if (!budget_left(&agent->peer_budgets[from->index])) {
+        agent->frames_refused_n++;
+    } else if (message.kind == MESSAGE_RELAY &&
+               worth_carrying(agent, from->index, &message.relay)) {
         carry_to_member(agent, &message.relay);
     } else if (message.kind == MESSAGE_QUESTION && message.question.purpose == PURPOSE_PROMISE) {
         ask_own_guard(agent, from->index, &message.question);

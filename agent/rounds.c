@@ -18,6 +18,7 @@
 #define PROMISE_AGAIN_MS 300
 #define ROUND_PATIENCE_MS 1000 /* a question is given this long before another replaces it */
 #define FENCE_AGAIN_MS 300
+#define REFUSED_AGAIN_MS 10000
 
 static void sign_question(const struct agent_program *agent, struct question *question) {
     uint8_t canon[CANON_MAX];
@@ -224,6 +225,21 @@ static void begin_round(struct agent_program *agent, struct round *round, enum p
 
 /* --------------------------------------------------------------------- answers */
 
+/* Refusals that are about us and not about the moment: no waiting cures them, so people must know. */
+static void say_refused(const struct agent_program *agent, const struct answer *answer) {
+    static uint64_t said_ms;
+    uint64_t now_ms = agent_now_ms();
+    bool ours = answer->refusal == REFUSAL_NUMBERS_DIFFER ||
+                answer->refusal == REFUSAL_UNKNOWN_AGENT ||
+                answer->refusal == REFUSAL_BAD_SIGNATURE || answer->refusal == REFUSAL_NOT_ALLOWED;
+    if (ours && (said_ms == 0 || now_ms - said_ms >= REFUSED_AGAIN_MS)) {
+        said_ms = now_ms;
+        log_event(LOG_ERR, "lease.refused", "member=%s epoch=%llu lease=%u \"%s\"", answer->from,
+                  (unsigned long long)answer->epoch, agent->pins->lease.lease_ms,
+                  refusal_text((enum refusal)answer->refusal));
+    }
+}
+
 void rounds_answer(struct agent_program *agent, uint8_t member, const struct answer *answer) {
     struct round *round = &agent->lease_round;
     agent->members[member].answered_boot_ms = agent_now_ms();
@@ -233,6 +249,7 @@ void rounds_answer(struct agent_program *agent, uint8_t member, const struct ans
         !round_take(agent, round, member, answer) || round->handed_over) {
         return;
     }
+    say_refused(agent, answer);
     if (votes_majority(&round->votes)) {
         round->handed_over = true;
         hand_certificate(agent, round, GUARD_CERTIFICATE, round->yes, round->yes_n);

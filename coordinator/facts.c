@@ -24,6 +24,24 @@ bool facts_verify_report(const struct topology *topology, uint8_t agent,
            ERR_OK;
 }
 
+/* An agent is believed about what the topology has it look at, and about nothing else. */
+bool facts_check_is_of(const struct topology *topology, uint16_t check, uint8_t agent) {
+    if (check >= topology->checks_n) {
+        return false;
+    }
+    const struct check *entry = &topology->checks[check];
+    return entry->outside ? entry->region != topology->agents[agent].region : entry->agent == agent;
+}
+
+bool facts_link_is_of(const struct topology *topology, uint8_t link, uint8_t agent) {
+    bool measures = false;
+    for (uint16_t c = 0; c < topology->checks_n; c++) {
+        measures = measures || (topology->checks[c].link == link && link < topology->links_n &&
+                                facts_check_is_of(topology, c, agent));
+    }
+    return measures;
+}
+
 bool facts_report_event(const struct topology *topology, const struct report *report,
                         struct event_report *ret_event) {
     memset(ret_event, 0, sizeof *ret_event);
@@ -40,12 +58,16 @@ bool facts_report_event(const struct topology *topology, const struct report *re
     ret_event->gate = report->guard.gate;
     ret_event->leased = report->guard.lease_left_ms > 0;
     ret_event->guard_present = report->guard.present;
-    ret_event->checks_n = report->checks_n;
     for (unsigned i = 0; i < report->checks_n; i++) {
-        ret_event->checks[i].check = report->checks[i].check;
-        ret_event->checks[i].status = report->checks[i].status;
-        ret_event->checks[i].role = report->checks[i].role;
-        ret_event->checks[i].writable = report->checks[i].writable;
+        const struct check_report *at = &report->checks[i];
+        if (!facts_check_is_of(topology, at->check, ret_event->agent)) {
+            continue;
+        }
+        unsigned n = ret_event->checks_n++;
+        ret_event->checks[n].check = at->check;
+        ret_event->checks[n].status = at->status;
+        ret_event->checks[n].role = at->role;
+        ret_event->checks[n].writable = at->writable;
     }
     return true;
 }

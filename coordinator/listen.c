@@ -10,6 +10,7 @@
 #include "coordinator/member.h"
 
 #define CONFIG_AGAIN_MS 5000
+#define REFUSED_SAY_MS 5000  /* one line of an agent's refused frames this often */
 #define NEWS_PATIENCE_MS 500 /* for the timekeeper to put a report into the log */
 
 static void send_message(struct coordinator *member, uint8_t agent, const struct message *message) {
@@ -24,11 +25,25 @@ bool listen_agent_heard(const struct coordinator *member, uint8_t agent) {
     return heard_ms != 0 && member_now_ms() - heard_ms < member->topology->policy.silent_ms;
 }
 
+/* Counted, and told to people: a key that says what is not its own is stolen or broken. */
+static void frame_refused(struct coordinator *member, uint8_t agent, const char *why) {
+    struct agent_live *live = &member->agents[agent];
+    uint64_t now_ms = member_now_ms();
+    member->frames_refused_n++;
+    live->refused_n++;
+    if (live->refused_said_ms == 0 || now_ms - live->refused_said_ms >= REFUSED_SAY_MS) {
+        log_event(LOG_WARNING, "frame.refused", "agent=%s frames=%" PRIu64 " \"%s\"",
+                  member->topology->agents[agent].name, live->refused_n, why);
+        live->refused_said_ms = now_ms;
+        live->refused_n = 0;
+    }
+}
+
 static void on_question(struct coordinator *member, uint8_t agent,
                         const struct question *question) {
     static struct message reply;
     if (!text_equal(question->agent, member->topology->agents[agent].name)) {
-        member->frames_refused_n++;
+        frame_refused(member, agent, "a question in another agent's name");
         return;
     }
     reply.kind = MESSAGE_ANSWER;
@@ -45,7 +60,7 @@ static void on_relay(struct coordinator *member, uint8_t agent, const struct rel
     if (message_decode(relay->frame, relay->frame_size, member->inner_scratch, MEMBER_SCRATCH_SIZE,
                        &inner, NULL) != ERR_OK ||
         inner.kind != MESSAGE_QUESTION || inner.question.purpose != PURPOSE_LEASE) {
-        member->frames_refused_n++;
+        frame_refused(member, agent, "carried something that is no lease question");
         return;
     }
     reply.kind = MESSAGE_ANSWER;
@@ -62,11 +77,12 @@ static void on_relay(struct coordinator *member, uint8_t agent, const struct rel
 }
 
 static void remember_positions(struct coordinator *member, const struct report *report,
-                               uint8_t region) {
+                               uint8_t agent) {
+    uint8_t region = member->topology->agents[agent].region;
     bool active = member->core.open && member->core.owner == region;
     for (unsigned i = 0; i < report->positions_n; i++) {
         const struct position_report *at = &report->positions[i];
-        if (at->link >= member->topology->links_n) {
+        if (!facts_link_is_of(member->topology, at->link, agent)) {
             continue;
         }
         if (at->kind == POSITION_WRITTEN && active) {
@@ -143,7 +159,7 @@ static void on_report(struct coordinator *member, uint8_t agent, const struct me
     struct agent_live *live = &member->agents[agent];
     if (!text_equal(report->agent, member->topology->agents[agent].name) ||
         !facts_verify_report(member->topology, agent, message)) {
-        member->frames_refused_n++;
+        frame_refused(member, agent, "a report in another agent's name, or signed by another key");
         return;
     }
     acknowledge(member, agent, report);
@@ -155,7 +171,7 @@ static void on_report(struct coordinator *member, uint8_t agent, const struct me
     live->reported = true;
     attesting_fence_proof(member, agent, &report->fence);
     if (report->config_version == member->core.config_version) {
-        remember_positions(member, report, member->topology->agents[agent].region);
+        remember_positions(member, report, agent);
         consider_news(member, agent, message, frame, frame_size);
     }
 }
@@ -165,7 +181,7 @@ static void on_outcome(struct coordinator *member, uint8_t agent, const struct o
     char key[FACT_KEY_SIZE];
     bool wanted = false;
     if (!text_equal(outcome->agent, member->topology->agents[agent].name)) {
-        member->frames_refused_n++;
+        frame_refused(member, agent, "an outcome in another agent's name");
         return;
     }
     for (unsigned i = 0; i < member->wanted_n; i++) {
@@ -192,7 +208,7 @@ static void on_agent_frame(void *owner, const struct wire_identity *from, const 
     }
     if (message_decode(frame, frame_size, member->scratch, MEMBER_SCRATCH_SIZE, &message, &why) !=
         ERR_OK) {
-        member->frames_refused_n++;
+        frame_refused(member, from->index, why.at);
         return;
     }
     member->agents[from->index].heard_boot_ms = member_now_ms();
@@ -203,7 +219,7 @@ static void on_agent_frame(void *owner, const struct wire_identity *from, const 
     case MESSAGE_OUTCOME:
         on_outcome(member, from->index, &message.outcome, frame, frame_size);
         break;
-    default: member->frames_refused_n++; break;
+    default: frame_refused(member, from->index, "a kind of frame that no agent sends"); break;
     }
 }
 

@@ -53,7 +53,7 @@ class Stage:
 
     def gates(self, region):
         agents = self.fleet.ask("agents")["agents"]
-        return [a["gate"] for a in agents if a["name"] in self.fleet.guarded and a["region"] == region]
+        return [(a["guard"] or {}).get("gate") for a in agents if a["name"] in self.fleet.guarded and a["region"] == region]
 
     def nothing_happened(self, active="east", epoch=1):
         """East serves, west is closed and in recovery, nobody moved the epoch."""
@@ -95,15 +95,19 @@ def one_member_alone_promotes_nothing(stage):
 @case
 def lying_acks_of_one_member_neither_fence_nor_stop_renewals(stage):
     """Acknowledgements that name another epoch, owner or state, and answers that all is over, longer than a lease."""
-    with Watch(stage.world, "east") as watch:
-        for lie in ("99 east 1 1", "99 west 1 1", "1 east 0 1", "18446744073709551615 east 1 1"):
-            stage.member.tell("mode yes" if "99 east" in lie else "mode over", "mode")
-            stage.member.tell(f"ack {lie}", "acks")
-            time.sleep(stage.lease_s + 1.5)
-            assert watch.wrong == 0, f"with acks {lie!r} the region was not writable {watch.wrong} times"
+    stage.lab.cut("east", "west")  # else the standby's promises would hide renewals that do not come
+    try:
+        with Watch(stage.world, "east") as watch:
+            for lie in ("99 east 1 1", "99 west 1 1", "1 east 0 1", "18446744073709551615 east 1 1"):
+                stage.member.tell("mode yes" if "99 east" in lie else "mode over", "mode")
+                stage.member.tell(f"ack {lie}", "acks")
+                time.sleep(stage.lease_s + 1.5)
+                assert watch.wrong == 0, f"with acks {lie!r} the region was not writable {watch.wrong} times"
+    finally:
+        stage.lab.heal("east", "west")
+        stage.member.tell("ack off", "acks")
+        stage.member.tell("mode yes", "mode")
     watch.check()
-    stage.member.tell("ack off", "acks")
-    stage.member.tell("mode yes", "mode")
     log = stage.log("east-db1/agent")
     assert "fence.softening" not in log, "the region fenced itself"
     stage.nothing_happened()
@@ -288,7 +292,7 @@ def a_valid_switchover_passes_through_a_rogue_members_noise(stage):
     """An operator's switchover with two honest members, the third flooding commands and answering yes to everything."""
     stage.member.tell("mode yes", "mode")
     stage.member.tell("ack 2 west 1 1", "acks")
-    stage.fleet.wait(lambda: stage.fleet.leased("east"), 10, "east holds its lease")
+    stage.fleet.wait(lambda: stage.world.writable("east"), 10, "east serves")
     stage.fleet.drover("declare", "--to", "west", "--kind", "switchover", "--reason", "maintenance", "--yes")
     deadline = time.monotonic() + 40
     while not stage.world.writable("west") and time.monotonic() < deadline:
