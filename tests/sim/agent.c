@@ -426,8 +426,10 @@ static void report(struct sim *sim, uint8_t host) {
         said.gate = agent->status.gate_open ? 2 : 1;
         said.leased = agent->status.left_ms > 0;
     }
-    said.outside = region == REGION_P ? 0 : look_at(sim, host, REGION_P);
-    said.outside_d = region == REGION_D ? 0 : look_at(sim, host, REGION_D);
+    for (uint8_t r = 0; r < SIM_REGIONS; r++) {
+        bool looks = r != region && r != REGION_M;
+        said.seen[r] = looks ? look_at(sim, host, r) : 0;
+    }
     for (uint8_t m = 0; m < SIM_MEMBERS; m++) {
         struct sim_message message = {
             .kind = MSG_REPORT, .from = (uint8_t)(AGENT_FIRST + host), .to = m};

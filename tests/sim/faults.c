@@ -6,7 +6,7 @@
 
 #define HEAL_BOUND_US 45000000
 
-static uint64_t hosts_of(const struct sim *sim, uint8_t region) {
+uint64_t hosts_of(const struct sim *sim, uint8_t region) {
     uint64_t places = 0;
     for (uint8_t h = 0; h < sim->hosts_n; h++) {
         places |= host_region(sim, h) == region ? bit(HOST_FIRST + h) : 0;
@@ -18,7 +18,7 @@ static uint64_t all_members(void) {
     return bit(SIM_MEMBERS) - 1;
 }
 
-static uint64_t for_ms(struct sim *sim, uint32_t least, uint32_t most) {
+uint64_t for_ms(struct sim *sim, uint32_t least, uint32_t most) {
     return sim->now_us + 1000 * (uint64_t)least + pick(sim, 1000 * (uint64_t)(most - least) + 1);
 }
 
@@ -35,7 +35,11 @@ static void draw_calm(struct sim *sim) {
     weather->calm_from_us = weather->calm_after_a_move ? 12000000 : 5000000;
     weather->stormy_until_us += weather->calm_from_us;
     if (weather->calm_after_a_move) {
-        queue_add(sim, 3500000, SIM_FAULT, PROCESSES_N)->arg = 2;
+        story_later(sim, STORY_FIRST_MOVE, 3500000);
+        weather->calm_old_dies = chance(sim, 600);
+        if (weather->calm_old_dies) {
+            story_later(sim, STORY_OLD_REGION_DIES, 9500000);
+        }
     }
     (void)queue_add(sim, weather->calm_from_us, SIM_FAULT, PROCESSES_N);
 }
@@ -76,9 +80,9 @@ void faults_draw(struct sim *sim) {
 /* -------------------------------------------------------------------- cuts */
 
 static void strike_cut(struct sim *sim) {
-    uint64_t p = hosts_of(sim, REGION_P), d = hosts_of(sim, REGION_D);
+    uint64_t p = hosts_of(sim, REGION_P), d = hosts_of(sim, REGION_D) | hosts_of(sim, REGION_E);
     uint64_t m = all_members() | hosts_of(sim, REGION_M) | bit(ENGINE_PLACE);
-    uint64_t region = chance(sim, 500) ? p : d;
+    uint64_t region = chance(sim, 500) ? p : hosts_of(sim, REGION_D);
     uint64_t everything = bit(PLACES_N) - 1;
     uint64_t until_us = for_ms(sim, 100, chance(sim, 400) ? 9000 : 3500);
     bool one_way = chance(sim, 250);
@@ -149,21 +153,9 @@ static void strike_stop(struct sim *sim) {
     }
 }
 
-static uint8_t owner_now(const struct sim *sim) {
-    uint8_t owner = NONE;
-    uint64_t epoch = 0;
-    for (uint8_t m = 0; m < SIM_MEMBERS; m++) {
-        if (sim->members[m].core.epoch > epoch) {
-            epoch = sim->members[m].core.epoch;
-            owner = sim->members[m].core.owner;
-        }
-    }
-    return owner;
-}
-
 /* The active region: power, or links alone; back later, or never. */
 static void strike_disaster(struct sim *sim) {
-    uint8_t region = owner_now(sim);
+    uint8_t region = world_owner(sim);
     bool power = chance(sim, 500);
     uint64_t back_us = for_ms(sim, 2000, 14000);
     if (region == NONE) {
@@ -196,153 +188,13 @@ static void strike_machine(struct sim *sim) {
     }
 }
 
-/* ------------------------------------------------------------------- people */
-
-static struct event_request some_request(struct sim *sim) {
-    static const uint8_t kinds[] = {
-        REQUEST_DECLARE, REQUEST_DECLARE, REQUEST_DECLARE,    REQUEST_APPROVE,   REQUEST_ABORT,
-        REQUEST_PAUSE,   REQUEST_RESUME,  REQUEST_STEP_RETRY, REQUEST_STEP_SKIP, REQUEST_STEP_DONE,
-        REQUEST_HOLD,    REQUEST_RELEASE, REQUEST_REJECT};
-    struct event_request request;
-    memset(&request, 0, sizeof request);
-    const struct core *core = &sim->members[pick(sim, SIM_MEMBERS)].core;
-    request.kind = kinds[pick(sim, sizeof kinds)];
-    request.role = ROLE_SRE;
-    uint64_t identity = ++sim->requests_n << 8 | 1;
-    memcpy(request.identity, &identity, sizeof identity);
-    request.plan = NONE;
-    request.plan_kind = (uint8_t)pick(sim, 3);
-    request.region = core->owner == REGION_P ? REGION_D : REGION_P;
-    request.execution = core->executions_made;
-    request.step = (uint8_t)pick(sim, 4);
-    request.for_ms = request.kind == REQUEST_HOLD ? 1000 + (uint32_t)pick(sim, 8000) : 0;
-    return request;
-}
-
-/* The same request at one or two members, by a way of its own. */
-static void ask(struct sim *sim, const struct event_request *request) {
-    struct sim_message message = {.kind = MSG_REQUEST, .request = *request};
-    SAY(sim, PROCESSES_N, "an operator asks: %s",
-        request_kind_text((enum request_kind)request->kind));
-    for (unsigned i = 0; i < 1 + pick(sim, 2); i++) {
-        message.to = (uint8_t)pick(sim, SIM_MEMBERS);
-        message.from = message.to;
-        net_send(sim, &message);
-    }
-}
-
-static void declare(struct sim *sim, enum plan_kind kind) {
-    struct event_request request = some_request(sim);
-    request.kind = REQUEST_DECLARE;
-    request.plan_kind = (uint8_t)kind;
-    request.for_ms = 0;
-    ask(sim, &request);
-}
-
-/* An agent orders its guard to fence for no reason: it may, and nothing but the service may suffer. */
-static void strike_erratic(struct sim *sim) {
-    uint8_t host = (uint8_t)pick(sim, (uint64_t)sim->hosts_n - 1);
-    struct sim_message message = {.kind = MSG_CALL,
-                                  .from = (uint8_t)(AGENT_FIRST + host),
-                                  .to = (uint8_t)(GUARD_FIRST + host)};
-    message.call.kind = CALL_FENCE;
-    message.call.epoch = sim->guards[host].holder.durable.accepted_epoch;
-    if (message.call.epoch > 0 && sim->processes[AGENT_FIRST + host].alive) {
-        SAY(sim, message.from, "orders a fence of %llu for no reason",
-            (unsigned long long)message.call.epoch);
-        net_local(sim, &message);
-    }
-}
-
-static void strike_people(struct sim *sim) {
-    if (sim->weather.erratic_agents && chance(sim, 600)) {
-        strike_erratic(sim);
-    } else if (sim->weather.people_meddle) {
-        struct event_request request = some_request(sim);
-        ask(sim, &request);
-    }
-}
-
-static void later(struct sim *sim, enum sim_event_kind kind, uint8_t process, uint64_t within_us) {
-    queue_add(sim, sim->now_us + pick(sim, within_us), kind, PROCESSES_N)->arg = process;
-}
-
-/* The active region falls silent, with its gate still open, while people declare; and then the members
- * restart, or the log is slow, or the region comes back in the middle of it. */
-static void strike_declared(struct sim *sim) {
-    uint8_t region = owner_now(sim);
-    uint64_t back_us = for_ms(sim, 300, 6000), until_us = for_ms(sim, 500, 5000);
-    bool links = chance(sim, 500);
-    if (region == NONE) {
-        return;
-    }
-    SAY(sim, PROCESSES_N, "region %u falls silent and people declare", region);
-    if (links) {
-        uint64_t places = hosts_of(sim, region);
-        net_cut(sim, places, (bit(PLACES_N) - 1) & ~places, back_us, false);
-    }
-    for (uint8_t h = 0; !links && h < sim->hosts_n; h++) {
-        if (host_region(sim, h) == region) {
-            process_stop(sim, (uint8_t)(AGENT_FIRST + h), back_us);
-            process_stop(sim, (uint8_t)(GUARD_FIRST + h), chance(sim, 700) ? back_us : 0);
-        }
-    }
-    declare(sim, PLAN_FAILOVER);
-    for (uint8_t m = 0; m < SIM_MEMBERS; m++) {
-        if (chance(sim, 400)) {
-            later(sim, SIM_KILL, m, 2500000);
-        }
-    }
-    if (chance(sim, 250)) {
-        sim->engine.down_until_us = until_us;
-    }
-}
-
-/* Just after something delicate: the process that did it, or its way out. */
-void faults_moment(struct sim *sim, uint8_t process) {
-    if (sim->now_us > sim->weather.stormy_until_us || !chance(sim, sim->weather.moment_permille)) {
-        return;
-    }
-    uint8_t place = place_of(process);
-    switch (pick(sim, 4)) {
-    case 0:
-    case 1: later(sim, SIM_KILL, process, chance(sim, 500) ? 3000 : 1500000); break;
-    case 2: later(sim, SIM_STOP, process, chance(sim, 500) ? 3000 : 500000); break;
-    default:
-        net_cut(sim, bit(place), (bit(PLACES_N) - 1) & ~bit(place), for_ms(sim, 500, 6000),
-                chance(sim, 300));
-        break;
-    }
-}
-
-/* Promises carry the active region; then the cut moves, and the standby reaches the members. */
-static void strike_promises(struct sim *sim) {
-    uint8_t active = owner_now(sim);
-    uint64_t p = hosts_of(sim, REGION_P), d = hosts_of(sim, REGION_D);
-    uint64_t there = active == REGION_P ? p : d;
-    uint64_t rest = (bit(PLACES_N) - 1) & ~(p | d);
-    uint64_t half_us = for_ms(sim, 1500, 5000);
-    SAY(sim, PROCESSES_N, "both regions lose the members until %llu",
-        (unsigned long long)(half_us / 1000));
-    net_cut(sim, p | d, rest, half_us, false);
-    net_cut(sim, there, rest, half_us + 1000 * (1500 + pick(sim, 5000)), false);
-    queue_add(sim, half_us - pick(sim, 1200000), SIM_FAULT, PROCESSES_N)->arg = 1;
-}
-
-/* The second half of it: the regions lose each other too. */
-static void strike_part(struct sim *sim) {
-    net_cut(sim, hosts_of(sim, REGION_P), hosts_of(sim, REGION_D), for_ms(sim, 1500, 6000), false);
-    if (chance(sim, 500)) {
-        declare(sim, PLAN_FAILOVER);
-    }
-}
-
 /* -------------------------------------------------------------------- a calm */
 
 /* One member at a time, or all of them where promises bridge it; the log; a single disk of a member.
  * The standby and the ways between the regions stay well. */
 static void strike_calmly(struct sim *sim) {
-    bool failsafe = sim->topology->lease.on_quorum_loss == QUORUM_LOSS_FAILSAFE;
+    bool promises =
+        sim->topology->lease.on_quorum_loss == QUORUM_LOSS_FAILSAFE && !sim->weather.calm_old_dies;
     bool log_is_well = sim->engine.down_until_us <= sim->now_us;
     uint8_t member = (uint8_t)pick(sim, SIM_MEMBERS);
     uint64_t until_us = for_ms(sim, 100, 3000);
@@ -362,7 +214,7 @@ static void strike_calmly(struct sim *sim) {
     case 4: sim->machines[member].disk_bad_until_us = until_us; break;
     default: /* all at once: shorter than a lease, or bridged by promises */
         for (uint8_t m = 0; log_is_well && m < SIM_MEMBERS; m++) {
-            uint64_t long_us = failsafe ? pick(sim, 8000000) : 0;
+            uint64_t long_us = promises ? pick(sim, 8000000) : 0;
             process_kill(sim, m, sim->now_us + pick(sim, 300000) + long_us);
         }
         break;
@@ -382,18 +234,10 @@ static unsigned weighted(struct sim *sim) {
     return kind;
 }
 
-void faults_strike(struct sim *sim, uint32_t what) {
-    if (what == 1) {
-        strike_part(sim);
-        return;
-    }
-    if (what == 2) {
-        declare(sim, PLAN_FAILOVER);
-        return;
-    }
+void faults_strike(struct sim *sim) {
     static void (*const strikes[])(struct sim * sim) = {
-        strike_cut,     strike_crash,  strike_stop,     strike_disaster,
-        strike_machine, strike_people, strike_declared, strike_promises,
+        strike_cut,   strike_crash,   strike_stop,    strike_disaster, strike_machine,
+        story_people, story_declared, story_promises, story_two_moves,
     };
     next_fault(sim);
     if (sim->weather.calm) {
@@ -409,7 +253,7 @@ void faults_strike(struct sim *sim, uint32_t what) {
 
 /* All is well from here on, except perhaps one region, which never comes back. */
 void faults_heal(struct sim *sim) {
-    uint8_t dead = sim->weather.region_stays_dead ? owner_now(sim) : NONE;
+    uint8_t dead = sim->weather.region_stays_dead ? world_owner(sim) : NONE;
     SAY(sim, PROCESSES_N, "all is healed%s", dead == NONE ? "" : ", but the active region");
     memset(sim->cut_until_us, 0, sizeof sim->cut_until_us);
     sim->engine.down_until_us = 0;

@@ -32,7 +32,11 @@ uint8_t promiser_place(const struct sim *sim, uint8_t asker, uint8_t host) {
 }
 
 uint8_t promisers_n(const struct sim *sim, uint8_t asker) {
-    return host_region(sim, asker) == REGION_P ? sim->d_hosts_n : sim->p_hosts_n;
+    uint8_t n = 0;
+    for (uint8_t h = 0; h < sim->hosts_n; h++) {
+        n = (uint8_t)(n + (promiser_place(sim, asker, h) != NONE));
+    }
+    return n;
 }
 
 static struct stamp now_of(const struct sim *sim, uint8_t host) {

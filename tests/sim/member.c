@@ -87,7 +87,8 @@ static void attest_close_in(struct sim *sim, uint8_t m, uint64_t epoch) {
     if (epoch <= closed_before) {
         return;
     }
-    bool only = mutant_is(sim, MUTANT_WAIT_THIS_EPOCH) && attest->yes_epoch != epoch;
+    bool only =
+        mutant_is(sim, MUTANT_WAIT_THIS_EPOCH) && attest->yes_known && attest->yes_epoch != epoch;
     if (only) {
         attest->wait_from = (struct stamp){0, 0};
     }

@@ -174,11 +174,11 @@ bool report_to_event(const struct sim *sim, const struct sim_report *report,
     ret_event->gate = report->gate;
     ret_event->leased = report->leased;
     ret_event->guard_present = host_region(sim, report->agent) != REGION_M;
-    const uint8_t seen[2] = {report->outside, report->outside_d};
-    for (uint16_t check = 0; check < 2; check++) {
-        if (seen[check] != 0) {
+    for (uint16_t check = 0; check < sim->topology->checks_n; check++) {
+        uint8_t status = report->seen[sim->topology->checks[check].region];
+        if (status != 0) {
             ret_event->checks[ret_event->checks_n].check = check;
-            ret_event->checks[ret_event->checks_n].status = seen[check];
+            ret_event->checks[ret_event->checks_n].status = status;
             ret_event->checks_n++;
         }
     }

@@ -23,10 +23,11 @@
 #include "common/topology/roles.h"
 #include "coordinator/core/core.h"
 
-enum { REGION_P = 0, REGION_D = 1, REGION_M = 2 };
+/* P is the first owner; E, a third data region, is there in some seeds. */
+enum { REGION_P = 0, REGION_D = 1, REGION_M = 2, REGION_E = 3, SIM_REGIONS };
 
 #define SIM_MEMBERS 3
-#define SIM_HOSTS_MAX 5 /* guarded hosts of P and D, and the vantage last */
+#define SIM_HOSTS_MAX 6 /* guarded hosts of P, D and E, and the vantage last */
 /* Processes: members, then an agent and a guard for each host, then the log's engine. */
 #define AGENT_FIRST SIM_MEMBERS
 #define GUARD_FIRST (AGENT_FIRST + SIM_HOSTS_MAX)
@@ -91,8 +92,8 @@ struct sim_answer {
 struct sim_report {
     uint8_t agent;
     uint64_t boot, seq, guard_epoch, proved_epoch, promised_epoch;
-    uint8_t gate, leased, outside; /* outside: enum check status of the other data regions */
-    uint8_t outside_d;
+    uint8_t gate, leased;
+    uint8_t seen[SIM_REGIONS]; /* enum check status of the other data regions, from outside */
 };
 
 struct sim_ack {
@@ -176,6 +177,7 @@ enum sim_event_kind {
     SIM_ACTION,
     /* Of the world: */
     SIM_FAULT,
+    SIM_STORY,
     SIM_CLIENT,
     SIM_HEAL,
     SIM_KILL,
@@ -323,7 +325,7 @@ struct judge {
     char what[256];
     uint64_t writes_n[SIM_HOSTS_MAX];
     uint64_t last_write_us[SIM_HOSTS_MAX];
-    uint64_t accepted_max[2]; /* by region */
+    uint64_t accepted_max[SIM_REGIONS];
     uint32_t runs_n;
     struct run_record runs[RUNS_N];
     uint32_t sent_at;
@@ -339,11 +341,11 @@ struct weather {
     uint32_t faults_mean_ms, compact_permille, action_fail_permille;
     uint64_t stormy_until_us, end_us;
     /* Calm: what goes wrong never justifies a fence of the active region (I10). */
-    bool calm, calm_after_a_move;
+    bool calm, calm_after_a_move, calm_old_dies;
     uint64_t calm_from_us;
     uint8_t calm_region;
     bool people_meddle, region_stays_dead, erratic_agents;
-    uint8_t weights[8];       /* of the kinds of faults: every seed has its own mixture */
+    uint8_t weights[9];       /* of the kinds of faults: every seed has its own mixture */
     uint32_t moment_permille; /* a fault just when something delicate happened */
 };
 
@@ -354,7 +356,8 @@ struct sim {
     uint64_t hash, events_n;
     uint8_t mutant; /* enum mutant */
     struct topology *topology;
-    uint8_t hosts_n, p_hosts_n, d_hosts_n; /* hosts: P's, then D's, then the vantage */
+    uint8_t hosts_n; /* the vantage is the last */
+    uint8_t host_regions[SIM_HOSTS_MAX];
     struct weather weather;
     struct machine machines[PLACES_N];
     struct process processes[PROCESSES_N];
@@ -432,9 +435,7 @@ static inline uint64_t sim_boot_ms(const struct sim *sim, uint8_t machine) {
 }
 uint8_t place_of(uint8_t process);
 static inline uint8_t host_region(const struct sim *sim, uint8_t host) {
-    return host < sim->p_hosts_n                    ? REGION_P
-           : host < sim->p_hosts_n + sim->d_hosts_n ? REGION_D
-                                                    : REGION_M;
+    return sim->host_regions[host];
 }
 /* True time that a machine's RAW clock takes for so many ms. */
 uint64_t raw_to_true_us(const struct sim *sim, uint8_t machine, uint64_t ms);
@@ -520,11 +521,30 @@ uint8_t promisers_n(const struct sim *sim, uint8_t asker);
 
 /* faults.c */
 void faults_draw(struct sim *sim);
-/* what: 0 anything, 1 the second half of a lost standby, 2 the move before a calm. */
-void faults_strike(struct sim *sim, uint32_t what);
+void faults_strike(struct sim *sim);
+void faults_heal(struct sim *sim);
+uint64_t hosts_of(const struct sim *sim, uint8_t region);        /* as a set of places */
+uint64_t for_ms(struct sim *sim, uint32_t least, uint32_t most); /* from now */
+
+/* faults_stories.c: faults in an order that rarely comes by chance. */
+enum story {
+    STORY_PART = 1,
+    STORY_FIRST_MOVE,
+    STORY_OLD_REGION_DIES,
+    STORY_SILENCE,
+    STORY_SKIP,
+    STORY_MOVE_ON,
+    STORY_DECLARED
+};
+void story_go_on(struct sim *sim, enum story story);
+void story_later(struct sim *sim, enum story story, uint64_t after_us);
+void story_people(struct sim *sim);
+void story_declared(struct sim *sim);
+void story_promises(struct sim *sim);
+void story_two_moves(struct sim *sim);
+uint8_t world_owner(const struct sim *sim); /* of the newest epoch that any member knows */
 /* Something delicate just happened in this process: a close noted, a promise given, a lease had. */
 void faults_moment(struct sim *sim, uint8_t process);
-void faults_heal(struct sim *sim);
 
 /* judge.c */
 void judge_fail(struct sim *sim, const char *rule, const char *format, ...)

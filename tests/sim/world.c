@@ -32,12 +32,12 @@ void sim_say(struct sim *sim, uint8_t process, const char *format, ...) {
     } else if (process < ENGINE) {
         uint8_t host = (uint8_t)((process - AGENT_FIRST) % SIM_HOSTS_MAX);
         uint8_t region = host_region(sim, host);
-        unsigned nth = region == REGION_D ? host - sim->p_hosts_n + 1u : host + 1u;
+        unsigned nth = 0;
+        for (uint8_t h = 0; h <= host; h++) {
+            nth += host_region(sim, h) == region;
+        }
         (void)text_format(who, sizeof who, "%s %c%u", process < GUARD_FIRST ? "agent" : "guard",
-                          region == REGION_P   ? 'p'
-                          : region == REGION_D ? 'd'
-                                               : 'm',
-                          region == REGION_M ? 1u : nth);
+                          "pdme"[region], nth);
     } else {
         (void)text_copy(who, sizeof who, process == ENGINE ? "log" : "world");
     }
@@ -150,34 +150,49 @@ static void make_numbers(struct sim *sim) {
                                                .agent_step_ms = 2500};
 }
 
+static void add_hosts(struct sim *sim, uint8_t region, unsigned n) {
+    for (unsigned i = 0; i < n; i++) {
+        sim->host_regions[sim->hosts_n++] = region;
+    }
+}
+
+static void add_endpoint(struct sim *sim, uint8_t region) {
+    struct topology *topology = sim->topology;
+    struct endpoint *endpoint = &topology->endpoints[topology->endpoints_n++];
+    endpoint->component = 0;
+    endpoint->region = region;
+    endpoint->agents_n = 0;
+    for (uint8_t h = 0; h < sim->hosts_n; h++) {
+        if (host_region(sim, h) == region) {
+            endpoint->agents[endpoint->agents_n++] = h;
+        }
+    }
+    topology->checks[topology->checks_n++] = (struct check){
+        .component = 0, .region = region, .outside = true, .agent = NONE, .link = NONE};
+}
+
 static void make_topology(struct sim *sim) {
     struct topology *topology = sim->topology;
-    sim->p_hosts_n = (uint8_t)(1 + pick(sim, 2));
-    sim->d_hosts_n = (uint8_t)(1 + pick(sim, 2));
-    sim->hosts_n = (uint8_t)(sim->p_hosts_n + sim->d_hosts_n + 1);
+    bool third = chance(sim, 250);
+    add_hosts(sim, REGION_P, third ? 1 : 1 + (unsigned)pick(sim, 2));
+    add_hosts(sim, REGION_D, 1 + (unsigned)pick(sim, 2));
+    add_hosts(sim, REGION_E, third ? 1 : 0);
+    add_hosts(sim, REGION_M, 1);
     topology->version = 1;
     topology->initial_region = REGION_P;
     topology->members_n = SIM_MEMBERS;
-    topology->regions_n = 3;
+    topology->regions_n = third ? 4 : 3;
     topology->regions[REGION_M].kind = REGION_MONITORING;
     topology->agents_n = sim->hosts_n;
     topology->components_n = 1;
     topology->components[0].guarded = true;
-    topology->endpoints_n = 2;
-    for (uint8_t r = 0; r < 2; r++) {
-        struct endpoint *endpoint = &topology->endpoints[r];
-        endpoint->component = 0;
-        endpoint->region = r;
-        endpoint->agents_n = 0;
-        for (uint8_t h = 0; h < sim->hosts_n; h++) {
-            if (host_region(sim, h) == r) {
-                endpoint->agents[endpoint->agents_n++] = h;
-            }
-        }
-        topology->checks[r] = (struct check){
-            .component = 0, .region = r, .outside = true, .agent = NONE, .link = NONE};
+    topology->endpoints_n = 0;
+    topology->checks_n = 0;
+    add_endpoint(sim, REGION_P);
+    add_endpoint(sim, REGION_D);
+    if (third) {
+        add_endpoint(sim, REGION_E);
     }
-    topology->checks_n = 2;
     for (uint8_t h = 0; h < sim->hosts_n; h++) {
         bool gate = host_region(sim, h) != REGION_M;
         topology->agents[h].region = host_region(sim, h);
@@ -360,7 +375,12 @@ static void to_world(struct sim *sim, const struct sim_event *event) {
     switch ((enum sim_event_kind)event->kind) {
     case SIM_FAULT:
         if (sim->now_us < sim->weather.stormy_until_us) {
-            faults_strike(sim, event->arg);
+            faults_strike(sim);
+        }
+        break;
+    case SIM_STORY:
+        if (sim->now_us < sim->weather.stormy_until_us) {
+            story_go_on(sim, (enum story)event->arg);
         }
         break;
     case SIM_CLIENT:
@@ -369,12 +389,8 @@ static void to_world(struct sim *sim, const struct sim_event *event) {
         (void)queue_add(sim, sim->now_us + CLIENT_EVERY_US, SIM_CLIENT, PROCESSES_N);
         break;
     case SIM_HEAL: faults_heal(sim); break;
-    case SIM_KILL:
-        process_kill(sim, (uint8_t)event->arg, sim->now_us + pick(sim, 400000));
-        break;
-    case SIM_STOP:
-        process_stop(sim, (uint8_t)event->arg, sim->now_us + pick(sim, 5000000));
-        break;
+    case SIM_KILL: process_kill(sim, (uint8_t)event->arg, sim->now_us + pick(sim, 400000)); break;
+    case SIM_STOP: process_stop(sim, (uint8_t)event->arg, sim->now_us + pick(sim, 5000000)); break;
     case SIM_MESSAGE:
     case SIM_TICK:
     case SIM_DISK:
