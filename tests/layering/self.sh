@@ -177,6 +177,50 @@ self_pure() {
     expect 1 "looked at 0 objects"
 }
 
+self_map() {
+    printf 'drover_program(drover-x GNU\n    MAIN main.c)\n' | plant agent/CMakeLists.txt
+    printf '| `drover-x` | agent |\n| `common/base/` `agent/` `docs/` |\n' | plant docs/map.md
+    expect 0 "looked at 3"
+    echo x | plant agent/new/file.c
+    expect 1 "agent/new: not in docs/map.md"
+    printf '| `drover-x` | agent |\n| `common/base/` `agent/**` `docs/` |\n' | plant docs/map.md
+    expect 0 "looked at 4"
+    printf '| `drover-x` | agent |\n| `common/**` `agent/**` `docs/` `proto/` |\n' | plant docs/map.md
+    expect 1 "docs/map.md: proto/ is not there"
+    printf '| `drover-x` | agent |\n| `common/**` `agent/**` `docs/` `agent/gone.c` |\n' | plant docs/map.md
+    expect 1 "docs/map.md: agent/gone.c is not there"
+    printf '| `common/**` `agent/**` `docs/` |\n' | plant docs/map.md
+    expect 1 "drover-x: no row in docs/map.md"
+    rm "$tree/docs/map.md"
+    expect 1 "not in docs/map.md"
+}
+
+# requirement_rows ROW: the whole table, with this row in the place of SEED-1.
+requirement_rows() {
+    printf '%s\n| SEED-2 to SEED-148 | all | later | |\n| N1 to N26 | all | later | |\n| D1 to D18 | all | later | |\n' "$1" |
+        plant docs/requirements.md
+}
+
+self_requirements() {
+    requirement_rows '| SEED-1 | a | met | `common/base/fine.c:fine_sum` |'
+    expect 0 "looked at 4"
+    requirement_rows '| SEED-1 | a | met | `common/base/fine.c:gone_sum` |'
+    expect 1 'common/base/fine.c has no "gone_sum"'
+    requirement_rows '| SEED-1 | a | part: b | `tests/gone.c` |'
+    expect 1 "tests/gone.c is not there"
+    requirement_rows '| SEED-1 | a | met | |'
+    expect 1 "nothing shows it"
+    requirement_rows '| SEED-1 | a | later | `common/base/fine.c` |'
+    expect 1 "later, and yet shown"
+    requirement_rows '| SEED-1 | a | soon | |'
+    expect 1 "neither met nor part nor later"
+    requirement_rows '| SEED-2 | a | later | |'
+    expect 1 "SEED-1: not in"
+    expect 1 "SEED-2: more than once"
+    requirement_rows '| SEED-1, SEED-149 | a | later | |'
+    expect 1 "SEED-149: no such requirement"
+}
+
 clean
 "self_$check"
 echo "$passed_n passed, $failed_n failed"
