@@ -64,8 +64,9 @@ static void note_written(struct coordinator *member, enum err err) {
     if (err != ERR_OK) {
         /* Keeps attesting what is open, applies nothing more, tries again with the next turn. */
         log_event(LOG_ERR, "notes.write", "err=%s the close cannot be applied yet", err_name(err));
+        return;
     }
-    member_stir(member);
+    apply_queue(member);
 }
 
 /* True when the CLOSE may be applied now; else its note is on the way to the disk. */
@@ -187,6 +188,10 @@ static void applied(struct coordinator *member, const struct fact *fact,
     }
     if (fact->event.kind == EVENT_CLOSE) {
         attesting_check_proofs(member);
+    }
+    bool moved = fact->event.kind == EVENT_CLOSE || fact->event.kind == EVENT_OPEN;
+    if (moved && verdict->result == RESULT_APPLIED) {
+        listen_tell_lease(member);
     }
 }
 

@@ -95,13 +95,13 @@ static void remember_positions(struct coordinator *member, const struct report *
     }
 }
 
-static void acknowledge(struct coordinator *member, uint8_t agent, const struct report *report) {
+static void acknowledge(struct coordinator *member, uint8_t agent, uint64_t seq) {
     static struct message reply;
     struct lease_view view = core_lease(&member->core);
     memset(&reply, 0, sizeof reply);
     reply.kind = MESSAGE_REPORT_ACK;
     (void)text_copy(reply.report_ack.member, sizeof reply.report_ack.member, member->keys.name);
-    reply.report_ack.seq = report->seq;
+    reply.report_ack.seq = seq;
     reply.report_ack.epoch = view.epoch;
     reply.report_ack.open = view.open;
     if (view.owner != NONE) {
@@ -111,6 +111,19 @@ static void acknowledge(struct coordinator *member, uint8_t agent, const struct 
     reply.report_ack.config_version = member->core.config_version;
     reply.report_ack.caught_up = member->caught_up;
     send_message(member, agent, &reply);
+}
+
+/* The last acknowledgement again, with the epoch as it is now: an agent need not wait for its next
+ * report to learn that it may ask for the lease, or that its own is over. */
+void listen_tell_lease(struct coordinator *member) {
+    if (!member->caught_up || member->agents_server == NULL) {
+        return;
+    }
+    for (uint8_t a = 0; a < member->topology->agents_n; a++) {
+        if (listen_agent_heard(member, a) && member->agents[a].reported) {
+            acknowledge(member, a, member->agents[a].report.seq);
+        }
+    }
 }
 
 static void push_config(struct coordinator *member, uint8_t agent, uint32_t has_version) {
@@ -162,7 +175,7 @@ static void on_report(struct coordinator *member, uint8_t agent, const struct me
         frame_refused(member, agent, "a report in another agent's name, or signed by another key");
         return;
     }
-    acknowledge(member, agent, report);
+    acknowledge(member, agent, report->seq);
     push_config(member, agent, report->config_version);
     if (live->reported && report->boot == live->report.boot && report->seq <= live->report.seq) {
         return;

@@ -209,6 +209,8 @@ enum err listen_start(struct coordinator *member, struct text256 *reterr) ERR_CH
 enum err listen_allow(struct coordinator *member, struct text256 *reterr) ERR_CHECKED;
 void listen_stop(struct coordinator *member);
 bool listen_agent_heard(const struct coordinator *member, uint8_t agent);
+/* Tells every agent that is heard which epoch is the newest, before its next report. */
+void listen_tell_lease(struct coordinator *member);
 
 /* dispatch.c */
 void dispatch_refresh(struct coordinator *member);
