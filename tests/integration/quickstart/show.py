@@ -144,6 +144,7 @@ class Watch:
         return None
 
     @staticmethod
-    def execution_done(status):
-        executions = status.get("executions") or [{}]
-        return executions[0].get("stage") == "done"
+    def execution_done(status, number=None):
+        """The newest execution is done, and is that one."""
+        execution = (status.get("executions") or [{}])[0]
+        return execution.get("stage") == "done" and number in (None, execution["id"])

@@ -2,6 +2,7 @@
 direct write probes of every store, never drover's own word."""
 
 import contextlib
+import re
 import signal
 import time
 
@@ -27,13 +28,21 @@ def command_line(argv, who="sre-1"):
 
 
 def tell(fleet, *argv, who="sre-1"):
-    """Runs a command of the operator and shows it as the user would type it."""
+    """Runs a command of the operator and shows it as the user would type it. Returns (exit code, its words)."""
     person, role = fleet.operators[who]
     say(f"\n  $ {command_line(argv, who)}        # {person}, {role}")
     result = fleet.drover(*argv, who=who, check=False)
     for line in (result.stdout + result.stderr).splitlines():
         say(f"    {line}")
-    return result.returncode
+    say("")
+    return result.returncode, result.stdout
+
+
+def declare(fleet, *argv):
+    """The number of the new execution, or None. It is the answer's: another member may not know of it yet."""
+    code, words = tell(fleet, "declare", *argv, "--yes")
+    found = re.search(r"execution (\d+)", words)
+    return int(found.group(1)) if code == 0 and found else None
 
 
 @contextlib.contextmanager
@@ -84,11 +93,6 @@ def print_report(fleet, execution):
     return report
 
 
-def newest(fleet):
-    executions = fleet.ask("executions")["executions"]
-    return executions[0] if executions else {}
-
-
 # -- act one
 
 
@@ -122,10 +126,11 @@ def disaster(lab, fleet):
     report = judge(lab, died=lost)
     word = "within" if report["outage_s"] <= bound_s else "MORE THAN"
     say(f"    the outage is {word} the {bound_s:.0f} s allowed")
-    print_report(fleet, newest(fleet)["id"])
+    number = watch.status["executions"][0]["id"]
+    print_report(fleet, number)
     say(f"""
-{heir} serves in epoch {fleet.status()['epoch']}; {lost} is still without power.
-  ./quickstart drover timeline {newest(fleet)['id']}     every fact of it, in order
+{heir} serves in epoch {watch.status['epoch']}; {lost} is still without power.
+  ./quickstart drover timeline {number}     every fact of it, in order
   ./quickstart drover explain        what drover would do now, and why
   ./quickstart failback              power {lost} on again, and move back""")
     return 0 if report["one_writer_proved"] and report["outage_s"] <= bound_s else 1
@@ -160,9 +165,7 @@ def approve_when_asked(fleet, watch, execution):
             step["name"] == "dns-api" and step["state"] == "needs-approval" for step in now["steps"]))
     if not watch.until(asked, 60, "step dns-api asks for its approval"):
         return False
-    code = tell(fleet, "approve", str(execution), "dns-api", who="net-1")
-    say("")
-    return code == 0
+    return tell(fleet, "approve", str(execution), "dns-api", who="net-1")[0] == 0
 
 
 def failback(lab, fleet):
@@ -185,10 +188,10 @@ def failback(lab, fleet):
     lost_n = len(report["lost"])
     say(f"    rows lost: {lost_n}{'' if lost_n == 0 else ' - a planned move must lose none'}")
     if not moved:
-        raise Trouble(f"{home} follows, but the move back did not finish; look with: ./quickstart status")
-    print_report(fleet, newest(fleet)["id"])
+        raise Trouble(f"{home} follows, but the move back did not finish; ./quickstart status says what it waits for")
+    print_report(fleet, watch.status["executions"][0]["id"])
     say(f"""
-{home} serves again in epoch {fleet.status().get('epoch')}, {active} follows.
+{home} serves again in epoch {watch.status['epoch']}, {active} follows.
   ./quickstart disaster     once more, if you like
   ./quickstart down         take everything away""")
     return 0 if report["one_writer_proved"] and lost_n == 0 else 1
@@ -204,17 +207,18 @@ def come_home(lab, fleet, watch, home, active):
         say("shut until a lease opens it) and the agent (it asks the members, and demotes the stores).\n")
         lab.poweron(home, wait=False)
         watch.note(f"*** {home} has power: guard, agent, etcd, Redis, Sentinel, Patroni, HAProxy ***")
-    watch.until(lambda _: all(recovering(lab, h) for h in heads), 60, f"PostgreSQL of {home} runs as a standby")
-    watch.note(f"PostgreSQL of {home} answers, in recovery")
-    code = tell(fleet, "declare", "--kind", "reprotect", "--to", home, "--reason", f"{home} is back", "--yes")
-    say("")
-    if code != 0:
+    if not watch.until(lambda _: all(recovering(lab, h) for h in heads), 60, f"PostgreSQL of {home} runs as a standby"):
         return False
-    number = newest(fleet)["id"]
-    done = watch.until(lambda s: watch.execution_done(s) and newest(fleet).get("id") == number and streams_from(lab, active, home),
-                       180, f"{home} follows {active}")
+    watch.note(f"PostgreSQL of {home} answers, in recovery")
+    number = declare(fleet, "--kind", "reprotect", "--to", home, "--reason", f"{home} is back")
+    if number is None:
+        return False
+    # For a whole lease at least, so that the probers had time to catch it writing.
+    done = watch.until(lambda s: watch.execution_done(s, number) and watch.now_s() > TIMING.lease / 1000
+                       and streams_from(lab, active, home), 180, f"{home} follows {active}")
     accepted = watch.accepted.get(home, 0)
-    watch.note(f"{home} follows {active}; direct writes that {home} took since its power came back: {accepted}")
+    watch.note(f"{home} {'follows' if done else 'does not follow'} {active}; direct writes that {home} took since its power"
+               f" came back: {accepted}")
     return done and accepted == 0
 
 
@@ -223,12 +227,11 @@ def move_back(lab, fleet, watch, home):
                f"{home} is ready")
     say(f"\nNow the planned move back, with the client still writing: {other(home)} hands over at a known position, {home} takes")
     say("the lease and all of the data. Moving the name waits for the network admin: nobody planned it beforehand.")
-    code = tell(fleet, "declare", "--kind", "switchover", "--to", home, "--reason", "back home", "--yes")
-    say("")
+    number = declare(fleet, "--kind", "switchover", "--to", home, "--reason", "back home")
     before = watch.served.get(home, 0)
-    if code != 0 or not approve_when_asked(fleet, watch, newest(fleet)["id"]):
+    if number is None or not approve_when_asked(fleet, watch, number):
         return False
-    return watch.until(lambda s: s.get("owner") == home and watch.execution_done(s)
+    return watch.until(lambda s: s.get("owner") == home and watch.execution_done(s, number)
                        and watch.served.get(home, 0) - before > WRITES_HZ * SECONDS_AFTER, 120,
                        f"{home} serves and every step is done")
 
