@@ -237,7 +237,7 @@ static unsigned weighted(struct sim *sim) {
 void faults_strike(struct sim *sim) {
     static void (*const strikes[])(struct sim * sim) = {
         strike_cut,   strike_crash,   strike_stop,    strike_disaster, strike_machine,
-        story_people, story_declared, story_promises, story_two_moves,
+        story_people, story_declared, story_promises, story_two_moves, story_stale,
     };
     next_fault(sim);
     if (sim->weather.calm) {

@@ -208,6 +208,30 @@ void story_two_moves(struct sim *sim) {
     story_later(sim, STORY_SILENCE, 1400000 + pick(sim, 300000));
 }
 
+/* The region left comes back while members read the log anew, and the log stops in the middle of it:
+ * what they know then is long past. */
+void story_stale(struct sim *sim) {
+    uint8_t region = world_owner(sim);
+    if (region == NONE) {
+        return;
+    }
+    uint64_t places = hosts_of(sim, region);
+    net_cut(sim, places, EVERYWHERE & ~places, for_ms(sim, 4500, 6500), false);
+    SAY(sim, PROCESSES_N, "region %u is cut off for long", region);
+    declare(sim);
+    story_later(sim, STORY_RESTARTS, 4200000 + pick(sim, 2000000));
+}
+
+static void restarts(struct sim *sim) {
+    uint8_t spared = chance(sim, 500) ? (uint8_t)pick(sim, SIM_MEMBERS) : NONE;
+    for (uint8_t m = 0; m < SIM_MEMBERS; m++) {
+        if (m != spared) {
+            process_kill(sim, m, sim->now_us + pick(sim, 50000));
+        }
+    }
+    story_later(sim, STORY_LOG_STOPS, 50000 + pick(sim, 400000));
+}
+
 void story_go_on(struct sim *sim, enum story story) {
     switch (story) {
     case STORY_PART: part(sim); break;
@@ -229,6 +253,8 @@ void story_go_on(struct sim *sim, enum story story) {
         story_later(sim, STORY_MOVE_ON, 100000 + pick(sim, 200000));
         break;
     case STORY_MOVE_ON: declare_to(sim, REGION_E); break;
+    case STORY_RESTARTS: restarts(sim); break;
+    case STORY_LOG_STOPS: sim->engine.down_until_us = for_ms(sim, 500, 3000); break;
     case STORY_DECLARED: story_declared(sim); break;
     }
 }

@@ -102,10 +102,12 @@ void judge_ran(struct sim *sim, const struct command_name *name) {
     }
 }
 
-/* I10: the active region was never out of reach, and nobody asked it to move. */
+/* I10: the active region was never out of reach, and nobody asked it to move. Of the mutants only the
+ * one that breaks nothing else is judged by it. */
 static void check_calm(struct sim *sim) {
     const struct weather *weather = &sim->weather;
-    if (!weather->calm || sim->now_us < weather->calm_from_us) {
+    bool asked = sim->mutant == MUTANT_NONE_ || mutant_is(sim, MUTANT_NO_NOTE);
+    if (!weather->calm || sim->now_us < weather->calm_from_us || !asked) {
         return;
     }
     for (uint8_t h = 0; h < sim->hosts_n; h++) {
@@ -204,6 +206,9 @@ static void check_equal(struct sim *sim) {
 
 void judge_end(struct sim *sim) {
     struct judge *judge = &sim->judge;
+    if (sim->mutant != MUTANT_NONE_) {
+        return; /* a mutant is found by what the stores do, not by what it hinders */
+    }
     check_equal(sim);
     if (!all_caught_up(sim)) {
         judge_fail(sim, "live", "a member has not caught up after the healing");

@@ -251,7 +251,8 @@ static void apply_all(struct sim *sim, uint8_t m) {
         snapshot_take(sim, m);
     }
     /* Read page by page: between two pages anything may happen. */
-    uint64_t page_n = member->caught_up ? UINT64_MAX : 4 + pick(sim, 60);
+    bool reads_anew = !member->head_known || member->applied_index < member->head_index;
+    uint64_t page_n = reads_anew ? 4 + pick(sim, 60) : UINT64_MAX;
     for (uint64_t n = 0; n < page_n && member->applied_index < engine->facts_n; n++) {
         const struct sim_fact *fact = &sim->facts[member->applied_index];
         if (fact->visible_us[m] > sim->now_us || !apply_one(sim, m, fact)) {

@@ -345,7 +345,7 @@ struct weather {
     uint64_t calm_from_us;
     uint8_t calm_region;
     bool people_meddle, region_stays_dead, erratic_agents;
-    uint8_t weights[9];       /* of the kinds of faults: every seed has its own mixture */
+    uint8_t weights[10];      /* of the kinds of faults: every seed has its own mixture */
     uint32_t moment_permille; /* a fault just when something delicate happened */
 };
 
@@ -534,7 +534,9 @@ enum story {
     STORY_SILENCE,
     STORY_SKIP,
     STORY_MOVE_ON,
-    STORY_DECLARED
+    STORY_DECLARED,
+    STORY_RESTARTS,
+    STORY_LOG_STOPS
 };
 void story_go_on(struct sim *sim, enum story story);
 void story_later(struct sim *sim, enum story story, uint64_t after_us);
@@ -542,6 +544,7 @@ void story_people(struct sim *sim);
 void story_declared(struct sim *sim);
 void story_promises(struct sim *sim);
 void story_two_moves(struct sim *sim);
+void story_stale(struct sim *sim);
 uint8_t world_owner(const struct sim *sim); /* of the newest epoch that any member knows */
 /* Something delicate just happened in this process: a close noted, a promise given, a lease had. */
 void faults_moment(struct sim *sim, uint8_t process);
