@@ -1,0 +1,239 @@
+/* Frames of agents: the key's owner is who speaks, and it is believed about its own things only. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants those first */
+#include <cmocka.h>
+#include <string.h>
+
+#include "common/io/clock.h"
+#include "common/io/sign.h"
+#include "proto/canon.h"
+#include "tests/unit/shell/stand_in.h"
+
+static struct coordinator *member;
+static uint8_t east, west, mon;
+static uint64_t seq;
+
+static int setup(void **state) {
+    struct text256 why;
+    (void)state;
+    member = stand_in_member("m1");
+    stand_in_serving(member);
+    if (listen_start(member, &why) != ERR_OK) {
+        return 1;
+    }
+    east = topology_agent(member->topology, "east-db1");
+    west = topology_agent(member->topology, "west-db1");
+    mon = topology_agent(member->topology, "mon1");
+    appended_n = sent_n = 0;
+    return 0;
+}
+
+static struct message *report_of(const char *name) {
+    static struct message message;
+    memset(&message, 0, sizeof message);
+    message.kind = MESSAGE_REPORT;
+    (void)text_copy(message.report.agent, NAME_SIZE, name);
+    message.report.boot = 1;
+    message.report.seq = ++seq;
+    message.report.config_version = 1;
+    return &message;
+}
+
+static void send_report(uint8_t from, uint8_t signer, struct message *message) {
+    static uint8_t body[FRAME_AGENT_MAX];
+    uint8_t canon[CANON_MAX], digest[DIGEST_SIZE];
+    size_t body_size = 0;
+    assert_int_equal(
+        report_body_encode(&message->report, body, sizeof body - 256, &body_size), ERR_OK);
+    message->signed_at = body;
+    message->signed_size = (uint32_t)body_size;
+    digest_sha256(body, body_size, digest);
+    size_t size = canon_report(digest, canon);
+    assert_int_equal(
+        sign_bytes(agent_secret[signer], canon, size, message->report_signature), ERR_OK);
+    stand_in_frame(from, message);
+}
+
+static bool acknowledged(void) {
+    static struct message message;
+    for (unsigned i = 0; i < sent_n && i < SENT_MAX; i++) {
+        if (message_decode(sent[i].bytes, sent[i].size, member->scratch, MEMBER_SCRATCH_SIZE,
+                           &message, NULL) == ERR_OK &&
+            message.kind == MESSAGE_REPORT_ACK) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void an_agents_own_report_is_taken(void **state) {
+    (void)state;
+    send_report(east, east, report_of("east-db1"));
+    assert_true(acknowledged());
+    assert_true(member->agents[east].reported);
+    assert_int_equal(member->frames_refused_n, 0);
+}
+
+static void a_report_of_another_name_is_refused(void **state) {
+    (void)state;
+    send_report(west, west, report_of("east-db1"));
+    assert_false(acknowledged());
+    assert_false(member->agents[east].reported);
+    assert_false(member->agents[west].reported);
+    assert_int_equal(member->frames_refused_n, 1);
+}
+
+static void a_report_signed_by_another_key_is_refused(void **state) {
+    (void)state;
+    send_report(east, west, report_of("east-db1"));
+    assert_false(acknowledged());
+    assert_false(member->agents[east].reported);
+    assert_int_equal(member->frames_refused_n, 1);
+}
+
+static void an_older_report_of_the_same_start_is_passed_over(void **state) {
+    (void)state;
+    struct message *message = report_of("east-db1");
+    message->report.guard.present = true;
+    message->report.guard.epoch = 5;
+    send_report(east, east, message);
+    uint64_t newest = seq;
+    message = report_of("east-db1");
+    message->report.seq = newest - 1;
+    message->report.guard.present = true;
+    message->report.guard.epoch = 4;
+    send_report(east, east, message);
+    assert_int_equal(member->agents[east].report.guard.epoch, 5);
+}
+
+static void only_who_measures_a_link_tells_its_positions(void **state) {
+    struct message *message = report_of("mon1");
+    (void)state;
+    message->report.positions_n = 1;
+    message->report.positions[0] = (struct position_report){
+        .link = 0, .kind = POSITION_RECEIVED, .position = 1ull << 60, .wall_ms = 1};
+    send_report(mon, mon, message);
+    assert_false(member->positions.links[0].received_known);
+    message = report_of("west-db1");
+    message->report.positions_n = 1;
+    message->report.positions[0] = (struct position_report){
+        .link = 0, .kind = POSITION_RECEIVED, .position = 77, .wall_ms = 1};
+    send_report(west, west, message);
+    assert_true(member->positions.links[0].received_known);
+    assert_int_equal(member->positions.links[0].received, 77);
+}
+
+static struct message *question_of(const char *agent, const char *region, uint8_t signer) {
+    static struct message message;
+    uint8_t canon[CANON_MAX];
+    const struct lease_numbers *lease = &member->topology->lease;
+    memset(&message, 0, sizeof message);
+    message.kind = MESSAGE_QUESTION;
+    struct question *question = &message.question;
+    (void)text_copy(question->cluster, NAME_SIZE, member->topology->cluster);
+    (void)text_copy(question->region, NAME_SIZE, region);
+    (void)text_copy(question->agent, NAME_SIZE, agent);
+    question->purpose = PURPOSE_LEASE;
+    question->epoch = 1;
+    question->lease_ms = lease->lease_ms;
+    question->wait_ms = lease->wait_ms;
+    question->promise_ms = lease->promise_ms;
+    random_bytes(question->nonce, NONCE_SIZE);
+    size_t size = canon_question(question, canon);
+    assert_int_equal(sign_bytes(agent_secret[signer], canon, size, question->signature), ERR_OK);
+    return &message;
+}
+
+static const struct answer *answer_of(void) {
+    static struct message message;
+    assert_int_equal(sent_n, 1);
+    assert_int_equal(message_decode(sent[0].bytes, sent[0].size, member->scratch,
+                                    MEMBER_SCRATCH_SIZE, &message, NULL),
+                     ERR_OK);
+    assert_int_equal(message.kind, MESSAGE_ANSWER);
+    return &message.answer;
+}
+
+static void a_yes_is_for_the_owner_alone(void **state) {
+    static const struct {
+        const char *from, *name, *region, *signer;
+        int refusal; /* -1: no answer */
+    } table[] = {
+        {"east-db1", "east-db1", "east", "east-db1", REFUSAL_NONE},
+        {"east-db1", "east-db1", "east", "west-db1", REFUSAL_BAD_SIGNATURE},
+        {"east-db1", "east-db1", "west", "east-db1", REFUSAL_UNKNOWN_AGENT},
+        {"west-db1", "west-db1", "west", "west-db1", REFUSAL_NOT_OWNER},
+        {"west-db1", "west-db1", "east", "west-db1", REFUSAL_UNKNOWN_AGENT},
+        {"west-db1", "east-db1", "east", "west-db1", -1},
+        {"mon1", "mon1", "mon", "mon1", REFUSAL_NOT_ALLOWED},
+        {"mon1", "east-db1", "east", "mon1", -1},
+    };
+    (void)state;
+    attest_caught_up(&member->attest);
+    for (unsigned i = 0; i < sizeof table / sizeof table[0]; i++) {
+        uint8_t from = topology_agent(member->topology, table[i].from);
+        uint8_t signer = topology_agent(member->topology, table[i].signer);
+        uint64_t yes_n = member->attests_yes_n;
+        sent_n = 0;
+        print_message("%s asks as %s of %s, signed by %s\n", table[i].from, table[i].name,
+                      table[i].region, table[i].signer);
+        stand_in_frame(from, question_of(table[i].name, table[i].region, signer));
+        if (table[i].refusal < 0) {
+            assert_int_equal(sent_n, 0);
+        } else {
+            assert_int_equal(answer_of()->refusal, table[i].refusal);
+        }
+        assert_int_equal(member->attests_yes_n - yes_n, table[i].refusal == REFUSAL_NONE);
+    }
+}
+
+static void an_outcome_that_nobody_wants_is_no_fact(void **state) {
+    static struct message message;
+    (void)state;
+    memset(&message, 0, sizeof message);
+    message.kind = MESSAGE_OUTCOME;
+    (void)text_copy(message.outcome.agent, NAME_SIZE, "west-db1");
+    message.outcome.execution = 1;
+    message.outcome.attempt = 1;
+    message.outcome.state = OUTCOME_DONE;
+    stand_in_frame(west, &message);
+    assert_int_equal(stand_in_appended_n(EVENT_OUTCOME), 0);
+    stand_in_frame(east, &message); /* in another's name */
+    assert_int_equal(stand_in_appended_n(EVENT_OUTCOME), 0);
+    assert_int_equal(member->frames_refused_n, 1);
+}
+
+static void an_outcome_of_a_wanted_step_is_one_fact(void **state) {
+    static struct message message;
+    (void)state;
+    stand_in_failing_over(member);
+    dispatch_refresh(member);
+    const struct wanted *wanted = &member->wanted[0];
+    memset(&message, 0, sizeof message);
+    message.kind = MESSAGE_OUTCOME;
+    (void)text_copy(message.outcome.agent, NAME_SIZE, "west-db1");
+    message.outcome.execution = wanted->want.execution;
+    message.outcome.step = wanted->want.step;
+    message.outcome.attempt = wanted->want.attempt;
+    message.outcome.state = OUTCOME_DONE;
+    stand_in_frame(west, &message);
+    stand_in_frame(west, &message);
+    assert_int_equal(stand_in_appended_n(EVENT_OUTCOME), 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(an_agents_own_report_is_taken, setup),
+        cmocka_unit_test_setup(a_report_of_another_name_is_refused, setup),
+        cmocka_unit_test_setup(a_report_signed_by_another_key_is_refused, setup),
+        cmocka_unit_test_setup(an_older_report_of_the_same_start_is_passed_over, setup),
+        cmocka_unit_test_setup(only_who_measures_a_link_tells_its_positions, setup),
+        cmocka_unit_test_setup(a_yes_is_for_the_owner_alone, setup),
+        cmocka_unit_test_setup(an_outcome_that_nobody_wants_is_no_fact, setup),
+        cmocka_unit_test_setup(an_outcome_of_a_wanted_step_is_one_fact, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,80 @@
+/* What would be lost, from what was seen before. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants those first */
+#include <cmocka.h>
+
+#include "coordinator/positions.h"
+
+static struct positions positions;
+
+static int setup(void **state) {
+    (void)state;
+    positions_init(&positions);
+    return 0;
+}
+
+static void nothing_is_known_until_both_ends_spoke(void **state) {
+    (void)state;
+    assert_false(positions_lag(&positions, 0).known);
+    positions_written(&positions, 0, 100, 1000);
+    assert_false(positions_lag(&positions, 0).known);
+    positions_received(&positions, 1, 100, 1000);
+    assert_false(positions_lag(&positions, 0).known);
+    positions_received(&positions, 0, 100, 1000);
+    assert_true(positions_lag(&positions, 0).known);
+    assert_int_equal(positions_lag(&positions, 0).ms, 0);
+}
+
+static void the_lag_is_the_age_of_the_first_missing_byte(void **state) {
+    (void)state;
+    for (uint64_t s = 0; s <= 10; s++) {
+        positions_written(&positions, 0, 1000 * s, 1000 * s);
+    }
+    positions_received(&positions, 0, 7500, 10000);
+    struct lag lag = positions_lag(&positions, 0);
+    assert_int_equal(lag.bytes, 2500);
+    assert_int_equal(lag.ms, 3000); /* had everything of second 7 */
+    assert_int_equal(lag.sampled_wall_ms, 10000);
+}
+
+static void a_standby_further_back_than_memory_is_at_least_that_late(void **state) {
+    (void)state;
+    for (uint64_t s = 1; s <= POSITION_SAMPLES_MAX + 100; s++) {
+        positions_written(&positions, 0, 1000 * s, 1000 * s);
+    }
+    positions_received(&positions, 0, 1, 1000);
+    struct lag lag = positions_lag(&positions, 0);
+    assert_true(lag.known);
+    assert_int_equal(lag.ms, 1000ull * (POSITION_SAMPLES_MAX - 1) + 1);
+}
+
+static void a_position_that_went_back_starts_anew(void **state) {
+    (void)state;
+    positions_written(&positions, 0, 9000, 1000);
+    positions_written(&positions, 0, 500, 2000);
+    positions_received(&positions, 0, 500, 2000);
+    assert_int_equal(positions_lag(&positions, 0).bytes, 0);
+    assert_int_equal(positions.links[0].n, 1);
+}
+
+static void an_older_word_of_the_standby_does_not_replace_a_newer(void **state) {
+    (void)state;
+    positions_written(&positions, 0, 100, 1000);
+    positions_received(&positions, 0, 100, 5000);
+    positions_received(&positions, 0, 1, 4000);
+    assert_int_equal(positions_lag(&positions, 0).bytes, 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(nothing_is_known_until_both_ends_spoke, setup),
+        cmocka_unit_test_setup(the_lag_is_the_age_of_the_first_missing_byte, setup),
+        cmocka_unit_test_setup(a_standby_further_back_than_memory_is_at_least_that_late, setup),
+        cmocka_unit_test_setup(a_position_that_went_back_starts_anew, setup),
+        cmocka_unit_test_setup(an_older_word_of_the_standby_does_not_replace_a_newer, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

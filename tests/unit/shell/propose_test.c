@@ -1,0 +1,138 @@
+/* Wishes become facts once, under one key, however often they are read off. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants those first */
+#include <cmocka.h>
+#include <string.h>
+
+#include "tests/unit/shell/stand_in.h"
+
+static struct fact fact_in(const struct appended *append) {
+    struct fact fact;
+    struct text256 why;
+    assert_int_equal(fact_read(append->bytes, append->size, 1, &fact, &why), ERR_OK);
+    return fact;
+}
+
+static void the_same_wish_is_appended_once(void **state) {
+    struct coordinator *member = stand_in_member("m1");
+    (void)state;
+    appended_n = 0;
+    for (unsigned i = 0; i < 10; i++) {
+        propose_all(member); /* wants OPEN(1, east) */
+    }
+    assert_int_equal(stand_in_appended_n(EVENT_OPEN), 1);
+    assert_string_equal(stand_in_appended(EVENT_OPEN)->key, "open/1/0");
+}
+
+static void a_lost_answer_means_the_same_key_and_bytes(void **state) {
+    struct coordinator *member = stand_in_member("m1");
+    (void)state;
+    appended_n = 0;
+    propose_all(member);
+    struct appended *first = stand_in_appended(EVENT_OPEN);
+    stand_in_answer(first, ERR_TIMEOUT);
+    propose_all(member);
+    assert_int_equal(stand_in_appended_n(EVENT_OPEN), 1); /* not at once */
+    for (unsigned i = 0; i < APPENDS_MAX; i++) {
+        member->appends[i].next_try_ms = 0;
+    }
+    propose_all(member);
+    assert_int_equal(stand_in_appended_n(EVENT_OPEN), 2);
+    const struct appended *second = stand_in_appended(EVENT_OPEN);
+    assert_string_equal(second->key, first->key);
+    assert_int_equal(second->size, first->size);
+    assert_memory_equal(second->bytes, first->bytes, first->size);
+}
+
+static void nothing_is_proposed_before_it_is_caught_up(void **state) {
+    struct coordinator *member = stand_in_member("m1");
+    (void)state;
+    appended_n = 0;
+    member->caught_up = false;
+    propose_all(member);
+    member->caught_up = true;
+    member->stopped_for_human = true;
+    propose_all(member);
+    assert_int_equal(appended_n, 0);
+}
+
+static struct appended *one_tick(struct coordinator *member, uint64_t ago_ms) {
+    appended_n = 0;
+    member->tick_measured_ms = member_now_ms() - ago_ms;
+    propose_all(member);
+    assert_int_equal(stand_in_appended_n(EVENT_TICK), 1);
+    return stand_in_appended(EVENT_TICK);
+}
+
+static void a_tick_told_late_says_all_the_time_that_passed(void **state) {
+    struct coordinator *member = stand_in_member("m1");
+    (void)state;
+    stand_in_serving(member);
+    struct appended *first = one_tick(member, 1500);
+    struct fact fact = fact_in(first);
+    assert_in_range(fact.event.tick.elapsed_ms, 1500, 1600);
+    char key[FACT_KEY_SIZE];
+    (void)text_copy(key, sizeof key, first->key);
+    stand_in_answer(first, ERR_TIMEOUT);
+    /* The log was away for longer than a core may believe in one step. */
+    member->tick_measured_ms -= TICK_ELAPSED_MAX_MS;
+    for (unsigned i = 0; i < APPENDS_MAX; i++) {
+        member->appends[i].next_try_ms = 0;
+    }
+    propose_all(member);
+    const struct appended *second = stand_in_appended(EVENT_TICK);
+    assert_non_null(second);
+    assert_string_equal(second->key, key);
+    fact = fact_in(second);
+    assert_in_range(fact.event.tick.elapsed_ms, 1500 + TICK_ELAPSED_MAX_MS,
+                    1700 + TICK_ELAPSED_MAX_MS);
+}
+
+static void a_tick_is_dropped_when_another_keeps_the_time(void **state) {
+    struct coordinator *member = stand_in_member("m1");
+    (void)state;
+    stand_in_serving(member);
+    stand_in_answer(one_tick(member, 1500), ERR_TIMEOUT);
+    struct event event = {.kind = EVENT_TIMEKEEPER};
+    event.timekeeper.member = 1;
+    event.timekeeper.term = 2;
+    (void)stand_in_step(member, &event);
+    for (unsigned i = 0; i < APPENDS_MAX; i++) {
+        member->appends[i].next_try_ms = 0;
+    }
+    propose_all(member);
+    assert_int_equal(stand_in_appended_n(EVENT_TICK), 1);
+}
+
+static void every_place_taken_loses_no_wish(void **state) {
+    static const uint8_t frame[8] = {1};
+    struct coordinator *member = stand_in_member("m1");
+    char key[FACT_KEY_SIZE];
+    (void)state;
+    appended_n = 0;
+    for (unsigned i = 0; i < APPENDS_MAX + 10; i++) {
+        (void)text_format(key, sizeof key, "report/x/%u", i);
+        propose_frame(member, EVENT_REPORT, key, frame, sizeof frame);
+    }
+    assert_int_equal(appended_n, APPENDS_MAX);
+    propose_all(member);
+    assert_int_equal(stand_in_appended_n(EVENT_OPEN), 0); /* no room */
+    stand_in_answer(&appended[0], ERR_OK);
+    propose_all(member);
+    assert_int_equal(stand_in_appended_n(EVENT_OPEN), 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_same_wish_is_appended_once),
+        cmocka_unit_test(a_lost_answer_means_the_same_key_and_bytes),
+        cmocka_unit_test(nothing_is_proposed_before_it_is_caught_up),
+        cmocka_unit_test(a_tick_told_late_says_all_the_time_that_passed),
+        cmocka_unit_test(a_tick_is_dropped_when_another_keeps_the_time),
+        cmocka_unit_test(every_place_taken_loses_no_wish),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
