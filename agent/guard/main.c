@@ -1,6 +1,8 @@
 /* drover-guard: start and the poll loop. Reads its files, shuts the gate, locks itself into memory,
  * then serves its socket and lets time pass. */
 #include <errno.h>
+#include <malloc.h>
+#include <nss.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -22,8 +24,8 @@
 
 #define TICK_MS 25
 #define CLIENTS_MAX 4
-#define SERVED_MAX                                                                                 \
-    4 /* calls and connections a tick: a flood must not take a processor from the host */
+/* Calls and connections a tick: a flood must not take a processor from the host. */
+#define SERVED_MAX 4
 #define TELL_MS 1000
 
 enum poll_place { POLL_LISTENER, POLL_CLIENTS, POLLS_N = POLL_CLIENTS + CLIENTS_MAX };
@@ -74,6 +76,15 @@ static enum err guard_load(const char *path, struct text256 *reterr) {
     holder_init(&guard.holder, &conf, &durable, clock_stamp());
     fence_start(&guard);
     return ERR_OK;
+}
+
+/* libnftables takes megabytes for each transaction and hardly touches them: given back at once, they
+ * are not ours to lock. And it asks for users by name, even of a number: never over a network. */
+static void keep_small(void) {
+    int sized = mallopt(M_MMAP_THRESHOLD, 64 * 1024);
+    int trimmed = mallopt(M_TRIM_THRESHOLD, 64 * 1024);
+    int local = __nss_configure_lookup("passwd", "files");
+    ensure(sized == 1 && trimmed == 1 && local == 0);
 }
 
 /* Late by a page fault or a busy processor is late with the fence. What comes later is locked only
@@ -173,6 +184,7 @@ static int run(int listener) {
 int main(int argc, char **argv) {
     struct text256 why = {{0}};
     secrets_protect_process();
+    keep_small();
     ensure_hook = on_ensure;
     if (argc != 3 || !text_equal(argv[1], "--config")) {
         (void)fprintf(stderr, "usage: drover-guard --config FILE\n");

@@ -243,6 +243,7 @@ def a_full_disk_refuses_new_epochs_and_renews_the_old_one(room):
             while True:
                 file.write(b"x" * 512)
         until(T_MS / 1000 + 1, lambda: room.client("status")["gate"] == SHUT)
+        until(1, lambda: not room.client("status")["left"])
         for _ in range(2):
             said = room.lease(2)
             _see(said["verdict"] == BUSY and said["err"] != 0 and said["left"] == 0,
@@ -288,14 +289,13 @@ def what_cannot_be_read_leaves_the_host_closed(room):
 
 
 def writers_that_the_agent_did_not_demote_are_killed(room):
-    base = "/sys/fs/cgroup"
-    group = f"{base}/drover-guard-{os.getpid()}"
-    have = os.path.exists(f"{base}/cgroup.procs") and not os.path.isdir(group)
-    made = False
-    if have:
-        with contextlib.suppress(OSError):
-            os.mkdir(group)
-            made = os.path.exists(f"{group}/cgroup.kill")
+    group, made = None, False
+    for base in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified"):
+        if not made and os.path.exists(f"{base}/cgroup.procs"):
+            group = f"{base}/drover-guard-{os.getpid()}"
+            with contextlib.suppress(OSError):
+                os.mkdir(group)
+                made = os.path.exists(f"{group}/cgroup.kill")
     writers = [subprocess.Popen(["/usr/bin/tail", "-f", "/dev/null"]) for _ in range(2)]
     room.write("writer.pid", f"{writers[0].pid}\nmore lines, as postmaster.pid has\n")
     entries = [f'{{ pidfile = "{room.path("writer.pid")}"; }}']

@@ -290,7 +290,7 @@ gate: {{ ports = [{", ".join(map(str, ports))}]; exempt_sources = ["10.99.1.0/24
         if wrap:
             command = ["unshare", "-m", "sh", "-ec", " && ".join(wrap) + ' && exec "$@"', "sh",
                        *command]
-        self.guard = subprocess.Popen(["ip", "netns", "exec", self.net.host, *command],
+        self.guard = subprocess.Popen(["nsenter", f"--net=/run/netns/{self.net.host}", *command],
                                       stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         if ready and not until(5, self.connected):
             raise RuntimeError("the guard does not serve: " + self.logged()[-500:])
