@@ -26,6 +26,7 @@ _Static_assert(sizeof(struct core) ==
 
 void core_init(struct core *core) {
     memset(core, 0, sizeof *core);
+    core->now_ms = 1; /* in every field that holds core time, 0 is "never" */
     core->timekeeper = NONE;
     core->owner = NONE;
     core->next_owner = NONE;

@@ -495,6 +495,20 @@ static void finished_executions_make_room_for_new_ones(void **state) {
     assert_non_null(execution_find(&world.core, EXECUTIONS_MAX + 2));
 }
 
+/* Found by the simulator, seed 25212: a close before the first tick looked like none, and the proof of
+ * its fence was not believed. */
+static void a_close_before_the_first_tick_has_a_time_too(void **state) {
+    (void)state;
+    world_init(&world);
+    (void)world_config(&world, 1);
+    (void)world_keeper(&world, 0, 1, UINT32_MAX);
+    (void)world_open(&world, 1, P);
+    run_failover();
+    assert_int_not_equal(world_execution(&world)->created_ms, 0);
+    assert_int_not_equal(world_execution(&world)->closed_ms, 0);
+    assert_int_not_equal(world_execution(&world)->opened_ms, 0);
+}
+
 static void the_outage_of_a_declared_failover_begins_with_the_silence(void **state) {
     (void)state;
     world_serving(&world);
@@ -536,6 +550,7 @@ int main(void) {
         cmocka_unit_test(an_undoing_that_fails_is_tried_again_but_not_in_a_rush),
         cmocka_unit_test(a_failed_step_before_the_fence_that_hands_nothing_over_needs_no_undoing),
         cmocka_unit_test(a_region_that_dies_while_its_handoff_is_undone_can_still_be_left),
+        cmocka_unit_test(a_close_before_the_first_tick_has_a_time_too),
         cmocka_unit_test(finished_executions_make_room_for_new_ones),
         cmocka_unit_test(the_outage_of_a_declared_failover_begins_with_the_silence),
     };
