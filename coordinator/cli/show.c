@@ -14,6 +14,11 @@ const char *text_in(const json_t *object, const char *key) {
     return text == NULL ? "" : text;
 }
 
+const char *word_of(const json_t *value) {
+    const char *text = json_string_value(value);
+    return text == NULL ? "" : text;
+}
+
 long long number_in(const json_t *object, const char *key) {
     return (long long)json_integer_value(json_object_get(object, key));
 }

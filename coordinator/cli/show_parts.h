@@ -27,6 +27,7 @@ void table_print(const struct table *table, unsigned indent);
 
 /* Fields of objects; "" / 0 / false when they are absent. */
 const char *text_in(const json_t *object, const char *key);
+const char *word_of(const json_t *value); /* of a list of texts */
 long long number_in(const json_t *object, const char *key);
 bool yes_in(const json_t *object, const char *key);
 bool has(const json_t *object, const char *key); /* there, and not null */

@@ -173,7 +173,7 @@ static void act_lines(const json_t *json) {
     (void)printf("\n");
     json_array_foreach(waits, i, wait) {
         (void)printf("%s%s\n", i == 0 ? "WAITS FOR       " : "                ",
-                     json_string_value(wait));
+                     word_of(wait));
     }
 }
 
@@ -217,7 +217,7 @@ static void trouble_lines(const json_t *json) {
     json_t *agent;
     json_array_foreach(gates, i, agent) {
         (void)printf("%sTROUBLE%s  the gate of %s is open, and its region does not own the lease\n",
-                     colour(BAD), colour_off(), json_string_value(agent));
+                     colour(BAD), colour_off(), word_of(agent));
     }
     if (yes_in(json, "stopped_for_human")) {
         (void)printf("%sTROUBLE%s  this member stopped for a human: %s\n", colour(BAD),

@@ -192,13 +192,13 @@ void show_whoami(const json_t *json) {
     (void)printf("%s (%s), role %s, as member %s knows it\nmay:", text_in(json, "operator"),
                  text_in(json, "person"), text_in(json, "role"), text_in(json, "member"));
     json_array_foreach(may, i, word) {
-        (void)printf("%s %s", i == 0 ? "" : ",", json_string_value(word));
+        (void)printf("%s %s", i == 0 ? "" : ",", word_of(word));
     }
     (void)printf("\n");
     if (json_array_size(kinds) > 0) {
         (void)printf("may declare:");
         json_array_foreach(kinds, i, word) {
-            (void)printf("%s %s", i == 0 ? "" : ",", json_string_value(word));
+            (void)printf("%s %s", i == 0 ? "" : ",", word_of(word));
         }
         (void)printf("\n");
     }

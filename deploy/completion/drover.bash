@@ -1,0 +1,36 @@
+# bash completion for drover, made by: drover completion bash
+_drover() {
+    local word="${COMP_WORDS[COMP_CWORD]}" words=""
+    local verbs="status explain regions components links agents members rules executions timeline report whoami declare approve reject pause resume abort step hold release config keygen completion help"
+    local common=" --config --at --timeout --json --help"
+    if [ "$COMP_CWORD" -eq 1 ]; then
+        mapfile -t COMPREPLY < <(compgen -W "$verbs $common" -- "$word")
+        return
+    fi
+    if [ "$COMP_CWORD" -eq 2 ]; then
+        case "${COMP_WORDS[1]}" in
+    step) words="retry skip done" ;;
+    config) words="show check diff apply" ;;
+    help) words="$verbs" ;;
+    esac
+    fi
+    case "${COMP_WORDS[1]} ${COMP_WORDS[2]:-}" in
+    "status"*) words="$words --watch" ;;
+    "timeline"*) words="$words --from" ;;
+    "declare"*) words="$words --to --kind --plan --reason --epoch --yes" ;;
+    "approve"*) words="$words --reason" ;;
+    "reject"*) words="$words --reason" ;;
+    "pause"*) words="$words --reason" ;;
+    "resume"*) words="$words --reason" ;;
+    "abort"*) words="$words --reason" ;;
+    "step retry"*) words="$words --reason" ;;
+    "step skip"*) words="$words --comment" ;;
+    "step done"*) words="$words --comment" ;;
+    "hold"*) words="$words --reason --for" ;;
+    "release"*) words="$words --reason" ;;
+    "config apply"*) words="$words --reason" ;;
+    "keygen"*) words="$words --kind --out" ;;
+    esac
+    mapfile -t COMPREPLY < <(compgen -W "$words $common" -f -- "$word")
+}
+complete -F _drover drover

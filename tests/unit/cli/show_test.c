@@ -1,0 +1,158 @@
+/* What people read: spans, bytes, and a screen that fits 80 columns. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants those first */
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "coordinator/cli/show_parts.h"
+
+static void spans_read_well(void **state) {
+    static const struct {
+        long long ms;
+        const char *text;
+    } cases[] = {{0, "0 ms"},          {999, "999 ms"},      {1000, "1.0 s"},
+                 {59999, "59.9 s"},    {60000, "1 m 00 s"},  {3599000, "59 m 59 s"},
+                 {3600000, "1 h 00 m"}, {86400000, "1 d 0 h"}, {-1, "-"}};
+    (void)state;
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_string_equal(span_text(cases[i].ms).at, cases[i].text);
+    }
+}
+
+static void bytes_read_well(void **state) {
+    static const struct {
+        long long bytes;
+        const char *text;
+    } cases[] = {{0, "0 B"},          {1023, "1023 B"},         {1024, "1.0 KiB"},
+                 {3250586, "3.1 MiB"}, {1099511627776, "1.0 TiB"}, {-1, "-"}};
+    (void)state;
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_string_equal(bytes_text(cases[i].bytes).at, cases[i].text);
+    }
+}
+
+static const char status_text[] =
+    "{\"what\":\"status\",\"cluster\":\"bud\",\"member\":\"m1\",\"now\":\"2026-11-21T02:31:30.000Z\","
+    "\"now_ms\":1795228290000,\"data_as_of\":\"2026-11-21T02:31:29.900Z\",\"data_as_of_ms\":"
+    "1795228289900,\"config_version\":3,\"caught_up\":true,\"document\":{\"name\":\"Bud DR\","
+    "\"version\":\"1.0\",\"date\":\"2026-01-25\",\"status\":\"active\"},\"phase\":\"serving\","
+    "\"epoch\":2,\"open\":true,\"owner\":\"west\",\"writer\":\"west\",\"writer_guards_n\":2,"
+    "\"writer_leased_n\":2,\"unexpected_open_gates\":[],\"log_reachable\":true,\"history_trouble\":"
+    "\"\",\"next_human_act\":\"network-admin: drover approve 1 dns-api\",\"waits_for\":[\"step "
+    "dns-api needs the approval of network-admin\"],\"next_automatic_act\":{\"text\":\"execution 1 "
+    "goes on: running\",\"in_ms\":0},\"regions\":[{\"name\":\"east\",\"role\":\"standby\",\"class\":"
+    "\"region-dark\",\"agents_n\":2,\"heard_n\":0,\"outside_n\":4,\"outside_bad_n\":4,"
+    "\"outside_ok_n\":0,\"heard_ever\":true,\"last_heard_ago_ms\":83000},{\"name\":\"west\",\"role\":"
+    "\"active\",\"class\":\"well\",\"agents_n\":2,\"heard_n\":2,\"outside_n\":2,\"outside_bad_n\":0,"
+    "\"outside_ok_n\":2,\"heard_ever\":true,\"last_heard_ago_ms\":400}],\"members\":[{\"name\":"
+    "\"m1\",\"attesting\":true,\"timekeeper\":true,\"hears_agents_n\":3}],\"links\":[{\"name\":"
+    "\"pg-stream\",\"from\":\"west\",\"state\":\"unknown\",\"lag_ms\":null,\"lag_bytes\":null,"
+    "\"target_lag_ms\":60000}],\"automation\":{\"automatic\":true,\"held\":false,\"latched\":true,"
+    "\"blocked_for_ms\":3500000},\"executions\":[{\"id\":1,\"kind\":\"failover\",\"source\":\"east\","
+    "\"target\":\"west\",\"plan\":\"regional-failover\",\"automatic\":true,\"stage\":\"running\","
+    "\"running\":true,\"paused\":\"\",\"outage\":\"2026-11-21T02:30:07.000Z\",\"elapsed_ms\":83000,"
+    "\"exceptions_n\":0,\"steps\":[{\"number\":1,\"name\":\"promote-postgresql\",\"state\":\"done\","
+    "\"agent\":\"west-db1\",\"took_ms\":310,\"observed\":false},{\"number\":2,\"name\":\"dns-api\","
+    "\"state\":\"needs-approval\",\"region\":\"west\",\"agent\":\"\",\"took_ms\":0,\"approval\":"
+    "\"network-admin\"}]}]}";
+
+/* Everything that shown(json) prints. */
+static char *printed(void (*show)(const json_t *json), const json_t *json) {
+    static char text[16384];
+    char path[] = "/tmp/drover-show-XXXXXX";
+    int file = mkstemp(path), kept = dup(STDOUT_FILENO);
+    assert_true(file >= 0 && kept >= 0);
+    (void)fflush(stdout);
+    (void)dup2(file, STDOUT_FILENO);
+    show(json);
+    (void)fflush(stdout);
+    (void)dup2(kept, STDOUT_FILENO);
+    ssize_t size = pread(file, text, sizeof text - 1, 0);
+    assert_true(size > 0);
+    text[size] = '\0';
+    (void)close(file);
+    (void)close(kept);
+    (void)unlink(path);
+    return text;
+}
+
+static void the_status_screen_is_as_drawn(void **state) {
+    static const char golden[] =
+        "bud  epoch 2  west writes (2 of 2 guards hold the lease)\n"
+        "Bud DR 1.0 (2026-01-25, active), topology version 3\n"
+        "member m1 at 02:31:30Z, data as of 02:31:29Z (100 ms old)\n"
+        "\n"
+        "NEXT HUMAN ACT  network-admin: drover approve 1 dns-api\n"
+        "NEXT AUTOMATIC  execution 1 goes on: running\n"
+        "WAITS FOR       step dns-api needs the approval of network-admin\n"
+        "\n"
+        "REGION  ROLE     CLASS        AGENTS  OUTSIDE VIEW    HEARD\n"
+        "east    standby  region-dark  0 of 2  0 ok, 4 failed  1 m 23 s ago\n"
+        "west    active   well         2 of 2  2 ok, 0 failed  400 ms ago\n"
+        "\n"
+        "MEMBER  STATE                    HEARS\n"
+        "m1      attests, keeps the time  3 agents\n"
+        "\n"
+        "LINK       FROM  STATE    LAG  BEHIND  TARGET\n"
+        "pg-stream  west  unknown  -    -       1 m 00 s\n"
+        "\n"
+        "AUTOMATION  on, LATCHED until released, blocked for 58 m 20 s (anti-flap)\n"
+        "\n"
+        "EXECUTION 1  failover east -> west  plan regional-failover  automatic\n"
+        "  running  outage since 02:30:07Z, for 1 m 23 s\n"
+        "  STEP  STATE           NAME                WHERE     TIME    \n"
+        "  1     done            promote-postgresql  west-db1  310 ms  \n"
+        "  2     needs-approval  dns-api             west      -       by network-admin\n";
+    (void)state;
+    json_error_t error;
+    json_t *json = json_loads(status_text, 0, &error);
+    assert_non_null(json);
+    char *text = printed(show_status, json);
+    assert_string_equal(text, golden);
+    for (const char *at = text; *at != '\0'; at += strcspn(at, "\n") + 1) {
+        assert_true(strcspn(at, "\n") <= 80);
+    }
+    json_decref(json);
+}
+
+/* A member of another version may leave fields out: nothing may break over that. */
+static void screens_survive_answers_without_fields(void **state) {
+    static void (*const shows[])(const json_t *json) = {
+        show_status, show_explain,  show_components, show_agents, show_members, show_rules,
+        show_report, show_timeline, show_whoami,     show_executions, show_preview};
+    (void)state;
+    json_t *json = json_pack("{s:[{}],s:[{}],s:[{}],s:[{}],s:[{}],s:[{}],s:{},s:[n]}", "regions",
+                             "members", "links", "executions", "agents", "components", "execution",
+                             "waits_for");
+    assert_non_null(json);
+    for (unsigned i = 0; i < sizeof shows / sizeof shows[0]; i++) {
+        json_object_set_new(json, "x", json_integer(i));
+        char path[] = "/dev/null";
+        FILE *null = fopen(path, "w");
+        assert_non_null(null);
+        int kept = dup(STDOUT_FILENO);
+        (void)fflush(stdout);
+        (void)dup2(fileno(null), STDOUT_FILENO);
+        shows[i](json);
+        (void)fflush(stdout);
+        (void)dup2(kept, STDOUT_FILENO);
+        (void)close(kept);
+        (void)fclose(null);
+    }
+    json_decref(json);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(spans_read_well),
+        cmocka_unit_test(bytes_read_well),
+        cmocka_unit_test(the_status_screen_is_as_drawn),
+        cmocka_unit_test(screens_survive_answers_without_fields),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,425 @@
+/* What people see, from states made by hand. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants those first */
+#include <cmocka.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/io/clock.h"
+#include "common/topology/roles.h"
+#include "coordinator/history.h"
+#include "coordinator/member.h"
+#include "coordinator/operators_why.h"
+#include "coordinator/status.h"
+#include "tests/unit/topology/sample.h"
+
+static struct coordinator member;
+static struct topology topology;
+static char directory[64];
+
+static uint8_t agent(const char *name) {
+    return topology_agent(&topology, name);
+}
+
+/* East serves since 100 s; everybody hears everybody; the link is 300 ms behind. */
+static void make_serving(void) {
+    struct text256 why;
+    uint8_t head[DIGEST_SIZE] = {0};
+    struct core *core = &member.core;
+    struct history *history = member.history;
+    memset(&member, 0, sizeof member);
+    member.history = history;
+    core_init(core);
+    topology = *sample_topology(NULL, NULL);
+    topology.version = 3;
+    member.topology = &topology;
+    member.topology_known = true;
+    member.caught_up = true;
+    member.log_reachable = true;
+    member.started_boot_ms = member_now_ms();
+    (void)text_copy(member.keys.name, NAME_SIZE, "m1");
+    core->config_version = 3;
+    core->now_ms = 200000;
+    core->wall_ms = 1795242000000;
+    core->epoch = 1;
+    core->open = 1;
+    core->phase = PHASE_SERVING;
+    core->owner = topology_region(&topology, "east");
+    core->opened_ms = 100000;
+    core->keeper_term = 1;
+    core->timekeeper = 0;
+    for (unsigned a = 0; a < topology.agents_n; a++) {
+        core->agents[a].heard_by = 7;
+        core->agents[a].last_heard_ms = core->now_ms - 500;
+        core->agents[a].guard_present = topology.agents[a].guarded;
+        member.agents[a].heard_boot_ms = member_now_ms();
+    }
+    for (unsigned m = 0; m < topology.members_n; m++) {
+        core->members[m].present = 1;
+        core->members[m].attesting = 1;
+    }
+    core->links[0].known = 1;
+    core->links[0].lag_ms = 300;
+    (void)why;
+    history_snapshot(history, core, 0, head);
+}
+
+static void see(const char *check, const char *from, uint8_t status) {
+    for (unsigned c = 0; c < topology.checks_n; c++) {
+        if (text_equal(topology.checks[c].name, check)) {
+            member.core.checks[c].status[agent(from)] = status;
+        }
+    }
+}
+
+/* East fell silent 20 s ago; the others see it dead from outside; nobody attests any more. */
+static void make_suspect(void) {
+    make_serving();
+    struct core *core = &member.core;
+    core->phase = PHASE_SUSPECT;
+    core->suspect_ms = core->now_ms - 20000;
+    core->agents[agent("east-db1")].heard_by = 0;
+    core->agents[agent("east-db1")].last_heard_ms = core->now_ms - 20000;
+    for (unsigned m = 0; m < topology.members_n; m++) {
+        core->members[m].attesting = 0;
+    }
+    see("out-east", "west-db1", CHECK_FAILED);
+    see("out-east", "mon1", CHECK_FAILED);
+    see("out-west", "mon1", CHECK_OK);
+}
+
+static json_t *ask_from(const char *what, const char *argument, uint8_t expected_code) {
+    uint8_t code = 99;
+    char *text = status_json(&member, topology_operator(&topology, "n1"), what, argument, 0, &code);
+    assert_non_null(text);
+    json_error_t error;
+    json_t *json = json_loads(text, 0, &error);
+    assert_non_null(json);
+    assert_int_equal(code, expected_code);
+    free(text);
+    return json;
+}
+
+static const char *text_of(const json_t *json, const char *key) {
+    const char *text = json_string_value(json_object_get(json, key));
+    assert_non_null(text);
+    return text;
+}
+
+static int64_t number_of(const json_t *json, const char *key) {
+    assert_true(json_is_integer(json_object_get(json, key)));
+    return json_integer_value(json_object_get(json, key));
+}
+
+static const json_t *named(const json_t *list, const char *name) {
+    size_t i;
+    json_t *object;
+    json_array_foreach(list, i, object) {
+        if (text_equal(text_of(object, "name"), name)) {
+            return object;
+        }
+    }
+    fail_msg("nothing is called %s", name);
+    return NULL;
+}
+
+/* ------------------------------------------------------------------------- explain */
+
+static void gates_text(const json_t *gates, char *out, size_t out_size) {
+    size_t i;
+    json_t *gate;
+    out[0] = '\0';
+    json_array_foreach(gates, i, gate) {
+        char line[300];
+        (void)text_format(line, sizeof line, "%s %lld/%lld %s [%s] %s | %s\n",
+                          json_is_true(json_object_get(gate, "passes")) ? "pass" : "STOP",
+                          (long long)number_of(gate, "value"), (long long)number_of(gate, "limit"),
+                          text_of(gate, "unit"), text_of(gate, "subject"), text_of(gate, "gate"),
+                          text_of(gate, "would_need"));
+        (void)text_append(out, out_size, line);
+    }
+}
+
+static void explain_of_a_serving_region_says_what_would_be_needed(void **state) {
+    static const char golden[] =
+        "pass 1/1 yes/no [] automatic failover is allowed by policy | \n"
+        "pass 1/1 yes/no [] automation is not held | \n"
+        "pass 1/1 yes/no [] no earlier automatic failover waits for its release | \n"
+        "pass 200000/0 ms [] the anti-flap block is over | \n"
+        "pass 1/1 yes/no [] no execution is running | \n"
+        "pass 200000/60000 ms [] the members have settled | \n"
+        "STOP 1/0 agents [] the region's own voice is silent | none of its agents heard; 1 are\n"
+        "STOP 0/0 views [] the outside view says it does not serve | more failed than passing "
+        "views from outside; 0 failed, 0 pass\n"
+        "STOP 0/2 members [] no member attested its lease lately | 2 members without a yes to its "
+        "lease; 0 are\n"
+        "STOP 0/60000 ms [] the suspicion lasted for the hold-down | a suspicion of 1m\n"
+        "pass 1/1 agents [] the standby region is ready | \n"
+        "pass 300/3600000 ms [pg] the loss is known and within the objective | \n"
+        "pass 1/1 yes/no [] every writer of the region stands behind a guard | \n";
+    static char found[8192];
+    (void)state;
+    make_serving();
+    topology.policy.settle_ms = 60000;
+    topology.policy.hold_down_ms = 60000;
+    json_t *json = ask_from("explain", "", 0);
+    gates_text(json_object_get(json, "gates"), found, sizeof found);
+    assert_string_equal(found, golden);
+    assert_true(json_is_false(json_object_get(json, "all_gates_pass")));
+    assert_string_equal(text_of(json, "target"), "west");
+    json_decref(json);
+}
+
+static void explain_counts_down_to_the_automatic_failover(void **state) {
+    (void)state;
+    make_suspect();
+    topology.policy.settle_ms = 60000;
+    topology.policy.hold_down_ms = 60000;
+    json_t *json = ask_from("explain", "", 0);
+    const json_t *next = json_object_get(json, "next_automatic_act");
+    assert_string_equal(text_of(next, "text"), "automatic failover away from east");
+    assert_int_equal(number_of(next, "in_ms"), 40000);
+    json_decref(json);
+
+    member.core.held_until_ms = UINT64_MAX; /* a gate that time does not open */
+    json = ask_from("explain", "", 0);
+    next = json_object_get(json, "next_automatic_act");
+    assert_string_equal(text_of(next, "text"), "none: east looks lost, but a gate stands in the way");
+    assert_true(json_is_null(json_object_get(next, "in_ms")));
+    json_decref(json);
+}
+
+static void explain_of_a_region_shows_each_view(void **state) {
+    (void)state;
+    make_suspect();
+    json_t *json = ask_from("explain", "east", 0);
+    const json_t *region = json_array_get(json_object_get(json, "regions"), 0);
+    assert_int_equal(json_array_size(json_object_get(json, "regions")), 1);
+    assert_string_equal(text_of(region, "class"), "region-dark");
+    assert_int_equal(number_of(region, "last_heard_ago_ms"), 20000);
+    const json_t *views = json_object_get(region, "views");
+    unsigned failed_n = 0;
+    size_t i;
+    json_t *view;
+    json_array_foreach(views, i, view) {
+        failed_n += text_equal(text_of(view, "check"), "out-east") &&
+                    text_equal(text_of(view, "status"), "failed") &&
+                    json_is_true(json_object_get(view, "counts"));
+    }
+    assert_int_equal(failed_n, 2);
+    json_decref(json);
+}
+
+/* -------------------------------------------------------------------------- status */
+
+static void status_is_truthful_about_the_writer(void **state) {
+    (void)state;
+    uint8_t east = agent("east-db1"), west = agent("west-db1");
+    make_serving();
+    json_t *json = ask_from("status", "", 0);
+    assert_string_equal(text_of(json, "owner"), "east");
+    assert_string_equal(text_of(json, "writer"), ""); /* owning is not writing */
+    json_decref(json);
+
+    member.agents[east].reported = true;
+    member.agents[east].report.config_version = 3;
+    member.agents[east].report.guard.present = true;
+    member.agents[east].report.guard.gate = GATE_OPEN;
+    member.agents[east].report.guard.lease_left_ms = 4000;
+    json = ask_from("status", "", 0);
+    assert_string_equal(text_of(json, "writer"), "east");
+    assert_int_equal(json_array_size(json_object_get(json, "unexpected_open_gates")), 0);
+    json_decref(json);
+
+    member.agents[west] = member.agents[east];
+    json = ask_from("status", "", 0);
+    const json_t *gates = json_object_get(json, "unexpected_open_gates");
+    assert_int_equal(json_array_size(gates), 1);
+    assert_string_equal(json_string_value(json_array_get(gates, 0)), "west-db1");
+    json_decref(json);
+
+    member.agents[east].heard_boot_ms = 1; /* an old report proves nothing now */
+    json = ask_from("status", "", 0);
+    assert_string_equal(text_of(json, "writer"), "");
+    json_decref(json);
+}
+
+static struct execution *make_running(void) {
+    make_serving();
+    struct execution *execution = &member.core.executions[0];
+    uint8_t plan = topology_plan(&topology, "switchover");
+    execution->id = 1;
+    execution->kind = PLAN_SWITCHOVER;
+    execution->plan = plan;
+    execution->source = topology_region(&topology, "east");
+    execution->target = topology_region(&topology, "west");
+    execution->stage = STAGE_RUN;
+    execution->declared_by = topology_operator(&topology, "c1");
+    execution->steps_n = topology.plans[plan].steps_n;
+    execution->outage_ms = execution->created_ms = member.core.now_ms - 12000;
+    execution->closed_ms = execution->opened_ms = member.core.now_ms - 6000;
+    for (unsigned s = 0; s < STEPS_MAX; s++) {
+        execution->steps[s].agent = NONE;
+        execution->steps[s].approved_by = NONE;
+    }
+    member.core.executions_made = 1;
+    return execution;
+}
+
+static void status_says_whose_turn_it_is(void **state) {
+    (void)state;
+    struct execution *execution = make_running();
+    execution->steps[0].phase = execution->steps[1].phase = STEP_DONE;
+    execution->steps[2].phase = STEP_APPROVAL;
+    json_t *json = ask_from("status", "", 0);
+    assert_string_equal(text_of(json, "next_human_act"), "network-admin: drover approve 1 dns");
+    const json_t *shown = json_array_get(json_object_get(json, "executions"), 0);
+    assert_int_equal(number_of(shown, "elapsed_ms"), 12000);
+    assert_string_equal(text_of(named(json_object_get(shown, "steps"), "dns"), "state"),
+                        "needs-approval");
+    json_decref(json);
+
+    execution->steps[1].phase = STEP_FAILED;
+    execution->steps[1].err = ERR_TIMEOUT;
+    execution->paused = PAUSE_STEP_FAILED;
+    execution->paused_step = 1;
+    json = ask_from("status", "", 0);
+    assert_string_equal(text_of(json, "next_human_act"),
+                        "drover step retry 1 promote (or skip, done) --comment ...");
+    json_decref(json);
+}
+
+static void report_tells_a_missed_objective_by_its_exit_code(void **state) {
+    (void)state;
+    struct execution *execution = make_running();
+    execution->stage = STAGE_DONE;
+    execution->finished_ms = member.core.now_ms;
+    json_t *json = ask_from("report", "1", 0);
+    const json_t *spans = json_object_get(json, "spans");
+    assert_int_equal(number_of(spans, "run_ms"), 6000);
+    assert_int_equal(number_of(json_object_get(json, "rto"), "actual_ms"), 12000);
+    json_decref(json);
+
+    topology.objectives[0].rto_ms = 11000;
+    json = ask_from("report", "1", 9);
+    assert_true(json_is_false(json_object_get(json_object_get(json, "rto"), "met")));
+    json_decref(json);
+
+    execution->stage = STAGE_RUN;
+    execution->paused = PAUSE_OPERATOR;
+    json_decref(ask_from("report", "", 8));
+    json_decref(ask_from("report", "7", 2));
+}
+
+static void unknown_names_are_usage_errors(void **state) {
+    static const struct {
+        const char *what, *argument;
+        uint8_t code;
+    } cases[] = {
+        {"status", "", 0},          {"regions", "", 0},        {"components", "", 0},
+        {"components", "pg", 0},    {"components", "east", 0}, {"components", "nix", 2},
+        {"links", "", 0},           {"agents", "", 0},         {"members", "", 0},
+        {"rules", "", 0},           {"executions", "", 0},     {"timeline", "", 0},
+        {"timeline", "x", 2},       {"explain", "pg", 0},      {"explain", "nix", 2},
+        {"config", "", 0},          {"whoami", "", 0},         {"preview", "failover west", 0},
+        {"preview", "failover nix", 2}, {"preview", "nonsense west", 2},
+        {"preview", "failover west nix", 2}, {"report", "", 2}, {"nonsense", "", 2},
+    };
+    (void)state;
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        make_serving();
+        json_t *json = ask_from(cases[i].what, cases[i].argument, cases[i].code);
+        assert_string_equal(text_of(json, "what"), cases[i].what);
+        assert_int_equal(cases[i].code == 2, json_object_get(json, "error") != NULL);
+        json_decref(json);
+    }
+    member.topology_known = false;
+    json_decref(ask_from("status", "", 6));
+}
+
+static void whoami_says_what_the_role_may(void **state) {
+    (void)state;
+    make_serving();
+    json_t *json = ask_from("whoami", "", 0);
+    assert_string_equal(text_of(json, "operator"), "n1");
+    assert_string_equal(text_of(json, "role"), "network-admin");
+    const json_t *may = json_object_get(json, "may");
+    assert_int_equal(json_array_size(may), 3); /* read, approve, reject */
+    assert_int_equal(json_array_size(json_object_get(json, "may_declare")), 0);
+    json_decref(json);
+}
+
+/* ------------------------------------------------------------------ refusals' reasons */
+
+static void a_refusal_says_what_is_in_the_way(void **state) {
+    static const struct {
+        struct request request;
+        uint16_t rule;
+        const char *why;
+    } cases[] = {
+        {{.kind = REQUEST_DECLARE, .region = "east"}, 399, "east owns epoch 1 already"},
+        {{.kind = REQUEST_DECLARE, .region = "mon"}, 399, "mon is not a data region"},
+        {{.kind = REQUEST_DECLARE, .region = "west", .plan = "reprotect"},
+         399,
+         "plan reprotect is not a failover"},
+        {{.kind = REQUEST_DECLARE, .region = "west", .epoch = 7}, 304, "made for epoch 7, it is 1 now"},
+        {{.kind = REQUEST_DECLARE, .region = "west"},
+         303,
+         "execution 1, switchover to west, is running"},
+        {{.kind = REQUEST_ABORT, .execution = 1},
+         399,
+         "the lease has moved: execution 1 is running"},
+        {{.kind = REQUEST_RESUME, .execution = 1}, 399, "execution 1 is running, not paused"},
+        {{.kind = REQUEST_STEP_RETRY, .execution = 1, .step = "dns"}, 399, "step dns is waiting"},
+        {{.kind = REQUEST_PAUSE, .execution = 9}, 399, "there is no execution 9"},
+    };
+    char why[200];
+    (void)state;
+    make_running();
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_true(operators_why(&member, &cases[i].request, cases[i].rule, why, sizeof why));
+        assert_string_equal(why, cases[i].why);
+    }
+    assert_false(operators_why(&member, &cases[0].request, 301, why, sizeof why));
+}
+
+static int setup(void **state) {
+    struct text256 why = {{0}};
+    (void)state;
+    (void)text_copy(directory, sizeof directory, "/tmp/drover-status-XXXXXX");
+    assert_non_null(mkdtemp(directory));
+    assert_int_equal(history_open(directory, &member.history, &why), ERR_OK);
+    return 0;
+}
+
+static int teardown(void **state) {
+    static const char *const names[] = {"history.db", "history.db-wal", "history.db-shm"};
+    char path[128];
+    (void)state;
+    history_close(member.history);
+    for (unsigned i = 0; i < 3; i++) {
+        (void)text_format(path, sizeof path, "%s/%s", directory, names[i]);
+        (void)unlink(path);
+    }
+    return rmdir(directory);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(explain_of_a_serving_region_says_what_would_be_needed),
+        cmocka_unit_test(explain_counts_down_to_the_automatic_failover),
+        cmocka_unit_test(explain_of_a_region_shows_each_view),
+        cmocka_unit_test(status_is_truthful_about_the_writer),
+        cmocka_unit_test(status_says_whose_turn_it_is),
+        cmocka_unit_test(report_tells_a_missed_objective_by_its_exit_code),
+        cmocka_unit_test(unknown_names_are_usage_errors),
+        cmocka_unit_test(whoami_says_what_the_role_may),
+        cmocka_unit_test(a_refusal_says_what_is_in_the_way),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
