@@ -92,15 +92,34 @@ static void check_done(struct job *base) {
     free(job);
 }
 
+/* A probe relies on arguments that it accepted; the topology's check cannot know every kind's. Told once. */
+static bool check_arguments(const struct agent_program *agent, const struct check *check,
+                            const struct probe_kind *kind, struct check_state *state,
+                            struct arguments *ret_arguments) {
+    struct text256 why = {{0}};
+    char detail[sizeof state->detail];
+    if (kind == NULL) {
+        text_say(&why, "no such probe is built in");
+    } else if (topology_check_arguments(agent->topology, check, ret_arguments) != ERR_OK) {
+        text_say(&why, "too many arguments");
+    } else if (kind->accepts(ret_arguments, &why) == ERR_OK) {
+        return true;
+    }
+    (void)text_format(detail, sizeof detail, "cannot be run: %s", why.at);
+    if (!text_equal(state->detail, detail)) {
+        (void)text_copy(state->detail, sizeof state->detail, detail);
+        log_event(LOG_ERR, "check.unusable", "check=%s \"%s\"", check->name, why.at);
+    }
+    return false;
+}
+
 static void check_start(struct agent_program *agent, uint16_t c) {
     const struct check *check = &agent->topology->checks[c];
     struct check_state *state = &agent->checks[c];
     const struct probe_kind *kind = probe_kind_of((enum check_kind)check->kind);
     struct check_job *job = calloc(1, sizeof *job);
     ensure(job != NULL);
-    if (kind == NULL ||
-        topology_check_arguments(agent->topology, check, &job->arguments) != ERR_OK) {
-        (void)text_copy(state->detail, sizeof state->detail, "this check cannot be run here");
+    if (!check_arguments(agent, check, kind, state, &job->arguments)) {
         free(job);
         return;
     }
