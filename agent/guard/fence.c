@@ -1,6 +1,6 @@
-/* Time passes: the kernel's gate is kept as the lease says, what the agent did not demote in time is
- * killed, the fence is proved by looking and knocking, and the watchdog resets the host when neither
- * lease nor fence is sure. */
+/* Time passes: the kernel's gate is kept as the lease says, what the agent did not demote in time
+ * is killed, the fence is proved by looking and knocking, and the watchdog resets the host when
+ * neither lease nor fence is sure. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/watchdog.h>
@@ -72,9 +72,9 @@ static bool knocks_refused(const struct guard *guard) {
 
 void fence_prove(struct guard *guard) {
     uint8_t canon[CANON_MAX];
-    struct fence_proof proof = {.present = true};
     const struct holder *holder = &guard->holder;
     uint64_t epoch = holder->durable.fenced_epoch;
+    struct fence_proof proof = {.present = true, .epoch = epoch};
     guard->prove_next_ms = clock_boot_ms() + PROVE_AGAIN_MS;
     if (holder->leased || epoch == 0 || holder->durable.accepted_epoch > epoch ||
         guard->proved_epoch == epoch) {
@@ -84,7 +84,6 @@ void fence_prove(struct guard *guard) {
     if (guard->gate_state != GATE_SHUT || !knocks_refused(guard)) {
         return;
     }
-    proof.epoch = epoch;
     (void)text_copy(proof.agent, NAME_SIZE, guard->conf.name);
     (void)text_copy(proof.region, NAME_SIZE, guard->pins.region);
     size_t size = canon_fence(guard->pins.cluster, &proof, canon);
@@ -132,9 +131,8 @@ static void look_after_gate(struct guard *guard, uint64_t now_ms) {
     bool open = guard->gate_state == GATE_OPEN;
     bool wanted = holder_gate_ms(&guard->holder, clock_stamp()) > 0;
     guard->inherited = guard->inherited && open;
-    /* Under `hold` no certificate comes to refresh it. */
-    bool hold = wanted && guard->holder.conf.policy == HOLDER_HOLD;
-    if ((open != wanted && !guard->inherited) || hold) {
+    bool hold = guard->holder.conf.policy == HOLDER_HOLD; /* no certificate may come to renew it */
+    if ((open != wanted && !guard->inherited) || (wanted && hold)) {
         fence_refresh(guard);
     }
 }
@@ -175,18 +173,14 @@ static void pet_watchdog(struct guard *guard, uint64_t now_ms) {
 void fence_start(struct guard *guard) {
     int seconds = (int)((guard->pins.lease.lease_ms + 999) / 1000);
     const char *device = guard->conf.watchdog;
-    guard->watchdog = -1;
     guard->gate_state = (uint8_t)gate_read();
     guard->inherited = guard->gate_state == GATE_OPEN;
     guard->armed = guard->inherited;
     if (guard->holder.durable.fenced_epoch >= guard->holder.durable.accepted_epoch) {
         fence_refresh(guard); /* whatever lease that was: it is fenced */
     }
-    if (device[0] == '\0') {
-        return;
-    }
-    guard->watchdog = open(device, O_WRONLY | O_CLOEXEC | O_NONBLOCK);
-    if (guard->watchdog < 0 || ioctl(guard->watchdog, WDIOC_SETTIMEOUT, &seconds) != 0) {
+    guard->watchdog = device[0] == '\0' ? -1 : open(device, O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+    if (device[0] != '\0' && ioctl(guard->watchdog, WDIOC_SETTIMEOUT, &seconds) != 0) {
         log_event(LOG_ERR, "watchdog.open", "device=%s %s", device, strerror(errno));
     }
 }
@@ -204,12 +198,7 @@ void fence_tick(struct guard *guard) {
     if (guard->was_open && !open) {
         fence_refresh(guard);
     }
-    if (guard->was_leased && !leased) {
-        log_event(LOG_WARNING, "lease.ended", "epoch=%llu",
-                  (unsigned long long)guard->holder.lease_epoch);
-    }
     guard->was_open = open;
-    guard->was_leased = leased;
     guard->proved_epoch = leased ? 0 : guard->proved_epoch;
     look_after_gate(guard, now_ms);
     kill_when_due(guard, open, now_ms);

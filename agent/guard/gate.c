@@ -1,6 +1,7 @@
-/* The kernel's gate. Guarded ports are reachable only while they are elements of the set `open`, whose
- * elements time out by themselves: also for connections that exist, in both directions. Replication
- * (exempt sources) and the store's own users on this host (exempt uids) always pass. IPv4 and IPv6. */
+/* The kernel's gate. Guarded ports are reachable only while they are elements of the set `open`,
+ * whose elements time out by themselves: also for connections that exist, in both directions.
+ * Replication (exempt sources) and the store's own users on this host (exempt uids) always pass.
+ * IPv4 and IPv6. */
 #include <jansson.h>
 #include <nftables/libnftables.h>
 #include <stdlib.h>
@@ -56,8 +57,9 @@ static void exempt_text(const struct gate_conf *conf, const char *side, char *ou
     ensure(fits);
 }
 
-/* `flush table` empties the chains and leaves the elements of `open`. What stays on this host passes
- * both hooks; only the outgoing one knows the user. Resets may leave: they end a cut connection. */
+/* `flush table` empties the chains and leaves the elements of `open`. What stays on this host
+ * passes both hooks; only the outgoing one knows the user. Resets may leave: they end a connection
+ * that was cut. */
 static const char install_text[] =
     "table inet drover {\n"
     "  set open { type inet_service; flags timeout; }\n"
@@ -141,8 +143,8 @@ enum err gate_install(const struct gate_conf *conf, struct text256 *reterr) {
     return err;
 }
 
-/* A second `add` does not refresh an element's time; add, delete and add in one transaction does, and
- * the port is never shut in between. */
+/* A second `add` does not refresh an element's time; add, delete and add in one transaction does,
+ * and the port is never shut in between. */
 enum err gate_open_for(const struct gate_conf *conf, uint32_t open_ms, struct text256 *reterr) {
     char text[2048], behind[32], timed[640], plain[512];
     ensure(open_ms > 0);

@@ -1,8 +1,9 @@
-/* guard: drover-guard, the small root process that closes this host's region when its lease runs out.
+/* guard: drover-guard, the small root process that closes this host's region when its lease runs
+ * out.
  *
- * It speaks to nobody but the agents of this host (one AF_UNIX socket) and the kernel (nftables). It
- * verifies every certificate itself, stamps every question itself, and keeps the kernel's gate open
- * exactly as long as the lease: when nobody refreshes it, the gate shuts by itself.
+ * It speaks to nobody but the agents of this host (one AF_UNIX socket) and the kernel (nftables).
+ * It verifies every certificate itself, stamps every question itself, and keeps the kernel's gate
+ * open exactly as long as the lease: when nobody refreshes it, the gate shuts by itself.
  *   main.c  start, the poll loop     serve.c  the calls of the agent (guard_wire.h)
  *   gate.c  nftables                 fence.c  time: the gate's upkeep, kill, knock, proof, watchdog
  *   store.c what must survive        agent/core/pins.h  whom it believes
@@ -26,7 +27,7 @@ struct guard {
     uint8_t gate_state; /* enum gate_state, as last read back from the kernel or made */
     uint64_t looked_ms; /* boot clock: when it was last read back */
     bool inherited;     /* found open at the start: the lease of our predecessor runs out */
-    bool was_leased, was_open;
+    bool was_open;
     bool armed;            /* somebody may have written here since the last kill */
     bool soft_fence_done;  /* the agent's word; only spares the kill */
     uint64_t soft_due_ms;  /* boot clock: since when the agent ought to fence; 0: it need not */
@@ -38,8 +39,8 @@ struct guard {
 };
 
 /* gate.c: one gate a process. */
-/* Makes table, set, chains and rules as configured (conf is borrowed), in one transaction; a running
- * lease's elements stay. The gate is shut where there is none. */
+/* Makes table, set, chains and rules as configured, in one transaction; a running lease's elements
+ * stay. The gate is shut where there is none. */
 enum err gate_install(const struct gate_conf *conf, struct text256 *reterr) ERR_CHECKED;
 /* The kernel keeps the ports open for that long and then shuts them, whatever user space does. */
 enum err gate_open_for(const struct gate_conf *conf, uint32_t open_ms,

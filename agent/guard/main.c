@@ -44,8 +44,8 @@ static void on_ensure(const char *expression, const char *file, int line) {
 
 static enum err pins_read(struct text256 *reterr) {
     struct topology *topology = calloc(1, sizeof *topology);
-    enum err err = topology == NULL ? ERR_NO_MEMORY : ERR_OK;
-    err = err != ERR_OK ? err : topology_read_file(guard.conf.pins, true, topology, reterr);
+    ensure(topology != NULL);
+    enum err err = topology_read_file(guard.conf.pins, true, topology, reterr);
     err = err != ERR_OK ? err : pins_of(topology, guard.conf.name, &guard.pins, reterr);
     free(topology);
     if (err == ERR_OK && (guard.keys.kind != KEY_GUARD ||
@@ -78,8 +78,8 @@ static enum err guard_load(const char *path, struct text256 *reterr) {
     return ERR_OK;
 }
 
-/* libnftables takes megabytes for each transaction and hardly touches them: given back at once, they
- * are not ours to lock. And it asks for users by name, even of a number: never over a network. */
+/* libnftables takes megabytes for each transaction and hardly touches them: given back at once,
+ * they are not ours to lock. And it asks for users by name, even of a number: never over a network. */
 static void keep_small(void) {
     int sized = mallopt(M_MMAP_THRESHOLD, 64 * 1024);
     int trimmed = mallopt(M_TRIM_THRESHOLD, 64 * 1024);
@@ -100,13 +100,9 @@ static void hold_still(void) {
 }
 
 static void accept_client(struct pollfd *polls) {
-    uid_t uid = 0;
-    int fd = local_socket_accept(polls[POLL_LISTENER].fd, &uid);
-    bool ours = uid == 0 || uid == getuid();
-    for (unsigned i = 0; i < guard.conf.agent_uids_n; i++) {
-        ours = ours || uid == guard.conf.agent_uids[i];
-    }
-    for (unsigned i = POLL_CLIENTS; fd >= 0 && ours && i < POLLS_N; i++) {
+    int fd = local_socket_accept(polls[POLL_LISTENER].fd, guard.conf.agent_uids,
+                                 guard.conf.agent_uids_n);
+    for (unsigned i = POLL_CLIENTS; fd >= 0 && i < POLLS_N; i++) {
         if (polls[i].fd < 0) {
             polls[i].fd = fd;
             return;

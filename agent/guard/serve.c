@@ -1,5 +1,5 @@
-/* The calls of the agent. Everything that extends or opens is verified here against this guard's own
- * pinned keys; everything that shuts is taken on the agent's word. */
+/* The calls of the agent. Everything that extends or opens is verified here against this guard's
+ * own pinned keys; everything that shuts is taken on the agent's word. */
 #include <string.h>
 
 #include "agent/guard/guard.h"
@@ -78,16 +78,17 @@ static void take_certificate(struct guard *guard, const struct guard_request *re
     }
     const struct pins *pins = &guard->pins;
     const struct question *question = &certificate.question;
-    if (request->call == GUARD_DENIAL) {
-        uint64_t no = signers_saying(&certificate, pins->members, pins->members_n, false);
-        verdict = holder_denial(&guard->holder, question->epoch, no);
-    } else if (request->call == GUARD_PROMISES && question->purpose == PURPOSE_PROMISE) {
-        uint64_t all = signers_saying(&certificate, pins->promisers, pins->promisers_n, true);
+    bool denial = request->call == GUARD_DENIAL, promises = request->call == GUARD_PROMISES;
+    uint64_t said = promises
+                        ? signers_saying(&certificate, pins->promisers, pins->promisers_n, true)
+                        : signers_saying(&certificate, pins->members, pins->members_n, !denial);
+    if (denial) {
+        verdict = holder_denial(&guard->holder, question->epoch, said);
+    } else if (promises && question->purpose == PURPOSE_PROMISE) {
         verdict =
-            holder_promises(&guard->holder, question->nonce, question->epoch, all, clock_stamp());
-    } else if (request->call == GUARD_CERTIFICATE && question->purpose == PURPOSE_LEASE) {
-        uint64_t yes = signers_saying(&certificate, pins->members, pins->members_n, true);
-        verdict = holder_certificate(&guard->holder, question->nonce, question->epoch, yes,
+            holder_promises(&guard->holder, question->nonce, question->epoch, said, clock_stamp());
+    } else if (!promises && question->purpose == PURPOSE_LEASE) {
+        verdict = holder_certificate(&guard->holder, question->nonce, question->epoch, said,
                                      clock_stamp());
         verdict = persist(guard, verdict, &err);
     }
@@ -167,7 +168,7 @@ static void promise(struct guard *guard, const struct guard_request *request,
     const struct question *question = &carrier.question;
     /* "I hold no lease" must be true of the kernel's gate as well. */
     enum holder_verdict verdict =
-        guard->inherited
+        guard->gate_state == GATE_OPEN
             ? HOLDER_HAS_LEASE
             : persist(guard, holder_promise(&guard->holder, question->epoch, clock_stamp()), &err);
     answer->verdict = (uint8_t)verdict;

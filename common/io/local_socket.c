@@ -1,6 +1,7 @@
 #include "common/io/local_socket.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -28,16 +29,21 @@ int local_socket_listen(const char *path, mode_t mode, int backlog, struct text2
     return fd;
 }
 
-int local_socket_accept(int listener, uid_t *ret_uid) {
+int local_socket_accept(int listener, const uid_t *uids, size_t uids_n) {
     struct ucred peer;
     socklen_t size = sizeof peer;
     int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
-        (void)close(fd);
+    if (fd < 0) {
         return -1;
     }
-    if (fd >= 0) {
-        *ret_uid = peer.uid;
+    bool known = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0;
+    bool ours = known && (peer.uid == 0 || peer.uid == geteuid());
+    for (size_t i = 0; known && i < uids_n; i++) {
+        ours = ours || peer.uid == uids[i];
+    }
+    if (!ours) {
+        (void)close(fd);
+        return -1;
     }
     return fd;
 }

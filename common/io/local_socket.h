@@ -2,7 +2,7 @@
 #ifndef DROVER_LOCAL_SOCKET_H
 #define DROVER_LOCAL_SOCKET_H
 
-#include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "common/base/err.h"
@@ -11,7 +11,8 @@
 /* A listening descriptor, not blocking; an older socket of that path is replaced. -1: reterr. */
 int local_socket_listen(const char *path, mode_t mode, int backlog, struct text256 *reterr);
 
-/* A new client, not blocking, and the user it runs as. -1: nobody there, or gone again. */
-int local_socket_accept(int listener, uid_t *ret_uid);
+/* A new client, not blocking, that runs as root, as ourselves or as one of `uids`; the kernel says
+ * which. -1: nobody there, gone again, or somebody else, who is sent away. */
+int local_socket_accept(int listener, const uid_t *uids, size_t uids_n);
 
 #endif

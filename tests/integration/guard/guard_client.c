@@ -1,5 +1,5 @@
-/* Everybody around one guard, played by one program under a driver's control: its agent on the socket,
- * the members and the other region's guards whose signatures it wants, and liars.
+/* Everybody around one guard, played by one program under a driver's control: its agent on the
+ * socket, the members and the other region's guards whose signatures it wants, and liars.
  *
  * One command a line on stdin, one line of key=value on stdout; tests/integration/guard/run is the
  * driver. Keys lie in one directory as `drover keygen` writes them. */
