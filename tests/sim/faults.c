@@ -193,8 +193,8 @@ static void strike_machine(struct sim *sim) {
 /* One member at a time, or all of them where promises bridge it; the log; a single disk of a member.
  * The standby and the ways between the regions stay well. */
 static void strike_calmly(struct sim *sim) {
-    bool promises =
-        sim->topology->lease.on_quorum_loss == QUORUM_LOSS_FAILSAFE && !sim->weather.calm_old_dies;
+    const struct lease_numbers *lease = &sim->topology->lease;
+    bool promises = lease->on_quorum_loss == QUORUM_LOSS_FAILSAFE && !sim->weather.calm_old_dies;
     bool log_is_well = sim->engine.down_until_us <= sim->now_us;
     uint8_t member = (uint8_t)pick(sim, SIM_MEMBERS);
     uint64_t until_us = for_ms(sim, 100, 3000);
@@ -203,9 +203,14 @@ static void strike_calmly(struct sim *sim) {
                         sim->processes[m].busy_until_us > sim->now_us ||
                         !net_reaches(sim, m, HOST_FIRST);
         if (troubled) {
-            return;
+            /* The region has its members again for a whole lease before the next trouble. */
+            sim->weather.calm_rest_us = sim->now_us + 1000 * (uint64_t)lease->lease_ms;
         }
     }
+    if (sim->now_us < sim->weather.calm_rest_us) {
+        return;
+    }
+    sim->weather.calm_rest_us = until_us + 1000 * (uint64_t)lease->lease_ms;
     switch (pick(sim, 6)) {
     case 0: sim->engine.down_until_us = for_ms(sim, 1000, 12000); break;
     case 1: process_kill(sim, member, until_us); break;
@@ -216,6 +221,7 @@ static void strike_calmly(struct sim *sim) {
         for (uint8_t m = 0; log_is_well && m < SIM_MEMBERS; m++) {
             uint64_t long_us = promises ? pick(sim, 8000000) : 0;
             process_kill(sim, m, sim->now_us + pick(sim, 300000) + long_us);
+            sim->weather.calm_rest_us += long_us;
         }
         break;
     }

@@ -342,7 +342,7 @@ struct weather {
     uint64_t stormy_until_us, end_us;
     /* Calm: what goes wrong never justifies a fence of the active region (I10). */
     bool calm, calm_after_a_move, calm_old_dies;
-    uint64_t calm_from_us;
+    uint64_t calm_from_us, calm_rest_us;
     uint8_t calm_region;
     bool people_meddle, region_stays_dead, erratic_agents;
     uint8_t weights[10];      /* of the kinds of faults: every seed has its own mixture */
