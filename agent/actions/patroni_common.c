@@ -3,12 +3,15 @@
 
 #include <string.h>
 
+#include "agent/actions/patroni_dcs.h"
+
 #include "common/base/ensure.h"
 #include "common/io/clock.h"
 
 /* How long the other members are waited for once the demotion is seen, so that the verification
  * does not rest on the first answer alone. */
 #define OTHERS_WAIT_MS 1200
+#define DCS_TRY_MS 250
 
 enum err patroni_region_open(const struct action_input *input, struct patroni_region *ret_region,
                              struct text256 *reterr) {
@@ -79,6 +82,29 @@ static struct action_result demoted_await(const struct action_input *input,
     return act_failed(err, "not verified: %s", members);
 }
 
+/* A region that boots: its etcd comes up first, its Patroni a second later. Whoever is asked first
+ * after that decides whether the old leader finds itself a standby, or promotes itself once more, on a
+ * timeline of a number that the other region has used. So: without a pause between the tries. */
+static struct action_result demoted_in_dcs(const struct action_input *input,
+                                           struct patroni_region *region, uint32_t rest_ms) {
+    struct text256 why = {.at = ""};
+    bool changed = false;
+    uint64_t until_boot_ms = act_within(rest_ms, input->deadline_boot_ms);
+    enum err err;
+    do {
+        /* An etcd that starts accepts the connection before it can answer. */
+        err = patroni_dcs_demote(input, region, act_within(DCS_TRY_MS, until_boot_ms), &changed,
+                                 &why);
+    } while ((err == ERR_REFUSED || err == ERR_UNREACHABLE || err == ERR_NO_QUORUM ||
+              err == ERR_TIMEOUT) &&
+             act_pause(20, until_boot_ms));
+    if (err != ERR_OK) {
+        return act_failed(err, "Patroni does not answer, its etcd: %.100s", why.at);
+    }
+    pg_group_forget(&region->group);
+    return demoted_await(input, region, !changed);
+}
+
 struct action_result patroni_region_demote(const struct action_input *input,
                                            struct patroni_region *region, uint32_t rest_ms) {
     struct text256 why = {.at = ""};
@@ -89,6 +115,10 @@ struct action_result patroni_region_demote(const struct action_input *input,
     region->group.every_ms = 20;
     pg_group_round(&region->group, 0);
     err = patroni_config_get(&region->patroni, region->peer_slot, rest_boot_ms, &config, &why);
+    bool unheard = err == ERR_REFUSED || err == ERR_UNREACHABLE || err == ERR_TIMEOUT;
+    if (unheard && patroni_dcs_given(input->arguments)) {
+        return demoted_in_dcs(input, region, rest_ms);
+    }
     if (err != ERR_OK) {
         return act_failed(err, "Patroni: %.120s", why.at);
     }

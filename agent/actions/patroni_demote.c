@@ -1,24 +1,31 @@
 /* patroni_demote: makes a whole Patroni region a standby cluster of its peer. This is the
  * durable soft fence: it lies in the region's own DCS, works with every link to the outside cut,
  * and survives restarts and local failovers. Patroni stops the old primary at once (3.0:
- * immediate), so what had not left for the peer is rewound later. When REST or DCS do not answer
- * within `rest_ms` it says so quickly: the gate and the kill are the next rungs, and they do not
- * wait. */
+ * immediate), so what had not left for the peer is rewound later. When no Patroni answers (the
+ * region boots) it is written into the DCS directly, so that Patroni finds it there when it starts.
+ * When REST or DCS do not answer within `rest_ms` it says so quickly: the gate and the kill are the
+ * next rungs, and they do not wait. */
 #include "agent/actions/actions.h"
 #include "agent/actions/patroni_common.h"
+#include "agent/actions/patroni_dcs.h"
 
 static const struct arg_rule rules[] = {
-    PATRONI_ARG_RULES, PATRONI_PEER_RULES, {"rest_ms", ARG_NUMBER, false, 100, 60000}};
+    PATRONI_ARG_RULES,
+    PATRONI_PEER_RULES,
+    PATRONI_DCS_RULES,
+    {"rest_ms", ARG_NUMBER, false, 100, 60000},
+};
 #define RULES_N (sizeof rules / sizeof rules[0])
 
 static enum err demote_accepts(const struct arguments *arguments, struct text256 *reterr) {
-    return args_accept(rules, RULES_N, arguments, reterr);
+    enum err err = args_accept(rules, RULES_N, arguments, reterr);
+    return err == ERR_OK ? patroni_dcs_accepts(arguments, reterr) : err;
 }
 
 static struct action_result demote_run(const struct action_input *input) {
     struct text256 why = {.at = ""};
     struct patroni_region region;
-    enum err err = args_accept(rules, RULES_N, input->arguments, &why);
+    enum err err = demote_accepts(input->arguments, &why);
     if (err != ERR_OK) {
         return act_failed(err, "%.150s", why.at);
     }
@@ -40,7 +47,9 @@ const struct action_kind_row row_patroni_demote = {
     .accepts = demote_accepts,
     .needs_lease = false,
     .arguments_help = PATRONI_ARGS_HELP ", peer_front_host, peer_front_port, slot_name="
-                                        "region_<region>, peer_slot_name, rest_ms=1000",
+                                        "region_<region>, peer_slot_name, rest_ms=1000, "
+                                        "etcd=http://IP:2379,... and scope (for a Patroni that is "
+                                        "not up yet), namespace=service",
     .by_hand = "curl -u {patroni_user} -X PATCH {patroni_urls}/config -d '{\"standby_cluster\":"
                "{\"host\":\"{peer_front_host}\",\"port\":{peer_front_port},\"primary_slot_name\":"
                "\"{slot_name}\",\"create_replica_methods\":[\"basebackup\"]},\"slots\":"

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "agent/actions/actions.h"
-#include "agent/actions/etcd_kv.h"
 #include "agent/actions/patroni_common.h"
+#include "agent/actions/patroni_dcs.h"
 #include "agent/actions/pg_divergence.h"
 #include "common/base/ensure.h"
 #include "common/io/clock.h"
@@ -22,9 +22,7 @@
 static const struct arg_rule rules[] = {
     PATRONI_ARG_RULES,
     PATRONI_PEER_RULES,
-    {"etcd", ARG_URLS, false, 0, 0},
-    {"scope", ARG_TEXT, false, 0, 0},
-    {"namespace", ARG_TEXT, false, 0, 0},
+    PATRONI_DCS_RULES,
     {"rebuild", ARG_YES, false, 0, 0},
     {"rest_ms", ARG_NUMBER, false, 100, 60000},
     {"pg_ctl", ARG_PATH, false, 0, 0},
@@ -59,12 +57,7 @@ static enum err rejoin_accepts(const struct arguments *arguments, struct text256
                  "argument \"peer_front_host\": expected a numeric address: we go there, too");
         return ERR_CONFIG;
     }
-    if ((arg_text(arguments, "etcd", NULL) == NULL) !=
-        (arg_text(arguments, "scope", NULL) == NULL)) {
-        text_say(reterr, "arguments \"etcd\" and \"scope\" belong together");
-        return ERR_CONFIG;
-    }
-    return ERR_OK;
+    return patroni_dcs_accepts(arguments, reterr);
 }
 
 /* The peer's front as a group of one, under the same user. */
@@ -139,52 +132,6 @@ static unsigned canary_look(struct rejoin *rejoin) {
     return n;
 }
 
-/* Patroni is not there: the configuration goes into its etcd before it starts. */
-static enum err dcs_fence(struct rejoin *rejoin, enum err rest_err, bool *ret_changed) {
-    const struct action_input *input = rejoin->input;
-    struct parts endpoints;
-    struct etcd_value value;
-    struct patroni_config config;
-    char key[ETCD_KEY_SIZE];
-    char wished[ETCD_VALUE_SIZE];
-    const char *namespace = arg_text(input->arguments, "namespace", "service");
-    if (!arg_parts(input->arguments, "etcd", &endpoints)) {
-        return rest_err; /* `why` holds what REST said */
-    }
-    namespace += namespace[0] == '/';
-    if (!text_format(key, sizeof key, "/%s/%s/config", namespace,
-                     arg_text(input->arguments, "scope", ""))) {
-        return ERR_TOO_BIG;
-    }
-    enum err err = ERR_STALE;
-    for (unsigned i = 0; i < 5 && err == ERR_STALE; i++) {
-        err = etcd_get(&endpoints, key, input->deadline_boot_ms, &value, &rejoin->why);
-        if (err == ERR_OK && value.size > 0) {
-            err = patroni_config_parse(value.at, value.size, rejoin->region.peer_slot, &config,
-                                       &rejoin->why);
-        }
-        if (err != ERR_OK) {
-            return err;
-        }
-        if (value.size > 0 && patroni_config_follows(&config, &rejoin->region.peer) &&
-            !config.paused && config.slots_n == 0) {
-            return ERR_OK;
-        }
-        if (input->observe_only) {
-            text_say(&rejoin->why, "the DCS does not make this region a standby cluster");
-            return ERR_FAILED;
-        }
-        err = patroni_value_demote(value.at, value.size, &rejoin->region.peer,
-                                   rejoin->region.peer_slot, wished, sizeof wished, &rejoin->why);
-        if (err == ERR_OK) {
-            err = etcd_put_if(&endpoints, key, wished, value.mod_revision, input->deadline_boot_ms,
-                              &rejoin->why);
-            *ret_changed = true;
-        }
-    }
-    return err;
-}
-
 /* What the old primary has that nobody else has, before anything rewinds it. Only on the host of a
  * cold data directory, and never a reason to stop: it is told. */
 static void inventory_take(struct rejoin *rejoin) {
@@ -215,8 +162,12 @@ static enum err region_fence(struct rejoin *rejoin, bool *ret_changed, bool *ret
     if (err == ERR_AUTH || err == ERR_FORMAT) {
         return err;
     }
+    if (err != ERR_OK && patroni_dcs_given(input->arguments)) {
+        return patroni_dcs_demote(input, &rejoin->region, input->deadline_boot_ms, ret_changed,
+                                  &rejoin->why);
+    }
     if (err != ERR_OK) {
-        return dcs_fence(rejoin, err, ret_changed);
+        return err;
     }
     if (patroni_config_follows(&config, &rejoin->region.peer) && !config.paused &&
         config.slots_n == 0) {

@@ -309,6 +309,31 @@ class Return:
         until("Redis is demoted", lambda: d.run(host, "redis_demote", d.redis(old), region=old)["err"] == "OK")
         self.moves.settle()
 
+    def demoted_first(self):
+        """The soft fence of an agent that starts before its Patroni: it goes into the DCS, and no leader key helps."""
+        c, d, lab = self.checks, self.driver, self.lab
+        self.grant()
+        old = self.lose(10)
+        host = f"{old}-db1"
+        lab.poweron(old, services=["etcd"])
+        tries = []  # as the agent does, once a second until it holds
+
+        def demoted():
+            tries.append(d.run(host, "patroni_demote", self.arguments(old), region=old, timeout_ms=5000))
+            return tries[-1]["err"] == "OK"
+        until("etcd is up, and the demotion is in it", demoted)
+        c.result("without a Patroni the demotion goes into its DCS", tries[-1], observed=False)
+        c.result("and is observed there", d.run(
+            host, "patroni_demote", self.arguments(old), region=old, timeout_ms=5000), observed=True)
+        watch = Watch(self.moves, old)
+        self.start(old, patroni=True)
+        r = d.run(host, "pg_rejoin", self.arguments(old, rebuild="yes"), region=old, timeout_ms=90000)
+        writable = watch.end()
+        c.result("the demoted region returns", r)
+        c.that("it was writable at no time before", not writable, writable)
+        until("Redis is demoted", lambda: d.run(host, "redis_demote", d.redis(old), region=old)["err"] == "OK")
+        self.moves.settle()
+
     def control(self, host):
         return subprocess.run([f"{PG_BIN}/pg_controldata", self.moves.local(host)["data_directory"]],
                               capture_output=True, text=True, check=True, env={"LANG": "C"}).stdout

@@ -73,6 +73,8 @@ def database_args(fleet, region):
         "front_host": fleet.front(region).address, "front_port": plan.FRONT_POSTGRES_PORT,
         "slot_name": SLOTS[region], "data_directory": postgres.data_directory(hosts[0]),
         "pg_ctl": "/usr/lib/postgresql/15/bin/pg_ctl",
+        # For a Patroni that is not up yet: a returning region is demoted before it can find that it leads.
+        "etcd": f"http://{hosts[0].address}:{plan.ETCD_PORT}", "scope": plan.SCOPE,
     }
 
 
