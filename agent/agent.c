@@ -108,7 +108,7 @@ static void note_said(struct agent_program *agent, uint8_t member, uint64_t epoc
                                  .caught_up = caught_up,
                                  .known = caught_up};
     if (news && open && ours) {
-        agent->next_lease_round_ms = 0; /* a new epoch of ours: ask at once */
+        rounds_news(agent, member, epoch);
     }
 }
 

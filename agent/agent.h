@@ -93,6 +93,7 @@ struct command_entry {
     uint8_t digest[DIGEST_SIZE];
     struct round round;
     uint64_t next_round_ms;
+    uint64_t hastened; /* members for whose sake it was asked anew */
     uint64_t arrived_boot_ms, started_boot_ms, deadline_boot_ms;
     struct outcome outcome;
 };
@@ -136,6 +137,7 @@ struct agent_program {
 
     struct round lease_round, promise_round;
     uint64_t next_lease_round_ms, next_promise_round_ms;
+    uint64_t hastened_epoch, hastened; /* members for whose sake its lease was asked for anew */
     uint64_t fence_asked_next_ms;
 
     struct ledger *ledger;
@@ -184,6 +186,10 @@ bool guard_link_up(const struct guard_link *link);
 /* rounds.c */
 void rounds_tick(struct agent_program *agent);
 void rounds_answer(struct agent_program *agent, uint8_t member, const struct answer *answer);
+/* A member names this epoch as open for us, and did not before. */
+void rounds_news(struct agent_program *agent, uint8_t member, uint64_t epoch);
+/* True when this member's no is worth asking again; at most once for each member in `hastened`. */
+bool round_hastens(const struct round *round, uint8_t member, uint64_t *hastened);
 void rounds_promise(struct agent_program *agent, uint8_t giver, const struct answer *answer);
 /* Starts a round with a nonce of our own (commands). */
 void round_begin_command(struct agent_program *agent, struct round *round, uint64_t epoch,

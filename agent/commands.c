@@ -285,6 +285,10 @@ void commands_receive(struct agent_program *agent, uint8_t member, const struct 
     if (entry != NULL) {
         if (entry->state == COMMAND_FINISHED) {
             tell(agent, entry);
+        } else if (entry->state == COMMAND_CERTIFYING &&
+                   round_hastens(&entry->round, member, &entry->hastened)) {
+            entry->next_round_ms = agent_now_ms() + CERTIFY_AGAIN_MS;
+            round_begin_command(agent, &entry->round, command->epoch, digest);
         }
         return;
     }

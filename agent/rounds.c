@@ -141,6 +141,7 @@ static void on_lease_given(void *owner, const struct guard_answer *answer) {
         log_event(LOG_NOTICE, "lease.held", "epoch=%llu left_ms=%u",
                   (unsigned long long)answer->lease_epoch, answer->lease_left_ms);
         agent->next_lease_round_ms = agent_now_ms() + agent->pins->lease.renew_ms;
+        commands_tick(agent); /* a promotion waits for nothing else */
     }
 }
 
@@ -282,9 +283,36 @@ void rounds_promise(struct agent_program *agent, uint8_t giver, const struct ans
 
 /* ------------------------------------------------------------------------ timer */
 
-/* Asking again too early would make every answer one to an older question, for ever. */
+/* A member that said no because it had not applied the fact yet, and now has: the question is put anew
+ * rather than left to the others, one of whom may be dead. Once for each member, so that none can
+ * keep us asking. */
+bool round_hastens(const struct round *round, uint8_t member, uint64_t *hastened) {
+    bool said_no = round->active && !round->handed_over &&
+                   bits_has(round->votes.answered, member) && !bits_has(round->votes.yes, member);
+    if (!said_no || bits_has(*hastened, member)) {
+        return false;
+    }
+    *hastened |= bit(member);
+    return true;
+}
+
+void rounds_news(struct agent_program *agent, uint8_t member, uint64_t epoch) {
+    if (agent->lease_round.question.epoch != agent->hastened_epoch) {
+        agent->hastened_epoch = agent->lease_round.question.epoch;
+        agent->hastened = 0;
+    }
+    if (epoch == agent->hastened_epoch &&
+        round_hastens(&agent->lease_round, member, &agent->hastened)) {
+        agent->lease_round.active = false;
+    }
+    agent->next_lease_round_ms = 0; /* a new epoch of ours: ask at once */
+    rounds_tick(agent);
+}
+
+/* Asking again too early would make every answer one to an older question, for ever. But once a
+ * majority has told how long it still waits, the others' words change nothing. */
 static bool still_asking(const struct round *round, uint64_t now_ms) {
-    return round->active && !round->handed_over &&
+    return round->active && !round->handed_over && votes_patience_ms(&round->votes) == 0 &&
            bits_count(round->votes.answered) < round->votes.voters_n &&
            now_ms - round->started_boot_ms < ROUND_PATIENCE_MS;
 }
