@@ -218,7 +218,9 @@ static void complete(const struct sim_member *member, struct event *event) {
     for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
         const struct execution *execution = &member->core.executions[i];
         if (execution->id != 0 && execution->id == event->outcome.execution) {
-            event->outcome.undo = execution->stage == STAGE_UNDO;
+            event->outcome.undo = execution->stage == STAGE_UNDO &&
+                                  event->outcome.step < execution->steps_n &&
+                                  execution->steps[event->outcome.step].undo == 1;
         }
     }
 }

@@ -5,6 +5,11 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <cmocka.h>
 
 #include "common/base/bits.h"
@@ -235,6 +240,40 @@ static void every_failure_has_a_name_and_a_sentence(void **state) {
     assert_string_equal(err_name(ERR_NO_QUORUM), "NO_QUORUM");
 }
 
+/* --------------------------------------------------------------------- ensure */
+
+static int told_fd;
+
+static void tell(const char *expression, const char *file, int line) {
+    (void)file;
+    ssize_t n = line > 0 ? write(told_fd, expression, strlen(expression)) : -1;
+    if (n < 0) {
+        _exit(3);
+    }
+}
+
+static void a_broken_reasoning_is_told_and_ends_the_program(void **state) {
+    int fds[2], status = 0;
+    char told[32] = "";
+    (void)state;
+    assert_int_equal(pipe(fds), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        (void)signal(SIGABRT, SIG_DFL);
+        told_fd = fds[1];
+        ensure_hook = tell;
+        ensure(1 + 1 == 3);
+        _exit(0);
+    }
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    assert_true(read(fds[0], told, sizeof told - 1) > 0);
+    assert_string_equal(told, "1 + 1 == 3");
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_come_back_little_endian),
@@ -250,6 +289,7 @@ int main(void) {
         cmocka_unit_test(sets_of_bits_count),
         cmocka_unit_test(who_stops_believes_the_larger_and_who_waits_the_smaller),
         cmocka_unit_test(every_failure_has_a_name_and_a_sentence),
+        cmocka_unit_test(a_broken_reasoning_is_told_and_ends_the_program),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -427,6 +427,51 @@ static void a_handoff_still_at_work_is_undone_only_when_it_has_ended(void **stat
     assert_int_equal(stage(), STAGE_ABORTED);
 }
 
+static void an_aborted_handoff_that_fails_is_undone_and_not_tried_again(void **state) {
+    (void)state;
+    world_serving(&world);
+    step_of(PLAN_OVER, STEP_HANDOFF)->retries = 3; /* aborted: not tried again */
+    (void)world_declare(&world, PLAN_SWITCHOVER, D);
+    (void)world_ask(&world, REQUEST_ABORT);
+    assert_int_equal(stage(), STAGE_UNDO);
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->undo, 0);
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->action, ACTION_PATRONI_HANDOFF);
+    (void)world_outcome(&world, STEP_HANDOFF, SAID_FAILED);
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->undo, 1);
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->attempt, 2);
+    (void)world_outcome_of(&world, STEP_HANDOFF, SAID_DONE, 0, true);
+    assert_int_equal(stage(), STAGE_ABORTED);
+}
+
+static void a_second_handoff_that_fails_while_the_first_is_undone_pauses_nothing(void **state) {
+    (void)state;
+    world_serving(&world);
+    step_of(PLAN_OVER, STEP_PROMOTE)->before_fence = true;
+    step_of(PLAN_OVER, STEP_PROMOTE)->action = ACTION_REDIS_HANDOFF;
+    (void)world_declare(&world, PLAN_SWITCHOVER, D);
+    (void)world_outcome(&world, STEP_HANDOFF, SAID_FAILED);
+    (void)world_outcome(&world, STEP_PROMOTE, SAID_FAILED);
+    assert_int_equal(stage(), STAGE_UNDO);
+    assert_int_equal(paused(), PAUSE_NO);
+    (void)world_outcome_of(&world, STEP_HANDOFF, SAID_DONE, 0, true);
+    assert_int_equal(stage(), STAGE_UNDO);
+    (void)world_outcome_of(&world, STEP_PROMOTE, SAID_DONE, 0, true);
+    assert_int_equal(stage(), STAGE_ABORTED);
+}
+
+static void a_plan_is_found_by_its_kind_or_not_at_all(void **state) {
+    (void)state;
+    world_serving(&world);
+    world.topology.plans_n = PLAN_BACK;
+    assert_int_equal(plan_of_kind(&world.topology, PLAN_SWITCHOVER), PLAN_OVER);
+    assert_int_equal(plan_of_kind(&world.topology, PLAN_REPROTECT), NONE);
+    assert_int_equal(world_declare(&world, PLAN_REPROTECT, D).rule, 399);
+    /* Without a plan of its kind nothing is decided either. */
+    world_suspect_ripe(&world);
+    world.topology.plans[PLAN_AWAY].kind = PLAN_REPROTECT;
+    assert_int_equal(world_tick(&world, 1000).rule, 901);
+}
+
 static void an_undoing_that_fails_is_tried_again_but_not_in_a_rush(void **state) {
     (void)state;
     world_serving(&world);
@@ -551,6 +596,9 @@ int main(void) {
         cmocka_unit_test(a_failed_step_before_the_fence_that_hands_nothing_over_needs_no_undoing),
         cmocka_unit_test(a_region_that_dies_while_its_handoff_is_undone_can_still_be_left),
         cmocka_unit_test(a_close_before_the_first_tick_has_a_time_too),
+        cmocka_unit_test(an_aborted_handoff_that_fails_is_undone_and_not_tried_again),
+        cmocka_unit_test(a_second_handoff_that_fails_while_the_first_is_undone_pauses_nothing),
+        cmocka_unit_test(a_plan_is_found_by_its_kind_or_not_at_all),
         cmocka_unit_test(finished_executions_make_room_for_new_ones),
         cmocka_unit_test(the_outage_of_a_declared_failover_begins_with_the_silence),
     };
