@@ -1,5 +1,5 @@
-/* The chain is made on the loop, so that its head is known at once (snapshots carry it); the rows go
- * to SQLite on a worker thread, in order, a batch at a time. */
+/* The chain is made on the loop, so that its head is known at once (snapshots carry it); the
+ * rows go to SQLite on a worker thread, in order, a batch at a time. */
 #include "coordinator/history.h"
 
 #include <inttypes.h>
@@ -83,8 +83,7 @@ static void history_free(struct history *history) {
     free(history);
 }
 
-enum err history_open(const char *directory, struct history **ret_history,
-                      struct text256 *reterr) {
+enum err history_open(const char *directory, struct history **ret_history, struct text256 *reterr) {
     struct history *history = calloc(1, sizeof *history);
     if (history == NULL) {
         return ERR_NO_MEMORY;
@@ -247,9 +246,9 @@ static void row_add(void *owner, struct history_row *row) {
     history->pending_n++;
 }
 
-void history_fact(struct history *history, const struct coordinator *member, const struct fact *fact,
-                  const struct message *message, const struct verdict *verdict,
-                  const char *comment) {
+void history_fact(struct history *history, const struct coordinator *member,
+                  const struct fact *fact, const struct message *message,
+                  const struct verdict *verdict, const char *comment) {
     struct telling telling = {.before = &history->before,
                               .after = &member->core,
                               .topology = member->topology,

@@ -1,7 +1,7 @@
-/* history: the audit of one member, derived from the log: every fact that changed or tried to change
- * something, and what came of it, as records in SQLite, each with the digest of the one before
- * (I11). A replaced member brings it along by applying the log or by a snapshot, which carries the
- * chain's head.
+/* history: the audit of one member, derived from the log: every fact that changed or tried to
+ * change something, and what came of it, as records in SQLite, each with the digest of the one
+ * before (I11). A replaced member brings it along by applying the log or by a snapshot, which
+ * carries the chain's head.
  *
  * history.c        the chain, on the loop; what waits to be written
  * history_store.c  SQLite: the writer on a worker thread, the reader on the loop
@@ -28,32 +28,34 @@ struct message;
 struct verdict;
 
 /* Opens DIRECTORY/history.db, makes it if needed, and recomputes its chain: what does not fit is
- * told by history_trouble, not by a failure: a damaged audit must not keep a member from attesting. */
+ * told by history_trouble, not by a failure: a damaged audit must not keep a member from
+ * attesting. */
 enum err history_open(const char *directory, struct history **ret_history,
                       struct text256 *reterr) ERR_CHECKED;
 /* Writes what is pending, waits for the worker. NULL is fine. */
 void history_close(struct history *history);
 
-/* Records one applied or refused fact. Routine facts that changed nothing (ticks, unchanged views) are
- * left out. Writing happens on a worker thread; a full disk is told by history_trouble. The record's
- * text depends on the fact and the applied state only, so that all members make the same chain. A
- * record that is there already (the log is applied again after a start) is compared, not doubled. */
-void history_fact(struct history *history, const struct coordinator *member, const struct fact *fact,
-                  const struct message *message, const struct verdict *verdict,
-                  const char *comment);
+/* Records one applied or refused fact. Routine facts that changed nothing (ticks, unchanged
+ * views) are left out. Writing happens on a worker thread; a full disk is told by
+ * history_trouble. The record's text depends on the fact and the applied state only, so that all
+ * members make the same chain. A record that is there already (the log is applied again after a
+ * start) is compared, not doubled. */
+void history_fact(struct history *history, const struct coordinator *member,
+                  const struct fact *fact, const struct message *message,
+                  const struct verdict *verdict, const char *comment);
 
-/* A snapshot was taken over: the chain goes on from its head; what lies before is elsewhere. `core` is
- * the snapshot's state: the next fact is told as a change of it. */
+/* A snapshot was taken over: the chain goes on from its head; what lies before is elsewhere.
+ * `core` is the snapshot's state: the next fact is told as a change of it. */
 void history_snapshot(struct history *history, const struct core *core, uint64_t height,
                       const uint8_t head[DIGEST_SIZE]);
 void history_head(const struct history *history, uint64_t *ret_height,
                   uint8_t ret_head[DIGEST_SIZE]);
 
 struct history_record {
-    uint64_t height;    /* position in the chain, from 1 */
-    uint64_t index;     /* in the log */
-    uint64_t wall_ms;   /* of the member that appended the fact */
-    uint64_t core_ms;   /* core time after the fact: durations between records are its differences */
+    uint64_t height;  /* position in the chain, from 1 */
+    uint64_t index;   /* in the log */
+    uint64_t wall_ms; /* of the member that appended the fact */
+    uint64_t core_ms; /* core time after the fact: durations between records are its differences */
     uint64_t execution; /* concerned, or 0 */
     int64_t ms;         /* a duration that the record is about (a step's, a lag), or -1 */
     int64_t bytes;      /* a loss, or -1 */
@@ -66,8 +68,8 @@ struct history_record {
     const char *digest;  /* hex */
 };
 
-/* Calls `each` for records with height >= from, oldest first, of one execution or of all (0), at most
- * `most`. False from `each` stops. Records of the last moments may not be written yet. */
+/* Calls `each` for records with height >= from, oldest first, of one execution or of all (0), at
+ * most `most`. False from `each` stops. Records of the last moments may not be written yet. */
 void history_each(struct history *history, uint64_t from, uint64_t execution, uint32_t most,
                   void *owner, bool (*each)(void *owner, const struct history_record *record));
 

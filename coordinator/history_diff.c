@@ -32,10 +32,10 @@ static void tell_loss(const struct telling *telling) {
         if (view->known) {
             row.ms = view->lag_ms;
             row.bytes = (int64_t)view->lag_bytes;
-            (void)text_format(row.text, sizeof row.text,
-                              "%s was %s and %" PRIu64 " bytes behind at the close of epoch %" PRIu64,
-                              name, duration_text(view->lag_ms).at, view->lag_bytes,
-                              telling->after->epoch);
+            (void)text_format(
+                row.text, sizeof row.text,
+                "%s was %s and %" PRIu64 " bytes behind at the close of epoch %" PRIu64, name,
+                duration_text(view->lag_ms).at, view->lag_bytes, telling->after->epoch);
         } else {
             (void)text_format(row.text, sizeof row.text,
                               "how far %s was behind at the close of epoch %" PRIu64
@@ -79,8 +79,7 @@ static void step_words(const struct telling *telling, const struct execution *ex
                           role == NONE ? "" : role_text((enum role)role));
     } else if (state->phase == STEP_FAILED) {
         (void)text_format(row->text, sizeof row->text, "step %s failed at %s: %s", name,
-                          telling_agent(telling, state->agent),
-                          err_text((enum err)state->err));
+                          telling_agent(telling, state->agent), err_text((enum err)state->err));
     } else {
         (void)text_format(row->text, sizeof row->text, "step %s: %s", name,
                           step_phase_text((enum step_phase)state->phase));
@@ -109,11 +108,10 @@ static void tell_steps(const struct telling *telling, const struct execution *wa
 static void created_words(const struct telling *telling, const struct execution *is,
                           struct history_row *row) {
     const struct plan *plan = &telling->topology->plans[is->plan];
-    (void)text_format(row->text, sizeof row->text,
-                      "execution %" PRIu64 " begins: %s %s -> %s by plan %s, %s", is->id,
-                      plan_kind_text((enum plan_kind)is->kind),
-                      telling_region(telling, is->source), telling_region(telling, is->target),
-                      plan->name, is->automatic ? "automatic" : "declared");
+    (void)text_format(
+        row->text, sizeof row->text, "execution %" PRIu64 " begins: %s %s -> %s by plan %s, %s",
+        is->id, plan_kind_text((enum plan_kind)is->kind), telling_region(telling, is->source),
+        telling_region(telling, is->target), plan->name, is->automatic ? "automatic" : "declared");
 }
 
 static void tell_stage(const struct telling *telling, const struct execution *was,
@@ -139,11 +137,10 @@ static void tell_stage(const struct telling *telling, const struct execution *wa
         pause.execution = is->id;
         bool step = is->paused == PAUSE_STEP_FAILED || is->paused == PAUSE_REJECTED ||
                     is->paused == PAUSE_NO_AGENT;
-        (void)text_format(pause.text, sizeof pause.text, "execution %" PRIu64 " %s%s%s", is->id,
-                          is->paused == PAUSE_NO ? "goes on"
-                                                 : pause_text((enum pause_why)is->paused),
-                          step ? " at step " : "",
-                          step ? telling_step(telling, is, is->paused_step) : "");
+        (void)text_format(
+            pause.text, sizeof pause.text, "execution %" PRIu64 " %s%s%s", is->id,
+            is->paused == PAUSE_NO ? "goes on" : pause_text((enum pause_why)is->paused),
+            step ? " at step " : "", step ? telling_step(telling, is, is->paused_step) : "");
         telling->emit(telling->owner, &pause);
     }
 }

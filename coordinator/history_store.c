@@ -11,8 +11,8 @@
 
 struct history_store {
     sqlite3 *writer, *reader;
-    sqlite3_stmt *insert, *same, *anchor;       /* writer's */
-    sqlite3_stmt *each_all, *each_execution;    /* reader's */
+    sqlite3_stmt *insert, *same, *anchor;    /* writer's */
+    sqlite3_stmt *each_all, *each_execution; /* reader's */
 };
 
 static const char schema[] =
@@ -45,15 +45,15 @@ static enum err prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret_stateme
 }
 
 static enum err open_both(struct history_store *store, const char *path, struct text256 *reterr) {
-    int writer = sqlite3_open_v2(path, &store->writer,
-                                 SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX,
-                                 NULL);
+    int writer =
+        sqlite3_open_v2(path, &store->writer,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, NULL);
     if (writer != SQLITE_OK || sqlite3_busy_timeout(store->writer, BUSY_WAIT_MS) != SQLITE_OK ||
         sqlite3_exec(store->writer, schema, NULL, NULL, NULL) != SQLITE_OK) {
         return sql_failed(store->writer, reterr);
     }
-    int reader = sqlite3_open_v2(path, &store->reader,
-                                 SQLITE_OPEN_READONLY | SQLITE_OPEN_FULLMUTEX, NULL);
+    int reader =
+        sqlite3_open_v2(path, &store->reader, SQLITE_OPEN_READONLY | SQLITE_OPEN_FULLMUTEX, NULL);
     return reader == SQLITE_OK ? ERR_OK : sql_failed(store->reader, reterr);
 }
 
@@ -116,9 +116,9 @@ void history_store_close(struct history_store *store) {
 /* ----------------------------------------------------------------------- writing */
 
 static int bind_row(sqlite3_stmt *insert, const struct history_row *row) {
-    const uint64_t numbers[9] = {row->height, row->index,         row->wall_ms,
-                                 row->core_ms, row->execution,    (uint64_t)row->ms,
-                                 (uint64_t)row->bytes, row->rule, row->result};
+    const uint64_t numbers[9] = {row->height,          row->index,     row->wall_ms,
+                                 row->core_ms,         row->execution, (uint64_t)row->ms,
+                                 (uint64_t)row->bytes, row->rule,      row->result};
     int rc = SQLITE_OK;
     for (int i = 0; i < 9 && rc == SQLITE_OK; i++) {
         rc = sqlite3_bind_int64(insert, i + 1, (sqlite3_int64)numbers[i]);
@@ -126,9 +126,8 @@ static int bind_row(sqlite3_stmt *insert, const struct history_row *row) {
     rc = rc != SQLITE_OK ? rc : sqlite3_bind_text(insert, 10, row->kind, -1, SQLITE_STATIC);
     rc = rc != SQLITE_OK ? rc : sqlite3_bind_text(insert, 11, row->subject, -1, SQLITE_STATIC);
     rc = rc != SQLITE_OK ? rc : sqlite3_bind_text(insert, 12, row->text, -1, SQLITE_STATIC);
-    return rc != SQLITE_OK
-               ? rc
-               : sqlite3_bind_blob(insert, 13, row->digest, DIGEST_SIZE, SQLITE_STATIC);
+    return rc != SQLITE_OK ? rc
+                           : sqlite3_bind_blob(insert, 13, row->digest, DIGEST_SIZE, SQLITE_STATIC);
 }
 
 /* The record that stands there already must be this one: the same log makes the same chain. */
@@ -265,8 +264,7 @@ static bool anchor_find(struct history_store *store, uint64_t height,
     if (prepare(store->writer, "SELECT digest FROM anchors WHERE height = ?1", &find, &why) ==
         ERR_OK) {
         (void)sqlite3_bind_int64(find, 1, (sqlite3_int64)height);
-        found = sqlite3_step(find) == SQLITE_ROW &&
-                sqlite3_column_bytes(find, 0) == DIGEST_SIZE;
+        found = sqlite3_step(find) == SQLITE_ROW && sqlite3_column_bytes(find, 0) == DIGEST_SIZE;
         if (found) {
             memcpy(ret_digest, sqlite3_column_blob(find, 0), DIGEST_SIZE);
         }
@@ -292,8 +290,7 @@ uint64_t history_store_verify(struct history_store *store) {
         if (whole && follows) {
             history_row_digest(head, &row, digest);
         }
-        if (!whole || !follows ||
-            memcmp(digest, sqlite3_column_blob(at, 12), DIGEST_SIZE) != 0) {
+        if (!whole || !follows || memcmp(digest, sqlite3_column_blob(at, 12), DIGEST_SIZE) != 0) {
             wrong = row.height;
         }
         memcpy(head, digest, DIGEST_SIZE);

@@ -1,5 +1,5 @@
-/* What a fact says and what came of it, in one sentence. Only the fact, the state before and after and
- * the applied topology may be looked at: every member must find the same words. */
+/* What a fact says and what came of it, in one sentence. Only the fact, the state before and
+ * after and the applied topology may be looked at: every member must find the same words. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -90,8 +90,7 @@ static void request_words(const struct request *request, char *out, size_t out_s
     case REQUEST_RESUME:
     case REQUEST_ABORT:
         (void)text_format(out, out_size, "asked: %s execution %" PRIu64,
-                          request_kind_text((enum request_kind)request->kind),
-                          request->execution);
+                          request_kind_text((enum request_kind)request->kind), request->execution);
         break;
     case REQUEST_HOLD:
         (void)text_format(out, out_size, "asked: hold automation %s%s",
@@ -162,7 +161,9 @@ static void tell_view(const struct telling *telling) {
     (void)text_copy(row.subject, sizeof row.subject, telling_member(telling, member));
     say(telling, &row, "view of %s:%s%s%s%s", telling_member(telling, member), heard,
         first_heard || first_lost ? "" : ";", lost,
-        was == is ? "" : is ? " attests the lease" : " attests the lease no longer");
+        was == is ? ""
+        : is      ? " attests the lease"
+                  : " attests the lease no longer");
 }
 
 static const char *seen_text(uint8_t status) {
@@ -271,8 +272,7 @@ static void tell_lag(const struct telling *telling) {
 static void tell_outcome(const struct telling *telling) {
     static const char *const states[] = {"?", "running", "done", "failed", "refused"};
     const struct event *event = &telling->fact->event;
-    const struct execution *execution =
-        telling_execution(telling->after, event->outcome.execution);
+    const struct execution *execution = telling_execution(telling->after, event->outcome.execution);
     struct history_row row = telling_row(telling, fact_kind(telling));
     const char *step = telling_step(telling, execution, event->outcome.step);
     row.execution = execution == NULL ? 0 : execution->id;
@@ -282,19 +282,18 @@ static void tell_outcome(const struct telling *telling) {
         event->outcome.undo ? " (undoing)" : "",
         event->outcome.state < 5 ? states[event->outcome.state] : "?",
         telling_agent(telling, event->outcome.agent), event->outcome.took_ms,
-        event->outcome.observed ? ", found as wished" : "",
-        telling->comment[0] == '\0' ? "" : ": ", telling->comment,
+        event->outcome.observed ? ", found as wished" : "", telling->comment[0] == '\0' ? "" : ": ",
+        telling->comment,
         telling->verdict->result == RESULT_APPLIED ? "" : " (nobody waits for it any more)");
 }
 
 static void tell_config(const struct telling *telling) {
     struct history_row row = telling_row(telling, fact_kind(telling));
     bool signed_by = telling->message->kind == MESSAGE_REQUEST;
-    say(telling, &row, "topology version %u applied%s%s%s%s",
-        telling->fact->event.config.version, signed_by ? " by " : " from the member's own file",
+    say(telling, &row, "topology version %u applied%s%s%s%s", telling->fact->event.config.version,
+        signed_by ? " by " : " from the member's own file",
         signed_by ? telling->message->request.operator_name : "",
-        signed_by && telling->comment[0] != '\0' ? ": " : "",
-        signed_by ? telling->comment : "");
+        signed_by && telling->comment[0] != '\0' ? ": " : "", signed_by ? telling->comment : "");
 }
 
 static void tell_tick(const struct telling *telling) {
@@ -345,7 +344,8 @@ static void tell_keeper(const struct telling *telling) {
 
 void telling_fact(const struct telling *telling) {
     enum event_kind kind = (enum event_kind)telling->fact->event.kind;
-    bool refused_outside = telling->verdict->result == RESULT_REFUSED && telling->verdict->rule == 0;
+    bool refused_outside =
+        telling->verdict->result == RESULT_REFUSED && telling->verdict->rule == 0;
     if (refused_outside) {
         struct history_row row = telling_row(telling, fact_kind(telling));
         bool request = telling->message->kind == MESSAGE_REQUEST;
@@ -358,35 +358,16 @@ void telling_fact(const struct telling *telling) {
         return; /* overtaken by something newer: it changed nothing, and asked for nothing */
     }
     switch (kind) {
-    case EVENT_CONFIG:
-        tell_config(telling);
-        break;
-    case EVENT_TIMEKEEPER:
-        tell_keeper(telling);
-        break;
-    case EVENT_TICK:
-        tell_tick(telling);
-        break;
-    case EVENT_VIEW:
-        tell_view(telling);
-        break;
-    case EVENT_REPORT:
-        tell_report(telling);
-        break;
-    case EVENT_LAG:
-        tell_lag(telling);
-        break;
+    case EVENT_CONFIG: tell_config(telling); break;
+    case EVENT_TIMEKEEPER: tell_keeper(telling); break;
+    case EVENT_TICK: tell_tick(telling); break;
+    case EVENT_VIEW: tell_view(telling); break;
+    case EVENT_REPORT: tell_report(telling); break;
+    case EVENT_LAG: tell_lag(telling); break;
     case EVENT_OPEN:
-    case EVENT_CLOSE:
-        tell_lease(telling);
-        break;
-    case EVENT_OUTCOME:
-        tell_outcome(telling);
-        break;
-    case EVENT_REQUEST:
-        tell_request(telling);
-        break;
-    case EVENT_KINDS_N:
-        break;
+    case EVENT_CLOSE: tell_lease(telling); break;
+    case EVENT_OUTCOME: tell_outcome(telling); break;
+    case EVENT_REQUEST: tell_request(telling); break;
+    case EVENT_KINDS_N: break;
     }
 }

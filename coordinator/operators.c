@@ -1,7 +1,7 @@
-/* Frames of operators. A question is answered from memory at once. A request goes into the log, signed
- * as it came, and its sender hears what came of it when the fact is applied here. Everything that can
- * be refused before the log is refused here, with the reason; each member judges again by itself when
- * it applies the fact. */
+/* Frames of operators. A question is answered from memory at once. A request goes into the log,
+ * signed as it came, and its sender hears what came of it when the fact is applied here.
+ * Everything that can be refused before the log is refused here, with the reason; each member
+ * judges again by itself when it applies the fact. */
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -101,8 +101,7 @@ static void answer_outcome(struct coordinator *member, uint64_t session,
                            const struct outcome_of_request *outcome) {
     static const char *const results[] = {"applied", "nothing", "stale", "refused"};
     json_t *json = request_object(member, outcome->nonce);
-    put_text(json, "result",
-             outcome->verdict.result < 4 ? results[outcome->verdict.result] : "?");
+    put_text(json, "result", outcome->verdict.result < 4 ? results[outcome->verdict.result] : "?");
     put_count(json, "rule", outcome->verdict.rule);
     put_text(json, "sentence", outcome->why);
     put_count(json, "execution", outcome->verdict.execution);
@@ -177,12 +176,13 @@ void operators_expire(struct coordinator *member) {
         put_text(json, "result", "unknown");
         put_count(json, "rule", 0);
         put_count(json, "execution", 0);
-        put_text(json, "sentence",
-                 member->log_reachable
-                     ? "The request is on its way into the log, but was not applied here in time: "
-                       "ask again with the same request."
-                     : "The log engine does not answer, so nothing can be decided: outcome unknown, "
-                       "ask again with the same request.");
+        put_text(
+            json, "sentence",
+            member->log_reachable
+                ? "The request is on its way into the log, but was not applied here in time: "
+                  "ask again with the same request."
+                : "The log engine does not answer, so nothing can be decided: outcome unknown, "
+                  "ask again with the same request.");
         reply_json(member, waiting->session, EXIT_NO_QUORUM, ERR_NO_QUORUM, json);
         waiting->used = false;
     }
@@ -243,8 +243,7 @@ static uint8_t names_wrong(const struct coordinator *member, const struct reques
                   request->kind == REQUEST_RELEASE || request->kind == REQUEST_STEP_SKIP ||
                   request->kind == REQUEST_STEP_DONE;
     if (reason && request->reason[0] == '\0') {
-        text_say(reterr, "%s needs a reason",
-                 request_kind_text((enum request_kind)request->kind));
+        text_say(reterr, "%s needs a reason", request_kind_text((enum request_kind)request->kind));
         return EXIT_USAGE;
     }
     if (request->kind == REQUEST_DECLARE && topology_region(topology, request->region) == NONE) {
@@ -260,14 +259,14 @@ static uint8_t names_wrong(const struct coordinator *member, const struct reques
         return EXIT_USAGE;
     }
     if (of_step && !step_is_named(member, request)) {
-        text_say(reterr, "execution %" PRIu64 " has no step %s", request->execution,
-                 request->step);
+        text_say(reterr, "execution %" PRIu64 " has no step %s", request->execution, request->step);
         return EXIT_USAGE;
     }
     return EXIT_OK;
 }
 
-/* The role that a step asks for is a matter of the step, so it is looked up once the step is known. */
+/* The role that a step asks for is a matter of the step, so it is looked up once the step is
+ * known. */
 static uint8_t approval_wrong(const struct coordinator *member, const struct request *request,
                               uint8_t operator_index, struct text256 *reterr) {
     if (request->kind != REQUEST_APPROVE) {
@@ -297,7 +296,8 @@ static uint8_t time_wrong(const struct request *request, struct text256 *reterr)
         return EXIT_CHANGED;
     }
     if (request->not_after_wall_ms - now_ms > REQUEST_LIFE_MS + CLOCKS_DIFFER_MS) {
-        text_say(reterr, "the request would be good for more than 10 minutes: do the clocks agree?");
+        text_say(reterr,
+                 "the request would be good for more than 10 minutes: do the clocks agree?");
         return EXIT_CHANGED;
     }
     return EXIT_OK;
@@ -427,8 +427,8 @@ static void on_query(struct coordinator *member, const struct wire_identity *fro
         query_wrong(member, from, query, EXIT_NOT_AUTHORISED, ERR_DENIED, "this role may not read");
         return;
     }
-    char *json = status_json(member, from->index, query->what, query->argument, query->from,
-                             &exit_code);
+    char *json =
+        status_json(member, from->index, query->what, query->argument, query->from, &exit_code);
     if (json != NULL && !reply(member, from->session, exit_code,
                                exit_code == EXIT_OK ? ERR_OK : ERR_NOT_FOUND, json)) {
         query_wrong(member, from, query, EXIT_USAGE, ERR_TOO_BIG,

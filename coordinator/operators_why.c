@@ -1,5 +1,5 @@
-/* Why a request does not fit the state: the rule's sentence says which rule, this says what is in the
- * way, with names and figures, as of the state that refused it. */
+/* Why a request does not fit the state: the rule's sentence says which rule, this says what is
+ * in the way, with names and figures, as of the state that refused it. */
 #include <inttypes.h>
 
 #include "coordinator/operators_why.h"
@@ -94,7 +94,6 @@ bool operators_why(const struct coordinator *member, const struct request *reque
     case 399: /* does not fit the state */
         return request->kind == REQUEST_DECLARE ? why_declare(member, request, out, out_size)
                                                 : why_execution(member, request, out, out_size);
-    default:
-        return false;
+    default: return false;
     }
 }

@@ -125,8 +125,8 @@ uint64_t wall_of(const struct core *core, uint64_t core_ms) {
 }
 
 bool execution_runs(const struct execution *execution) {
-    return execution->id != 0 && execution->stage != STAGE_NONE &&
-           execution->stage != STAGE_DONE && execution->stage != STAGE_ABORTED;
+    return execution->id != 0 && execution->stage != STAGE_NONE && execution->stage != STAGE_DONE &&
+           execution->stage != STAGE_ABORTED;
 }
 
 const struct execution *execution_of(const struct core *core, uint64_t id) {
@@ -173,8 +173,7 @@ static void put_lease(struct answering *answering) {
     put_count(object, "fence_ms", lease->fence_ms);
     put_count(object, "wait_ms", lease->wait_ms);
     put_count(object, "promise_ms", lease->promise_ms);
-    put_text(object, "on_quorum_loss",
-             quorum_loss_text((enum quorum_loss)lease->on_quorum_loss));
+    put_text(object, "on_quorum_loss", quorum_loss_text((enum quorum_loss)lease->on_quorum_loss));
     put_object(answering->json, "lease", object);
 }
 

@@ -1,5 +1,5 @@
-/* status: what people see, as JSON. Read off the member's memory in a few milliseconds; nothing here
- * waits, asks or changes anything.
+/* status: what people see, as JSON. Read off the member's memory in a few milliseconds; nothing
+ * here waits, asks or changes anything.
  *
  * What can be asked (query.what), with its argument:
  *   status                      the one screen

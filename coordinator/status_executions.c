@@ -33,7 +33,8 @@ static json_t *step_object(struct answering *answering, const struct execution *
     put_text(object, "state", step_phase_text((enum step_phase)state->phase));
     put_text(object, "agent", name_agent(topology, state->agent));
     put_count(object, "attempt", state->attempt);
-    put_text(object, "approval", step->approval == NONE ? "" : role_text((enum role)step->approval));
+    put_text(object, "approval",
+             step->approval == NONE ? "" : role_text((enum role)step->approval));
     put_text(object, "approved_by", name_operator(topology, state->approved_by));
     put_text(object, "error", state->err == ERR_OK ? "" : err_text((enum err)state->err));
     put_yes(object, "observed", state->observed != 0);
@@ -128,8 +129,7 @@ static void pause_waits(struct answering *answering, const struct execution *exe
     const char *step =
         execution->paused_step < plan->steps_n ? plan->steps[execution->paused_step].name : "?";
     switch ((enum pause_why)execution->paused) {
-    case PAUSE_NO:
-        return;
+    case PAUSE_NO: return;
     case PAUSE_OPERATOR:
         list_say(waits, "execution %" PRIu64 " was paused by an operator", execution->id);
         (void)text_format(ret_act, act_size, "drover resume %" PRIu64, execution->id);
@@ -212,9 +212,12 @@ static bool preview_read(struct answering *answering, uint8_t *ret_kind, uint8_t
     *ret_plan = plan[0] == '\0' ? NONE : topology_plan(answering->topology, plan);
     if (*ret_kind == NONE || *ret_region == NONE || (plan[0] != '\0' && *ret_plan == NONE)) {
         answer_wrong(answering, "no %s is called \"%s\"",
-                     *ret_kind == NONE ? "kind of plan"
-                                       : *ret_region == NONE ? "region" : "plan",
-                     *ret_kind == NONE ? kind : *ret_region == NONE ? region : plan);
+                     *ret_kind == NONE     ? "kind of plan"
+                     : *ret_region == NONE ? "region"
+                                           : "plan",
+                     *ret_kind == NONE     ? kind
+                     : *ret_region == NONE ? region
+                                           : plan);
         return false;
     }
     for (uint8_t p = 0; *ret_plan == NONE && p < answering->topology->plans_n; p++) {

@@ -1,5 +1,5 @@
-/* Why there is, or is not, an automatic failover now: every gate with its figure, its limit and what
- * would have to change; and what each region looks like to whom. */
+/* Why there is, or is not, an automatic failover now: every gate with its figure, its limit and
+ * what would have to change; and what each region looks like to whom. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -14,12 +14,9 @@ static const char *gate_unit(enum gate gate, bool unit_ms) {
     }
     switch (gate) {
     case GATE_OWN_VOICE_:
-    case GATE_STANDBY_:
-        return "agents";
-    case GATE_OUTSIDE_:
-        return "views";
-    case GATE_ATTEST_:
-        return "members";
+    case GATE_STANDBY_: return "agents";
+    case GATE_OUTSIDE_: return "views";
+    case GATE_ATTEST_: return "members";
     case GATE_AUTOMATIC_:
     case GATE_NOT_HELD_:
     case GATE_LATCH_:
@@ -29,8 +26,7 @@ static const char *gate_unit(enum gate gate, bool unit_ms) {
     case GATE_HOLD_DOWN_:
     case GATE_RPO_:
     case GATE_GUARDED_:
-    case GATES_N:
-        break;
+    case GATES_N: break;
     }
     return "yes/no";
 }
@@ -76,9 +72,7 @@ static void gate_needs(const struct answering *answering, enum gate gate,
     case GATE_BLOCK_:
         (void)text_format(out, out_size, "%s more, or drover release", left_text(reading).at);
         break;
-    case GATE_SETTLED_:
-        (void)text_format(out, out_size, "%s more", left_text(reading).at);
-        break;
+    case GATE_SETTLED_: (void)text_format(out, out_size, "%s more", left_text(reading).at); break;
     case GATE_IDLE_:
         (void)text_format(out, out_size, "execution %" PRIu64 " to end",
                           running == NULL ? 0 : running->id);
@@ -97,8 +91,9 @@ static void gate_needs(const struct answering *answering, enum gate gate,
                           (long long)reading->limit, (long long)reading->value);
         break;
     case GATE_HOLD_DOWN_:
-        (void)text_format(out, out_size, core->phase == PHASE_SUSPECT ? "%s more of suspicion"
-                                                                      : "a suspicion of %s",
+        (void)text_format(out, out_size,
+                          core->phase == PHASE_SUSPECT ? "%s more of suspicion"
+                                                       : "a suspicion of %s",
                           left_text(reading).at);
         break;
     case GATE_STANDBY_:
@@ -112,11 +107,9 @@ static void gate_needs(const struct answering *answering, enum gate gate,
                           reading->value < 0 ? "known at both ends" : "behind by less");
         break;
     case GATE_GUARDED_:
-        (void)text_format(out, out_size, "a guard before %s, or policy.accept_soft_fence",
-                          subject);
+        (void)text_format(out, out_size, "a guard before %s, or policy.accept_soft_fence", subject);
         break;
-    case GATES_N:
-        break;
+    case GATES_N: break;
     }
 }
 
@@ -177,8 +170,8 @@ json_t *explain_next_act(struct answering *answering) {
     int64_t in_ms = -1;
     bool runs = execution != NULL && execution_runs(execution);
     if (runs && execution->paused != PAUSE_NO) {
-        (void)text_format(text, sizeof text, "none: execution %" PRIu64 " waits, %s",
-                          execution->id, pause_text((enum pause_why)execution->paused));
+        (void)text_format(text, sizeof text, "none: execution %" PRIu64 " waits, %s", execution->id,
+                          pause_text((enum pause_why)execution->paused));
     } else if (core->phase == PHASE_CLOSED) {
         in_ms = attest_wait_left_ms(&answering->member->attest, clock_stamp(),
                                     attesting_wait_ms(answering->member));
@@ -197,8 +190,7 @@ json_t *explain_next_act(struct answering *answering) {
     } else if (core->phase == PHASE_NEW) {
         (void)text_format(text, sizeof text, "the first epoch opens");
     } else {
-        struct region_verdict verdict =
-            verdict_of(core, answering->topology, core->owner);
+        struct region_verdict verdict = verdict_of(core, answering->topology, core->owner);
         (void)text_format(text, sizeof text, "none: %s is %s",
                           name_region(answering->topology, core->owner),
                           class_text((enum region_class)verdict.class));
@@ -295,9 +287,8 @@ void explain_answer(struct answering *answering) {
     const struct topology *topology = answering->topology;
     bool all = false;
     uint8_t target = NONE;
-    uint8_t region = answering->argument[0] == '\0'
-                         ? NONE
-                         : topology_region(topology, answering->argument);
+    uint8_t region =
+        answering->argument[0] == '\0' ? NONE : topology_region(topology, answering->argument);
     if (answering->argument[0] != '\0' && region == NONE && !explain_part(answering)) {
         answer_wrong(answering, "no region, component or link is called \"%s\"",
                      answering->argument);

@@ -53,27 +53,27 @@ const struct report *report_of(const struct coordinator *member, uint8_t agent);
 uint64_t heard_ago_ms(const struct coordinator *member, uint8_t agent); /* UINT64_MAX: never */
 
 /* One part each; they fill answering->json. */
-void status_answer(struct answering *answering);      /* status.c */
-void explain_answer(struct answering *answering);     /* status_explain.c */
+void status_answer(struct answering *answering);  /* status.c */
+void explain_answer(struct answering *answering); /* status_explain.c */
 json_t *explain_gates(struct answering *answering, bool *ret_all, uint8_t *ret_target);
 json_t *explain_next_act(struct answering *answering);
-void regions_answer(struct answering *answering);     /* status_world.c */
+void regions_answer(struct answering *answering); /* status_world.c */
 void components_answer(struct answering *answering);
 void links_answer(struct answering *answering);
 void agents_answer(struct answering *answering);
 json_t *regions_list(struct answering *answering);
 json_t *links_list(struct answering *answering);
 json_t *component_object(struct answering *answering, uint8_t endpoint);
-void members_answer(struct answering *answering);     /* status_members.c */
+void members_answer(struct answering *answering); /* status_members.c */
 void rules_answer(struct answering *answering);
 void config_answer(struct answering *answering);
 void whoami_answer(struct answering *answering);
 json_t *members_list(struct answering *answering);
-void executions_answer(struct answering *answering);  /* status_executions.c */
+void executions_answer(struct answering *answering); /* status_executions.c */
 json_t *execution_object(struct answering *answering, const struct execution *execution);
 void preview_answer(struct answering *answering);
 void waits_say(struct answering *answering, json_t *waits, char *ret_act, size_t act_size);
-void timeline_answer(struct answering *answering);    /* status_report.c */
+void timeline_answer(struct answering *answering); /* status_report.c */
 void report_answer(struct answering *answering);
 
 /* "error" and exit code 2. */

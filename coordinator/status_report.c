@@ -1,5 +1,6 @@
-/* The history as a timeline, and one execution as a report: how long it took, from the outage on, and
- * what was lost. Times and losses come from the history, so that a report stays what it was. */
+/* The history as a timeline, and one execution as a report: how long it took, from the outage
+ * on, and what was lost. Times and losses come from the history, so that a report stays what it
+ * was. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -49,8 +50,7 @@ void timeline_answer(struct answering *answering) {
     struct coordinator *member = answering->member;
     if (answering->argument[0] != '\0' &&
         !text_to_u64(answering->argument, INT64_MAX, &execution)) {
-        answer_wrong(answering, "\"%s\" is no execution: expected its number",
-                     answering->argument);
+        answer_wrong(answering, "\"%s\" is no execution: expected its number", answering->argument);
         return;
     }
     history_head(member->history, &height, head);
@@ -148,13 +148,14 @@ static void put_objective(struct answering *answering, const struct execution *e
 void report_answer(struct answering *answering) {
     uint64_t id = 0;
     bool number = text_to_u64(answering->argument, INT64_MAX, &id);
-    const struct execution *execution =
-        answering->argument[0] == '\0' ? execution_newest(answering->core)
-        : number                       ? execution_of(answering->core, id)
-                                       : NULL;
+    const struct execution *execution = answering->argument[0] == '\0'
+                                            ? execution_newest(answering->core)
+                                        : number ? execution_of(answering->core, id)
+                                                 : NULL;
     if (execution == NULL) {
-        answer_wrong(answering, "execution \"%s\" is not among the %d newest; its records: drover "
-                                "timeline %s",
+        answer_wrong(answering,
+                     "execution \"%s\" is not among the %d newest; its records: drover "
+                     "timeline %s",
                      answering->argument, EXECUTIONS_MAX, answering->argument);
         return;
     }

@@ -60,8 +60,7 @@ static void add_vantage(struct answering *answering, json_t *list, uint8_t check
     json_t *object = list_add(list);
     put_text(object, "from", name_agent(answering->topology, agent));
     if (seen == NULL) {
-        put_text(object, "status",
-                 text_check_status(answering->core->checks[check].status[agent]));
+        put_text(object, "status", text_check_status(answering->core->checks[check].status[agent]));
         put_yes(object, "stale", true);
         return;
     }

@@ -6,30 +6,43 @@
 #include "coordinator/cli/cli.h"
 
 enum {
-    OPTION_CONFIG = 256, OPTION_AT, OPTION_TIMEOUT, OPTION_JSON, OPTION_HELP, OPTION_VERSION,
-    OPTION_KIND, OPTION_PLAN, OPTION_TO, OPTION_REASON, OPTION_COMMENT, OPTION_OUT, OPTION_FOR,
-    OPTION_EPOCH, OPTION_WATCH, OPTION_YES, OPTION_FROM
+    OPTION_CONFIG = 256,
+    OPTION_AT,
+    OPTION_TIMEOUT,
+    OPTION_JSON,
+    OPTION_HELP,
+    OPTION_VERSION,
+    OPTION_KIND,
+    OPTION_PLAN,
+    OPTION_TO,
+    OPTION_REASON,
+    OPTION_COMMENT,
+    OPTION_OUT,
+    OPTION_FOR,
+    OPTION_EPOCH,
+    OPTION_WATCH,
+    OPTION_YES,
+    OPTION_FROM
 };
 
-static const struct option options[] = {
-    {"config", required_argument, NULL, OPTION_CONFIG},
-    {"at", required_argument, NULL, OPTION_AT},
-    {"timeout", required_argument, NULL, OPTION_TIMEOUT},
-    {"json", no_argument, NULL, OPTION_JSON},
-    {"help", no_argument, NULL, OPTION_HELP},
-    {"version", no_argument, NULL, OPTION_VERSION},
-    {"to", required_argument, NULL, OPTION_TO},
-    {"kind", required_argument, NULL, OPTION_KIND},
-    {"plan", required_argument, NULL, OPTION_PLAN},
-    {"reason", required_argument, NULL, OPTION_REASON},
-    {"comment", required_argument, NULL, OPTION_COMMENT},
-    {"out", required_argument, NULL, OPTION_OUT},
-    {"for", required_argument, NULL, OPTION_FOR},
-    {"epoch", required_argument, NULL, OPTION_EPOCH},
-    {"watch", no_argument, NULL, OPTION_WATCH},
-    {"yes", no_argument, NULL, OPTION_YES},
-    {"from", required_argument, NULL, OPTION_FROM},
-    {NULL, 0, NULL, 0}};
+static const struct option options[] = {{"config", required_argument, NULL, OPTION_CONFIG},
+                                        {"at", required_argument, NULL, OPTION_AT},
+                                        {"timeout", required_argument, NULL, OPTION_TIMEOUT},
+                                        {"json", no_argument, NULL, OPTION_JSON},
+                                        {"help", no_argument, NULL, OPTION_HELP},
+                                        {"version", no_argument, NULL, OPTION_VERSION},
+                                        {"to", required_argument, NULL, OPTION_TO},
+                                        {"kind", required_argument, NULL, OPTION_KIND},
+                                        {"plan", required_argument, NULL, OPTION_PLAN},
+                                        {"reason", required_argument, NULL, OPTION_REASON},
+                                        {"comment", required_argument, NULL, OPTION_COMMENT},
+                                        {"out", required_argument, NULL, OPTION_OUT},
+                                        {"for", required_argument, NULL, OPTION_FOR},
+                                        {"epoch", required_argument, NULL, OPTION_EPOCH},
+                                        {"watch", no_argument, NULL, OPTION_WATCH},
+                                        {"yes", no_argument, NULL, OPTION_YES},
+                                        {"from", required_argument, NULL, OPTION_FROM},
+                                        {NULL, 0, NULL, 0}};
 
 static const struct {
     int option;
@@ -139,8 +152,8 @@ static int read_options(int argc, char **argv, struct command_line *line, struct
         } else if (option == OPTION_VERSION) {
             seen->version = true;
         } else if (!take_option(line, option, optarg)) {
-            (void)fprintf(errors, "drover: %s: \"%s\" is not a value for it\n",
-                          option_text(option), optarg);
+            (void)fprintf(errors, "drover: %s: \"%s\" is not a value for it\n", option_text(option),
+                          optarg);
             return EXIT_USAGE;
         } else {
             seen->takes |= option_takes(option);
@@ -151,7 +164,8 @@ static int read_options(int argc, char **argv, struct command_line *line, struct
 
 static int no_verb(int argc, char **argv, FILE *errors) {
     if (optind >= argc) {
-        (void)fprintf(errors, "drover: a verb is needed, such as: drover status; see drover help\n");
+        (void)fprintf(errors,
+                      "drover: a verb is needed, such as: drover status; see drover help\n");
     } else if (!help_group(argv[optind], errors)) {
         (void)fprintf(errors, "drover: no verb is called \"%s\"; see drover help\n", argv[optind]);
     }

@@ -1,4 +1,5 @@
-/* cli: the operators' command line. It speaks to members over the wire and knows none of their insides.
+/* cli: the operators' command line. It speaks to members over the wire and knows none of their
+ * insides.
  *
  * args.c      words and options -> struct command_line
  * verbs.c     the one table of verbs; questions
@@ -75,14 +76,14 @@ struct session {
 };
 
 struct verb {
-    const char *name;    /* "step retry" */
-    const char *usage;   /* what follows the name */
-    const char *help;    /* one line */
-    const char *teach;   /* what happens, what to know */
+    const char *name;  /* "step retry" */
+    const char *usage; /* what follows the name */
+    const char *help;  /* one line */
+    const char *teach; /* what happens, what to know */
     const char *example;
-    uint16_t takes;      /* enum option_set */
+    uint16_t takes; /* enum option_set */
     uint8_t words_min, words_max;
-    bool local;          /* needs no member and no key */
+    bool local; /* needs no member and no key */
     int (*run)(struct session *session);
 };
 
@@ -115,7 +116,7 @@ int request_config_apply(struct session *session);
 struct client_reply {
     uint8_t exit_code; /* EXIT_NO_QUORUM without an answer */
     char member[NAME_SIZE];
-    json_t *json;      /* owned by the receiver; NULL: nobody answered */
+    json_t *json; /* owned by the receiver; NULL: nobody answered */
 };
 
 /* The first reply of a member that knows the newest state (or of --at). */
@@ -123,8 +124,8 @@ struct client_reply client_ask(struct session *session, const struct query *quer
 /* Every member's own reply, in the order of the pins. */
 void client_ask_all(struct session *session, const struct query *query,
                     struct client_reply ret_replies[MEMBERS_MAX]);
-/* Fills in who, when and a new identity, signs and sends. The next member gets the very same request
- * when one does not answer for 3 s, so it is done once whoever receives it. */
+/* Fills in who, when and a new identity, signs and sends. The next member gets the very same
+ * request when one does not answer for 3 s, so it is done once whoever receives it. */
 struct client_reply client_request(struct session *session, struct request *request);
 void client_pause(struct session *session, uint32_t ms); /* stays connected meanwhile */
 void client_close(struct session *session);

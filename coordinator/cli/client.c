@@ -1,6 +1,7 @@
-/* Asking the members. A question goes to all at once and the first good answer counts; a request goes
- * to one and, unanswered for 3 s, to the next, as the very same bytes: its identity makes it be done
- * once. Connections stay open while the program runs, so that --watch does not knock each second. */
+/* Asking the members. A question goes to all at once and the first good answer counts; a request
+ * goes to one and, unanswered for 3 s, to the next, as the very same bytes: its identity makes
+ * it be done once. Connections stay open while the program runs, so that --watch does not knock
+ * each second. */
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
@@ -15,7 +16,7 @@
 #define TURN_MS 3000           /* before the next member gets the same request */
 #define REQUEST_ALL_MS 15000   /* of a request, when --timeout says nothing else */
 #define REQUEST_LIFE_MS 300000 /* not_after */
-#define LAGGARD_MS 400         /* the answer of a member that lags waits this long for a better one */
+#define LAGGARD_MS 400 /* the answer of a member that lags waits this long for a better one */
 #define SCRATCH_SIZE (4 * 1024 * 1024)
 #define TIMER_MS 5
 
@@ -36,8 +37,8 @@ struct client {
     uint8_t *scratch;
 
     enum { ASK_FIRST, ASK_EVERYBODY, ASK_IN_TURN } way;
-    const char *what;                          /* questions: replies to others are not ours */
-    char identity[2 * NONCE_SIZE + 1];         /* requests: the same */
+    const char *what;                  /* questions: replies to others are not ours */
+    char identity[2 * NONCE_SIZE + 1]; /* requests: the same */
     uint8_t *frame;
     size_t frame_size;
     uint64_t deadline_ms, fallback_ms, turn_ms;
@@ -141,9 +142,8 @@ static void on_timer(uv_timer_t *timer) {
     if (!client->over && client->way == ASK_IN_TURN) {
         send_in_turn(client, now_ms);
     }
-    for (uint8_t m = 0; !client->over && client->way != ASK_IN_TURN &&
-                        m < client->session->pins->members_n;
-         m++) {
+    for (uint8_t m = 0;
+         !client->over && client->way != ASK_IN_TURN && m < client->session->pins->members_n; m++) {
         if (asked(client, m) && client->members[m].sent_ms == 0) {
             send_to(&client->members[m]);
         }
@@ -177,9 +177,8 @@ static struct client *client_open(struct session *session) {
         const struct member *entry = &session->pins->members[m];
         client->members[m].client = client;
         if (wire_connect(client->wire, entry->operators_address, entry->curve_key,
-                         session->keys.curve_secret, session->keys.curve_public,
-                         FRAME_ANSWER_MAX, on_reply, &client->members[m],
-                         &client->members[m].wire, &why) != ERR_OK) {
+                         session->keys.curve_secret, session->keys.curve_public, FRAME_ANSWER_MAX,
+                         on_reply, &client->members[m], &client->members[m].wire, &why) != ERR_OK) {
             (void)fprintf(stderr, "drover: member %s: %s\n", entry->name, why.at);
         }
     }
@@ -253,8 +252,8 @@ static struct client_reply best_reply(struct client *client) {
         if (!member->answered) {
             continue;
         }
-        bool better = best.json == NULL ||
-                      (!is_good(client, &best) && is_good(client, &member->reply));
+        bool better =
+            best.json == NULL || (!is_good(client, &best) && is_good(client, &member->reply));
         struct client_reply other = better ? best : member->reply;
         best = better ? member->reply : best;
         json_decref(other.json);
@@ -306,8 +305,8 @@ struct client_reply client_request(struct session *session, struct request *requ
     text_from_bytes(request->nonce, NONCE_SIZE, session->client->identity,
                     sizeof session->client->identity);
     request->not_after_wall_ms = clock_wall_ms() + REQUEST_LIFE_MS;
-    digest_sha256((const uint8_t *)(request->text == NULL ? "" : request->text),
-                  request->text_size, digest);
+    digest_sha256((const uint8_t *)(request->text == NULL ? "" : request->text), request->text_size,
+                  digest);
     size_t size = canon_request(request, digest, canon);
     if (sign_bytes(session->keys.sign_secret, canon, size, request->signature) != ERR_OK) {
         return (struct client_reply){.exit_code = EXIT_NOT_AUTHORISED};

@@ -52,8 +52,8 @@ int help_run(struct session *session) {
     const struct command_line *line = session->line;
     int used = 0;
     if (line->words_n > 0) {
-        const struct verb *verb = verb_find((int)line->words_n, (char *const *)(uintptr_t)line->words,
-                                            &used);
+        const struct verb *verb =
+            verb_find((int)line->words_n, (char *const *)(uintptr_t)line->words, &used);
         if (verb != NULL) {
             help_verb(verb, stdout);
             return EXIT_OK;

@@ -52,10 +52,10 @@ static json_t *findings_json(const struct findings *findings) {
     json_t *list = json_array();
     for (unsigned i = 0; i < findings->n; i++) {
         const struct finding *finding = &findings->at[i];
-        (void)json_array_append_new(
-            list, json_pack("{s:s,s:i,s:s,s:s}", "kind", finding->is_error ? "error" : "warning",
-                            "code", (int)finding->code, "where", finding->where, "text",
-                            finding->text));
+        (void)json_array_append_new(list, json_pack("{s:s,s:i,s:s,s:s}", "kind",
+                                                    finding->is_error ? "error" : "warning", "code",
+                                                    (int)finding->code, "where", finding->where,
+                                                    "text", finding->text));
     }
     return list;
 }
@@ -76,9 +76,9 @@ int local_check_file(const char *path, bool quiet_when_good, json_t **ret_json) 
     json_t *list = findings_json(&findings);
     int warnings_n = findings.n + findings.lost_n - findings.errors_n;
     if (ret_json != NULL) {
-        *ret_json = json_pack("{s:s,s:b,s:i,s:i,s:O}", "file", path, "ok", findings.errors_n == 0,
-                              "errors", (int)findings.errors_n, "warnings", warnings_n,
-                              "findings", list);
+        *ret_json =
+            json_pack("{s:s,s:b,s:i,s:i,s:O}", "file", path, "ok", findings.errors_n == 0, "errors",
+                      (int)findings.errors_n, "warnings", warnings_n, "findings", list);
     } else if (!quiet_when_good || findings.errors_n > 0) {
         show_findings(list);
         (void)printf("%s: %u errors, %d warnings\n", path, findings.errors_n, warnings_n);
@@ -136,11 +136,11 @@ static void line_say(char sign, const struct lines *lines, unsigned at) {
 /* The longest common subsequence between the equal beginning and end; returns the lines told. */
 static unsigned diff_say(const struct lines *old, const struct lines *new) {
     unsigned first = 0, last = 0, told_n = 0;
-    while (first < old->n && first < new->n && line_same(old, first, new, first)) {
+    while (first < old->n && first < new->n &&line_same(old, first, new, first)) {
         first++;
     }
-    while (last < old->n - first && last < new->n - first &&
-           line_same(old, old->n - 1 - last, new, new->n - 1 - last)) {
+    while (last < old->n - first &&
+           last < new->n - first &&line_same(old, old->n - 1 - last, new, new->n - 1 - last)) {
         last++;
     }
     unsigned rows = old->n - first - last, columns = new->n - first - last;
@@ -153,10 +153,10 @@ static unsigned diff_say(const struct lines *old, const struct lines *new) {
             uint16_t down = common[(size_t)(i + 1) * (columns + 1) + j];
             uint16_t right = common[(size_t)i * (columns + 1) + j + 1];
             uint16_t both = common[(size_t)(i + 1) * (columns + 1) + j + 1];
-            common[(size_t)i * (columns + 1) + j] =
-                line_same(old, first + i, new, first + j) ? (uint16_t)(both + 1)
-                : down > right                            ? down
-                                                          : right;
+            common[(size_t)i * (columns + 1) + j] = line_same(old, first + i, new, first + j)
+                                                        ? (uint16_t)(both + 1)
+                                                    : down > right ? down
+                                                                   : right;
         }
     }
     for (unsigned i = 0, j = 0; i < rows || j < columns;) {

@@ -54,8 +54,8 @@ static int send(struct session *session, struct request *request) {
 
 /* A reason is for the audit and for the people who read it at night: never empty where it is
  * needed. */
-static bool take_reason(const struct session *session, struct request *request,
-                        const char *reason, const char *option, bool needed) {
+static bool take_reason(const struct session *session, struct request *request, const char *reason,
+                        const char *option, bool needed) {
     if (reason == NULL && !needed) {
         return true;
     }
@@ -85,8 +85,7 @@ static int preview(struct session *session, struct request *request) {
     } else {
         show_preview(reply.json);
         if (request->epoch == 0) {
-            request->epoch =
-                (uint64_t)json_integer_value(json_object_get(reply.json, "epoch"));
+            request->epoch = (uint64_t)json_integer_value(json_object_get(reply.json, "epoch"));
         }
     }
     json_decref(reply.json);
@@ -171,9 +170,8 @@ static int of_execution(struct session *session, enum request_kind kind, bool co
                       line->words[1]);
         return EXIT_USAGE;
     }
-    bool said = comment
-                    ? take_reason(session, &request, line->comment, "--comment TEXT", true)
-                    : take_reason(session, &request, line->reason, "--reason TEXT", false);
+    bool said = comment ? take_reason(session, &request, line->comment, "--comment TEXT", true)
+                        : take_reason(session, &request, line->reason, "--reason TEXT", false);
     return said ? send(session, &request) : EXIT_USAGE;
 }
 

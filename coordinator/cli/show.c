@@ -202,8 +202,8 @@ void show_findings(const json_t *findings) {
     json_array_foreach(findings, i, finding) {
         const char *kind = text_in(finding, "kind");
         bool error = text_equal(kind, "error");
-        (void)printf("%s%s %c%lld%s %s: %s\n", colour(error ? BAD : PLAIN), kind,
-                     error ? 'E' : 'W', number_in(finding, "code"), error ? colour_off() : "",
+        (void)printf("%s%s %c%lld%s %s: %s\n", colour(error ? BAD : PLAIN), kind, error ? 'E' : 'W',
+                     number_in(finding, "code"), error ? colour_off() : "",
                      text_in(finding, "where"), text_in(finding, "text"));
     }
 }
@@ -226,12 +226,12 @@ void show_reply(const struct session *session, const char *what, json_t *json) {
     static const struct {
         const char *what;
         void (*show)(const json_t *json);
-    } ways[] = {{"status", show_status},         {"explain", show_explain},
+    } ways[] = {{"status", show_status},          {"explain", show_explain},
                 {"regions", show_regions_answer}, {"components", show_components},
-                {"links", show_links_answer},    {"agents", show_agents},
-                {"members", show_members},       {"rules", show_rules},
-                {"executions", show_executions}, {"timeline", show_timeline},
-                {"report", show_report},         {"config", show_config},
+                {"links", show_links_answer},     {"agents", show_agents},
+                {"members", show_members},        {"rules", show_rules},
+                {"executions", show_executions},  {"timeline", show_timeline},
+                {"report", show_report},          {"config", show_config},
                 {"whoami", show_whoami}};
     for (unsigned i = 0; !session->line->json && i < sizeof ways / sizeof ways[0]; i++) {
         if (text_equal(ways[i].what, what)) {

@@ -8,8 +8,8 @@
 #define TABLE_COLUMNS_MAX 10
 #define TABLE_ROWS_MAX 512
 
-/* Aligned columns, printed at once. Colour marks what the word already says: "bad" cells in red, "good"
- * ones in green, on a terminal and without NO_COLOR only. */
+/* Aligned columns, printed at once. Colour marks what the word already says: "bad" cells in red,
+ * "good" ones in green, on a terminal and without NO_COLOR only. */
 struct table {
     unsigned columns_n, cells_n;
     const char *heads[TABLE_COLUMNS_MAX];

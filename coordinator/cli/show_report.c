@@ -50,8 +50,7 @@ static void show_losses(const json_t *losses) {
         cell(table, "%s", known ? span_text(number_in(loss, "lag_ms")).at : "not known");
         cell(table, "%s", known ? bytes_text(number_in(loss, "lag_bytes")).at : "-");
         cell(table, "%s", asked ? span_text(number_in(loss, "rpo_ms")).at : "none");
-        cell_marked(table, !asked ? PLAIN : met ? GOOD : BAD,
-                    !asked ? "" : met ? "met" : "MISSED");
+        cell_marked(table, !asked ? PLAIN : met ? GOOD : BAD, !asked ? "" : met ? "met" : "MISSED");
     }
     table_print(table, 2);
 }
@@ -94,8 +93,7 @@ void show_preview(const json_t *json) {
     (void)printf("\nlost at most, as of now:\n");
     json_array_foreach(json_object_get(json, "links"), i, link) {
         (void)printf("  %-20s %s\n", text_in(link, "name"),
-                     yes_in(link, "known") ? span_text(number_in(link, "lag_ms")).at
-                                           : "not known");
+                     yes_in(link, "known") ? span_text(number_in(link, "lag_ms")).at : "not known");
     }
     (void)printf("\nsteps:\n");
     json_array_foreach(json_object_get(json, "steps"), i, step) {

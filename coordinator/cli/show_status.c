@@ -4,7 +4,8 @@
 #include "coordinator/cli/show_parts.h"
 
 void show_regions(const json_t *regions) {
-    static const char *const heads[] = {"REGION", "ROLE", "CLASS", "AGENTS", "OUTSIDE VIEW", "HEARD"};
+    static const char *const heads[] = {"REGION", "ROLE",         "CLASS",
+                                        "AGENTS", "OUTSIDE VIEW", "HEARD"};
     struct table *table = table_of(6, heads);
     size_t i;
     json_t *region;
@@ -42,7 +43,7 @@ static void links_ends(struct table *table, const json_t *link) {
 }
 
 void show_links(const json_t *links, bool ends) {
-    static const char *const heads[] = {"LINK",  "FROM",    "STATE",    "LAG",     "BEHIND",
+    static const char *const heads[] = {"LINK",   "FROM",    "STATE",    "LAG",     "BEHIND",
                                         "TARGET", "WRITTEN", "RECEIVED", "APPLIED", "SAMPLED"};
     struct table *table = table_of(ends ? 10 : 6, heads);
     size_t i;
@@ -78,8 +79,8 @@ static void show_steps(const json_t *steps) {
         cell(table, "%lld", number_in(step, "number"));
         cell_marked(table, mark_of_step(state), state);
         cell(table, "%s", text_in(step, "name"));
-        cell(table, "%s", text_in(step, "agent")[0] != '\0' ? text_in(step, "agent")
-                                                            : text_in(step, "region"));
+        cell(table, "%s",
+             text_in(step, "agent")[0] != '\0' ? text_in(step, "agent") : text_in(step, "region"));
         bool running = text_equal(state, "running");
         long long ms = number_in(step, running ? "running_ms" : "took_ms");
         cell(table, "%s", ms > 0 || running ? span_text(ms).at : "-");
@@ -172,8 +173,7 @@ static void act_lines(const json_t *json) {
     }
     (void)printf("\n");
     json_array_foreach(waits, i, wait) {
-        (void)printf("%s%s\n", i == 0 ? "WAITS FOR       " : "                ",
-                     word_of(wait));
+        (void)printf("%s%s\n", i == 0 ? "WAITS FOR       " : "                ", word_of(wait));
     }
 }
 

@@ -111,14 +111,13 @@ static void member_detail(const json_t *reply) {
     const json_t *self = json_object_get(reply, "self");
     const json_t *wire = json_object_get(self, "wire");
     (void)printf("%s  %s\n", text_in(reply, "member"), text_in(self, "engine"));
-    (void)printf("    up %s, attested %lld yes and %lld no, closed epoch %lld, waited for %lld%s%s\n",
-                 span_text(number_in(self, "up_ms")).at, number_in(self, "attests_yes_n"),
-                 number_in(self, "attests_no_n"), number_in(self, "closed_epoch"),
-                 number_in(self, "waited_epoch"),
-                 number_in(self, "wait_left_ms") > 0 ? ", waits still " : "",
-                 number_in(self, "wait_left_ms") > 0
-                     ? span_text(number_in(self, "wait_left_ms")).at
-                     : "");
+    (void)printf(
+        "    up %s, attested %lld yes and %lld no, closed epoch %lld, waited for %lld%s%s\n",
+        span_text(number_in(self, "up_ms")).at, number_in(self, "attests_yes_n"),
+        number_in(self, "attests_no_n"), number_in(self, "closed_epoch"),
+        number_in(self, "waited_epoch"),
+        number_in(self, "wait_left_ms") > 0 ? ", waits still " : "",
+        number_in(self, "wait_left_ms") > 0 ? span_text(number_in(self, "wait_left_ms")).at : "");
     (void)printf("    refused: %lld facts, %lld frames, %lld unknown keys, %lld handshakes\n",
                  number_in(self, "facts_refused_n"), number_in(self, "frames_refused_n"),
                  number_in(wire, "unknown_key_n"), number_in(wire, "handshake_failed_n"));
@@ -127,8 +126,8 @@ static void member_detail(const json_t *reply) {
                  text_in(self, "history_trouble")[0] == '\0' ? "" : "; TROUBLE: ",
                  text_in(self, "history_trouble"));
     if (yes_in(self, "stopped_for_human")) {
-        (void)printf("    %sSTOPPED for a human: %s%s\n", colour(BAD),
-                     text_in(self, "stopped_why"), colour_off());
+        (void)printf("    %sSTOPPED for a human: %s%s\n", colour(BAD), text_in(self, "stopped_why"),
+                     colour_off());
     }
 }
 
@@ -150,14 +149,15 @@ void show_members(const json_t *json) {
         }
         bool stopped = yes_in(self, "stopped_for_human"), late = !yes_in(self, "caught_up");
         cell_marked(table, stopped || late ? BAD : PLAIN,
-                    stopped ? "stopped"
-                    : late  ? "catching up"
-                    : yes_in(self, "timekeeper") ? "well, keeps the time" : "well");
+                    stopped                      ? "stopped"
+                    : late                       ? "catching up"
+                    : yes_in(self, "timekeeper") ? "well, keeps the time"
+                                                 : "well");
         cell(table, "%lld", number_in(self, "applied_index"));
         cell(table, "%lld", number_in(self, "head_index"));
-        cell(table, "%s", number_in(self, "wait_left_ms") > 0
-                              ? span_text(number_in(self, "wait_left_ms")).at
-                              : "none");
+        cell(table, "%s",
+             number_in(self, "wait_left_ms") > 0 ? span_text(number_in(self, "wait_left_ms")).at
+                                                 : "none");
         cell(table, "%s", yes_in(self, "log_reachable") ? "reachable" : "AWAY");
     }
     table_print(table, 0);

@@ -12,8 +12,7 @@ int say_nobody(const struct session *session) {
     (void)fprintf(stderr,
                   "drover: %s%s did not answer. Is the network there, and is the key of %s in the "
                   "topology? A member answers unknown keys nothing at all.\n",
-                  at == NULL ? "the members" : "member ", at == NULL ? "" : at,
-                  session->keys.name);
+                  at == NULL ? "the members" : "member ", at == NULL ? "" : at, session->keys.name);
     return EXIT_NO_QUORUM;
 }
 
@@ -44,7 +43,8 @@ static int run_query(struct session *session) {
     return ask(session, session->line->verb->name, argument);
 }
 
-/* Drawn again each second; a member that does not answer leaves the old picture, which says its age. */
+/* Drawn again each second; a member that does not answer leaves the old picture, which says its
+ * age. */
 static int run_status(struct session *session) {
     if (session->line->watch && session->line->json) {
         (void)fprintf(stderr, "drover status: --watch is for people, --json for programs\n");
@@ -101,7 +101,8 @@ static int run_members(struct session *session) {
 
 static const struct verb verbs[] = {
     {"status", "[--watch]", "What is going on, and whose turn it is.",
-     "One screen: who holds the lease, what each region looks like, the running execution, the next "
+     "One screen: who holds the lease, what each region looks like, the running execution, the "
+     "next "
      "human act and the next automatic one. --watch draws it again each second.",
      "drover status --watch", TAKES_WATCH, 0, 0, false, run_status},
     {"explain", "[REGION|COMPONENT|LINK]", "Why there is, or is no, automatic failover now.",
@@ -137,7 +138,8 @@ static const struct verb verbs[] = {
      "--to REGION --reason TEXT [--kind failover|switchover|reprotect] [--plan PLAN] [--epoch N] "
      "[--yes]",
      "Begins a failover (the default), a switchover or a reprotect.",
-     "Shows what it would do and asks for the target's name. --yes skips the question, for scripts. "
+     "Shows what it would do and asks for the target's name. --yes skips the question, for "
+     "scripts. "
      "--epoch refuses when the lease has moved since you looked. For a reprotect, --to names the "
      "region that becomes the standby.",
      "drover declare --to west --reason \"east is dark\"",
@@ -164,9 +166,8 @@ static const struct verb verbs[] = {
      "drover step done 1 dns-api --comment \"nsupdate by net-1\"", TAKES_COMMENT, 2, 2, false,
      request_step_done},
     {"hold", "[--for 2h] --reason TEXT", "Holds automation; nothing else changes.",
-     "Without --for until it is released.",
-     "drover hold --for 2h --reason \"network maintenance\"", TAKES_FOR | TAKES_REASON, 0, 0,
-     false, request_hold},
+     "Without --for until it is released.", "drover hold --for 2h --reason \"network maintenance\"",
+     TAKES_FOR | TAKES_REASON, 0, 0, false, request_hold},
     {"release", "--reason TEXT", "Ends a hold, the latch and the anti-flap block.", "",
      "drover release --reason \"maintenance over\"", TAKES_REASON, 0, 0, false, request_release},
     {"config show", "", "The topology in force, as it was applied.", "", "drover config show", 0, 0,

@@ -149,9 +149,11 @@ operators: (
                 self.member.kill()
             else:
                 self.member.terminate()
-            self.member.wait(10)
+            code = self.member.wait(10)
+            expect(kill or code == 0, f"the member stopped with {code}: {self.log_text()[-2000:]}")
         self.member = None
         self.log.close()
+        expect("Sanitizer" not in self.log_text(), "a sanitizer spoke")
 
     def log_text(self):
         with open(self.path("m1.log"), encoding="utf-8", errors="replace") as file:

@@ -78,8 +78,9 @@ def config_apply_is_checked_signed_and_answered(place):
     unsafe = place.write("unsafe.conf", text.replace('renew = "1s"', 'renew = "5s"'))
     expect(place.drover("config", "apply", unsafe).returncode == 3, "errors are refused")
     moved = place.write("moved.conf", text.replace('name = "m1"', 'name = "m7"'))
-    result = place.drover("config", "apply", moved)
-    expect(result.returncode == 3 and "members may not change" in result.stdout, result)
+    for _ in range(2):  # the same text once more is answered again, not lost
+        result = place.drover("config", "apply", moved)
+        expect(result.returncode == 3 and "members may not change" in result.stdout, result)
     better = place.write("better.conf", text.replace('timeout = "30s"', 'timeout = "40s"'))
     result = place.drover("config", "apply", better, "--reason", "more time")
     expect(result.returncode == 0 and "version 2" in result.stdout, result)
@@ -87,8 +88,6 @@ def config_apply_is_checked_signed_and_answered(place):
     expect('timeout = "40s"' in place.drover("config", "show").stdout, "as it was applied")
     expect(any("topology version 2 applied by sre-1: more time" in r["text"]
                for r in place.ask("timeline")["records"]), "in the audit")
-    again = place.drover("config", "apply", moved)  # the same text once more: answered again, not lost
-    expect(again.returncode == 3 and "members may not change" in again.stdout, again)
 
 
 def json_of_a_request_is_the_member_s_own(place):
@@ -158,6 +157,7 @@ def the_timeline_tells_all_of_it(place):
 
 def a_restart_changes_nothing_and_doubles_nothing(place):
     before = place.ask("members")["members"][0]["self"]
+    version = place.ask("status")["config_version"]
     place.stop(kill=True)
     place.start()
     after = place.wait(lambda: (m := place.ask("members")["members"][0]["self"])["history_height"] >=
@@ -166,7 +166,7 @@ def a_restart_changes_nothing_and_doubles_nothing(place):
     time.sleep(0.5)
     records = place.ask("timeline")["records"]
     expect([r["height"] for r in records] == list(range(1, len(records) + 1)), "nothing doubled")
-    expect(place.ask("status")["config_version"] == 2, "the topology of the log, not of the file")
+    expect(place.ask("status")["config_version"] == version, "the topology of the log, not of the file")
 
 
 def an_altered_audit_is_told_at_the_next_start(place):

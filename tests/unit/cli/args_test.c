@@ -35,7 +35,8 @@ static int split(const char *text, char *room, char **ret_words) {
     return n;
 }
 
-static int parse(const char *text, struct command_line *ret_line, char *ret_said, size_t said_size) {
+static int parse(const char *text, struct command_line *ret_line, char *ret_said,
+                 size_t said_size) {
     static char room[1024];
     char *words[ARGS_MAX + 1];
     char *said = NULL;
@@ -124,7 +125,8 @@ static void values_arrive(void **state) {
     assert_string_equal(line.config, "/c");
     assert_string_equal(line.at, "m1");
     assert_true(line.yes && line.json && !line.watch);
-    assert_int_equal(parse("drover step done 12 dns-api --comment x", &line, said, sizeof said), -1);
+    assert_int_equal(parse("drover step done 12 dns-api --comment x", &line, said, sizeof said),
+                     -1);
     assert_int_equal(line.words_n, 2);
     assert_string_equal(line.words[0], "12");
     assert_string_equal(line.words[1], "dns-api");

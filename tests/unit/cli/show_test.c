@@ -15,8 +15,8 @@ static void spans_read_well(void **state) {
     static const struct {
         long long ms;
         const char *text;
-    } cases[] = {{0, "0 ms"},          {999, "999 ms"},      {1000, "1.0 s"},
-                 {59999, "59.9 s"},    {60000, "1 m 00 s"},  {3599000, "59 m 59 s"},
+    } cases[] = {{0, "0 ms"},           {999, "999 ms"},       {1000, "1.0 s"},
+                 {59999, "59.9 s"},     {60000, "1 m 00 s"},   {3599000, "59 m 59 s"},
                  {3600000, "1 h 00 m"}, {86400000, "1 d 0 h"}, {-1, "-"}};
     (void)state;
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -28,7 +28,7 @@ static void bytes_read_well(void **state) {
     static const struct {
         long long bytes;
         const char *text;
-    } cases[] = {{0, "0 B"},          {1023, "1023 B"},         {1024, "1.0 KiB"},
+    } cases[] = {{0, "0 B"},           {1023, "1023 B"},           {1024, "1.0 KiB"},
                  {3250586, "3.1 MiB"}, {1099511627776, "1.0 TiB"}, {-1, "-"}};
     (void)state;
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -37,7 +37,8 @@ static void bytes_read_well(void **state) {
 }
 
 static const char status_text[] =
-    "{\"what\":\"status\",\"cluster\":\"bud\",\"member\":\"m1\",\"now\":\"2026-11-21T02:31:30.000Z\","
+    "{\"what\":\"status\",\"cluster\":\"bud\",\"member\":\"m1\",\"now\":\"2026-11-21T02:31:30."
+    "000Z\","
     "\"now_ms\":1795228290000,\"data_as_of\":\"2026-11-21T02:31:29.900Z\",\"data_as_of_ms\":"
     "1795228289900,\"config_version\":3,\"caught_up\":true,\"document\":{\"name\":\"Bud DR\","
     "\"version\":\"1.0\",\"date\":\"2026-01-25\",\"status\":\"active\"},\"phase\":\"serving\","
@@ -45,18 +46,23 @@ static const char status_text[] =
     "\"writer_leased_n\":2,\"unexpected_open_gates\":[],\"log_reachable\":true,\"history_trouble\":"
     "\"\",\"next_human_act\":\"network-admin: drover approve 1 dns-api\",\"waits_for\":[\"step "
     "dns-api needs the approval of network-admin\"],\"next_automatic_act\":{\"text\":\"execution 1 "
-    "goes on: running\",\"in_ms\":0},\"regions\":[{\"name\":\"east\",\"role\":\"standby\",\"class\":"
+    "goes on: "
+    "running\",\"in_ms\":0},\"regions\":[{\"name\":\"east\",\"role\":\"standby\",\"class\":"
     "\"region-dark\",\"agents_n\":2,\"heard_n\":0,\"outside_n\":4,\"outside_bad_n\":4,"
-    "\"outside_ok_n\":0,\"heard_ever\":true,\"last_heard_ago_ms\":83000},{\"name\":\"west\",\"role\":"
-    "\"active\",\"class\":\"well\",\"agents_n\":2,\"heard_n\":2,\"outside_n\":2,\"outside_bad_n\":0,"
+    "\"outside_ok_n\":0,\"heard_ever\":true,\"last_heard_ago_ms\":83000},{\"name\":\"west\","
+    "\"role\":"
+    "\"active\",\"class\":\"well\",\"agents_n\":2,\"heard_n\":2,\"outside_n\":2,\"outside_bad_n\":"
+    "0,"
     "\"outside_ok_n\":2,\"heard_ever\":true,\"last_heard_ago_ms\":400}],\"members\":[{\"name\":"
     "\"m1\",\"attesting\":true,\"timekeeper\":true,\"hears_agents_n\":3}],\"links\":[{\"name\":"
     "\"pg-stream\",\"from\":\"west\",\"state\":\"unknown\",\"lag_ms\":null,\"lag_bytes\":null,"
     "\"target_lag_ms\":60000}],\"automation\":{\"automatic\":true,\"held\":false,\"latched\":true,"
-    "\"blocked_for_ms\":3500000},\"executions\":[{\"id\":1,\"kind\":\"failover\",\"source\":\"east\","
+    "\"blocked_for_ms\":3500000},\"executions\":[{\"id\":1,\"kind\":\"failover\",\"source\":"
+    "\"east\","
     "\"target\":\"west\",\"plan\":\"regional-failover\",\"automatic\":true,\"stage\":\"running\","
     "\"running\":true,\"paused\":\"\",\"outage\":\"2026-11-21T02:30:07.000Z\",\"elapsed_ms\":83000,"
-    "\"exceptions_n\":0,\"steps\":[{\"number\":1,\"name\":\"promote-postgresql\",\"state\":\"done\","
+    "\"exceptions_n\":0,\"steps\":[{\"number\":1,\"name\":\"promote-postgresql\",\"state\":"
+    "\"done\","
     "\"agent\":\"west-db1\",\"took_ms\":310,\"observed\":false},{\"number\":2,\"name\":\"dns-api\","
     "\"state\":\"needs-approval\",\"region\":\"west\",\"agent\":\"\",\"took_ms\":0,\"approval\":"
     "\"network-admin\"}]}]}";
@@ -123,12 +129,12 @@ static void the_status_screen_is_as_drawn(void **state) {
 /* A member of another version may leave fields out: nothing may break over that. */
 static void screens_survive_answers_without_fields(void **state) {
     static void (*const shows[])(const json_t *json) = {
-        show_status, show_explain,  show_components, show_agents, show_members, show_rules,
+        show_status, show_explain,  show_components, show_agents,     show_members, show_rules,
         show_report, show_timeline, show_whoami,     show_executions, show_preview};
     (void)state;
-    json_t *json = json_pack("{s:[{}],s:[{}],s:[{}],s:[{}],s:[{}],s:[{}],s:{},s:[n]}", "regions",
-                             "members", "links", "executions", "agents", "components", "execution",
-                             "waits_for");
+    json_t *json =
+        json_pack("{s:[{}],s:[{}],s:[{}],s:[{}],s:[{}],s:[{}],s:{},s:[n]}", "regions", "members",
+                  "links", "executions", "agents", "components", "execution", "waits_for");
     assert_non_null(json);
     for (unsigned i = 0; i < sizeof shows / sizeof shows[0]; i++) {
         json_object_set_new(json, "x", json_integer(i));

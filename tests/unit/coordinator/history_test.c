@@ -266,7 +266,8 @@ static void the_records_say_what_happened(void **state) {
     assert_true(said(found, "view of m1: hears east-db1, west-db1, mon1 attests the lease"));
     assert_true(said(found, "lag of pg is within its target: 300ms, 3000 bytes"));
     assert_true(said(found, "c1 declared failover to west: east is dark"));
-    assert_true(said(found, "execution 1 begins: failover east -> west by plan failover, declared"));
+    assert_true(
+        said(found, "execution 1 begins: failover east -> west by plan failover, declared"));
     assert_true(said(found, "CLOSE epoch 1 (declared)"));
     assert_true(said(found, "pg was 350ms and 3500 bytes behind at the close of epoch 1"));
     assert_true(said(found, "OPEN epoch 2 for west"));

@@ -1,5 +1,5 @@
-/* docs/rules.md is the table of rules, and nothing else. With an argument the program writes the file:
- * unit_coordinator_rules_doc --write docs/rules.md */
+/* docs/rules.md is the table of rules, and nothing else. With an argument the program writes the
+ * file: unit_coordinator_rules_doc --write docs/rules.md */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,8 +23,10 @@ static void doc_make(void) {
     (void)text_append(
         doc, sizeof doc,
         "# The rules\n\n"
-        "One event, at most one rule: the table is read from the top, and the first row whose phase, "
-        "event and guard fit\nfires. Log lines, refusals, the timeline and this table name a rule by "
+        "One event, at most one rule: the table is read from the top, and the first row whose "
+        "phase, "
+        "event and guard fit\nfires. Log lines, refusals, the timeline and this table name a rule "
+        "by "
         "its number. `drover rules` prints the same.\nThis file is made from the program "
         "(`unit_coordinator_rules_doc --write docs/rules.md`), and a test compares the two.\n\n"
         "| rule | phases | on | if | then | which means |\n|--|--|--|--|--|--|\n");

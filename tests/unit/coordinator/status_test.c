@@ -189,7 +189,8 @@ static void explain_counts_down_to_the_automatic_failover(void **state) {
     member.core.held_until_ms = UINT64_MAX; /* a gate that time does not open */
     json = ask_from("explain", "", 0);
     next = json_object_get(json, "next_automatic_act");
-    assert_string_equal(text_of(next, "text"), "none: east looks lost, but a gate stands in the way");
+    assert_string_equal(text_of(next, "text"),
+                        "none: east looks lost, but a gate stands in the way");
     assert_true(json_is_null(json_object_get(next, "in_ms")));
     json_decref(json);
 }
@@ -321,14 +322,29 @@ static void unknown_names_are_usage_errors(void **state) {
         const char *what, *argument;
         uint8_t code;
     } cases[] = {
-        {"status", "", 0},          {"regions", "", 0},        {"components", "", 0},
-        {"components", "pg", 0},    {"components", "east", 0}, {"components", "nix", 2},
-        {"links", "", 0},           {"agents", "", 0},         {"members", "", 0},
-        {"rules", "", 0},           {"executions", "", 0},     {"timeline", "", 0},
-        {"timeline", "x", 2},       {"explain", "pg", 0},      {"explain", "nix", 2},
-        {"config", "", 0},          {"whoami", "", 0},         {"preview", "failover west", 0},
-        {"preview", "failover nix", 2}, {"preview", "nonsense west", 2},
-        {"preview", "failover west nix", 2}, {"report", "", 2}, {"nonsense", "", 2},
+        {"status", "", 0},
+        {"regions", "", 0},
+        {"components", "", 0},
+        {"components", "pg", 0},
+        {"components", "east", 0},
+        {"components", "nix", 2},
+        {"links", "", 0},
+        {"agents", "", 0},
+        {"members", "", 0},
+        {"rules", "", 0},
+        {"executions", "", 0},
+        {"timeline", "", 0},
+        {"timeline", "x", 2},
+        {"explain", "pg", 0},
+        {"explain", "nix", 2},
+        {"config", "", 0},
+        {"whoami", "", 0},
+        {"preview", "failover west", 0},
+        {"preview", "failover nix", 2},
+        {"preview", "nonsense west", 2},
+        {"preview", "failover west nix", 2},
+        {"report", "", 2},
+        {"nonsense", "", 2},
     };
     (void)state;
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -367,7 +383,9 @@ static void a_refusal_says_what_is_in_the_way(void **state) {
         {{.kind = REQUEST_DECLARE, .region = "west", .plan = "reprotect"},
          399,
          "plan reprotect is not a failover"},
-        {{.kind = REQUEST_DECLARE, .region = "west", .epoch = 7}, 304, "made for epoch 7, it is 1 now"},
+        {{.kind = REQUEST_DECLARE, .region = "west", .epoch = 7},
+         304,
+         "made for epoch 7, it is 1 now"},
         {{.kind = REQUEST_DECLARE, .region = "west"},
          303,
          "execution 1, switchover to west, is running"},
