@@ -59,8 +59,8 @@ uint64_t agent_newest_epoch(const struct agent_program *agent, bool *ret_ours) {
     return newest;
 }
 
-/* One lying member must not have us ask for an epoch that nobody certifies while our lease runs out: its
- * word alone counts only when there is nothing to lose. */
+/* One lying member must not have us ask for an epoch that nobody certifies while our lease runs
+ * out: its word alone counts only when there is nothing to lose. */
 uint64_t agent_promised_land(const struct agent_program *agent) {
     unsigned needed = majority_of(agent->pins->members_n);
     uint64_t agreed = 0, named = 0;
@@ -132,8 +132,8 @@ static void topology_path(const struct agent_program *agent, char *out, size_t o
     ensure(fits);
 }
 
-/* Members refuse the lease of an agent with other numbers than theirs. A standby would learn that only
- * when it is needed, so it is said as soon as the topology is known. */
+/* Members refuse the lease of an agent with other numbers than theirs. A standby would learn
+ * that only when it is needed, so it is said as soon as the topology is known. */
 static void compare_numbers(const struct agent_program *agent) {
     const struct lease_numbers *mine = &agent->pins->lease, *theirs = &agent->topology->lease;
     if (mine->lease_ms != theirs->lease_ms || mine->wait_ms != theirs->wait_ms ||
@@ -168,8 +168,8 @@ static bool adopt(struct agent_program *agent, const char *text, size_t size, ui
     return true;
 }
 
-/* A topology counts when a majority of the members pushed the same bytes under the same version: one
- * stolen member key must not decide what this agent looks at. */
+/* A topology counts when a majority of the members pushed the same bytes under the same version:
+ * one stolen member key must not decide what this agent looks at. */
 static bool agreed_by_majority(struct agent_program *agent, uint8_t member,
                                const struct config_push *config) {
     struct member_link *link = &agent->members[member];

@@ -92,7 +92,8 @@ static void check_done(struct job *base) {
     free(job);
 }
 
-/* A probe relies on arguments that it accepted; the topology's check cannot know every kind's. Told once. */
+/* A probe relies on arguments that it accepted; the topology's check cannot know every kind's.
+ * Told once. */
 static bool check_arguments(const struct agent_program *agent, const struct check *check,
                             const struct probe_kind *kind, struct check_state *state,
                             struct arguments *ret_arguments) {

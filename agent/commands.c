@@ -166,8 +166,8 @@ static void start_running(struct agent_program *agent, struct command_entry *ent
 
 /* ----------------------------------------------------------------- certifying */
 
-/* The conditions of this agent alone. Judged after the certificate: a refusal is signed and told to all
- * members, and one of them must not be able to get one for a step that the others want. */
+/* The conditions of this agent alone. Judged after the certificate: a refusal is signed and told
+ * to all members, and one of them must not be able to get one for a step that the others want. */
 static bool acceptable(struct agent_program *agent, struct command_entry *entry) {
     const struct command *command = &entry->command;
     uint64_t epoch = 0;
@@ -247,7 +247,8 @@ static struct command_entry *entry_new(struct agent_program *agent) {
     return oldest;
 }
 
-/* Of the places for commands one member fills no more than its share with what nobody else wants. */
+/* Of the places for commands one member fills no more than its share with what nobody else
+ * wants. */
 static bool has_share(const struct agent_program *agent, uint8_t member) {
     unsigned certifying_n = 0;
     for (unsigned i = 0; i < COMMANDS_MAX; i++) {

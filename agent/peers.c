@@ -156,8 +156,8 @@ static void ask_own_guard(struct agent_program *agent, uint8_t asker,
     }
 }
 
-/* The members know this agent by its key: what it carries for others counts as its own. More than an
- * agent in need sends (ten rounds a second to each member) is not carried. */
+/* The members know this agent by its key: what it carries for others counts as its own. More
+ * than an agent in need sends (ten rounds a second to each member) is not carried. */
 static bool budget_left(struct peer_budget *budget) {
     uint64_t now_ms = agent_now_ms();
     if (now_ms - budget->since_ms >= 1000) {
@@ -169,8 +169,8 @@ static bool budget_left(struct peer_budget *budget) {
 /* Only the asker's own question, whole: not whatever it once recorded. */
 static bool worth_carrying(struct agent_program *agent, uint8_t asker, const struct relay *relay) {
     static struct message inner;
-    return message_decode(relay->frame, relay->frame_size, agent->inner_scratch,
-                          AGENT_SCRATCH_SIZE, &inner, NULL) == ERR_OK &&
+    return message_decode(relay->frame, relay->frame_size, agent->inner_scratch, AGENT_SCRATCH_SIZE,
+                          &inner, NULL) == ERR_OK &&
            inner.kind == MESSAGE_QUESTION && inner.question.purpose == PURPOSE_LEASE &&
            text_equal(inner.question.agent, agent->pins->agents[asker].name);
 }

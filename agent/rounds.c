@@ -226,7 +226,8 @@ static void begin_round(struct agent_program *agent, struct round *round, enum p
 
 /* --------------------------------------------------------------------- answers */
 
-/* Refusals that are about us and not about the moment: no waiting cures them, so people must know. */
+/* Refusals that are about us and not about the moment: no waiting cures them, so people must
+ * know. */
 static void say_refused(const struct agent_program *agent, const struct answer *answer) {
     static uint64_t said_ms;
     uint64_t now_ms = agent_now_ms();
@@ -283,9 +284,9 @@ void rounds_promise(struct agent_program *agent, uint8_t giver, const struct ans
 
 /* ------------------------------------------------------------------------ timer */
 
-/* A member that said no because it had not applied the fact yet, and now has: the question is put anew
- * rather than left to the others, one of whom may be dead. Once for each member, so that none can
- * keep us asking. */
+/* A member that said no because it had not applied the fact yet, and now has: the question is
+ * put anew rather than left to the others, one of whom may be dead. Once for each member, so
+ * that none can keep us asking. */
 bool round_hastens(const struct round *round, uint8_t member, uint64_t *hastened) {
     bool said_no = round->active && !round->handed_over &&
                    bits_has(round->votes.answered, member) && !bits_has(round->votes.yes, member);

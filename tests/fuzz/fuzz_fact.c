@@ -1,6 +1,7 @@
-/* What stands in the log may be damaged, or written by a stolen member: reading it is strict, writing it
- * gives the same bytes, and no sequence of readable facts makes a member stop. The input is facts, each
- * behind its length (u16); those with frames are given the values that the shell would let through. */
+/* What stands in the log may be damaged, or written by a stolen member: reading it is strict,
+ * writing it gives the same bytes, and no sequence of readable facts makes a member stop. The
+ * input is facts, each behind its length (u16); those with frames are given the values that the
+ * shell would let through. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* A member's notes as anything may have left them: refused or read, and never a wait that is over for an
- * epoch that was not closed. */
+/* A member's notes as anything may have left them: refused or read, and never a wait that is
+ * over for an epoch that was not closed. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>

@@ -20,8 +20,7 @@ void rogue_say(const char *format, ...) {
 const struct message *rogue_decode(struct rogue *rogue, const uint8_t *frame, size_t frame_size) {
     static struct message message;
     struct text256 why = {{0}};
-    if (message_decode(frame, frame_size, rogue->scratch, SCRATCH_SIZE, &message, &why) !=
-        ERR_OK) {
+    if (message_decode(frame, frame_size, rogue->scratch, SCRATCH_SIZE, &message, &why) != ERR_OK) {
         rogue_say("undecodable %s", why.at);
         return NULL;
     }

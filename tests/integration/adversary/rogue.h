@@ -1,5 +1,6 @@
-/* rogue: a member, an agent or a stranger that means harm. It holds a real key file, speaks the real
- * wire, and does what it is told, a line at a time, on stdin; what it sees it says on stdout.
+/* rogue: a member, an agent or a stranger that means harm. It holds a real key file, speaks the
+ * real wire, and does what it is told, a line at a time, on stdin; what it sees it says on
+ * stdout.
  *
  *   rogue.c          main, the lines of stdin, what the parts share
  *   rogue_member.c   a member's stolen key: lying acks, eager answers, commands, topologies, replay

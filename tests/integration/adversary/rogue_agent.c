@@ -311,9 +311,8 @@ static bool link_open(struct rogue *rogue, struct link_to *link, const char *nam
     struct text256 why = {{0}};
     link->rogue = rogue;
     link->name = name;
-    if (wire_connect(rogue->wire, address, key, rogue->keys.curve_secret,
-                     rogue->keys.curve_public, FRAME_CONFIG_MAX, on_frame, link, &link->client,
-                     &why) != ERR_OK) {
+    if (wire_connect(rogue->wire, address, key, rogue->keys.curve_secret, rogue->keys.curve_public,
+                     FRAME_CONFIG_MAX, on_frame, link, &link->client, &why) != ERR_OK) {
         (void)fprintf(stderr, "%s\n", why.at);
         return false;
     }

@@ -220,8 +220,7 @@ static bool obey_replay(const struct rogue *rogue) {
     size_t n = records.n;
     for (size_t i = 0; i < n; i++) {
         for (uint8_t a = 0; a < rogue->pins->agents_n; a++) {
-            (void)wire_server_send(server, WIRE_AGENT, a, records.at[i].bytes,
-                                   records.at[i].size);
+            (void)wire_server_send(server, WIRE_AGENT, a, records.at[i].bytes, records.at[i].size);
         }
     }
     rogue_say("replayed %zu frames", n);
@@ -264,9 +263,8 @@ bool rogue_member_start(struct rogue *rogue) {
     }
     rogue->obey = obey;
     if (wire_allow(rogue->wire, identities, rogue->pins->agents_n) != ERR_OK ||
-        wire_serve(rogue->wire, rogue->listen, rogue->keys.curve_secret,
-                   rogue->keys.curve_public, FRAME_CONFIG_MAX, on_frame, rogue, &server,
-                   &why) != ERR_OK) {
+        wire_serve(rogue->wire, rogue->listen, rogue->keys.curve_secret, rogue->keys.curve_public,
+                   FRAME_CONFIG_MAX, on_frame, rogue, &server, &why) != ERR_OK) {
         (void)fprintf(stderr, "%s\n", why.at);
         return false;
     }

@@ -1,7 +1,8 @@
 /* Nobody's key, or a real one towards the wrong server. Words:
- *   connect MEMBER own|fresh right|wrong   one connection: our key file's or a fresh key, the member's
- *                                          pinned key or another; says after 3 s whether it stands
- *   flood MEMBER PER_SECOND SECONDS        a fresh key each, each connection is held for half a second */
+ *   connect MEMBER own|fresh right|wrong   one connection, by our key file's or a fresh key, to the
+ *                                          member's pinned key or another; says after 3 s whether it
+ *                                          stands
+ *   flood MEMBER PER_SECOND SECONDS        a fresh key each, held for half a second each */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,8 +41,8 @@ static struct wire_client *open_one(struct rogue *rogue, bool fresh, bool right)
     uint8_t secret[KEY_SIZE], public_key[KEY_SIZE], other[KEY_SIZE], unused[KEY_SIZE];
     struct wire_client *client = NULL;
     struct text256 why = {{0}};
-    bool made = curve_keypair(secret, public_key) == ERR_OK &&
-                curve_keypair(unused, other) == ERR_OK;
+    bool made =
+        curve_keypair(secret, public_key) == ERR_OK && curve_keypair(unused, other) == ERR_OK;
     ensure(made);
     if (wire_connect(rogue->wire, target->agents_address, right ? target->curve_key : other,
                      fresh ? secret : rogue->keys.curve_secret,

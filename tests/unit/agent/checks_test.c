@@ -1,4 +1,5 @@
-/* A topology may hold checks that a probe cannot run: they are unknown, and said so; nothing else. */
+/* A topology may hold checks that a probe cannot run: they are unknown, and said so; nothing
+ * else. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -22,7 +22,7 @@ static char directory[64];
 
 static int setup(void **state) {
     (void)state;
-    (void)strncpy(directory, "/tmp/drover-ledger-XXXXXX", sizeof directory - 1);
+    (void)text_copy(directory, sizeof directory, "/tmp/drover-ledger-XXXXXX");
     return mkdtemp(directory) == NULL;
 }
 
@@ -148,8 +148,12 @@ static void the_accepted_epoch_only_grows(void **state) {
         uint64_t asked;
         enum err err;
         uint64_t accepted;
-    } table[] = {{2, ERR_OK, 2},     {1, ERR_STALE, 2}, {0, ERR_STALE, 2}, {2, ERR_OK, 2},
-                 {INT64_MAX, ERR_OK, INT64_MAX}, {3, ERR_STALE, INT64_MAX}};
+    } table[] = {{2, ERR_OK, 2},
+                 {1, ERR_STALE, 2},
+                 {0, ERR_STALE, 2},
+                 {2, ERR_OK, 2},
+                 {INT64_MAX, ERR_OK, INT64_MAX},
+                 {3, ERR_STALE, INT64_MAX}};
     struct ledger *ledger = open_it();
     (void)state;
     for (uint16_t i = 0; i < sizeof table / sizeof table[0]; i++) {

@@ -20,10 +20,10 @@ static void a_position_is_read_out_of_a_detail(void **state) {
         {"lsn=16/b374d848,", 0x16B374D848},
         {"lsn=FFFFFFFF/FFFFFFFF", UINT64_MAX},
         {"lsn=0/0", 0},
-        {"lsn=1FFFFFFFF/0", 0},  /* more than 32 bits in a half */
+        {"lsn=1FFFFFFFF/0", 0}, /* more than 32 bits in a half */
         {"lsn=0/100000000", 0},
-        {"lsn=3000148", 0},      /* no slash */
-        {"lsn=0/1/2", 0},        /* two slashes */
+        {"lsn=3000148", 0}, /* no slash */
+        {"lsn=0/1/2", 0},   /* two slashes */
         {"lsn=0/XY", 0},
         {"lsn=", 0},
         {"lsn=/", 0},
@@ -62,8 +62,8 @@ static void an_agent_is_believed_about_its_own_checks(void **state) {
         unsigned own_n = 0;
         for (uint16_t c = 0; c < topology->checks_n; c++) {
             const struct check *check = &topology->checks[c];
-            own_n += check->outside ? check->region != topology->agents[a].region
-                                    : check->agent == a;
+            own_n +=
+                check->outside ? check->region != topology->agents[a].region : check->agent == a;
         }
         assert_int_equal(event.checks_n, own_n);
         for (unsigned i = 0; i < event.checks_n; i++) {

@@ -46,14 +46,14 @@ static void send_report(uint8_t from, uint8_t signer, struct message *message) {
     static uint8_t body[FRAME_AGENT_MAX];
     uint8_t canon[CANON_MAX], digest[DIGEST_SIZE];
     size_t body_size = 0;
-    assert_int_equal(
-        report_body_encode(&message->report, body, sizeof body - 256, &body_size), ERR_OK);
+    assert_int_equal(report_body_encode(&message->report, body, sizeof body - 256, &body_size),
+                     ERR_OK);
     message->signed_at = body;
     message->signed_size = (uint32_t)body_size;
     digest_sha256(body, body_size, digest);
     size_t size = canon_report(digest, canon);
-    assert_int_equal(
-        sign_bytes(agent_secret[signer], canon, size, message->report_signature), ERR_OK);
+    assert_int_equal(sign_bytes(agent_secret[signer], canon, size, message->report_signature),
+                     ERR_OK);
     stand_in_frame(from, message);
 }
 

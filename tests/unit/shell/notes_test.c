@@ -21,7 +21,7 @@ static enum err done_err;
 
 static int setup(void **state) {
     (void)state;
-    (void)strncpy(directory, "/tmp/drover-notes-XXXXXX", sizeof directory - 1);
+    (void)text_copy(directory, sizeof directory, "/tmp/drover-notes-XXXXXX");
     if (mkdtemp(directory) == NULL || uv_loop_init(&loop) != 0) {
         return 1;
     }

@@ -14,9 +14,8 @@ uint8_t agent_secret[AGENTS_MAX][KEY_SIZE];
 
 /* ------------------------------------------------------------------- the log */
 
-enum err log_open(uv_loop_t *loop, const struct log_config *config,
-                  const struct log_memory *memory, const struct log_events *events,
-                  struct log **ret_log, struct text256 *reterr) {
+enum err log_open(uv_loop_t *loop, const struct log_config *config, const struct log_memory *memory,
+                  const struct log_events *events, struct log **ret_log, struct text256 *reterr) {
     (void)loop;
     (void)config;
     (void)memory;
@@ -50,7 +49,8 @@ void log_append(struct log *log, const char *key, const uint8_t *bytes, size_t s
     at->answered = false;
 }
 
-void log_head(struct log *log, void *owner, void (*done)(void *owner, enum err err, uint64_t index)) {
+void log_head(struct log *log, void *owner,
+              void (*done)(void *owner, enum err err, uint64_t index)) {
     (void)log;
     (void)owner;
     (void)done;
@@ -67,8 +67,8 @@ void log_snapshot_store(struct log *log, uint64_t index, const uint8_t *bytes, s
 }
 
 void log_snapshot_load(struct log *log, void *owner,
-                       void (*done)(void *owner, enum err err, uint64_t index,
-                                    const uint8_t *bytes, size_t size)) {
+                       void (*done)(void *owner, enum err err, uint64_t index, const uint8_t *bytes,
+                                    size_t size)) {
     (void)log;
     (void)owner;
     (void)done;
@@ -127,8 +127,7 @@ const struct wire_counters *wire_counters(const struct wire *wire) {
     return &none;
 }
 
-void wire_on_notice(struct wire *wire, void (*notice)(void *owner, const char *text),
-                    void *owner) {
+void wire_on_notice(struct wire *wire, void (*notice)(void *owner, const char *text), void *owner) {
     (void)wire;
     (void)notice;
     (void)owner;

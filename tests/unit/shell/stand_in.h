@@ -1,6 +1,6 @@
-/* stand_in: the log and the wire of one member, replaced: what it appends and sends is kept here, and
- * frames are handed to it as from any key's owner. And a member put together by hand around the sample
- * topology. */
+/* stand_in: the log and the wire of one member, replaced: what it appends and sends is kept
+ * here, and frames are handed to it as from any key's owner. And a member put together by hand
+ * around the sample topology. */
 #ifndef DROVER_TESTS_STAND_IN_H
 #define DROVER_TESTS_STAND_IN_H
 
@@ -29,9 +29,9 @@ extern unsigned appended_n;
 extern struct sent sent[SENT_MAX]; /* those beyond are only counted */
 extern unsigned sent_n;
 
-/* A member of that name with the sample topology (version 1), caught up; nothing applied to its core
- * but that version. Secret keys are made up: sign_secret of the member, `agent_secret` of each agent,
- * whose public halves are in the topology. */
+/* A member of that name with the sample topology (version 1), caught up; nothing applied to its
+ * core but that version. Secret keys are made up: sign_secret of the member, `agent_secret` of
+ * each agent, whose public halves are in the topology. */
 struct coordinator *stand_in_member(const char *name);
 extern uint8_t agent_secret[AGENTS_MAX][KEY_SIZE];
 
