@@ -1,0 +1,173 @@
+/* handoff: what runs before the fence, and how it is undone when the move is abandoned. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "world.h"
+
+static struct world world;
+
+static uint8_t stage(void) {
+    return world_execution(&world)->stage;
+}
+
+static uint8_t paused(void) {
+    return world_execution(&world)->paused;
+}
+
+static struct step *step_of(uint8_t plan, uint8_t step) {
+    return &world.topology.plans[plan].steps[step];
+}
+
+static void an_aborted_switchover_takes_up_writing_at_the_source_again(void **state) {
+    (void)state;
+    world_serving(&world);
+    (void)world_declare(&world, PLAN_SWITCHOVER, D);
+    (void)world_outcome(&world, STEP_HANDOFF, SAID_DONE);
+    assert_int_equal(stage(), STAGE_FENCE);
+    (void)world_ask(&world, REQUEST_ABORT);
+    assert_int_equal(stage(), STAGE_UNDO);
+    const struct want_command *want = world_wanted(&world, STEP_HANDOFF);
+    assert_non_null(want);
+    assert_int_equal(want->undo, 1);
+    assert_int_equal(want->action, ACTION_PATRONI_PROMOTE);
+    assert_int_equal(want->attempt, 2);
+    assert_int_equal(want->region, P);
+    (void)world_outcome_of(&world, STEP_HANDOFF, SAID_DONE, 0, true);
+    assert_int_equal(stage(), STAGE_ABORTED);
+    assert_int_equal(world.core.open, 1);
+}
+
+static void a_handoff_that_fails_is_undone_by_itself(void **state) {
+    (void)state;
+    world_serving(&world);
+    step_of(PLAN_OVER, STEP_HANDOFF)->action = ACTION_REDIS_HANDOFF;
+    (void)world_declare(&world, PLAN_SWITCHOVER, D);
+    (void)world_outcome(&world, STEP_HANDOFF, SAID_FAILED);
+    assert_int_equal(stage(), STAGE_UNDO);
+    assert_int_equal(paused(), PAUSE_NO);
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->action, ACTION_REDIS_PROMOTE);
+    assert_int_equal(world_ask(&world, REQUEST_ABORT).rule, 399); /* it is being abandoned */
+}
+
+static void a_handoff_still_at_work_is_undone_only_when_it_has_ended(void **state) {
+    (void)state;
+    world_serving(&world);
+    (void)world_declare(&world, PLAN_SWITCHOVER, D);
+    assert_non_null(world_wanted(&world, STEP_HANDOFF));
+    (void)world_ask(&world, REQUEST_ABORT);
+    assert_int_equal(stage(), STAGE_UNDO);
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->undo, 0);
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->attempt, 1);
+    (void)world_outcome(&world, STEP_HANDOFF, SAID_DONE);
+    assert_int_equal(stage(), STAGE_UNDO);
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->undo, 1);
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->attempt, 2);
+    (void)world_outcome_of(&world, STEP_HANDOFF, SAID_DONE, 0, true);
+    assert_int_equal(stage(), STAGE_ABORTED);
+}
+
+static void an_aborted_handoff_that_fails_is_undone_and_not_tried_again(void **state) {
+    (void)state;
+    world_serving(&world);
+    step_of(PLAN_OVER, STEP_HANDOFF)->retries = 3; /* aborted: not tried again */
+    (void)world_declare(&world, PLAN_SWITCHOVER, D);
+    (void)world_ask(&world, REQUEST_ABORT);
+    assert_int_equal(stage(), STAGE_UNDO);
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->undo, 0);
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->action, ACTION_PATRONI_HANDOFF);
+    (void)world_outcome(&world, STEP_HANDOFF, SAID_FAILED);
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->undo, 1);
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->attempt, 2);
+    (void)world_outcome_of(&world, STEP_HANDOFF, SAID_DONE, 0, true);
+    assert_int_equal(stage(), STAGE_ABORTED);
+}
+
+static void a_second_handoff_that_fails_while_the_first_is_undone_pauses_nothing(void **state) {
+    (void)state;
+    world_serving(&world);
+    step_of(PLAN_OVER, STEP_PROMOTE)->before_fence = true;
+    step_of(PLAN_OVER, STEP_PROMOTE)->action = ACTION_REDIS_HANDOFF;
+    (void)world_declare(&world, PLAN_SWITCHOVER, D);
+    (void)world_outcome(&world, STEP_HANDOFF, SAID_FAILED);
+    (void)world_outcome(&world, STEP_PROMOTE, SAID_FAILED);
+    assert_int_equal(stage(), STAGE_UNDO);
+    assert_int_equal(paused(), PAUSE_NO);
+    (void)world_outcome_of(&world, STEP_HANDOFF, SAID_DONE, 0, true);
+    assert_int_equal(stage(), STAGE_UNDO);
+    (void)world_outcome_of(&world, STEP_PROMOTE, SAID_DONE, 0, true);
+    assert_int_equal(stage(), STAGE_ABORTED);
+}
+
+static void an_undoing_that_fails_is_tried_again_but_not_in_a_rush(void **state) {
+    (void)state;
+    world_serving(&world);
+    (void)world_declare(&world, PLAN_SWITCHOVER, D);
+    (void)world_outcome(&world, STEP_HANDOFF, SAID_FAILED);
+    for (unsigned i = 0; i < 20; i++) {
+        (void)world_outcome_of(&world, STEP_HANDOFF, SAID_FAILED, 0, true);
+    }
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->attempt, 2);
+    (void)world_pass(&world, 1000);
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->attempt, 3);
+    (void)world_pass(&world, 12000);
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->attempt, 3);
+    (void)world_pass(&world, 1000); /* silence: after its time, the next one */
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->attempt, 4);
+    assert_int_equal(stage(), STAGE_UNDO);
+    (void)world_outcome_of(&world, STEP_HANDOFF, SAID_DONE, 0, true);
+    assert_int_equal(stage(), STAGE_ABORTED);
+}
+
+/* Found by the simulator, seed 130: the undoing never ended, and nothing else could begin. */
+static void a_region_that_dies_while_its_handoff_is_undone_can_still_be_left(void **state) {
+    (void)state;
+    for (unsigned automatic = 0; automatic < 2; automatic++) {
+        world_serving(&world);
+        (void)world_declare(&world, PLAN_SWITCHOVER, D);
+        (void)world_outcome(&world, STEP_HANDOFF, SAID_FAILED);
+        assert_int_equal(stage(), STAGE_UNDO);
+        assert_int_equal(world_declare(&world, PLAN_SWITCHOVER, D).rule, 302);
+        assert_int_equal(world_declare(&world, PLAN_REPROTECT, D).rule, 303);
+        world_heard(&world, ALL_BUT_P, false);
+        (void)world_check(&world, AGENT_D1, CHECK_P_OUT, SEEN_FAILED);
+        (void)world_check(&world, AGENT_M1, CHECK_P_OUT, SEEN_FAILED);
+        if (automatic) {
+            (void)world_pass(&world, 15000);
+        } else {
+            assert_int_equal(world_declare(&world, PLAN_FAILOVER, D).rule, 305);
+        }
+        assert_int_equal(world_execution(&world)->id, 2);
+        assert_int_equal(world_execution(&world)->automatic, automatic);
+        assert_int_equal(stage(), STAGE_FENCE);
+        assert_int_equal(execution_find(&world.core, 1)->stage, STAGE_ABORTED);
+        assert_null(world_wanted(&world, STEP_HANDOFF));
+    }
+}
+
+static void a_failed_step_before_the_fence_that_hands_nothing_over_needs_no_undoing(void **state) {
+    (void)state;
+    world_serving(&world);
+    step_of(PLAN_OVER, STEP_HANDOFF)->action = ACTION_HTTP_CALL;
+    (void)world_declare(&world, PLAN_SWITCHOVER, D);
+    (void)world_outcome(&world, STEP_HANDOFF, SAID_FAILED);
+    assert_int_equal(stage(), STAGE_ABORTED);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_aborted_switchover_takes_up_writing_at_the_source_again),
+        cmocka_unit_test(a_handoff_that_fails_is_undone_by_itself),
+        cmocka_unit_test(a_handoff_still_at_work_is_undone_only_when_it_has_ended),
+        cmocka_unit_test(an_aborted_handoff_that_fails_is_undone_and_not_tried_again),
+        cmocka_unit_test(a_second_handoff_that_fails_while_the_first_is_undone_pauses_nothing),
+        cmocka_unit_test(an_undoing_that_fails_is_tried_again_but_not_in_a_rush),
+        cmocka_unit_test(a_region_that_dies_while_its_handoff_is_undone_can_still_be_left),
+        cmocka_unit_test(a_failed_step_before_the_fence_that_hands_nothing_over_needs_no_undoing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
