@@ -1,5 +1,6 @@
-/* world: a small service for the tests of the decisions, and facts about it in one line each. Two data
- * regions P and D with two guarded gate agents each, a monitoring region M with one vantage agent,
+/* world: a small service for the tests of the decisions, and facts about it in one line each. Two
+ * data regions P and D with two guarded gate agents each, a monitoring region M with one
+ * vantage agent,
  * three members, one guarded store with a link, and a plan of each kind. */
 #ifndef DROVER_TESTS_WORLD_H
 #define DROVER_TESTS_WORLD_H
@@ -31,7 +32,7 @@ struct world {
 
 /* A world where nothing has happened. */
 void world_init(struct world *world);
-/* Version 1 applied, member 0 keeps time, P's epoch 1 open, all agents heard, checks well, settled. */
+/* Version 1 applied, member 0 keeps time, P's epoch 1 open, all heard, checks well, settled. */
 void world_serving(struct world *world);
 /* The same, then P dark: no voice of its own, bad from outside, not attested. Not yet suspected. */
 void world_dark(struct world *world);
