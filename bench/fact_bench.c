@@ -105,8 +105,7 @@ static void fact_round(struct bench *bench, uint32_t i) {
     while (!bench->acknowledged || bench->heard_n < READERS_N) {
         (void)uv_run(&bench->loop, UV_RUN_ONCE);
         if (since_us(bench) > PATIENCE_S * 1000000ull) {
-            (void)fprintf(stderr, "%s: heard by %u of %d\n", bench->key, bench->heard_n,
-                          READERS_N);
+            (void)fprintf(stderr, "%s: heard by %u of %d\n", bench->key, bench->heard_n, READERS_N);
             exit(1);
         }
     }
