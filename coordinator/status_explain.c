@@ -46,7 +46,8 @@ static const char *gate_subject(const struct topology *topology, enum gate gate,
 
 static struct duration left_text(const struct gate_reading *reading) {
     int64_t left_ms = reading->limit - reading->value;
-    return duration_text(left_ms > 0 ? (uint64_t)left_ms : 0);
+    uint64_t whole_s = left_ms > 0 ? ((uint64_t)left_ms + 999) / 1000 : 0;
+    return duration_text(whole_s * 1000);
 }
 
 /* What would have to change for the gate to pass. */

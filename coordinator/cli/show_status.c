@@ -5,7 +5,7 @@
 
 void show_regions(const json_t *regions) {
     static const char *const heads[] = {"REGION", "ROLE",         "CLASS",
-                                        "AGENTS", "OUTSIDE VIEW", "HEARD"};
+                                        "AGENTS", "OUTSIDE VIEW", "SILENT FOR"};
     struct table *table = table_of(6, heads);
     size_t i;
     json_t *region;
@@ -22,9 +22,9 @@ void show_regions(const json_t *regions) {
                  number_in(region, "outside_bad_n"));
         }
         if (yes_in(region, "heard_ever")) {
-            cell(table, "%s ago", span_text(number_in(region, "last_heard_ago_ms")).at);
+            cell(table, "%s", span_text(number_in(region, "last_heard_ago_ms")).at);
         } else {
-            cell(table, "never");
+            cell(table, "-");
         }
     }
     table_print(table, 0);

@@ -179,6 +179,35 @@ static void every_verb_is_explained_in_a_line(void **state) {
     }
 }
 
+/* docs/cli.md knows every verb and every option. */
+static void every_verb_and_option_is_documented(void **state) {
+    static char doc[64 * 1024];
+    char word[32];
+    const char *text;
+    uint16_t takes;
+    (void)state;
+    FILE *file = fopen(DROVER_SOURCE_DIR "/docs/cli.md", "rb");
+    assert_non_null(file);
+    doc[fread(doc, 1, sizeof doc - 1, file)] = '\0';
+    (void)fclose(file);
+    for (unsigned i = 0; verb_at(i) != NULL; i++) {
+        for (const char *at = verb_at(i)->name; *at != '\0'; at += *at == ' ') {
+            size_t size = strcspn(at, " ");
+            (void)text_format(word, sizeof word, "%.*s", (int)size, at);
+            if (strstr(doc, word) == NULL) {
+                fail_msg("docs/cli.md does not know %s", verb_at(i)->name);
+            }
+            at += size;
+        }
+    }
+    for (unsigned o = 0; (text = args_option(o, &takes)) != NULL; o++) {
+        (void)text_format(word, sizeof word, "%.*s", (int)strcspn(text, " "), text);
+        if (strstr(doc, word) == NULL && strcmp(word, "--help") != 0) {
+            fail_msg("docs/cli.md does not know %s", word);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_and_options_are_read),
@@ -186,6 +215,7 @@ int main(void) {
         cmocka_unit_test(every_example_is_a_line_that_works),
         cmocka_unit_test(usage_and_options_agree),
         cmocka_unit_test(every_verb_is_explained_in_a_line),
+        cmocka_unit_test(every_verb_and_option_is_documented),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
