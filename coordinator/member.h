@@ -178,7 +178,8 @@ bool facts_complete(struct coordinator *member, struct fact *fact, struct messag
                     char *ret_comment, size_t comment_size, struct text256 *reterr);
 bool facts_report_event(const struct topology *topology, const struct report *report,
                         struct event_report *ret_event);
-/* Is this check, this link's measuring, the agent's own business? Indexes out of range are nobody's. */
+/* Is this check, this link's measuring, the agent's own business? Indexes out of range are
+ * nobody's. */
 bool facts_check_is_of(const struct topology *topology, uint16_t check, uint8_t agent);
 bool facts_link_is_of(const struct topology *topology, uint8_t link, uint8_t agent);
 bool facts_verify_report(const struct topology *topology, uint8_t agent,
