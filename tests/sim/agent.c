@@ -1,5 +1,5 @@
-/* An agent, mirrored from agent/{agent,rounds,peers,fence,reports}.c: it asks for the lease, counts the
- * answers, hands certificates to its guard, carries for the other region, reports. */
+/* An agent, mirrored from agent/{agent,rounds,peers,fence,reports}.c: it asks for the lease,
+ * counts the answers, hands certificates to its guard, carries for the other region, reports. */
 #include "sim.h"
 
 #include <string.h>

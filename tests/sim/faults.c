@@ -190,8 +190,8 @@ static void strike_machine(struct sim *sim) {
 
 /* -------------------------------------------------------------------- a calm */
 
-/* One member at a time, or all of them where promises bridge it; the log; a single disk of a member.
- * The standby and the ways between the regions stay well. */
+/* One member at a time, or all of them where promises bridge it; the log; a single disk of a
+ * member. The standby and the ways between the regions stay well. */
 static void strike_calmly(struct sim *sim) {
     const struct lease_numbers *lease = &sim->topology->lease;
     bool promises = lease->on_quorum_loss == QUORUM_LOSS_FAILSAFE && !sim->weather.calm_old_dies;

@@ -1,5 +1,5 @@
-/* Faults in an order that rarely comes by chance: each story is a known way to lose a rule, told with
- * random times, so that around it the seeds find the neighbours. */
+/* Faults in an order that rarely comes by chance: each story is a known way to lose a rule, told
+ * with random times, so that around it the seeds find the neighbours. */
 #include "sim.h"
 
 #include <string.h>
@@ -89,8 +89,8 @@ static void skip_steps(struct sim *sim) {
     }
 }
 
-/* Agents order their guards to fence for no reason: they may, and nothing but the service may suffer.
- * Then the guards restart, and the region is lost. */
+/* Agents order their guards to fence for no reason: they may, and nothing but the service may
+ * suffer. Then the guards restart, and the region is lost. */
 static void erratic(struct sim *sim) {
     uint8_t region = world_owner(sim);
     for (uint8_t host = 0; host < sim->hosts_n; host++) {
@@ -142,8 +142,8 @@ static void silence(struct sim *sim, uint8_t region, uint64_t back_us) {
     }
 }
 
-/* The active region falls silent, with its gate still open, while people declare; and then the members
- * restart, or the log is slow, or the region comes back in the middle of it. */
+/* The active region falls silent, with its gate still open, while people declare; and then the
+ * members restart, or the log is slow, or the region comes back in the middle of it. */
 void story_declared(struct sim *sim) {
     uint8_t region = world_owner(sim);
     if (region == NONE) {
@@ -208,8 +208,8 @@ void story_two_moves(struct sim *sim) {
     story_later(sim, STORY_SILENCE, 1400000 + pick(sim, 300000));
 }
 
-/* The region left comes back while members read the log anew, and the log stops in the middle of it:
- * what they know then is long past. */
+/* The region left comes back while members read the log anew, and the log stops in the middle of
+ * it: what they know then is long past. */
 void story_stale(struct sim *sim) {
     uint8_t region = world_owner(sim);
     if (region == NONE) {

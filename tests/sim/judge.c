@@ -1,6 +1,6 @@
-/* The judge. It looks at what the stores acknowledged, by true time, and at what was run and written:
- * never at what drover says of itself. Only after the healing does it ask whether the members know why
- * nobody serves. */
+/* The judge. It looks at what the stores acknowledged, by true time, and at what was run and
+ * written: never at what drover says of itself. Only after the healing does it ask whether the
+ * members know why nobody serves. */
 #include "sim.h"
 
 #include <stdarg.h>
@@ -102,8 +102,8 @@ void judge_ran(struct sim *sim, const struct command_name *name) {
     }
 }
 
-/* I10: the active region was never out of reach, and nobody asked it to move. Of the mutants only the
- * one that breaks nothing else is judged by it. */
+/* I10: the active region was never out of reach, and nobody asked it to move. Of the mutants only
+ * the one that breaks nothing else is judged by it. */
 static void check_calm(struct sim *sim) {
     const struct weather *weather = &sim->weather;
     bool asked = sim->mutant == MUTANT_NONE_ || mutant_is(sim, MUTANT_NO_NOTE);

@@ -1,5 +1,5 @@
-/* One member, mirrored from coordinator/{member,attesting,listen,dispatch}.c: catch up, note a close
- * before it is applied, answer questions from the applied state, send what is wanted. */
+/* One member, mirrored from coordinator/{member,attesting,listen,dispatch}.c: catch up, note a
+ * close before it is applied, answer questions from the applied state, send what is wanted. */
 #include "sim.h"
 
 #include <string.h>

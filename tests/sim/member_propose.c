@@ -1,5 +1,5 @@
-/* Wishes and observations of a member into the log, mirrored from coordinator/propose.c and the news
- * of listen.c: the same key and bytes again until the log says that it has them. */
+/* Wishes and observations of a member into the log, mirrored from coordinator/propose.c and the
+ * news of listen.c: the same key and bytes again until the log says that it has them. */
 #include "sim.h"
 
 #include <string.h>

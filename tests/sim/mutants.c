@@ -1,5 +1,5 @@
-/* Rules that can be broken on purpose, to see the judge notice. Each is a switch in the mirrored shells
- * or a hand in a core's struct: the cores themselves are what ships. */
+/* Rules that can be broken on purpose, to see the judge notice. Each is a switch in the mirrored
+ * shells or a hand in a core's struct: the cores themselves are what ships. */
 #include "sim.h"
 
 static const struct {

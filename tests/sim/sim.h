@@ -1,16 +1,16 @@
 /* sim: the whole of drover in one thread and virtual time, from one seed.
  *
- * The decisions are the very code that ships (coordinator/core, agent/core). What is mirrored here is
- * thin: the shells that carry facts and messages (coordinator/{member,propose,attesting}.c,
- * agent/{rounds,commands,fence}.c, agent/guard/), and the world they live in. The judge looks only at
- * the stores: which writes were acknowledged, when, by true time.
+ * The decisions are the very code that ships (coordinator/core, agent/core). What is mirrored here
+ * is thin: the shells that carry facts and messages (coordinator/{member,propose,attesting}.c,
+ * agent/{rounds,commands,fence}.c, agent/guard/), and the world they live in. The judge looks only
+ * at the stores: which writes were acknowledged, when, by true time.
  *
  *   main.c        seeds, mutants, the trace        world.c    the service, start and end of a run
  *   queue.c       virtual time                     faults.c   what goes wrong, drawn from the seed
  *   net.c         loss, delay, reordering, cuts    judge.c    the invariants and the end
  *   engine.c      the ordered log                  mutants.c  rules that can be broken on purpose
- *   member.c member_propose.c                      agent.c agent_commands.c    guard.c
- */
+ *   member.c member_propose.c                      agent.c guard.c
+ *   faults_stories.c  faults in a telling order    agent_commands.c  the ledger */
 #ifndef DROVER_SIM_H
 #define DROVER_SIM_H
 

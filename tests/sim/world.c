@@ -131,7 +131,7 @@ static void make_numbers(struct sim *sim) {
     uint8_t policy = die < 70   ? QUORUM_LOSS_FAILSAFE
                      : die < 90 ? QUORUM_LOSS_FENCE
                                 : QUORUM_LOSS_HOLD;
-    /* rho 2 %: W = T (1 + rho) / (1 - rho) rounded up, + tick; the gate as late as the check lets. */
+    /* rho 2 %: W = T (1 + rho) / (1 - rho) + tick; the gate as late as the check lets. */
     topology->lease = (struct lease_numbers){.lease_ms = 3000,
                                              .renew_ms = 450,
                                              .fence_ms = 1000,

@@ -1,4 +1,5 @@
-/* plan: order, needs, approvals, retries, timeouts, the stages around the lease, and what people do. */
+/* plan: order, needs, approvals, retries, timeouts, the stages around the lease, and what people
+ * do. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -405,8 +406,8 @@ static void finished_executions_make_room_for_new_ones(void **state) {
     assert_non_null(execution_find(&world.core, EXECUTIONS_MAX + 2));
 }
 
-/* Found by the simulator, seed 25212: a close before the first tick looked like none, and the proof of
- * its fence was not believed. */
+/* Found by the simulator, seed 25212: a close before the first tick looked like none, and the
+ * proof of its fence was not believed. */
 static void a_close_before_the_first_tick_has_a_time_too(void **state) {
     (void)state;
     world_init(&world);

@@ -1,7 +1,6 @@
 /* world: a small service for the tests of the decisions, and facts about it in one line each. Two
- * data regions P and D with two guarded gate agents each, a monitoring region M with one
- * vantage agent,
- * three members, one guarded store with a link, and a plan of each kind. */
+ * data regions P and D with two guarded gate agents each, a monitoring region M with one vantage
+ * agent, three members, one guarded store with a link, and a plan of each kind. */
 #ifndef DROVER_TESTS_WORLD_H
 #define DROVER_TESTS_WORLD_H
 
