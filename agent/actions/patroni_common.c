@@ -82,9 +82,10 @@ static struct action_result demoted_await(const struct action_input *input,
     return act_failed(err, "not verified: %s", members);
 }
 
-/* A region that boots: its etcd comes up first, its Patroni a second later. Whoever is asked first
- * after that decides whether the old leader finds itself a standby, or promotes itself once more, on a
- * timeline of a number that the other region has used. So: without a pause between the tries. */
+/* A region that boots: its etcd comes up first, its Patroni a second later. Whoever is asked
+ * first after that decides whether the old leader finds itself a standby, or promotes itself
+ * once more, on a timeline of a number that the other region has used. So: without a pause
+ * between the tries. */
 static struct action_result demoted_in_dcs(const struct action_input *input,
                                            struct patroni_region *region, uint32_t rest_ms) {
     struct text256 why = {.at = ""};

@@ -79,7 +79,8 @@ static enum err guard_load(const char *path, struct text256 *reterr) {
 }
 
 /* libnftables takes megabytes for each transaction and hardly touches them: given back at once,
- * they are not ours to lock. And it asks for users by name, even of a number: never over a network. */
+ * they are not ours to lock. And it asks for users by name, even of a number: never over a
+ * network. */
 static void keep_small(void) {
     int sized = mallopt(M_MMAP_THRESHOLD, 64 * 1024);
     int trimmed = mallopt(M_TRIM_THRESHOLD, 64 * 1024);

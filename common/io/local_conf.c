@@ -393,8 +393,7 @@ static enum err coordinator_root(struct conf *conf, const struct config_setting_
 
 enum err coordinator_conf_read(const char *path, struct coordinator_conf *ret_conf,
                                struct text256 *reterr) {
-    *ret_conf = (struct coordinator_conf){.engine.prefix = "/drover/",
-                                            .snapshot_every = 4000};
+    *ret_conf = (struct coordinator_conf){.engine.prefix = "/drover/", .snapshot_every = 4000};
     return file_read(path, reterr, coordinator_root, ret_conf);
 }
 

@@ -1,5 +1,6 @@
 /* Nobody's key, or a real one towards the wrong server. Words:
- *   connect MEMBER own|fresh right|wrong   one connection, by our key or a fresh one, to the member's
+ *   connect MEMBER own|fresh right|wrong   one connection, by our key or a fresh one, to the
+ *     member's
  *                                          pinned key or another; says after 3 s whether it
  *                                          stands
  *   flood MEMBER PER_SECOND SECONDS        a fresh key each, held for half a second each */

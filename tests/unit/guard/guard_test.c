@@ -1,5 +1,5 @@
-/* The guard's order of doing things, with a kernel gate, a disk and clocks of our own: what a test on
- * a real kernel cannot hit by chance. The real gate: tests/integration/guard. */
+/* The guard's order of doing things, with a kernel gate, a disk and clocks of our own: what a
+ * test on a real kernel cannot hit by chance. The real gate: tests/integration/guard. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
