@@ -90,10 +90,12 @@ class Net:
 
 
 class Store:
-    """Stands for a store's port: takes 8-byte writes (the writer's stamp), notes and echoes them."""
+    """Stands for a store's port: takes 8-byte writes (the writer's stamp), notes and echoes them.
+    `pushes`: it also sends its own stamp to everybody, 100 times a second."""
 
-    def __init__(self, net, port=STORE):
+    def __init__(self, net, port=STORE, pushes=False):
         self.taken = set()
+        self.pushes = pushes
         self.listener = net.socket(net.host, socket.AF_INET6)
         self.listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -109,7 +111,11 @@ class Store:
         poll.register(self.listener, select.POLLIN)
         poll.register(self.stop_read, select.POLLIN)
         while True:
-            for fd, _ in poll.poll():
+            ready = poll.poll(10 if self.pushes else None)
+            for client in clients.values() if self.pushes else ():
+                with contextlib.suppress(OSError):
+                    client.send(struct.pack("<Q", now_us()))
+            for fd, _ in ready:
                 if fd == self.stop_read:
                     for client in clients.values():
                         client.close()
@@ -139,13 +145,23 @@ class Store:
         os.close(self.stop_read)
 
 
-class Writer:
-    """Writes its stamp 100 times a second. `kept`: one connection, made once; else a new one for each
-    write. `source`: an address of the outside, None: from the guard's own host as `nobody`."""
+class Echo:
+    """How one writes to Store: the stamp, which comes back."""
+    reply_size = 8
 
-    def __init__(self, net, kept, to=HOST4, source=OUT4, port=STORE, speak=None):
+    @staticmethod
+    def encode(stamp):
+        return struct.pack("<Q", stamp)
+
+
+class Writer:
+    """Writes its stamp 100 times a second. `kept`: one connection, made once, and no write waits
+    for the answer to the one before; else a new connection for each write, which is answered.
+    `source`: an address of the outside, None: from the guard's own host as `nobody`."""
+
+    def __init__(self, net, kept, to=HOST4, source=OUT4, port=STORE, tongue=Echo):
         self.net, self.kept, self.to, self.source, self.port = net, kept, to, source, port
-        self.speak = speak or self.echo
+        self.tongue = tongue
         self.sent, self.refused, self.acked = [], [], []
         self.stopping = False
         self.thread = threading.Thread(target=self.run, daemon=True)
@@ -167,34 +183,66 @@ class Writer:
         link.connect((self.to, self.port))
         return link
 
-    @staticmethod
-    def echo(link, stamp):
-        data = struct.pack("<Q", stamp)
-        link.sendall(data)
-        return link.recv(8) == data
+    def one(self):
+        """A connection, a write, its answer."""
+        stamp = now_us()
+        self.sent.append(stamp)
+        link = None
+        try:
+            link = self.connect()
+            link.sendall(self.tongue.encode(stamp))
+            good = len(link.recv(self.tongue.reply_size)) == self.tongue.reply_size
+        except OSError:
+            good = False
+        finally:
+            if link is not None:
+                link.close()
+        (self.acked if good else self.refused).append(stamp)
+        return True
+
+    def next(self):
+        """One more write on the connection that is there; False when it is gone."""
+        stamp = now_us()
+        self.sent.append(stamp)
+        try:
+            self.link.send(self.tongue.encode(stamp))
+        except BlockingIOError:
+            pass  # its buffer is full: nothing is answered any more
+        except OSError:
+            self.refused.append(stamp)
+            return False
+        return self.hear()
+
+    def hear(self):
+        try:
+            data = self.link.recv(65536)
+            if not data:
+                return False
+            self.heard += len(data)
+        except BlockingIOError:
+            pass
+        except OSError:
+            return False
+        self.acked = self.sent[:self.heard // self.tongue.reply_size]
+        return True
 
     def run(self):
-        link = None
+        self.link, self.heard = None, 0
         next_at = time.monotonic()
-        while not self.stopping:
-            stamp = now_us()
-            self.sent.append(stamp)
+        if self.kept:
             try:
-                if link is None:
-                    link = self.connect()
-                    stamp = now_us() if self.kept else stamp
-                (self.acked if self.speak(link, stamp) else self.refused).append(stamp)
+                self.link = self.connect()
+                self.link.setblocking(False)
             except OSError:
-                self.refused.append(stamp)
-                if link is not None and self.kept:
-                    break  # the connection that was there is gone
-            if link is not None and not self.kept:
-                link.close()
-                link = None
+                self.refused.append(now_us())
+                return
+        while not self.stopping and (self.next() if self.kept else self.one()):
             next_at += 0.01
             time.sleep(max(0.0, next_at - time.monotonic()))
-        if link is not None:
-            link.close()
+        if self.link is not None:
+            time.sleep(0.02)
+            self.hear()
+            self.link.close()
 
     def stop(self):
         self.stopping = True
@@ -320,7 +368,7 @@ gate: {{ ports = [{", ".join(map(str, ports))}]; exempt_sources = ["10.99.1.0/24
             return file.read()
 
     def lease(self, epoch, who="m1,m2"):
-        """Asks, and hands over the certificate. The guard's stamp lies before after_us of `begin`."""
+        """Asks, and hands over the certificate. The guard's stamp is not after `asked_us`."""
         asked = self.client(f"begin lease {epoch}")
         given = self.client(f"give certificate {epoch} who={who}")
         given["asked_us"], given["begun"] = asked["after_us"], asked["verdict"]
@@ -335,7 +383,8 @@ gate: {{ ports = [{", ".join(map(str, ports))}]; exempt_sources = ["10.99.1.0/24
         except OSError:
             return False
         try:
-            return Writer.echo(link, now_us())
+            link.sendall(Echo.encode(now_us()))
+            return len(link.recv(8)) == 8
         except OSError:
             return False
         finally:
