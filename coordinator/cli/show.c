@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/ensure.h"
 #include "coordinator/cli/show_parts.h"
 
 /* ---------------------------------------------------------------------- fields */
@@ -135,6 +136,7 @@ int mark_of_step(const char *state) {
 
 struct table *table_of(unsigned columns_n, const char *const *heads) {
     static struct table table;
+    ensure(columns_n >= 1 && columns_n <= TABLE_COLUMNS_MAX);
     table.columns_n = columns_n;
     table.cells_n = 0;
     for (unsigned c = 0; c < columns_n; c++) {
@@ -164,7 +166,8 @@ void cell_marked(struct table *table, int mark, const char *text) {
 }
 
 void table_print(const struct table *table, unsigned indent) {
-    size_t widths[TABLE_COLUMNS_MAX];
+    size_t widths[TABLE_COLUMNS_MAX] = {0};
+    ensure(table->columns_n >= 1 && table->columns_n <= TABLE_COLUMNS_MAX);
     for (unsigned c = 0; c < table->columns_n; c++) {
         widths[c] = strlen(table->heads[c]);
     }
