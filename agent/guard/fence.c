@@ -32,9 +32,7 @@ static void kill_writer(const struct writer_conf *writer) {
         (void)text_format(path, sizeof path, "%s/cgroup.kill", writer->path);
         int fd = open(path, O_WRONLY | O_CLOEXEC);
         killed = fd >= 0 && write(fd, "1", 1) == 1;
-        if (fd >= 0) {
-            (void)close(fd);
-        }
+        (void)close(fd);
     } else if (file_read(writer->path, text, sizeof text, &size, NULL) == ERR_OK) {
         text[strcspn(text, "\n \t")] = '\0';
         killed = text_to_u64(text, 4194304, &pid) && pid > 1 && (pid_t)pid != getpid() &&
@@ -198,6 +196,11 @@ void fence_tick(struct guard *guard) {
     if (guard->was_open && !open) {
         fence_refresh(guard);
     }
+    if (guard->was_leased && !leased) {
+        log_event(LOG_WARNING, "lease.ended", "epoch=%llu",
+                  (unsigned long long)guard->holder.lease_epoch);
+    }
+    guard->was_leased = leased;
     guard->was_open = open;
     guard->proved_epoch = leased ? 0 : guard->proved_epoch;
     look_after_gate(guard, now_ms);

@@ -27,7 +27,7 @@ struct guard {
     uint8_t gate_state; /* enum gate_state, as last read back from the kernel or made */
     uint64_t looked_ms; /* boot clock: when it was last read back */
     bool inherited;     /* found open at the start: the lease of our predecessor runs out */
-    bool was_open;
+    bool was_leased, was_open;
     bool armed;            /* somebody may have written here since the last kill */
     bool soft_fence_done;  /* the agent's word; only spares the kill */
     uint64_t soft_due_ms;  /* boot clock: since when the agent ought to fence; 0: it need not */
