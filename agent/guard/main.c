@@ -82,10 +82,10 @@ static enum err guard_load(const char *path, struct text256 *reterr) {
  * they are not ours to lock. And it asks for users by name, even of a number: never over a
  * network. */
 static void keep_small(void) {
-    int sized = mallopt(M_MMAP_THRESHOLD, 64 * 1024);
-    int trimmed = mallopt(M_TRIM_THRESHOLD, 64 * 1024);
-    int local = __nss_configure_lookup("passwd", "files");
-    ensure(sized == 1 && trimmed == 1 && local == 0);
+    (void)mallopt(M_MMAP_THRESHOLD, 64 * 1024); /* another malloc than glibc's may refuse */
+    (void)mallopt(M_TRIM_THRESHOLD, 64 * 1024);
+    int rc = __nss_configure_lookup("passwd", "files");
+    ensure(rc == 0);
 }
 
 /* Late by a page fault or a busy processor is late with the fence. What comes later is locked only
@@ -180,9 +180,9 @@ static int run(int listener) {
 
 int main(int argc, char **argv) {
     struct text256 why = {{0}};
+    ensure_hook = on_ensure;
     secrets_protect_process();
     keep_small();
-    ensure_hook = on_ensure;
     if (argc != 3 || !text_equal(argv[1], "--config")) {
         (void)fprintf(stderr, "usage: drover-guard --config FILE\n");
         return 2;
