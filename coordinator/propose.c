@@ -136,9 +136,19 @@ void propose_config(struct coordinator *member, const char *text, size_t text_si
 
 /* ------------------------------------------------------------------- lease */
 
+static uint32_t ticks_silent_ms(const struct coordinator *member) {
+    uint64_t since_ms = member->tick_seen
+                            ? stamp_most_passed_ms(member->tick_applied, clock_stamp())
+                            : member_now_ms() - member->started_boot_ms;
+    return since_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)since_ms;
+}
+
 static void propose_lease(struct coordinator *member, const struct wants *wants) {
     char key[FACT_KEY_SIZE];
-    if (wants->close) {
+    /* Decided before the log went away, an automatic CLOSE must not be the first fact after its
+     * return: the region may be well again. The TICK behind the pause settles it. */
+    bool old = wants->close_why == CLOSE_AUTOMATIC && ticks_silent_ms(member) > TICK_ELAPSED_MAX_MS;
+    if (wants->close && !old) {
         struct fact fact = fact_of(member, EVENT_CLOSE);
         fact.event.close.epoch = wants->close_epoch;
         fact.event.close.why = wants->close_why;
@@ -160,13 +170,6 @@ static void propose_lease(struct coordinator *member, const struct wants *wants)
 
 bool member_keeps_time(const struct coordinator *member) {
     return member->core.timekeeper == member->index && member->core.keeper_term > 0;
-}
-
-static uint32_t ticks_silent_ms(const struct coordinator *member) {
-    uint64_t since_ms = member->tick_seen
-                            ? stamp_most_passed_ms(member->tick_applied, clock_stamp())
-                            : member_now_ms() - member->started_boot_ms;
-    return since_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)since_ms;
 }
 
 static void propose_keeper(struct coordinator *member) {
@@ -314,6 +317,10 @@ static void retry_due(struct coordinator *member) {
         if (append->used && !append->in_flight && now_ms >= append->next_try_ms) {
             if (append->kind == EVENT_TICK && !member_keeps_time(member)) {
                 append_free(append); /* somebody else keeps the time now */
+                continue;
+            }
+            if (append->kind == EVENT_CLOSE && ticks_silent_ms(member) > TICK_ELAPSED_MAX_MS) {
+                append_free(append); /* wished anew when it still is */
                 continue;
             }
             if (append->kind == EVENT_TICK) {

@@ -16,6 +16,14 @@ static void settle_again(struct core *core) {
     if (core->phase == PHASE_SUSPECT) {
         core->phase = PHASE_SERVING;
     }
+    /* What was decided by itself before the pause, and not yet begun, was decided about a world that
+     * may be another one now. */
+    struct execution *execution = execution_running(core);
+    if (execution != NULL && execution->automatic && execution->stage == STAGE_FENCE) {
+        execution->stage = STAGE_ABORTED;
+        execution->finished_ms = core->now_ms;
+        core->latched = 0;
+    }
 }
 
 /* Indexes of agents, checks and links mean something else in another version; their views are

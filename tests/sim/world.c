@@ -209,8 +209,8 @@ uint8_t place_of(uint8_t process) {
     if (process < AGENT_FIRST) {
         return process;
     }
-    return process >= ENGINE ? ENGINE_PLACE
-                             : (uint8_t)(HOST_FIRST + (process - AGENT_FIRST) % SIM_HOSTS_MAX);
+    unsigned host = HOST_FIRST + (unsigned)(process - AGENT_FIRST) % SIM_HOSTS_MAX;
+    return (uint8_t)(process >= ENGINE ? ENGINE_PLACE : host);
 }
 
 void process_start(struct sim *sim, uint8_t process) {

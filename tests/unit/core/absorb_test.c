@@ -69,6 +69,18 @@ static void only_the_timekeeper_tells_the_time_and_it_never_jumps(void **state) 
     assert_int_equal(world.core.settle_from_ms, world.core.now_ms);
 }
 
+static void a_pause_of_the_log_drops_what_was_decided_by_itself_and_not_begun(void **state) {
+    (void)state;
+    world_suspect_ripe(&world);
+    assert_int_equal(world_tick(&world, 1000).rule, 203);
+    assert_true(world_wants(&world).close);
+    (void)world_tick(&world, 600000);
+    assert_false(world_wants(&world).close);
+    assert_int_equal(world_execution(&world)->stage, STAGE_ABORTED);
+    assert_int_equal(world_close(&world, world.core.epoch).result, RESULT_REFUSED);
+    assert_int_equal(world.core.open, 1);
+}
+
 static void a_pause_of_the_log_drops_the_suspicion_and_settles_again(void **state) {
     (void)state;
     world_suspect_ripe(&world);
@@ -238,6 +250,7 @@ int main(void) {
         cmocka_unit_test(an_older_topology_and_one_during_an_execution_are_stale),
         cmocka_unit_test(the_timekeeper_changes_one_term_at_a_time),
         cmocka_unit_test(only_the_timekeeper_tells_the_time_and_it_never_jumps),
+        cmocka_unit_test(a_pause_of_the_log_drops_what_was_decided_by_itself_and_not_begun),
         cmocka_unit_test(a_pause_of_the_log_drops_the_suspicion_and_settles_again),
         cmocka_unit_test(a_view_tells_who_is_heard_and_since_when_not),
         cmocka_unit_test(reports_count_once_in_order_and_for_their_topology),
