@@ -67,8 +67,8 @@ void wire_on_notice(struct wire *wire, void (*notice)(void *owner, const char *t
 /* Called with one whole frame from an allowed identity (on a client: `from` is NULL, it is the
  * pinned server). The frame is borrowed until the callback returns. */
 #define WIRE_ON_FRAME(name)                                                                        \
-    void (*name)(void *owner, const struct wire_identity *from, const uint8_t *frame,              \
-                 size_t frame_size)
+    void (*(name))(void *owner, const struct wire_identity *from, const uint8_t *frame,            \
+                   size_t frame_size)
 
 /* Binds (tcp://IP:PORT). frame_max: larger frames disconnect the peer. */
 enum err wire_serve(struct wire *wire, const char *address, const uint8_t secret[KEY_SIZE],

@@ -53,11 +53,11 @@ static void fill_request(struct bytes_in *in, const struct core *core,
     event->request.role = bytes_get_u8(in) % ROLES_N;
     bytes_get_raw(in, event->request.identity, NONCE_SIZE);
     event->request.plan_kind = bytes_get_u8(in) % PLAN_KINDS_N;
-    event->request.plan = byte % 2 == 0 ? NONE : (uint8_t)(byte % topology->plans_n);
+    event->request.plan = (uint8_t)(byte % 2 == 0 ? NONE : byte % topology->plans_n);
     byte = bytes_get_u8(in);
-    event->request.region = byte % 4 == 3 ? NONE : byte % 4;
+    event->request.region = (uint8_t)(byte % 4 == 3 ? NONE : byte % 4);
     byte = bytes_get_u8(in);
-    event->request.step = byte % 8 == 7 ? NONE : byte % 8;
+    event->request.step = (uint8_t)(byte % 8 == 7 ? NONE : byte % 8);
     event->request.execution = core->executions_made - bytes_get_u8(in) % 3;
     event->request.epoch = bytes_get_u8(in) % 5;
     event->request.for_ms = bytes_get_u32(in);
