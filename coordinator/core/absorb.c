@@ -16,8 +16,8 @@ static void settle_again(struct core *core) {
     if (core->phase == PHASE_SUSPECT) {
         core->phase = PHASE_SERVING;
     }
-    /* What was decided by itself before the pause, and not yet begun, was decided about a world that
-     * may be another one now. */
+    /* What was decided by itself before the pause, and not yet begun, was decided about a world
+     * that may be another one now. */
     struct execution *execution = execution_running(core);
     if (execution != NULL && execution->automatic && execution->stage == STAGE_FENCE) {
         execution->stage = STAGE_ABORTED;
