@@ -1,10 +1,11 @@
-/* fact_bench: what it costs until a fact has reached every member, beside the bare commit of etcd,
- * turn by turn in one run: noise of the machine falls on both alike.
+/* fact_bench: what it costs until a fact has reached every member, beside the bare commit of
+ * etcd, turn by turn in one run: noise of the machine falls on both alike.
  *
  *   fact_bench ENDPOINTS CA CERT KEY PREFIX ROUNDS      ENDPOINTS: https://IP:PORT,https://...
  *
- * Three logs are open at once, as three members have them, each at its own endpoint; one appends.
- * They share this process's one thread, so the slowest is told a little too slow, never too fast. */
+ * Three logs are open at once, as three members have them, each at its own endpoint; one
+ * appends. They share this process's one thread, so the slowest is told a little too slow,
+ * never too fast. */
 #include <curl/curl.h>
 #include <inttypes.h>
 #include <stdio.h>
