@@ -57,7 +57,7 @@ class World:
     # -- the judges
 
     def judges_start(self, rate_hz=20):
-        self.writer = self.lab.writer_start(rate_hz=rate_hz, timeout_s=1.0)
+        self.writer = self.lab.writer_start(rate_hz=rate_hz, timeout_s=0.3)
         self.probers = self.lab.probers_start(rate_hz=20)
         time.sleep(2)
 
