@@ -24,8 +24,8 @@ class Timing:
     renew: int = 700
     fence: int = 1500
     gate_early: int = 500
-    wait: int = 5300
-    promise: int = 5300
+    wait: int = 5210  # the least that the check accepts, by T (1+rho)/(1-rho) + tick, is 5202
+    promise: int = 5210
     tick: int = 100
     hold_down: int = 2000
     settle: int = 4000

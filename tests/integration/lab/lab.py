@@ -43,7 +43,6 @@ TOOLS = (
     "haproxy",
     "named",
     "nsupdate",
-    "unbound",
 )
 
 
@@ -73,7 +72,7 @@ SERVICES = {
     "haproxy": (haproxy.prepare, haproxy.start),
     "app": (_app_prepare, _app_start),
     "named": (bind.prepare, bind.start),
-    "unbound": (bind.unbound_prepare, bind.unbound_start),
+    "resolver": (bind.resolver_prepare, bind.resolver_start),
 }
 
 

@@ -61,7 +61,7 @@ def hosts(prefix, run_dir, small=False, members=3):
     for i in range(1, members + 1):
         rows.append((f"watch-m{i}", "watch", "member", f"10.77.3.{10 + i}", ("etcd",)))
     rows.append(("watch-ns1", "watch", "dns", "10.77.3.20", ("named",)))
-    rows.append(("client", "outside", "client", "10.77.9.2", ("unbound",)))
+    rows.append(("client", "outside", "client", "10.77.9.2", ("resolver",)))
     return {
         name: Host(
             name, region, role, address, services, f"{prefix}-{name}", f"{run_dir}/hosts/{name}"

@@ -190,7 +190,7 @@ def first_boot(lab):
             SERVICES[name][0](lab, host)
         for hook in lab.boot_before:
             hook(lab, host)
-    lab.say("etcd, Redis, Sentinel, HAProxy, the web app, BIND, unbound")
+    lab.say("etcd, Redis, Sentinel, HAProxy, the web app, BIND, its resolver")
     for host in lab.hosts.values():
         for name in host.services:
             if name != "patroni":
