@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "trace.h"
+
 #define COMMANDS_AGAIN_US 400000
 #define HEAD_AGAIN_US 1000000
 
@@ -199,13 +201,8 @@ static void told(struct sim *sim, uint8_t m, const struct event *event,
     if (event->kind == EVENT_CLOSE) {
         check_proofs(sim, m);
     }
-    if (sim->trace && event->kind != EVENT_TICK && event->kind != EVENT_VIEW &&
-        event->kind != EVENT_REPORT) {
-        SAY(sim, m, "applies %llu %s: row %u, %s, epoch %llu %s \"%s\"",
-            (unsigned long long)event->index, event_text((enum event_kind)event->kind),
-            verdict->rule, phase_text((enum phase)member->core.phase),
-            (unsigned long long)member->core.epoch, member->core.open ? "open" : "closed",
-            rule_sentence(verdict->rule));
+    if (sim->trace) {
+        trace_fact(sim, m, event, verdict);
     }
 }
 

@@ -35,7 +35,7 @@ void net_send(struct sim *sim, const struct sim_message *message) {
         return; /* a bounded network: full queues drop */
     }
     if (!net_reaches(sim, from, to)) {
-        if (!chance(sim, 200)) {
+        if (weather->cuts_are_tight || !chance(sim, 200)) {
             return;
         }
         delay_us += sim->cut_until_us[from][to] == UINT64_MAX

@@ -346,6 +346,7 @@ struct weather {
     uint64_t calm_from_us, calm_rest_us;
     uint8_t calm_region;
     bool people_meddle, region_stays_dead, erratic_agents;
+    bool cuts_are_tight;      /* nothing is kept by a queue on a way that is cut */
     uint8_t weights[10];      /* of the kinds of faults: every seed has its own mixture */
     uint32_t moment_permille; /* a fault just when something delicate happened */
 };

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "trace.h"
+
 #define CLIENT_EVERY_US 25000
 
 uint64_t pick(struct sim *sim, uint64_t below) {
@@ -41,8 +43,7 @@ void sim_say(struct sim *sim, uint8_t process, const char *format, ...) {
     } else {
         (void)text_copy(who, sizeof who, process == ENGINE ? "log" : "world");
     }
-    (void)printf("[%6llu.%03llu] %-9s > %s\n", (unsigned long long)(sim->now_us / 1000),
-                 (unsigned long long)(sim->now_us % 1000), who, text);
+    trace_note(sim, process, who, text);
 }
 
 /* -------------------------------------------------------------------- clocks */
@@ -424,6 +425,7 @@ void world_run(struct sim *sim, struct topology *topology, uint64_t seed, enum m
     sim->hash = UINT64_C(0xCBF29CE484222325);
     rng_seed(&sim->rng, seed);
     queue_clear(sim);
+    trace_begin();
     begin(sim);
     while (!sim->judge.failed && queue_take(sim, &event)) {
         sim->now_us = event.at_us;
@@ -437,6 +439,9 @@ void world_run(struct sim *sim, struct topology *topology, uint64_t seed, enum m
             to_process(sim, &event);
         } else {
             to_world(sim, &event);
+        }
+        if (sim->trace) {
+            trace_look(sim);
         }
     }
 }
