@@ -5,7 +5,7 @@
  * agent/{rounds,commands,fence}.c, agent/guard/), and the world they live in. The judge looks only
  * at the stores: which writes were acknowledged, when, by true time.
  *
- *   main.c        seeds, mutants, the trace        world.c    the service, start and end of a run
+ *   main.c runs.c seeds, mutants, kept stories     world.c    the service, start and end of a run
  *   queue.c       virtual time                     faults.c   what goes wrong, drawn from the seed
  *   net.c         loss, delay, reordering, cuts    judge.c    the invariants and the end
  *   engine.c      the ordered log                  mutants.c  rules that can be broken on purpose
@@ -387,6 +387,10 @@ static inline bool mutant_is(const struct sim *sim, enum mutant mutant) {
 struct topology *world_make(void); /* once; its numbers are set anew by each run */
 void world_run(struct sim *sim, struct topology *topology, uint64_t seed, enum mutant mutant,
                bool trace);
+/* The same in steps: the beginning, and one event not later than that. False: none, or broken. */
+void world_start(struct sim *sim, struct topology *topology, uint64_t seed, enum mutant mutant,
+                 bool trace);
+bool world_next(struct sim *sim, uint64_t until_us);
 struct stamp sim_stamp(const struct sim *sim, uint8_t machine);
 static inline uint64_t sim_boot_ms(const struct sim *sim, uint8_t machine) {
     return sim_stamp(sim, machine).boot_ms;

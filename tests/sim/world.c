@@ -389,7 +389,11 @@ static void to_world(struct sim *sim, const struct sim_event *event) {
         judge_clients(sim);
         (void)queue_add(sim, sim->now_us + CLIENT_EVERY_US, SIM_CLIENT, PROCESSES_N);
         break;
-    case SIM_HEAL: faults_heal(sim); break;
+    case SIM_HEAL:
+        if (!sim->weather.cuts_are_tight) {
+            faults_heal(sim);
+        }
+        break;
     case SIM_KILL: process_kill(sim, (uint8_t)event->arg, sim->now_us + pick(sim, 400000)); break;
     case SIM_STOP: process_stop(sim, (uint8_t)event->arg, sim->now_us + pick(sim, 5000000)); break;
     case SIM_MESSAGE:
@@ -414,9 +418,8 @@ static void begin(struct sim *sim) {
     (void)queue_add(sim, sim->weather.stormy_until_us, SIM_HEAL, PROCESSES_N);
 }
 
-void world_run(struct sim *sim, struct topology *topology, uint64_t seed, enum mutant mutant,
-               bool trace) {
-    struct sim_event event;
+void world_start(struct sim *sim, struct topology *topology, uint64_t seed, enum mutant mutant,
+                 bool trace) {
     memset(sim, 0, offsetof(struct sim, heap));
     sim->seed = seed;
     sim->topology = topology;
@@ -427,21 +430,36 @@ void world_run(struct sim *sim, struct topology *topology, uint64_t seed, enum m
     queue_clear(sim);
     trace_begin();
     begin(sim);
-    while (!sim->judge.failed && queue_take(sim, &event)) {
-        sim->now_us = event.at_us;
-        sim->events_n++;
-        if (sim->now_us > sim->weather.end_us ||
-            (sim->now_us > sim->weather.stormy_until_us && judge_settled(sim))) {
-            judge_end(sim);
+}
+
+bool world_next(struct sim *sim, uint64_t until_us) {
+    struct sim_event event;
+    if (sim->judge.failed || sim->heap_n == 0 || sim->events[sim->heap[0]].at_us > until_us ||
+        !queue_take(sim, &event)) {
+        return false;
+    }
+    sim->now_us = event.at_us;
+    sim->events_n++;
+    if (event.to < PROCESSES_N) {
+        to_process(sim, &event);
+    } else {
+        to_world(sim, &event);
+    }
+    if (sim->trace) {
+        trace_look(sim);
+    }
+    return true;
+}
+
+void world_run(struct sim *sim, struct topology *topology, uint64_t seed, enum mutant mutant,
+               bool trace) {
+    world_start(sim, topology, seed, mutant, trace);
+    while (world_next(sim, sim->weather.end_us)) {
+        if (sim->now_us > sim->weather.stormy_until_us && judge_settled(sim)) {
             break;
         }
-        if (event.to < PROCESSES_N) {
-            to_process(sim, &event);
-        } else {
-            to_world(sim, &event);
-        }
-        if (sim->trace) {
-            trace_look(sim);
-        }
+    }
+    if (!sim->judge.failed) {
+        judge_end(sim);
     }
 }
