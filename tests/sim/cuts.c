@@ -140,6 +140,7 @@ static const char *named_reason(const struct cut *cut) {
 
 struct cut_run {
     uint32_t index;
+    enum mutant mutant;
     bool trace;
     const char **ret_reason;
 };
@@ -150,6 +151,7 @@ static void run_plainly(const void *owner) {
     enum cut_end expected = cut_expected(&cut);
     copy_warm();
     sim_world.trace = run->trace;
+    sim_world.mutant = (uint8_t)run->mutant;
     sim_world.seed = run->index;
     rng_seed(&sim_world.rng, run->index);
     *run->ret_reason = "";
@@ -171,9 +173,9 @@ static void run_plainly(const void *owner) {
     }
 }
 
-static const char *run_cut(uint32_t index, bool trace) {
+static const char *run_cut(uint32_t index, enum mutant mutant, bool trace) {
     const char *reason = "";
-    struct cut_run run = {index, trace, &reason};
+    struct cut_run run = {index, mutant, trace, &reason};
     run_surviving(run_plainly, &run);
     return reason;
 }
@@ -196,13 +198,13 @@ int runs_one_cut(const struct options *options) {
     uint32_t index = (uint32_t)options->cut;
     make_warm(options->from);
     print_cut(index);
-    const char *reason = run_cut(index, options->trace);
+    const char *reason = run_cut(index, options->mutant, options->trace);
     if (sim_world.judge.failed) {
         (void)printf("broke %s: %s\n", sim_world.judge.rule, sim_world.judge.what);
     } else {
         (void)printf("%s%s%s\n", cut_end_text(end_now()), reason[0] == '\0' ? "" : ": ", reason);
     }
-    return sim_world.judge.failed;
+    return sim_world.judge.failed != (options->mutant != MUTANT_NONE_);
 }
 
 /* --------------------------------------------------------------- many cuts */
@@ -243,7 +245,7 @@ static void run_share(unsigned worker, unsigned workers_n, void *owner) {
         if (i % workers_n != worker) {
             continue;
         }
-        const char *reason = run_cut(index, false);
+        const char *reason = run_cut(index, share->options->mutant, false);
         struct cut cut = cut_of(index);
         totals->cuts_n++;
         totals->ends[cut_expected(&cut)]++;
@@ -273,7 +275,7 @@ static void add_totals(struct cut_totals *sum, const struct cut_totals *part) {
     }
 }
 
-static void print_totals(const struct cut_totals *sum, uint64_t wall_ms) {
+static void print_totals(const struct cut_totals *sum, enum mutant mutant, uint64_t wall_ms) {
     for (unsigned e = 0; e < CUT_ENDS_N; e++) {
         (void)printf("  %7llu %s\n", (unsigned long long)sum->ends[e],
                      cut_end_text((enum cut_end)e));
@@ -283,7 +285,7 @@ static void print_totals(const struct cut_totals *sum, uint64_t wall_ms) {
     }
     if (sum->broken_n > 0) {
         print_cut(sum->first_broken);
-        (void)run_cut(sum->first_broken, false);
+        (void)run_cut(sum->first_broken, mutant, false);
         (void)printf("  broke %s: %s\n  again: drover-sim --cut %u --trace\n", sim_world.judge.rule,
                      sim_world.judge.what, sum->first_broken);
     }
@@ -306,9 +308,9 @@ int runs_cuts(const struct options *options) {
     for (unsigned i = 0; i < workers_n; i++) {
         add_totals(&sum, &share.totals[i]);
     }
-    print_totals(&sum, workers_wall_ms() - started_ms);
+    print_totals(&sum, options->mutant, workers_wall_ms() - started_ms);
     if (!ok) {
         (void)printf("a worker died\n");
     }
-    return !ok || sum.broken_n > 0;
+    return !ok || (sum.broken_n > 0) != (options->mutant != MUTANT_NONE_);
 }
