@@ -122,6 +122,8 @@ static void on_answer(struct agent_program *agent, uint8_t member, const struct 
         commands_answer(agent, member, answer);
         return;
     }
+    /* Only what comes by the straight way: an answer that was relayed must not end the relaying. */
+    agent->members[member].answered_boot_ms = agent_now_ms();
     rounds_answer(agent, member, answer);
 }
 

@@ -59,7 +59,7 @@ struct member_link {
     uint8_t index;
     struct wire_client *client;
     struct member_says says;
-    uint64_t answered_boot_ms; /* last answer to a lease question, direct or relayed */
+    uint64_t answered_boot_ms; /* last answer to a lease question, by the straight way */
     /* The topology it pushed last: taken up when a majority pushed the same. */
     uint32_t config_version;
     uint8_t config_digest[DIGEST_SIZE];

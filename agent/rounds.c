@@ -244,7 +244,6 @@ static void say_refused(const struct agent_program *agent, const struct answer *
 
 void rounds_answer(struct agent_program *agent, uint8_t member, const struct answer *answer) {
     struct round *round = &agent->lease_round;
-    agent->members[member].answered_boot_ms = agent_now_ms();
     if (!round->active || round->asking_guard ||
         !round_verify(agent, &round->question, agent->pins->members[member].sign_key, answer) ||
         !text_equal(answer->from, agent->pins->members[member].name) ||

@@ -206,7 +206,9 @@ static void on_lease_answer(struct sim *sim, uint8_t host, const struct sim_answ
     struct sim_agent *agent = &sim->agents[host];
     struct sim_round *round = &agent->lease_round;
     uint8_t m = answer->question.member;
-    agent->answered_ms[m] = now_ms_of(sim, host);
+    if (answer->question.carrier == NONE) {
+        agent->answered_ms[m] = now_ms_of(sim, host);
+    }
     bool fits = answer->question.epoch == round->epoch &&
                 (answer->question.nonce == round->nonce || mutant_is(sim, MUTANT_NO_NONCE));
     if (!round->active || round->asking_guard || round->handed_over || !fits) {
@@ -350,7 +352,11 @@ static void promise_if_due(struct sim *sim, uint8_t host, uint64_t now_ms) {
     struct sim_agent *agent = &sim->agents[host];
     const struct lease_numbers *lease = &sim->topology->lease;
     uint32_t left_ms = agent_left_ms(sim, host);
-    bool missed = left_ms > 0 && left_ms + 3 * lease->renew_ms < lease->lease_ms;
+    bool revives = mutant_is(sim, MUTANT_PROMISE_NEWER_REVIVES) ||
+                   mutant_is(sim, MUTANT_PROMISE_UNCHECKED) ||
+                   mutant_is(sim, MUTANT_EPOCH_VOLATILE_REVIVES);
+    bool missed = (left_ms > 0 || (revives && agent->lease_epoch > 0)) &&
+                  left_ms + 3 * lease->renew_ms < lease->lease_ms;
     if (!missed || lease->on_quorum_loss != QUORUM_LOSS_FAILSAFE ||
         now_ms < agent->next_promise_ms || still_asking(&agent->promise_round, now_ms)) {
         return;
