@@ -70,7 +70,7 @@ static void run(struct sim *sim, uint8_t host, struct sim_command *command) {
         finish(sim, host, command, entry->outcome.state, entry->outcome.err);
         return;
     }
-    if (command->name.epoch < agent->ledger_epoch) {
+    if (command->name.epoch < agent->ledger_epoch && !mutant_is(sim, MUTANT_COMMAND_OLD_EPOCH)) {
         finish(sim, host, command, 4, ERR_STALE);
         return;
     }
@@ -79,12 +79,13 @@ static void run(struct sim *sim, uint8_t host, struct sim_command *command) {
         return;
     }
     agent->ledger_epoch = command->name.epoch;
-    if (entry == NULL) {
+    if (entry == NULL && !mutant_is(sim, MUTANT_INTENT_LATE)) {
         agent->ledger[agent->ledger_n++] = (struct ledger_entry){.name = command->name};
     }
     command->outcome.observed = observe_only;
     command->state = CMD_RUNNING;
     if (!observe_only) {
+        judge_command(sim, host, &command->name);
         judge_ran(sim, &command->name);
     }
     struct sim_event *event = queue_add(sim, sim->now_us + 2000 + pick(sim, 1500000), SIM_ACTION,
@@ -99,6 +100,10 @@ void commands_action(struct sim *sim, uint8_t host, uint32_t slot) {
     bool fails = sim->now_us < sim->weather.stormy_until_us &&
                  chance(sim, sim->weather.action_fail_permille);
     finish(sim, host, command, fails ? 3 : 2, fails ? ERR_FAILED : ERR_OK);
+    if (entry == NULL && agent->ledger_n < LEDGER_N) {
+        entry = &agent->ledger[agent->ledger_n++];
+        entry->name = command->name;
+    }
     if (entry != NULL) {
         entry->ended = true;
         entry->outcome = command->outcome;
@@ -121,7 +126,9 @@ void commands_answer(struct sim *sim, uint8_t host, const struct sim_answer *ans
         uint8_t m = answer->question.member;
         bool taken = answer->no == ATTEST_YES ? votes_yes(&command->votes, m)
                                               : votes_no(&command->votes, m, false, 0);
-        if (taken && votes_majority(&command->votes)) {
+        bool enough = votes_majority(&command->votes) ||
+                      (mutant_is(sim, MUTANT_COMMAND_MINORITY) && command->votes.yes != 0);
+        if (taken && enough) {
             command->state = CMD_WAITING;
             if (!command->needs_lease || holds_lease(sim, host, command->name.epoch)) {
                 run(sim, host, command);
@@ -155,7 +162,7 @@ void commands_receive(struct sim *sim, uint8_t host, const struct want_command *
                                 .agent = want->agent,
                                 .action = want->action,
                                 .undo = want->undo};
-    if (want->agent != host) {
+    if (want->agent != host && !mutant_is(sim, MUTANT_COMMAND_ANY_AGENT)) {
         return;
     }
     for (unsigned i = 0; i < COMMANDS_N; i++) {
@@ -181,7 +188,11 @@ void commands_receive(struct sim *sim, uint8_t host, const struct want_command *
         finish(sim, host, command, entry->outcome.state, entry->outcome.err);
         return;
     }
-    if (name.epoch < agent->ledger_epoch) {
+    if (name.action == ACTION_EXEC && !mutant_is(sim, MUTANT_NO_ALLOW_LIST)) {
+        finish(sim, host, command, 4, ERR_DENIED);
+        return;
+    }
+    if (name.epoch < agent->ledger_epoch && !mutant_is(sim, MUTANT_COMMAND_OLD_EPOCH)) {
         finish(sim, host, command, 4, ERR_STALE);
         return;
     }

@@ -26,6 +26,9 @@ enum cut_end { END_P, END_D, END_NOBODY, CUT_ENDS_N };
 
 /* Who serves in the end, P having been the active region when the cut came. */
 enum cut_end cut_expected(const struct cut *cut);
+/* Where a question of P comes through the other region only, and its answer does not come back, it
+ * is a matter of moments whether the members call the lease silent in time: then D may get it. */
+bool cut_is_of_moments(const struct cut *cut);
 const char *cut_end_text(enum cut_end end);
 
 #endif

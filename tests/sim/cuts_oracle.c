@@ -66,13 +66,13 @@ static bool heard(const struct cut *cut, unsigned actor) {
 
 /* The lease is silent when a majority of members says that it gave no yes lately. P goes on asking
  * while a member tells it that the epoch is its own. */
-static bool lease_is_silent(const struct cut *cut) {
+static bool lease_is_silent(const struct cut *cut, bool relays) {
     bool asks = answering_n(cut, ACTOR_P, false) > 0;
     unsigned silent_n = 0;
     for (unsigned m = 0; m < MEMBERS; m++) {
         unsigned member = ACTOR_MEMBER + m;
         bool asked = cut->reaches[ACTOR_P][member] ||
-                     (cut->reaches[ACTOR_P][ACTOR_D] && cut->reaches[ACTOR_D][member]);
+                     (relays && cut->reaches[ACTOR_P][ACTOR_D] && cut->reaches[ACTOR_D][member]);
         silent_n += in_log(cut, m) && !(asks && asked);
     }
     return silent_n >= MAJORITY;
@@ -91,18 +91,26 @@ static bool outside_says_lost(const struct cut *cut) {
     return balance > 0;
 }
 
-static bool members_close(const struct cut *cut) {
+static bool members_close(const struct cut *cut, bool relays) {
     return cut_log_members(cut) != 0 && !heard(cut, ACTOR_P) && outside_says_lost(cut) &&
-           lease_is_silent(cut) && heard(cut, ACTOR_D);
+           lease_is_silent(cut, relays) && heard(cut, ACTOR_D);
 }
 
-enum cut_end cut_expected(const struct cut *cut) {
+static enum cut_end end_of(const struct cut *cut, bool relays) {
     if (p_keeps(cut)) {
         return END_P;
     }
     /* D's lease needs members that know of the new epoch. */
-    bool d_gets = members_close(cut) && answering_n(cut, ACTOR_D, true) >= MAJORITY;
+    bool d_gets = members_close(cut, relays) && answering_n(cut, ACTOR_D, true) >= MAJORITY;
     return d_gets ? END_D : END_NOBODY;
+}
+
+enum cut_end cut_expected(const struct cut *cut) {
+    return end_of(cut, true);
+}
+
+bool cut_is_of_moments(const struct cut *cut) {
+    return end_of(cut, true) != end_of(cut, false);
 }
 
 const char *cut_end_text(enum cut_end end) {

@@ -161,6 +161,10 @@ static void strike_disaster(struct sim *sim) {
     if (region == NONE) {
         return;
     }
+    if (chance(sim, 150)) {
+        story_standby_dies(sim, region);
+        return;
+    }
     SAY(sim, PROCESSES_N, "region %u is lost (%s) until %llu", region, power ? "power" : "links",
         (unsigned long long)(back_us / 1000));
     if (!power) {
@@ -190,6 +194,46 @@ static void strike_machine(struct sim *sim) {
 
 /* -------------------------------------------------------------------- a calm */
 
+/* Ways of the active region are cut, and automation must not be taken in: a blip shorter than the
+ * hold-down; only a third region reaches it, and relays; its own voice is silent, but it is seen to
+ * serve; it is not seen, but it speaks. */
+static void strike_calmly_on_ways(struct sim *sim) {
+    struct weather *weather = &sim->weather;
+    const struct topology *topology = sim->topology;
+    uint64_t here = hosts_of(sim, weather->calm_region), third = hosts_of(sim, REGION_E);
+    uint64_t data = hosts_of(sim, REGION_P) | hosts_of(sim, REGION_D) | third;
+    uint64_t others = bit(PLACES_N) - 1 - here, until_us = for_ms(sim, 2500, 5000);
+    bool relays = topology->lease.on_quorum_loss == QUORUM_LOSS_FAILSAFE && !weather->calm_old_dies;
+    switch (pick(sim, 4)) {
+    case 0:
+        if (topology->policy.hold_down_ms < 3000) {
+            return;
+        }
+        until_us = for_ms(sim, 1400, 2000);
+        weather->calm_excused_until_us = until_us + 3000000;
+        break;
+    case 1:
+        /* With these short renewals relaying begins later than the lease looks silent: a long
+         * hold-down covers that. */
+        if (!relays || third == 0 || topology->policy.hold_down_ms < 3000) {
+            return;
+        }
+        others &= ~third;
+        break;
+    case 2:
+        if (!relays) {
+            return;
+        }
+        others &= ~data;
+        break;
+    default: others &= ~(all_members() | bit(ENGINE_PLACE)); break;
+    }
+    net_cut(sim, here, others, until_us, false);
+    weather->calm_rest_us = until_us + 1000 * (uint64_t)topology->lease.lease_ms;
+    SAY(sim, PROCESSES_N, "ways of the active region are cut until %llu",
+        (unsigned long long)(until_us / 1000));
+}
+
 /* One member at a time, or all of them where promises bridge it; the log; a single disk of a
  * member. The standby and the ways between the regions stay well. */
 static void strike_calmly(struct sim *sim) {
@@ -211,7 +255,11 @@ static void strike_calmly(struct sim *sim) {
         return;
     }
     sim->weather.calm_rest_us = until_us + 1000 * (uint64_t)lease->lease_ms;
-    switch (pick(sim, 6)) {
+    switch (pick(sim, 10)) {
+    case 6:
+    case 7:
+    case 8:
+    case 9: strike_calmly_on_ways(sim); break;
     case 0: sim->engine.down_until_us = for_ms(sim, 1000, 12000); break;
     case 1: process_kill(sim, member, until_us); break;
     case 2: process_stop(sim, member, until_us); break;

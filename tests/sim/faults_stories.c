@@ -193,6 +193,20 @@ static void part(struct sim *sim) {
     }
 }
 
+/* The region that would take over is long dead when the active one falls silent; a third lives. */
+void story_standby_dies(struct sim *sim, uint8_t active) {
+    uint8_t standby = active == REGION_P ? REGION_D : REGION_P;
+    uint64_t back_us = for_ms(sim, 14000, 18000);
+    SAY(sim, PROCESSES_N, "region %u is lost until %llu", standby,
+        (unsigned long long)(back_us / 1000));
+    for (uint8_t h = 0; h < sim->hosts_n; h++) {
+        if (host_region(sim, h) == standby) {
+            host_kill(sim, h, back_us);
+        }
+    }
+    story_later(sim, STORY_ACTIVE_SILENT, 6000000 + pick(sim, 1000000));
+}
+
 /* Two closes soon after each other: the region in the middle never had its lease. */
 void story_two_moves(struct sim *sim) {
     uint64_t back_us = for_ms(sim, 1800, 4000);
@@ -256,6 +270,11 @@ void story_go_on(struct sim *sim, enum story story) {
     case STORY_RESTARTS: restarts(sim); break;
     case STORY_LOG_STOPS: sim->engine.down_until_us = for_ms(sim, 500, 3000); break;
     case STORY_DECLARED: story_declared(sim); break;
+    case STORY_ACTIVE_SILENT:
+        if (world_owner(sim) != NONE) {
+            silence(sim, world_owner(sim), for_ms(sim, 5000, 8000));
+        }
+        break;
     }
 }
 

@@ -57,6 +57,9 @@ void guard_start(struct sim *sim, uint8_t host) {
     if (mutant_is(sim, MUTANT_PROMISE_VOLATILE)) {
         durable.promised_epoch = 0;
     }
+    if (mutant_is(sim, MUTANT_EPOCH_VOLATILE_REVIVES)) {
+        durable.accepted_epoch = 0;
+    }
     if (mutant_is(sim, MUTANT_PROOF_VOLATILE)) {
         durable.fenced_epoch = 0;
     }
@@ -74,6 +77,11 @@ void guard_start(struct sim *sim, uint8_t host) {
 /* ------------------------------------------------------------------- the gate */
 
 static void gate_shut(struct sim *sim, uint8_t host) {
+    const struct process *agent = &sim->processes[AGENT_FIRST + host];
+    bool agent_acts = agent->alive && agent->busy_until_us <= sim->now_us;
+    if (mutant_is(sim, MUTANT_NO_GUARD) && !agent_acts) {
+        return;
+    }
     if (gate_is_open(sim, host)) {
         SAY(sim, (uint8_t)(GUARD_FIRST + host), "shuts the gate");
         sim->guards[host].gate_shut_us = sim->now_us;
@@ -93,7 +101,7 @@ static void gate_refresh(struct sim *sim, uint8_t host, uint64_t nonce) {
             (unsigned long long)guard->holder.lease_epoch, open_ms);
     }
     guard->gate_shut_us =
-        mutant_is(sim, MUTANT_GATE_USER_SPACE)
+        mutant_is(sim, MUTANT_GATE_USER_SPACE) || mutant_is(sim, MUTANT_NO_GUARD)
             ? UINT64_MAX
             : sim->now_us + raw_to_true_us(sim, (uint8_t)(HOST_FIRST + host), open_ms);
     judge_gate_open(sim, host, nonce, guard->holder.lease_epoch);
@@ -117,7 +125,8 @@ void guard_tick(struct sim *sim, uint8_t host) {
     struct sim_guard *guard = &sim->guards[host];
     holder_tick(&guard->holder, now_of(sim, host));
     bool leased = guard->holder.leased;
-    if (guard->was_leased && !leased && !mutant_is(sim, MUTANT_PROOF_OPEN)) {
+    bool open_still = mutant_is(sim, MUTANT_NO_GUARD) && !leased;
+    if ((guard->was_leased || open_still) && !leased && !mutant_is(sim, MUTANT_PROOF_OPEN)) {
         gate_shut(sim, host);
     }
     if (leased) {
@@ -222,15 +231,68 @@ void guard_crash(struct sim *sim, uint8_t host) {
     sim->processes[GUARD_FIRST + host].wants_disk = false;
 }
 
+/* Mutants: an ended lease looks live to the promises; what a promiser is or knows does not count. */
+static bool revives(struct sim *sim, uint8_t host, const struct sim_call *call) {
+    struct holder *holder = &sim->guards[host].holder;
+    bool mutant = mutant_is(sim, MUTANT_PROMISE_NEWER_REVIVES) ||
+                  mutant_is(sim, MUTANT_PROMISE_UNCHECKED) ||
+                  mutant_is(sim, MUTANT_EPOCH_VOLATILE_REVIVES);
+    bool promises = call->kind == CALL_BEGIN_PROMISE || call->kind == CALL_PROMISES;
+    if (!mutant || !promises || holder->leased || call->epoch == 0 ||
+        holder->durable.accepted_epoch != call->epoch ||
+        holder->durable.fenced_epoch >= call->epoch) {
+        return false;
+    }
+    holder->leased = true;
+    holder->lease_epoch = call->epoch;
+    holder->lease_sent = now_of(sim, host);
+    return true;
+}
+
+static enum holder_verdict promise(struct sim *sim, uint8_t host, const struct sim_call *call) {
+    enum holder_verdict verdict =
+        holder_promise(&sim->guards[host].holder, call->epoch, now_of(sim, host));
+    bool newer =
+        mutant_is(sim, MUTANT_PROMISE_NEWER_REVIVES) || mutant_is(sim, MUTANT_PROMISE_UNCHECKED);
+    if ((newer && verdict == HOLDER_KNOWS_NEWER) ||
+        (mutant_is(sim, MUTANT_PROMISE_UNCHECKED) && verdict == HOLDER_HAS_LEASE)) {
+        verdict = HOLDER_ACCEPTED;
+    }
+    return verdict;
+}
+
+static enum holder_verdict certificate(struct sim *sim, uint8_t host, const struct sim_call *call,
+                                       const uint8_t *bytes) {
+    struct holder *holder = &sim->guards[host].holder;
+    uint64_t fenced_epoch = holder->durable.fenced_epoch;
+    bool late = mutant_is(sim, MUTANT_PROOF_LATE) && fenced_epoch == call->epoch &&
+                holder->pending == PENDING_NOTHING;
+    if (late) {
+        holder->durable.fenced_epoch = holder->wished.fenced_epoch = 0;
+    }
+    enum holder_verdict verdict = holder_certificate(
+        holder, bytes, call->epoch, mutant_is(sim, MUTANT_MINORITY) ? UINT64_MAX : call->signers,
+        now_of(sim, host));
+    if (late && verdict != HOLDER_ACCEPTED) {
+        holder->durable.fenced_epoch = fenced_epoch;
+        holder->wished.fenced_epoch = fenced_epoch;
+    }
+    return verdict;
+}
+
 static void begin(struct sim *sim, uint8_t host, const struct sim_call *call) {
     struct sim_guard *guard = &sim->guards[host];
     uint8_t bytes[NONCE_SIZE] = {0};
     uint64_t nonce = rng_next(&sim->rng) | 1;
+    bool revived = revives(sim, host, call);
     memcpy(bytes, &nonce, sizeof nonce);
     enum holder_verdict verdict =
         holder_begin(&guard->holder, call->kind == CALL_BEGIN_PROMISE ? ROUND_PROMISE : ROUND_LEASE,
                      call->epoch, bytes, now_of(sim, host));
     judge_asked(sim, nonce);
+    if (revived) {
+        guard->holder.leased = false;
+    }
     reply(sim, host, call, verdict, nonce);
 }
 
@@ -253,17 +315,16 @@ void guard_call(struct sim *sim, uint8_t host, const struct sim_call *call) {
     case CALL_STATUS: break;
     case CALL_BEGIN_LEASE:
     case CALL_BEGIN_PROMISE: begin(sim, host, call); return;
-    case CALL_CERTIFICATE:
-        verdict = holder_certificate(&guard->holder, bytes, call->epoch,
-                                     mutant_is(sim, MUTANT_MINORITY) ? UINT64_MAX : call->signers,
-                                     now_of(sim, host));
+    case CALL_CERTIFICATE: verdict = certificate(sim, host, call, bytes); break;
+    case CALL_PROMISES: {
+        bool revived = revives(sim, host, call);
+        verdict = take_promises(sim, host, call, bytes);
+        guard->holder.leased = guard->holder.leased && (!revived || verdict == HOLDER_ACCEPTED);
         break;
-    case CALL_PROMISES: verdict = take_promises(sim, host, call, bytes); break;
+    }
     case CALL_DENIAL: verdict = holder_denial(&guard->holder, call->epoch, call->signers); break;
     case CALL_FENCE: verdict = holder_fence(&guard->holder, call->epoch); break;
-    case CALL_PROMISE:
-        verdict = holder_promise(&guard->holder, call->epoch, now_of(sim, host));
-        break;
+    case CALL_PROMISE: verdict = promise(sim, host, call); break;
     }
     if (verdict == HOLDER_PERSIST) {
         persist(sim, host, call);

@@ -69,6 +69,7 @@ void judge_accepted(struct sim *sim, uint8_t host, uint64_t epoch) {
                        (unsigned long long)judge->accepted_max[other]);
         }
     }
+    judge_lease_alone(sim, host, epoch);
     if (judge->accepted_here[host] > epoch) {
         judge_fail(sim, "I2", "host %u goes back from epoch %llu to %llu", host,
                    (unsigned long long)judge->accepted_here[host], (unsigned long long)epoch);
@@ -107,7 +108,8 @@ void judge_ran(struct sim *sim, const struct command_name *name) {
 static void check_calm(struct sim *sim) {
     const struct weather *weather = &sim->weather;
     bool asked = sim->mutant == MUTANT_NONE_ || mutant_is(sim, MUTANT_NO_NOTE);
-    if (!weather->calm || sim->now_us < weather->calm_from_us || !asked) {
+    bool excused = sim->now_us < weather->calm_excused_until_us;
+    if (!weather->calm || sim->now_us < weather->calm_from_us || !asked || excused) {
         return;
     }
     for (uint8_t h = 0; h < sim->hosts_n; h++) {
@@ -121,7 +123,9 @@ static void check_calm(struct sim *sim) {
 void judge_clients(struct sim *sim) {
     struct judge *judge = &sim->judge;
     uint8_t regions = 0;
+    judge->log_away_us = sim->engine.down_until_us > sim->now_us ? sim->now_us : judge->log_away_us;
     for (uint8_t h = 0; h < sim->hosts_n; h++) {
+        judge_host(sim, h);
         if (!gate_is_open(sim, h) || host_region(sim, h) == REGION_M) {
             continue;
         }

@@ -14,6 +14,9 @@ uint32_t member_wait_ms(const struct sim *sim) {
     if (mutant_is(sim, MUTANT_WAIT_ZERO)) {
         return 0;
     }
+    if (mutant_is(sim, MUTANT_DRIFT_MARGIN)) {
+        return lease->lease_ms;
+    }
     bool hold = lease->on_quorum_loss == QUORUM_LOSS_HOLD && !mutant_is(sim, MUTANT_HOLD_WAITS);
     return hold ? UINT32_MAX : lease->wait_ms;
 }
@@ -234,6 +237,7 @@ static bool apply_one(struct sim *sim, uint8_t m, const struct sim_fact *fact) {
     struct verdict verdict = core_step(&member->core, sim->topology, &event);
     member->applied_index = event.index;
     told(sim, m, &event, &verdict);
+    judge_applied(sim, &member->core, &event, &verdict);
     sim_mix(sim, (uint64_t)m << 32 | event.index << 8 | verdict.rule);
     return true;
 }
@@ -290,19 +294,37 @@ static bool is_wanted(const struct sim_member *member, const struct command_name
     return false;
 }
 
+static bool says_wanted(const struct sim *sim, uint8_t m, const struct command_name *name) {
+    const struct sim_member *member = &sim->members[m];
+    if (mutant_is(sim, MUTANT_COMMAND_NOT_WANTED)) {
+        return true;
+    }
+    for (unsigned i = 0; mutant_is(sim, MUTANT_COMMAND_DIGEST) && i < member->wants.commands_n;
+         i++) {
+        const struct want_command *want = &member->wants.commands[i];
+        if (want->execution == name->execution && want->step == name->step) {
+            return true;
+        }
+    }
+    return is_wanted(member, name);
+}
+
 static void answer(struct sim *sim, uint8_t m, const struct sim_question *question,
                    uint8_t from_host) {
     struct sim_member *member = &sim->members[m];
     struct lease_view view = core_lease(&member->core);
-    if (mutant_is(sim, MUTANT_NO_OWNER) && view.open) {
+    if ((mutant_is(sim, MUTANT_NO_OWNER) || mutant_is(sim, MUTANT_NO_EPOCH)) && view.open) {
         view.owner = host_region(sim, question->agent);
+    }
+    if (mutant_is(sim, MUTANT_NO_EPOCH)) {
+        view.epoch = question->epoch;
     }
     struct attest_ask ask = {.purpose = question->purpose,
                              .epoch = question->epoch,
                              .region = host_region(sim, question->agent),
                              .numbers_agree = true,
                              .command_wanted = question->purpose == ATTEST_COMMAND &&
-                                               is_wanted(member, &question->command),
+                                               says_wanted(sim, m, &question->command),
                              .now = sim_stamp(sim, m),
                              .wait_ms = member_wait_ms(sim)};
     struct sim_message reply = {
@@ -317,6 +339,10 @@ static void answer(struct sim *sim, uint8_t m, const struct sim_question *questi
         member->last_yes_ms = ask.now.boot_ms;
         member->last_yes_epoch = question->epoch;
     }
+    if (reply.answer.no == ATTEST_YES && question->purpose == ATTEST_COMMAND &&
+        is_wanted(member, &question->command)) {
+        judge_wanted(sim, m, &question->command);
+    }
     net_send(sim, &reply);
 }
 
@@ -325,12 +351,13 @@ static void take_report(struct sim *sim, uint8_t m, const struct sim_report *rep
     struct sim_message reply = {
         .kind = MSG_ACK, .from = m, .to = (uint8_t)(AGENT_FIRST + report->agent)};
     struct lease_view view = core_lease(&member->core);
-    reply.ack = (struct sim_ack){.member = m,
-                                 .epoch = view.epoch,
-                                 .open = view.open,
-                                 .ours = view.owner == host_region(sim, report->agent) ||
-                                         mutant_is(sim, MUTANT_NO_OWNER),
-                                 .caught_up = member->caught_up};
+    reply.ack =
+        (struct sim_ack){.member = m,
+                         .epoch = view.epoch,
+                         .open = view.open,
+                         .ours = view.owner == host_region(sim, report->agent) ||
+                                 mutant_is(sim, MUTANT_NO_OWNER) || mutant_is(sim, MUTANT_NO_EPOCH),
+                         .caught_up = member->caught_up};
     net_send(sim, &reply);
     const struct sim_report *last = &member->agents[report->agent].report;
     if (member->agents[report->agent].reported && report->boot == last->boot &&
@@ -412,6 +439,10 @@ static void send_commands(struct sim *sim, uint8_t m) {
             .kind = MSG_COMMAND, .from = m, .to = (uint8_t)(AGENT_FIRST + want->agent)};
         message.command = *want;
         net_send(sim, &message);
+        for (uint8_t h = 0; mutant_is(sim, MUTANT_COMMAND_ANY_AGENT) && h < sim->hosts_n; h++) {
+            message.to = (uint8_t)(AGENT_FIRST + h);
+            net_send(sim, &message);
+        }
         member->commands_sent_us = sim->now_us;
     }
 }

@@ -31,7 +31,38 @@
     X(NO_NOTE, "no-wait-note", "the end of a wait is not noted on disk")                           \
     X(NOTE_EARLY, "wait-note-early", "the end of a wait is noted when it begins")                  \
     X(PROOF_SKIPS, "proof-skips-older", "a proof ends the waits of older epochs too")              \
-    X(HOLD_WAITS, "hold-waits-only", "under hold, time ends a wait as elsewhere")
+    X(HOLD_WAITS, "hold-waits-only", "under hold, time ends a wait as elsewhere")                  \
+    X(DRIFT_MARGIN, "no-drift-margin", "members wait T, without the margin for drift")             \
+    X(FENCE_ONE_CLOCK, "fence-by-one-clock", "guards read BOOTTIME alone")                         \
+    X(WAIT_ONE_CLOCK, "wait-by-one-clock", "members read BOOTTIME alone")                          \
+    X(NO_EPOCH, "no-epoch-check", "a member attests whatever epoch is asked, to whoever asks")     \
+    X(NO_GUARD, "no-guard", "only the agent shuts the gate, when it lives to do so")               \
+    X(PROOF_LATE, "proof-late-certificate", "a certificate after the fence's proof counts")        \
+    X(PROMISE_NEWER_REVIVES, "promise-newer-revives",                                              \
+      "promises revive an ended lease, and a guard of a newer epoch promises too")                 \
+    X(PROMISE_UNCHECKED, "promise-nothing-checked",                                                \
+      "promises revive an ended lease, and a guard that takes writes promises too")                \
+    X(EPOCH_VOLATILE_REVIVES, "epoch-not-durable",                                                 \
+      "a restarted guard forgets its accepted epoch, and promises revive an ended lease")          \
+    X(COMMAND_MINORITY, "command-minority", "one yes is enough for a command")                     \
+    X(COMMAND_DIGEST, "command-any-digest", "a member's yes names the execution and step alone")   \
+    X(COMMAND_NOT_WANTED, "command-not-wanted", "a member says yes to a command it does not want") \
+    X(COMMAND_ANY_AGENT, "command-any-agent", "an agent runs the commands of another")             \
+    X(COMMAND_OLD_EPOCH, "command-no-epoch-check",                                                 \
+      "an agent does not look at the newest epoch that it ran a command of")                       \
+    X(INTENT_LATE, "intent-late", "the intent is written after the action")                        \
+    X(NO_ALLOW_LIST, "no-allow-list", "an agent runs what its own list does not allow")            \
+    X(GATE_AUTOMATIC, "gate-automatic-off", "automatic failover whatever the policy says")         \
+    X(GATE_NOT_HELD, "gate-held-off", "automatic failover while automation is held")               \
+    X(GATE_LATCH, "gate-latch-off", "a second automatic failover without a release")               \
+    X(GATE_BLOCK, "gate-block-off", "automatic failover within the anti-flap block")               \
+    X(GATE_IDLE, "gate-idle-off", "automatic failover while an execution runs")                    \
+    X(GATE_SETTLED, "gate-settled-off", "automatic failover before the members have settled")      \
+    X(GATE_ATTEST, "gate-attest-off", "automatic failover while the lease is attested")            \
+    X(GATE_HOLD_DOWN, "gate-hold-down-off", "automatic failover at the first suspicion")           \
+    X(GATE_STANDBY, "gate-standby-off", "automatic failover to a region that is not ready")        \
+    X(OWN_VOICE_ALONE, "own-voice-alone", "silence alone is enough: no look from outside")         \
+    X(OUTSIDE_ALONE, "outside-alone", "the look from outside alone is enough")
 
 enum mutant {
 #define MUTANT_ENUM(name, option, text) MUTANT_##name,

@@ -22,6 +22,7 @@
 #include "common/base/text.h"
 #include "common/topology/roles.h"
 #include "coordinator/core/core.h"
+#include "judge_decisions.h"
 #include "mutants.h"
 
 /* P is the first owner; E, a third data region, is there in some seeds. */
@@ -66,13 +67,6 @@ enum sim_message_kind {
     MSG_APPENDED,    /* and back */
     MSG_HEAD_ASK,
     MSG_HEAD
-};
-
-/* What makes a command that command: stands for its digest. */
-struct command_name {
-    uint64_t execution, epoch;
-    uint16_t attempt;
-    uint8_t step, agent, action, undo;
 };
 
 struct sim_question {
@@ -334,6 +328,10 @@ struct judge {
     uint64_t accepted_here[SIM_HOSTS_MAX], lease_sent_us[SIM_HOSTS_MAX];
     uint64_t served_since_us, moves_n, promises_n, proofs_n;
     bool waits_for_people;
+    uint64_t ran_epoch[SIM_HOSTS_MAX];
+    uint64_t dead_since_us[SIM_HOSTS_MAX]; /* agent and guard of the host; 0: alive */
+    uint64_t log_away_us;                  /* last seen so */
+    struct judge_decisions decisions;
 };
 
 /* What can go wrong in this run, drawn once. */
@@ -346,9 +344,10 @@ struct weather {
     uint64_t calm_from_us, calm_rest_us;
     uint8_t calm_region;
     bool people_meddle, region_stays_dead, erratic_agents;
-    bool cuts_are_tight;      /* nothing is kept by a queue on a way that is cut */
-    uint8_t weights[10];      /* of the kinds of faults: every seed has its own mixture */
-    uint32_t moment_permille; /* a fault just when something delicate happened */
+    uint64_t calm_excused_until_us; /* truly cut off: fenced, but not moved */
+    bool cuts_are_tight;            /* nothing is kept by a queue on a way that is cut */
+    uint8_t weights[10];            /* of the kinds of faults: every seed has its own mixture */
+    uint32_t moment_permille;       /* a fault just when something delicate happened */
 };
 
 struct sim {
@@ -498,7 +497,8 @@ enum story {
     STORY_MOVE_ON,
     STORY_DECLARED,
     STORY_RESTARTS,
-    STORY_LOG_STOPS
+    STORY_LOG_STOPS,
+    STORY_ACTIVE_SILENT
 };
 void story_go_on(struct sim *sim, enum story story);
 void story_later(struct sim *sim, enum story story, uint64_t after_us);
@@ -507,6 +507,7 @@ void story_declared(struct sim *sim);
 void story_promises(struct sim *sim);
 void story_two_moves(struct sim *sim);
 void story_stale(struct sim *sim);
+void story_standby_dies(struct sim *sim, uint8_t active);
 uint8_t world_owner(const struct sim *sim); /* of the newest epoch that any member knows */
 /* Something delicate just happened in this process: a close noted, a promise given, a lease had. */
 void faults_moment(struct sim *sim, uint8_t process);
@@ -519,6 +520,14 @@ void judge_gate_open(struct sim *sim, uint8_t host, uint64_t nonce, uint64_t epo
 void judge_accepted(struct sim *sim, uint8_t host, uint64_t epoch);
 void judge_ran(struct sim *sim, const struct command_name *name);
 void judge_clients(struct sim *sim);
+
+/* judge_decisions.c */
+void judge_wanted(struct sim *sim, uint8_t m, const struct command_name *name);
+void judge_command(struct sim *sim, uint8_t host, const struct command_name *name);
+void judge_host(struct sim *sim, uint8_t host);
+void judge_lease_alone(struct sim *sim, uint8_t host, uint64_t epoch);
+void judge_applied(struct sim *sim, const struct core *core, const struct event *event,
+                   const struct verdict *verdict);
 /* After the healing: true when the service is well again, or waits for people by name. */
 bool judge_settled(struct sim *sim);
 void judge_end(struct sim *sim);

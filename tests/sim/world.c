@@ -55,8 +55,11 @@ static uint64_t local_ms(uint64_t true_us, int32_t ppm) {
 struct stamp sim_stamp(const struct sim *sim, uint8_t machine) {
     const struct machine *clock = &sim->machines[machine];
     uint64_t boot_ms = clock->base_ms + local_ms(sim->now_us, clock->boot_ppm);
-    return (struct stamp){.boot_ms = (uint64_t)((int64_t)boot_ms + clock->boot_step_ms),
+    struct stamp stamp = {.boot_ms = (uint64_t)((int64_t)boot_ms + clock->boot_step_ms),
                           .raw_ms = clock->base_ms + local_ms(sim->now_us, clock->raw_ppm)};
+    bool one =
+        mutant_is(sim, machine < HOST_FIRST ? MUTANT_WAIT_ONE_CLOCK : MUTANT_FENCE_ONE_CLOCK);
+    return one ? (struct stamp){stamp.boot_ms, stamp.boot_ms} : stamp;
 }
 
 uint64_t raw_to_true_us(const struct sim *sim, uint8_t machine, uint64_t ms) {
@@ -123,6 +126,10 @@ static void make_plans(struct sim *sim) {
         struct step *verify = add_step(plan, ACTION_VERIFY, NONE);
         verify->approval = chance(sim, 200) ? ROLE_SRE : NONE;
         verify->mandated = chance(sim, 500);
+        /* A step that no agent's own list allows. */
+        if (chance(sim, 40)) {
+            verify->action = ACTION_EXEC;
+        }
     }
 }
 
@@ -144,7 +151,7 @@ static void make_numbers(struct sim *sim) {
                                              .on_quorum_loss = policy};
     topology->policy = (struct policy_numbers){.automatic = policy != QUORUM_LOSS_HOLD,
                                                .rearm_needed = chance(sim, 150),
-                                               .hold_down_ms = 1000,
+                                               .hold_down_ms = chance(sim, 300) ? 3000 : 1000,
                                                .settle_ms = 1300,
                                                .silent_ms = 1200,
                                                .block_ms = 1500,

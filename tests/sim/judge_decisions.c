@@ -1,0 +1,172 @@
+/* The judge of decisions: what an automatic failover needs is kept here a second time, from the
+ * facts, the numbers of the topology and the state of the world, without the cores' gates. And a
+ * command is looked up among what a majority of members wanted when it said yes. */
+#include "sim.h"
+
+#define STANDBY_DEAD_US 7000000 /* a report may be four seconds on its way */
+
+static bool same_name(const struct command_name *a, const struct command_name *b) {
+    return a->execution == b->execution && a->epoch == b->epoch && a->attempt == b->attempt &&
+           a->step == b->step && a->agent == b->agent && a->action == b->action &&
+           a->undo == b->undo;
+}
+
+void judge_wanted(struct sim *sim, uint8_t m, const struct command_name *name) {
+    struct judge_decisions *decisions = &sim->judge.decisions;
+    for (unsigned i = 0; i < WANTED_N; i++) {
+        if (same_name(&decisions->wanted[i].name, name)) {
+            decisions->wanted[i].members |= (uint8_t)(1u << m);
+            return;
+        }
+    }
+    decisions->wanted[decisions->wanted_at++ % WANTED_N] =
+        (struct wanted_record){*name, (uint8_t)(1u << m)};
+}
+
+/* I4: a majority of members said yes to exactly this command, at exactly this agent. */
+void judge_command(struct sim *sim, uint8_t host, const struct command_name *name) {
+    unsigned yes_n = 0;
+    for (unsigned i = 0; i < WANTED_N; i++) {
+        const struct wanted_record *record = &sim->judge.decisions.wanted[i];
+        yes_n += same_name(&record->name, name) ? bits_count(record->members) : 0;
+    }
+    if (yes_n < majority_of(SIM_MEMBERS)) {
+        judge_fail(sim, "I4", "execution %llu step %u attempt %u runs, and %u members wanted it",
+                   (unsigned long long)name->execution, name->step, name->attempt, yes_n);
+    }
+    if (name->agent != host) {
+        judge_fail(sim, "I4", "host %u runs a command of host %u", host, name->agent);
+    }
+    if (name->action == ACTION_EXEC) {
+        judge_fail(sim, "I4", "host %u runs what its own list does not allow", host);
+    }
+    uint64_t *newest = &sim->judge.ran_epoch[host];
+    if (name->epoch < *newest) {
+        judge_fail(sim, "I4", "host %u runs a command of epoch %llu after one of %llu", host,
+                   (unsigned long long)name->epoch, (unsigned long long)*newest);
+    }
+    *newest = name->epoch;
+}
+
+/* I2, by true time: nobody holds a lease of an older epoch, gate or no gate. */
+void judge_lease_alone(struct sim *sim, uint8_t host, uint64_t epoch) {
+    bool asked = sim->mutant == MUTANT_NONE_ || mutant_is(sim, MUTANT_DRIFT_MARGIN);
+    for (uint8_t h = 0; asked && h < sim->hosts_n; h++) {
+        const struct holder *holder = &sim->guards[h].holder;
+        bool other = host_region(sim, h) != host_region(sim, host) && holder->leased;
+        if (other && holder->lease_epoch < epoch &&
+            holder_left_ms(holder, sim_stamp(sim, (uint8_t)(HOST_FIRST + h))) > 0) {
+            judge_fail(sim, "I2",
+                       "host %u gets a lease of epoch %llu while host %u has one of %llu", host,
+                       (unsigned long long)epoch, h, (unsigned long long)holder->lease_epoch);
+        }
+    }
+}
+
+/* ---------------------------------------------------------------- decisions */
+
+/* Since when a host is dead, and nothing that it said may still be kept by a cut on its way. */
+void judge_host(struct sim *sim, uint8_t host) {
+    bool dead =
+        !sim->processes[AGENT_FIRST + host].alive && !sim->processes[GUARD_FIRST + host].alive;
+    for (uint8_t m = 0; m < SIM_MEMBERS; m++) {
+        dead = dead && net_reaches(sim, (uint8_t)(HOST_FIRST + host), m);
+    }
+    uint64_t *since_us = &sim->judge.dead_since_us[host];
+    if (!dead) {
+        *since_us = 0;
+    } else if (*since_us == 0) {
+        *since_us = sim->now_us;
+    }
+}
+
+/* At the moment of that fact, whenever it was applied. */
+static bool standby_is_dead(const struct sim *sim, uint8_t region, uint64_t index) {
+    uint64_t at_us = sim->facts[index - 1].visible_us[0];
+    for (uint8_t m = 1; m < SIM_MEMBERS; m++) {
+        uint64_t visible_us = sim->facts[index - 1].visible_us[m];
+        at_us = visible_us < at_us ? visible_us : at_us;
+    }
+    for (uint8_t h = 0; h < sim->hosts_n; h++) {
+        bool dead = sim->judge.dead_since_us[h] != 0 &&
+                    sim->judge.dead_since_us[h] + STANDBY_DEAD_US < at_us &&
+                    sim->judge.log_away_us + STANDBY_DEAD_US < at_us;
+        if (host_region(sim, h) == region && !dead) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void look_at_decision(struct sim *sim, const struct core *core, uint64_t execution_id) {
+    const struct judge_decisions *decisions = &sim->judge.decisions;
+    const struct policy_numbers *policy = &sim->topology->policy;
+    uint8_t target = NONE;
+    for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
+        target = core->executions[i].id == execution_id ? core->executions[i].target : target;
+    }
+    if (!policy->automatic || sim->topology->lease.on_quorum_loss == QUORUM_LOSS_HOLD) {
+        judge_fail(sim, "I8", "an automatic failover where the policy forbids it");
+    }
+    if (core->now_ms < decisions->held_until_ms) {
+        judge_fail(sim, "held", "an automatic failover while automation is held");
+    }
+    if (policy->rearm_needed && decisions->latched) {
+        judge_fail(sim, "latch", "a second automatic failover that nobody released");
+    }
+    if (core->now_ms < decisions->block_until_ms) {
+        judge_fail(sim, "flap", "an automatic failover within the block of the last move");
+    }
+    if (core->now_ms < decisions->settle_from_ms + policy->settle_ms) {
+        judge_fail(sim, "settle", "an automatic failover before the members have settled");
+    }
+    if (target != NONE && standby_is_dead(sim, target, decisions->last_index)) {
+        judge_fail(sim, "ready", "an automatic failover to a region that is long dead");
+    }
+    if (sim->weather.calm && sim->now_us > sim->weather.calm_from_us) {
+        judge_fail(sim, "I10", "an automatic failover that nothing justified");
+    }
+}
+
+static void look_at_request(struct judge_decisions *decisions, const struct core *core,
+                            const struct event_request *request) {
+    if (request->kind == REQUEST_HOLD) {
+        decisions->held_until_ms =
+            request->for_ms == 0 ? UINT64_MAX : core->now_ms + request->for_ms;
+    } else if (request->kind == REQUEST_RELEASE) {
+        decisions->held_until_ms = 0;
+        decisions->block_until_ms = 0;
+        decisions->latched = false;
+    }
+}
+
+/* A member applied this fact; core is its state after it. */
+void judge_applied(struct sim *sim, const struct core *core, const struct event *event,
+                   const struct verdict *verdict) {
+    struct judge_decisions *decisions = &sim->judge.decisions;
+    if (event->index <= decisions->last_index) {
+        return;
+    }
+    /* A member took a snapshot before anybody had applied all of it: what it covers is unknown. */
+    ensure(event->index == decisions->last_index + 1);
+    decisions->last_index = event->index;
+    if (verdict->result != RESULT_APPLIED) {
+        return;
+    }
+    bool paused = event->kind == EVENT_TICK && event->tick.elapsed_ms > TICK_ELAPSED_MAX_MS;
+    bool long_gap =
+        event->kind == EVENT_TIMEKEEPER && event->timekeeper.gap_ms > 2 * TICK_ELAPSED_MAX_MS;
+    if (paused || long_gap || event->kind == EVENT_CONFIG) {
+        decisions->settle_from_ms = core->now_ms;
+    }
+    if (event->kind == EVENT_CLOSE) {
+        decisions->block_until_ms = core->now_ms + sim->topology->policy.block_ms;
+        decisions->latched = decisions->latched || event->close.why == CLOSE_AUTOMATIC;
+    }
+    if (event->kind == EVENT_REQUEST) {
+        look_at_request(decisions, core, &event->request);
+    }
+    if (event->kind == EVENT_TICK && verdict->execution != 0) {
+        look_at_decision(sim, core, verdict->execution);
+    }
+}

@@ -1,0 +1,30 @@
+/* What the judge remembers of commands and of decisions, beside what the stores do. */
+#ifndef DROVER_SIM_JUDGE_DECISIONS_H
+#define DROVER_SIM_JUDGE_DECISIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define WANTED_N 64
+
+/* What makes a command that command: stands for its digest. */
+struct command_name {
+    uint64_t execution, epoch;
+    uint16_t attempt;
+    uint8_t step, agent, action, undo;
+};
+
+struct wanted_record {
+    struct command_name name;
+    uint8_t members; /* that said yes while they truly wanted it: a set */
+};
+
+struct judge_decisions {
+    uint64_t last_index; /* of the newest fact looked at: each counts once, whoever applied it */
+    uint64_t held_until_ms, block_until_ms, settle_from_ms; /* core time */
+    bool latched;
+    uint32_t wanted_at;
+    struct wanted_record wanted[WANTED_N];
+};
+
+#endif
