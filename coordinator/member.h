@@ -13,6 +13,7 @@
  *   history.c   audit records, hash-chained, in SQLite
  *   notes.c     the few things a member must remember outside the log
  *   positions.c replication positions remembered each second
+ *   recorder.c  the format of a recording of a member's inputs
  * Everything runs on one loop; what may block (fsync) runs on libuv's worker threads. */
 #ifndef DROVER_MEMBER_H
 #define DROVER_MEMBER_H
