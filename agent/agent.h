@@ -93,7 +93,9 @@ struct command_entry {
     uint8_t digest[DIGEST_SIZE];
     struct round round;
     uint64_t next_round_ms;
-    uint64_t hastened; /* members for whose sake it was asked anew */
+    uint64_t hastened;     /* members for whose sake it was asked anew */
+    bool lease_hastened;   /* asked anew because the lease has come */
+    uint64_t told_wait_ms; /* when a majority last said that its wait is not over */
     uint64_t arrived_boot_ms, started_boot_ms, deadline_boot_ms;
     struct outcome outcome;
 };

@@ -202,6 +202,22 @@ static void on_certified(struct agent_program *agent, struct command_entry *entr
     start_running(agent, entry);
 }
 
+/* A step that needs the lease is refused until the members' own waits are over: asked again just
+ * then, beside the lease's question, and kept until then. */
+static void heed_waits(struct command_entry *entry) {
+    uint32_t wait_ms = votes_patience_ms(&entry->round.votes);
+    uint64_t now_ms = agent_now_ms();
+    if (wait_ms == 0) {
+        return;
+    }
+    if (now_ms < entry->deadline_boot_ms) {
+        entry->told_wait_ms = now_ms;
+    }
+    if (now_ms + wait_ms + 2 < entry->next_round_ms) {
+        entry->next_round_ms = now_ms + wait_ms + 2;
+    }
+}
+
 void commands_answer(struct agent_program *agent, uint8_t member, const struct answer *answer) {
     for (unsigned i = 0; i < COMMANDS_MAX; i++) {
         struct command_entry *entry = &agent->commands[i];
@@ -210,10 +226,15 @@ void commands_answer(struct agent_program *agent, uint8_t member, const struct a
             memcmp(round->question.nonce, answer->nonce, NONCE_SIZE) != 0) {
             continue;
         }
-        if (text_equal(answer->from, agent->pins->members[member].name) &&
-            round_verify(agent, &round->question, agent->pins->members[member].sign_key, answer) &&
-            round_take(agent, round, member, answer) && votes_majority(&round->votes)) {
+        if (!text_equal(answer->from, agent->pins->members[member].name) ||
+            !round_verify(agent, &round->question, agent->pins->members[member].sign_key, answer) ||
+            !round_take(agent, round, member, answer)) {
+            return;
+        }
+        if (votes_majority(&round->votes)) {
             on_certified(agent, entry);
+        } else {
+            heed_waits(entry);
         }
         return;
     }
@@ -311,9 +332,21 @@ void commands_receive(struct agent_program *agent, uint8_t member, const struct 
     }
 }
 
+/* The lease is there, so a majority's waits are over: a no from before is asked about at once. */
+static bool lease_hastens(const struct agent_program *agent, struct command_entry *entry) {
+    const struct votes *votes = &entry->round.votes;
+    if (!entry->command.needs_lease || entry->lease_hastened || votes->answered == votes->yes ||
+        !agent_holds_lease(agent, entry->command.epoch)) {
+        return false;
+    }
+    entry->lease_hastened = true;
+    return true;
+}
+
 static void certify_tick(struct agent_program *agent, struct command_entry *entry,
                          uint64_t now_ms) {
-    if (now_ms - entry->arrived_boot_ms > CERTIFY_PATIENCE_MS) {
+    uint64_t from_ms = entry->told_wait_ms != 0 ? entry->told_wait_ms : entry->arrived_boot_ms;
+    if (now_ms - from_ms > CERTIFY_PATIENCE_MS) {
         /* Stale, altered, or of a minority: no majority wants it. Nobody waits for an outcome; the
          * place is freed and the attempt leaves a line. */
         log_event(LOG_WARNING, "command.refused",
@@ -321,7 +354,7 @@ static void certify_tick(struct agent_program *agent, struct command_entry *entr
                   (unsigned long long)entry->command.execution, entry->command.step_name,
                   entry->command.attempt, entry->round.yes_n);
         entry->state = COMMAND_FREE;
-    } else if (now_ms >= entry->next_round_ms) {
+    } else if (now_ms >= entry->next_round_ms || lease_hastens(agent, entry)) {
         entry->next_round_ms = now_ms + CERTIFY_AGAIN_MS;
         round_begin_command(agent, &entry->round, entry->command.epoch, entry->digest);
     }

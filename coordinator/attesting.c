@@ -47,6 +47,7 @@ static uint8_t judge(struct coordinator *member, const struct question *question
         .region = text_equal(topology->regions[region].name, question->region) ? region : NONE,
         .numbers_agree = numbers_agree(member, question),
         .command_wanted = wanted != NULL && wanted->want.agent == agent,
+        .needs_lease = wanted != NULL && wanted->want.needs_lease,
         .now = clock_stamp(),
         .wait_ms = attesting_wait_ms(member),
     };

@@ -51,9 +51,7 @@ static bool command_build(const struct coordinator *member, const struct want_co
     ret_command->action = want->action;
     ret_command->graceful = want->graceful;
     ret_command->timeout_ms = step.timeout_ms;
-    ret_command->needs_lease = want->action == ACTION_PATRONI_PROMOTE ||
-                               want->action == ACTION_PG_PROMOTE ||
-                               want->action == ACTION_REDIS_PROMOTE;
+    ret_command->needs_lease = want->needs_lease != 0;
     ret_command->not_after_wall_ms = execution->steps[want->step].not_after_wall_ms;
     return true;
 }

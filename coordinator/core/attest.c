@@ -95,8 +95,11 @@ static enum attest_no attest_judge(const struct attest *attest, const struct lea
     if (ask->epoch != view->epoch || view->epoch == 0) {
         return ATTEST_NOT_NEWEST;
     }
-    if (ask->purpose == ATTEST_COMMAND) {
-        return ask->command_wanted ? ATTEST_YES : ATTEST_NOT_WANTED;
+    if (ask->purpose == ATTEST_COMMAND && !ask->command_wanted) {
+        return ATTEST_NOT_WANTED;
+    }
+    if (ask->purpose == ATTEST_COMMAND && !ask->needs_lease) {
+        return ATTEST_YES; /* works at a closed side too: demoting, preparing, checking */
     }
     if (ask->epoch <= attest->durable.closed_epoch) {
         return ATTEST_CLOSED_HERE;

@@ -47,6 +47,7 @@ struct attest_ask {
     uint8_t region;      /* of the asker, by its key; NONE: unknown agent */
     bool numbers_agree;  /* lease, wait and promise lengths equal ours */
     bool command_wanted; /* the digest belongs to a step wanted now of exactly this agent */
+    bool needs_lease;    /* that step opens a store: rules (a) to (c) of a lease hold for it too */
     struct stamp now;
     uint32_t wait_ms; /* W */
 };

@@ -134,6 +134,7 @@ struct want_command {
     uint8_t action; /* enum action_kind: of the step, or of its undoing */
     uint16_t attempt;
     uint8_t undo, graceful;
+    uint8_t needs_lease; /* opens a store: attested and run only under its region's lease */
     uint64_t execution, epoch;
     uint64_t position; /* handed on by an earlier hand-off of the same component; 0: none */
 };

@@ -382,6 +382,13 @@ static uint64_t handed_position(const struct execution *execution, const struct 
     return 0;
 }
 
+/* What makes a store writable belongs to its region's lease. All else may have to run without one:
+ * demoting and preparing the closed side, moving names, checking. */
+static bool action_needs_lease(uint8_t action) {
+    return action == ACTION_PATRONI_PROMOTE || action == ACTION_PG_PROMOTE ||
+           action == ACTION_REDIS_PROMOTE;
+}
+
 static void want_add(const struct core *core, const struct execution *execution,
                      const struct plan *plan, uint8_t s, struct wants *wants) {
     const struct step *step = &plan->steps[s];
@@ -404,6 +411,7 @@ static void want_add(const struct core *core, const struct execution *execution,
         want->undo = 1;
         ensure(undo_action(step->action, &want->action));
     }
+    want->needs_lease = action_needs_lease(want->action);
     wants->commands_n++;
 }
 

@@ -309,6 +309,11 @@ static bool says_wanted(const struct sim *sim, uint8_t m, const struct command_n
     return is_wanted(member, name);
 }
 
+static bool opens_a_store(uint8_t action) {
+    return action == ACTION_PATRONI_PROMOTE || action == ACTION_PG_PROMOTE ||
+           action == ACTION_REDIS_PROMOTE;
+}
+
 static void answer(struct sim *sim, uint8_t m, const struct sim_question *question,
                    uint8_t from_host) {
     struct sim_member *member = &sim->members[m];
@@ -325,6 +330,8 @@ static void answer(struct sim *sim, uint8_t m, const struct sim_question *questi
                              .numbers_agree = true,
                              .command_wanted = question->purpose == ATTEST_COMMAND &&
                                                says_wanted(sim, m, &question->command),
+                             .needs_lease = question->purpose == ATTEST_COMMAND &&
+                                            opens_a_store(question->command.action),
                              .now = sim_stamp(sim, m),
                              .wait_ms = member_wait_ms(sim)};
     struct sim_message reply = {

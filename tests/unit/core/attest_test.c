@@ -115,6 +115,36 @@ static void a_command_is_attested_when_it_is_wanted_and_leaves_no_trace_of_a_lea
     assert_int_equal(attest_ask(&attest, &view, &ask), ATTEST_NOT_NEWEST);
 }
 
+static void a_step_that_opens_a_store_is_attested_as_a_lease_is(void **state) {
+    (void)state;
+    struct lease_view open3 = open_for(3, 1), closed3 = open_for(3, 1);
+    closed3.open = false;
+    const struct {
+        struct lease_view view;
+        uint8_t region;
+        uint64_t closed_here, now_ms;
+        enum attest_no leased, other; /* a step that needs the lease; one that does not */
+    } rows[] = {
+        {open3, 1, 2, WAIT_MS, ATTEST_YES, ATTEST_YES},
+        {open3, 1, 2, WAIT_MS - 1, ATTEST_WAITING, ATTEST_YES},
+        {open3, 0, 2, WAIT_MS, ATTEST_NOT_OWNER, ATTEST_YES},
+        {closed3, 1, 2, WAIT_MS, ATTEST_NOT_OPEN, ATTEST_YES},
+        {open3, 1, 3, 2 * WAIT_MS, ATTEST_CLOSED_HERE, ATTEST_YES},
+    };
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct attest attest = speaking(rows[i].closed_here, 0, 0);
+        struct attest_ask ask = lease_ask(3, rows[i].region, rows[i].now_ms);
+        ask.purpose = ATTEST_COMMAND;
+        ask.needs_lease = true;
+        assert_int_equal(attest_ask(&attest, &rows[i].view, &ask), ATTEST_NOT_WANTED);
+        ask.command_wanted = true;
+        assert_int_equal(attest_ask(&attest, &rows[i].view, &ask), rows[i].leased);
+        ask.needs_lease = false;
+        assert_int_equal(attest_ask(&attest, &rows[i].view, &ask), rows[i].other);
+        assert_false(attest.yes_known); /* no lease rests on it */
+    }
+}
+
 static void the_wait_runs_from_the_last_yes_and_not_from_the_close(void **state) {
     (void)state;
     struct attest attest = speaking(0, 0, 0);
@@ -268,6 +298,7 @@ int main(void) {
         cmocka_unit_test(a_lease_is_attested_to_the_owner_of_the_newest_open_epoch),
         cmocka_unit_test(every_refusal_has_its_reason),
         cmocka_unit_test(a_command_is_attested_when_it_is_wanted_and_leaves_no_trace_of_a_lease),
+        cmocka_unit_test(a_step_that_opens_a_store_is_attested_as_a_lease_is),
         cmocka_unit_test(the_wait_runs_from_the_last_yes_and_not_from_the_close),
         cmocka_unit_test(a_refusal_does_not_move_the_wait),
         cmocka_unit_test(without_a_yes_since_the_start_the_start_stands_for_it),
