@@ -70,7 +70,7 @@ static void run(struct sim *sim, uint8_t host, struct sim_command *command) {
         finish(sim, host, command, entry->outcome.state, entry->outcome.err);
         return;
     }
-    if (command->name.epoch < agent->ledger_epoch && !mutant_is(sim, MUTANT_COMMAND_OLD_EPOCH)) {
+    if (command->name.epoch < agent->ledger_epoch) {
         finish(sim, host, command, 4, ERR_STALE);
         return;
     }
@@ -192,7 +192,7 @@ void commands_receive(struct sim *sim, uint8_t host, const struct want_command *
         finish(sim, host, command, 4, ERR_DENIED);
         return;
     }
-    if (name.epoch < agent->ledger_epoch && !mutant_is(sim, MUTANT_COMMAND_OLD_EPOCH)) {
+    if (name.epoch < agent->ledger_epoch) {
         finish(sim, host, command, 4, ERR_STALE);
         return;
     }

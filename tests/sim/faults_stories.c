@@ -159,6 +159,18 @@ void story_declared(struct sim *sim) {
     if (chance(sim, 250)) {
         sim->engine.down_until_us = for_ms(sim, 500, 5000);
     }
+    if (chance(sim, 150)) {
+        story_later(sim, STORY_CLOCKS, 200000 + pick(sim, 2000000));
+    }
+}
+
+/* The members' machines were suspended together, as far as BOOTTIME knows. */
+static void clocks_step(struct sim *sim) {
+    int64_t step_ms = 1000 + (int64_t)pick(sim, 9000);
+    SAY(sim, PROCESSES_N, "BOOTTIME of all members steps by %lld ms", (long long)step_ms);
+    for (uint8_t m = 0; m < SIM_MEMBERS; m++) {
+        sim->machines[m].boot_step_ms += step_ms;
+    }
 }
 
 /* Promises carry the active region; then the cut moves, and the standby reaches the members. */
@@ -270,6 +282,7 @@ void story_go_on(struct sim *sim, enum story story) {
     case STORY_RESTARTS: restarts(sim); break;
     case STORY_LOG_STOPS: sim->engine.down_until_us = for_ms(sim, 500, 3000); break;
     case STORY_DECLARED: story_declared(sim); break;
+    case STORY_CLOCKS: clocks_step(sim); break;
     case STORY_ACTIVE_SILENT:
         if (world_owner(sim) != NONE) {
             silence(sim, world_owner(sim), for_ms(sim, 5000, 8000));

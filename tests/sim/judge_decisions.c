@@ -50,7 +50,8 @@ void judge_command(struct sim *sim, uint8_t host, const struct command_name *nam
 
 /* I2, by true time: nobody holds a lease of an older epoch, gate or no gate. */
 void judge_lease_alone(struct sim *sim, uint8_t host, uint64_t epoch) {
-    bool asked = sim->mutant == MUTANT_NONE_ || mutant_is(sim, MUTANT_DRIFT_MARGIN);
+    bool asked = sim->mutant == MUTANT_NONE_ || mutant_is(sim, MUTANT_DRIFT_MARGIN) ||
+                 mutant_is(sim, MUTANT_FENCE_ONE_CLOCK);
     for (uint8_t h = 0; asked && h < sim->hosts_n; h++) {
         const struct holder *holder = &sim->guards[h].holder;
         bool other = host_region(sim, h) != host_region(sim, host) && holder->leased;
@@ -65,12 +66,14 @@ void judge_lease_alone(struct sim *sim, uint8_t host, uint64_t epoch) {
 
 /* ---------------------------------------------------------------- decisions */
 
-/* Since when a host is dead, and nothing that it said may still be kept by a cut on its way. */
+/* Since when a host is dead, and nothing that it said may still be kept by a cut on its way, or by a
+ * member that was stopped. */
 void judge_host(struct sim *sim, uint8_t host) {
     bool dead =
         !sim->processes[AGENT_FIRST + host].alive && !sim->processes[GUARD_FIRST + host].alive;
     for (uint8_t m = 0; m < SIM_MEMBERS; m++) {
-        dead = dead && net_reaches(sim, (uint8_t)(HOST_FIRST + host), m);
+        dead = dead && net_reaches(sim, (uint8_t)(HOST_FIRST + host), m) &&
+               sim->processes[m].busy_until_us <= sim->now_us;
     }
     uint64_t *since_us = &sim->judge.dead_since_us[host];
     if (!dead) {

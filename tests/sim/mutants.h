@@ -48,8 +48,6 @@
     X(COMMAND_DIGEST, "command-any-digest", "a member's yes names the execution and step alone")   \
     X(COMMAND_NOT_WANTED, "command-not-wanted", "a member says yes to a command it does not want") \
     X(COMMAND_ANY_AGENT, "command-any-agent", "an agent runs the commands of another")             \
-    X(COMMAND_OLD_EPOCH, "command-no-epoch-check",                                                 \
-      "an agent does not look at the newest epoch that it ran a command of")                       \
     X(INTENT_LATE, "intent-late", "the intent is written after the action")                        \
     X(NO_ALLOW_LIST, "no-allow-list", "an agent runs what its own list does not allow")            \
     X(GATE_AUTOMATIC, "gate-automatic-off", "automatic failover whatever the policy says")         \

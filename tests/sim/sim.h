@@ -498,7 +498,8 @@ enum story {
     STORY_DECLARED,
     STORY_RESTARTS,
     STORY_LOG_STOPS,
-    STORY_ACTIVE_SILENT
+    STORY_ACTIVE_SILENT,
+    STORY_CLOCKS
 };
 void story_go_on(struct sim *sim, enum story story);
 void story_later(struct sim *sim, enum story story, uint64_t after_us);

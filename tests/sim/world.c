@@ -76,9 +76,13 @@ static void clocks_draw(struct sim *sim) {
         struct machine *machine = &sim->machines[i];
         int32_t ppm = (int32_t)pick(sim, (uint64_t)(2 * rho + 1)) - rho;
         machine->raw_ppm = extreme ? (ppm < 0 ? -rho : rho) : ppm;
-        /* BOOTTIME may be slewed a great deal further: RAW is what is bounded. */
+        /* BOOTTIME may be slewed a great deal further, by 10 %: RAW is what is bounded. */
         bool slewed = chance(sim, 200) && !mutant_is(sim, MUTANT_DRIFT);
-        machine->boot_ppm = slewed ? (int32_t)pick(sim, 160001) - 80000 : machine->raw_ppm;
+        int32_t slew_ppm = (int32_t)pick(sim, 200001) - 100000;
+        if (chance(sim, 500)) {
+            slew_ppm = slew_ppm < 0 ? -100000 : 100000;
+        }
+        machine->boot_ppm = slewed ? slew_ppm : machine->raw_ppm;
         machine->base_ms = 1000000 + pick(sim, 100000000);
     }
 }
@@ -154,7 +158,7 @@ static void make_numbers(struct sim *sim) {
                                                .hold_down_ms = chance(sim, 300) ? 3000 : 1000,
                                                .settle_ms = 1300,
                                                .silent_ms = 1200,
-                                               .block_ms = 1500,
+                                               .block_ms = chance(sim, 300) ? 8000 : 1500,
                                                .agent_step_ms = 2500};
 }
 
