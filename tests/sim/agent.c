@@ -26,7 +26,7 @@ void agent_start(struct sim *sim, uint8_t host) {
     struct sim_agent *agent = &sim->agents[host];
     kept = *agent;
     memset(agent, 0, sizeof *agent);
-    agent->boot_id = rng_next(&sim->rng);
+    agent->boot_id = (((kept.boot_id >> 32) + 1) << 32) | (uint32_t)rng_next(&sim->rng);
     agent->note = kept.note;
     if (!mutant_is(sim, MUTANT_NO_LEDGER)) {
         agent->ledger_epoch = kept.ledger_epoch;

@@ -367,8 +367,8 @@ static void take_report(struct sim *sim, uint8_t m, const struct sim_report *rep
                          .caught_up = member->caught_up};
     net_send(sim, &reply);
     const struct sim_report *last = &member->agents[report->agent].report;
-    if (member->agents[report->agent].reported && report->boot == last->boot &&
-        report->seq <= last->seq) {
+    if (member->agents[report->agent].reported &&
+        (report->boot < last->boot || (report->boot == last->boot && report->seq <= last->seq))) {
         return;
     }
     member->agents[report->agent].report = *report;
