@@ -321,14 +321,16 @@ enum err agent_start(struct agent_program *agent, uv_loop_t *loop, struct agent_
     agent->loop = loop;
     agent->conf = conf;
     agent->me_there = NONE;
-    random_bytes((uint8_t *)&agent->boot_id, sizeof agent->boot_id);
-    rng_seed(&agent->rng, agent->boot_id);
+    uint64_t seed = 0;
+    random_bytes((uint8_t *)&seed, sizeof seed);
+    rng_seed(&agent->rng, seed);
     enum err err = buffers_make(agent);
     err = err != ERR_OK ? err : keys_read(conf->key, &agent->keys, reterr);
     err = err != ERR_OK ? err : topology_read_file(conf->pins, true, agent->pins, reterr);
     err = err != ERR_OK ? err : who_am_i(agent, reterr);
     err = err != ERR_OK ? err : ledger_open(conf->state, &agent->ledger, reterr);
     err = err != ERR_OK ? err : ledger_note(agent->ledger, &agent->ladder_note);
+    err = err != ERR_OK ? err : ledger_boot(agent->ledger, clock_wall_ms(), &agent->boot_id);
     err = err != ERR_OK ? err : wire_open(loop, &agent->wire, reterr);
     if (err != ERR_OK) {
         return err;

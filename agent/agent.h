@@ -122,7 +122,8 @@ struct agent_program {
     struct topology *topology_next;
     uint8_t me, region; /* indexes in the pins */
     uint8_t me_there;   /* index in the topology, or NONE */
-    uint64_t boot_id, seq;
+    uint64_t boot_id;   /* grows from start to start */
+    uint64_t seq;
     struct rng rng;
 
     struct wire *wire;
@@ -190,6 +191,8 @@ void rounds_tick(struct agent_program *agent);
 void rounds_answer(struct agent_program *agent, uint8_t member, const struct answer *answer);
 /* A member names this epoch as open for us, and did not before. */
 void rounds_news(struct agent_program *agent, uint8_t member, uint64_t epoch);
+/* How long a question is given before another replaces it. */
+uint32_t round_patience_ms(const struct lease_numbers *lease);
 /* True when this member's no is worth asking again; at most once for each member in `hastened`. */
 bool round_hastens(const struct round *round, uint8_t member, uint64_t *hastened);
 void rounds_promise(struct agent_program *agent, uint8_t giver, const struct answer *answer);

@@ -216,6 +216,18 @@ enum err ledger_epoch(struct ledger *ledger, uint64_t *ret_epoch) {
     return err;
 }
 
+enum err ledger_boot(struct ledger *ledger, uint64_t at_least, uint64_t *ret_boot) {
+    uint64_t last = 0;
+    (void)pthread_mutex_lock(&ledger->lock);
+    enum err err = fact_get(ledger, "boot", &last);
+    if (err == ERR_OK) {
+        *ret_boot = last >= at_least ? last + 1 : at_least;
+        err = fact_put(ledger, "boot", *ret_boot);
+    }
+    (void)pthread_mutex_unlock(&ledger->lock);
+    return err;
+}
+
 enum err ledger_note(struct ledger *ledger, struct ladder_note *ret_note) {
     (void)pthread_mutex_lock(&ledger->lock);
     enum err err = fact_get(ledger, "ladder.fenced", &ret_note->fenced_epoch);

@@ -29,6 +29,9 @@ enum err ledger_end(struct ledger *ledger, const struct outcome *outcome) ERR_CH
 enum err ledger_outcome(struct ledger *ledger, uint64_t execution, uint8_t step, uint16_t attempt,
                         struct outcome *ret_outcome) ERR_CHECKED;
 enum err ledger_epoch(struct ledger *ledger, uint64_t *ret_epoch) ERR_CHECKED;
+/* The number of this start: above that of every start before, and no less than `at_least`, so that
+ * it still grows when the directory was lost and wall time is given. Durable when it returns OK. */
+enum err ledger_boot(struct ledger *ledger, uint64_t at_least, uint64_t *ret_boot) ERR_CHECKED;
 enum err ledger_note(struct ledger *ledger, struct ladder_note *ret_note) ERR_CHECKED;
 enum err ledger_note_keep(struct ledger *ledger, const struct ladder_note *note) ERR_CHECKED;
 

@@ -16,7 +16,8 @@
 #define ROUND_AGAIN_MS 100 /* between questions while the lease is wanted and not held */
 #define RELAY_AFTER_MS 300 /* a member silent this long is also asked through peers */
 #define PROMISE_AGAIN_MS 300
-#define ROUND_PATIENCE_MS 1000 /* a question is given this long before another replaces it */
+#define PATIENCE_MIN_MS 300 /* round_patience_ms() */
+#define PATIENCE_MAX_MS 1000
 #define FENCE_AGAIN_MS 300
 #define REFUSED_AGAIN_MS 10000
 
@@ -309,12 +310,21 @@ void rounds_news(struct agent_program *agent, uint8_t member, uint64_t epoch) {
     rounds_tick(agent);
 }
 
+/* With a short lease a lost answer must not cost more than half a renewal; with a long way to the
+ * members an answer must still find its question. */
+uint32_t round_patience_ms(const struct lease_numbers *lease) {
+    uint32_t half_ms = lease->renew_ms / 2;
+    half_ms = half_ms > PATIENCE_MAX_MS ? PATIENCE_MAX_MS : half_ms;
+    return half_ms < PATIENCE_MIN_MS ? PATIENCE_MIN_MS : half_ms;
+}
+
 /* Asking again too early would make every answer one to an older question, for ever. But once a
  * majority has told how long it still waits, the others' words change nothing. */
-static bool still_asking(const struct round *round, uint64_t now_ms) {
+static bool still_asking(const struct agent_program *agent, const struct round *round,
+                         uint64_t now_ms) {
     return round->active && !round->handed_over && votes_patience_ms(&round->votes) == 0 &&
            bits_count(round->votes.answered) < round->votes.voters_n &&
-           now_ms - round->started_boot_ms < ROUND_PATIENCE_MS;
+           now_ms - round->started_boot_ms < round_patience_ms(&agent->pins->lease);
 }
 
 static void renew_if_due(struct agent_program *agent, uint64_t now_ms) {
@@ -324,7 +334,7 @@ static void renew_if_due(struct agent_program *agent, uint64_t now_ms) {
         wanted = agent->lease_epoch; /* the members are silent: go on asking for what we hold */
     }
     if (wanted == 0 || now_ms < agent->next_lease_round_ms ||
-        still_asking(&agent->lease_round, now_ms)) {
+        still_asking(agent, &agent->lease_round, now_ms)) {
         return;
     }
     const struct lease_numbers *lease = &agent->pins->lease;
@@ -340,7 +350,8 @@ static void promise_if_due(struct agent_program *agent, uint64_t now_ms) {
     bool missed = left_ms > 0 && left_ms + 3 * lease->renew_ms < lease->lease_ms;
     uint8_t promisers_n = peers_promisers_n(agent);
     if (!missed || lease->on_quorum_loss != QUORUM_LOSS_FAILSAFE || promisers_n == 0 ||
-        now_ms < agent->next_promise_round_ms || still_asking(&agent->promise_round, now_ms)) {
+        now_ms < agent->next_promise_round_ms ||
+        still_asking(agent, &agent->promise_round, now_ms)) {
         return;
     }
     agent->next_promise_round_ms = now_ms + PROMISE_AGAIN_MS;

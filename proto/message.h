@@ -158,7 +158,7 @@ struct guard_report {
 
 struct report {
     char agent[NAME_SIZE];
-    uint64_t boot; /* random per start of the agent */
+    uint64_t boot; /* of this start of the agent; a later start has a greater one */
     uint64_t seq;  /* grows by one a report */
     uint64_t wall_ms;
     uint32_t config_version;

@@ -73,6 +73,23 @@ static enum err begin(struct ledger *ledger, const struct command *command,
     return ledger_begin(ledger, command, digest, ret_found);
 }
 
+static void the_number_of_a_start_grows_whatever_the_clock_says(void **state) {
+    struct ledger *ledger = open_it();
+    uint64_t boot = 0;
+    (void)state;
+    assert_int_equal(ledger_boot(ledger, 1000, &boot), ERR_OK);
+    assert_int_equal(boot, 1000);
+    ledger_close(ledger);
+    ledger = open_it();
+    assert_int_equal(ledger_boot(ledger, 400, &boot), ERR_OK); /* wall time went back */
+    assert_int_equal(boot, 1001);
+    assert_int_equal(ledger_boot(ledger, 1001, &boot), ERR_OK);
+    assert_int_equal(boot, 1002);
+    assert_int_equal(ledger_boot(ledger, 5000, &boot), ERR_OK);
+    assert_int_equal(boot, 5000);
+    ledger_close(ledger);
+}
+
 static void an_intent_is_written_once(void **state) {
     struct ledger *ledger = open_it();
     struct command command = command_of(UINT64_MAX - 1, 47, UINT16_MAX, 3);
@@ -339,6 +356,8 @@ static void a_damaged_file_is_not_taken_for_an_empty_one(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_intent_is_written_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_number_of_a_start_grows_whatever_the_clock_says, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(the_first_outcome_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(a_crash_between_intent_and_result_is_known, setup,
                                         teardown),

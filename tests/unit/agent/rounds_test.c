@@ -53,11 +53,21 @@ static void a_round_that_is_over_is_not_hastened(void **state) {
     assert_false(round_hastens(&round, 1, &hastened));
 }
 
+static void a_short_lease_asks_again_sooner(void **state) {
+    const uint32_t rows[][2] = {{5000, 1000}, {2000, 1000}, {1000, 500}, {500, 300}, {1, 300}};
+    (void)state;
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct lease_numbers lease = {.renew_ms = rows[i][0]};
+        assert_int_equal(round_patience_ms(&lease), rows[i][1]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_no_that_is_taken_back_hastens_once),
         cmocka_unit_test(who_said_yes_or_nothing_yet_hastens_nothing),
         cmocka_unit_test(a_round_that_is_over_is_not_hastened),
+        cmocka_unit_test(a_short_lease_asks_again_sooner),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
