@@ -177,7 +177,10 @@ static void on_report(struct coordinator *member, uint8_t agent, const struct me
     }
     acknowledge(member, agent, report->seq);
     push_config(member, agent, report->config_version);
-    if (live->reported && report->boot == live->report.boot && report->seq <= live->report.seq) {
+    bool same = live->reported && report->boot == live->report.boot;
+    bool earlier = live->reported && report->boot < live->report.boot;
+    if (earlier || (same && report->seq <= live->report.seq) ||
+        report->boot < member->core.agents[agent].boot) {
         return;
     }
     live->report = *report;

@@ -101,7 +101,8 @@ static bool absorb_view(struct core *core, const struct topology *topology,
 }
 
 static bool report_is_newer(const struct agent_view *agent, const struct event_report *report) {
-    return report->boot != agent->boot || report->seq > agent->seq;
+    /* Of an earlier start: it was long on its way, and tells of a process that is no more. */
+    return report->boot > agent->boot || (report->boot == agent->boot && report->seq > agent->seq);
 }
 
 static bool absorb_report(struct core *core, const struct topology *topology,

@@ -171,7 +171,7 @@ static bool report_send(struct rogue *rogue, struct message *message) {
     uint8_t canon[CANON_MAX], digest[DIGEST_SIZE];
     size_t body_size = 0;
     message->kind = MESSAGE_REPORT;
-    message->report.boot = 4711;
+    message->report.boot = UINT64_MAX / 2; /* above every honest start: the worst it can say */
     message->report.seq = seq++;
     message->report.wall_ms = clock_wall_ms();
     message->report.config_version = config_version;

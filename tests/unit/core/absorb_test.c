@@ -148,6 +148,12 @@ static void reports_count_once_in_order_and_for_their_topology(void **state) {
     assert_int_equal(step_report(&report), RESULT_STALE);
     report = report_of(AGENT_D1, 10, 1); /* the agent has started anew */
     assert_int_equal(step_report(&report), RESULT_APPLIED);
+    report = report_of(AGENT_D1, 9, 7); /* of the start before, long on its way */
+    report.leased = 1;
+    assert_false(core_report_is_news(&world.core, &report));
+    assert_int_equal(step_report(&report), RESULT_STALE);
+    assert_int_equal(world.core.agents[AGENT_D1].leased, 0);
+    assert_int_equal(world.core.agents[AGENT_D1].boot, 10);
 }
 
 static void an_outside_check_leaves_role_and_writable_alone(void **state) {

@@ -109,6 +109,25 @@ static void an_older_report_of_the_same_start_is_passed_over(void **state) {
     assert_int_equal(member->agents[east].report.guard.epoch, 5);
 }
 
+static void a_report_of_an_earlier_start_is_passed_over(void **state) {
+    (void)state;
+    struct message *message = report_of("east-db1");
+    message->report.boot = 3;
+    message->report.guard.epoch = 5;
+    send_report(east, east, message);
+    message = report_of("east-db1");
+    message->report.boot = 2;
+    message->report.guard.epoch = 4;
+    send_report(east, east, message);
+    assert_true(member->agents[east].report.boot == 3);
+    member->agents[east].reported = false; /* the member restarted; the log knows the later start */
+    member->core.agents[east].boot = 3;
+    message = report_of("east-db1");
+    message->report.boot = 2;
+    send_report(east, east, message);
+    assert_false(member->agents[east].reported);
+}
+
 static void only_who_measures_a_link_tells_its_positions(void **state) {
     struct message *message = report_of("mon1");
     (void)state;
@@ -230,6 +249,7 @@ int main(void) {
         cmocka_unit_test_setup(a_report_of_another_name_is_refused, setup),
         cmocka_unit_test_setup(a_report_signed_by_another_key_is_refused, setup),
         cmocka_unit_test_setup(an_older_report_of_the_same_start_is_passed_over, setup),
+        cmocka_unit_test_setup(a_report_of_an_earlier_start_is_passed_over, setup),
         cmocka_unit_test_setup(only_who_measures_a_link_tells_its_positions, setup),
         cmocka_unit_test_setup(a_yes_is_for_the_owner_alone, setup),
         cmocka_unit_test_setup(an_outcome_that_nobody_wants_is_no_fact, setup),
