@@ -22,6 +22,7 @@
     X(110, GUARD_KEY, "guarded and guard_key do not agree")                                        \
     X(111, INDEX, "an index points outside its array")                                             \
     X(112, GATE_AGENT, "a gate agent without a guard or outside a data region")                    \
+    X(113, GUARD_NO_GATE, "a guarded agent that promises nothing")                                 \
     X(120, LEASE_RANGE, "a number of the lease is out of range")                                   \
     X(121, LEASE_RENEW, "too few renewals fit into a lease")                                       \
     X(122, LEASE_GATE, "the gate shuts too late, or before the soft fence")                        \

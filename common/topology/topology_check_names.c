@@ -182,11 +182,25 @@ static void check_gate_agent(const struct topology *topology, const struct agent
     }
 }
 
+/* Any guarded agent of a data region may be given the lease; a promise of the others binds only the
+ * others, and the old region would live on beside it. */
+static void check_promiser(const struct topology *topology, const struct agent *agent,
+                           struct findings *findings) {
+    if (agent->guarded && !agent->gate && region_is_data(topology, agent->region) &&
+        topology->lease.on_quorum_loss == QUORUM_LOSS_FAILSAFE) {
+        FOUND(findings, FINDING_GUARD_NO_GATE, where("agents.%s.gate", agent->name).at,
+              "agent %s may hold the lease and gives no promise: on_quorum_loss = \"failsafe\" "
+              "needs gate = true beside every guard",
+              agent->name);
+    }
+}
+
 /* Under failsafe the standby's gate agents promise not to open while the active region serves on;
  * all of them, in one certificate. */
 static void check_gates(const struct topology *topology, struct findings *findings) {
     unsigned gates_n[REGIONS_MAX] = {0};
     for (uint8_t i = 0; i < topology->agents_n; i++) {
+        check_promiser(topology, &topology->agents[i], findings);
         if (topology->agents[i].gate) {
             check_gate_agent(topology, &topology->agents[i], findings);
             gates_n[topology->agents[i].region]++;
