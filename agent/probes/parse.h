@@ -62,6 +62,43 @@ struct patroni_view {
 enum err patroni_parse(const char *json, size_t json_size,
                        struct patroni_view *ret_view) ERR_CHECKED;
 
+/* A decimal number without hexadecimal, infinity or spaces. */
+bool decimal_parse(const char *text, double *ret_value);
+
+/* Vault: whether this is its health at all; whether an answer holds a secret's values. */
+bool vault_health_is_one(const char *json, size_t json_size);
+bool vault_secret_is_there(const char *json, size_t json_size);
+
+/* An OpenID provider's discovery document, and its token endpoint's answer. */
+struct oidc_view {
+    char issuer[256], token_endpoint[512];
+};
+enum err oidc_parse(const char *json, size_t json_size, struct oidc_view *ret_view) ERR_CHECKED;
+/* ret_error: the answer's error code for people, or "". */
+bool oidc_token_is_there(const char *json, size_t json_size, char *ret_error, size_t error_size);
+
+/* The answer of Prometheus to an instant query: a scalar, or a vector of any labels. A sample
+ * that is not a number makes min, max and sum so. */
+#define PROMETHEUS_SAMPLES_MAX 1000
+struct prometheus_view {
+    unsigned samples_n;
+    double min, max, sum;
+};
+enum err prometheus_parse(const char *json, size_t json_size,
+                          struct prometheus_view *ret_view) ERR_CHECKED;
+
+/* One row of ClickHouse's system.replicas, JSONEachRow. */
+#define CLICKHOUSE_FIGURE_MAX 1000000000000
+struct clickhouse_view {
+    bool is_readonly, session_expired;
+    int64_t queue_n, delay_s, total_n, active_n;
+};
+enum err clickhouse_parse(const char *row, size_t row_size,
+                          struct clickhouse_view *ret_view) ERR_CHECKED;
+enum err clickhouse_version_parse(const char *row, size_t row_size, char *ret_version,
+                                  size_t version_size) ERR_CHECKED;
+bool clickhouse_is_auth(const char *body); /* an error text: of user or password */
+
 /* One DNS answer. */
 #define DNS_VALUES_MAX 16
 #define DNS_VALUE_SIZE 128

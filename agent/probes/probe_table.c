@@ -4,6 +4,7 @@
 #include "agent/probe.h"
 #include "agent/probes/kinds.h"
 #include "agent/probes/reading.h"
+#include "agent/probes/web.h"
 #include "common/base/ensure.h"
 #include "common/io/clock.h"
 
@@ -46,6 +47,16 @@ static const struct probe_kind kinds[] = {
      "password_ref=name"},
     {CHECK_EXEC, exec_run, exec_accepts,
      "program=bare name inside the agent's exec directory, args=words with spaces between"},
+    {CHECK_VAULT, vault_run, vault_accepts,
+     WEB_ARGUMENTS ", expect=active|standby|any, secret=secret/data/name (read with token_ref)"},
+    {CHECK_OIDC, oidc_run, oidc_accepts,
+     WEB_ARGUMENTS ", issuer=url (where it is not url), client_id=name, client_secret_ref=name"},
+    {CHECK_PROMETHEUS, prometheus_run, prometheus_accepts,
+     WEB_ARGUMENTS ", query=PromQL, pick=only|max|min|sum|count, min=number, max=number, "
+                   "warn_min=number, warn_max=number, samples=least number, scale=1"},
+    {CHECK_CLICKHOUSE, clickhouse_run, clickhouse_accepts,
+     WEB_ARGUMENTS ", table=database.table, replicas=expected number, max_lag_ms=300000, "
+                   "max_queue=number"},
 };
 
 const struct probe_kind *probe_kind_of(enum check_kind kind) {

@@ -175,6 +175,7 @@ static struct check_defaults check_defaults_of(enum check_kind kind) {
     case CHECK_POSTGRESQL:
     case CHECK_PATRONI:
     case CHECK_REDIS:
+    case CHECK_CLICKHOUSE:
     case CHECK_SENTINEL: return database;
     case CHECK_PG_REPLICATION:
     case CHECK_REDIS_REPLICATION: return lag;
@@ -184,6 +185,9 @@ static struct check_defaults check_defaults_of(enum check_kind kind) {
     case CHECK_TCP:
     case CHECK_HAPROXY:
     case CHECK_EXEC:
+    case CHECK_VAULT:
+    case CHECK_OIDC:
+    case CHECK_PROMETHEUS:
     case CHECK_KINDS_N:
     default: return api;
     }

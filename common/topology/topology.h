@@ -53,7 +53,11 @@ enum component_kind {
     X(CERTIFICATE, "certificate")                                                                  \
     X(DNS, "dns")                                                                                  \
     X(HAPROXY, "haproxy")                                                                          \
-    X(EXEC, "exec")
+    X(EXEC, "exec")                                                                                \
+    X(VAULT, "vault")                                                                              \
+    X(OIDC, "oidc")                                                                                \
+    X(PROMETHEUS, "prometheus")                                                                    \
+    X(CLICKHOUSE, "clickhouse")
 
 enum check_kind {
 #define CHECK_ENUM(name, text) CHECK_##name,

@@ -350,6 +350,10 @@ static void checks_have_their_kinds_times(void **state) {
         {"redis_replication", 60000, 10000, 2},
         {"certificate", 3600000, 10000, 1}, /* SEED-53 */
         {"dns", 60000, 5000, 2},
+        {"vault", 10000, 5000, 3},
+        {"oidc", 10000, 5000, 3},
+        {"prometheus", 10000, 5000, 3},
+        {"clickhouse", 30000, 10000, 2},
     };
     assert_int_equal(sizeof rows / sizeof rows[0], CHECK_KINDS_N);
     for (size_t i = 0; i < CHECK_KINDS_N; i++) {

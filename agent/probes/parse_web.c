@@ -1,0 +1,196 @@
+/* What Vault, an OpenID provider, Prometheus and ClickHouse answer. */
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/probes/parse.h"
+#include "common/base/text.h"
+
+static json_t *object_load(const char *json, size_t json_size) {
+    json_error_t ignored;
+    json_t *root = json_loadb(json, json_size, JSON_REJECT_DUPLICATES, &ignored);
+    if (root != NULL && !json_is_object(root)) {
+        json_decref(root);
+        root = NULL;
+    }
+    return root;
+}
+
+bool decimal_parse(const char *text, double *ret_value) {
+    char *end = NULL;
+    if (text[0] == '\0' || strspn(text, "0123456789+-.eE") != strlen(text)) {
+        return false;
+    }
+    double value = strtod(text, &end);
+    if (*end != '\0' || !isfinite(value)) {
+        return false;
+    }
+    *ret_value = value;
+    return true;
+}
+
+/* -------------------------------------------------------------------------- vault */
+
+bool vault_health_is_one(const char *json, size_t json_size) {
+    json_t *root = object_load(json, json_size);
+    bool is_one = json_is_boolean(json_object_get(root, "initialized")) &&
+                  json_is_boolean(json_object_get(root, "sealed"));
+    json_decref(root);
+    return is_one;
+}
+
+bool vault_secret_is_there(const char *json, size_t json_size) {
+    json_t *root = object_load(json, json_size);
+    const json_t *data = json_object_get(root, "data");
+    const json_t *inner = json_object_get(data, "data"); /* the key-value engine 2 wraps it */
+    const json_t *values = json_is_object(inner) ? inner : data;
+    bool is_there = json_is_object(values) && json_object_size(values) > 0;
+    json_decref(root);
+    return is_there;
+}
+
+/* --------------------------------------------------------------------------- oidc */
+
+static bool string_take(const json_t *object, const char *name, char *ret_text, size_t text_size) {
+    const char *text = json_string_value(json_object_get(object, name));
+    return text != NULL && text[0] != '\0' && text_copy(ret_text, text_size, text);
+}
+
+enum err oidc_parse(const char *json, size_t json_size, struct oidc_view *ret_view) {
+    struct oidc_view view;
+    char jwks[256];
+    memset(&view, 0, sizeof view);
+    json_t *root = object_load(json, json_size);
+    bool complete =
+        string_take(root, "issuer", view.issuer, sizeof view.issuer) &&
+        string_take(root, "token_endpoint", view.token_endpoint, sizeof view.token_endpoint) &&
+        string_take(root, "jwks_uri", jwks, sizeof jwks);
+    json_decref(root);
+    if (!complete) {
+        return ERR_FORMAT;
+    }
+    *ret_view = view;
+    return ERR_OK;
+}
+
+bool oidc_token_is_there(const char *json, size_t json_size, char *ret_error, size_t error_size) {
+    json_t *root = object_load(json, json_size);
+    const char *token = json_string_value(json_object_get(root, "access_token"));
+    const char *error = json_string_value(json_object_get(root, "error"));
+    bool is_there = token != NULL && token[0] != '\0' &&
+                    json_string_value(json_object_get(root, "token_type")) != NULL;
+    if (error == NULL || !text_copy(ret_error, error_size, error)) {
+        ret_error[0] = '\0';
+    }
+    json_decref(root);
+    return is_there;
+}
+
+/* --------------------------------------------------------------------- prometheus */
+
+/* [ <unix time>, "<value>" ]; "NaN" and "+Inf" are values, too. */
+static bool sample_take(const json_t *pair, struct prometheus_view *view) {
+    const char *text = json_string_value(json_array_get(pair, 1));
+    char *end = NULL;
+    if (json_array_size(pair) != 2 || text == NULL || text[0] == '\0') {
+        return false;
+    }
+    double value = strtod(text, &end);
+    if (*end != '\0') {
+        return false;
+    }
+    bool first = view->samples_n == 0;
+    bool spoilt = !first && isnan(view->sum);
+    view->min = first || (!spoilt && !(value >= view->min)) ? value : view->min;
+    view->max = first || (!spoilt && !(value <= view->max)) ? value : view->max;
+    view->sum += value;
+    view->samples_n++;
+    return true;
+}
+
+enum err prometheus_parse(const char *json, size_t json_size, struct prometheus_view *ret_view) {
+    struct prometheus_view view;
+    memset(&view, 0, sizeof view);
+    json_t *root = object_load(json, json_size);
+    const json_t *data = json_object_get(root, "data");
+    const json_t *result = json_object_get(data, "result");
+    const char *status = json_string_value(json_object_get(root, "status"));
+    const char *type = json_string_value(json_object_get(data, "resultType"));
+    bool known =
+        status != NULL && type != NULL && text_equal(status, "success") && json_is_array(result);
+    if (known && text_equal(type, "scalar")) {
+        known = sample_take(result, &view);
+    } else {
+        known = known && text_equal(type, "vector") &&
+                json_array_size(result) <= PROMETHEUS_SAMPLES_MAX;
+        for (size_t i = 0; known && i < json_array_size(result); i++) {
+            known = sample_take(json_object_get(json_array_get(result, i), "value"), &view);
+        }
+    }
+    json_decref(root);
+    if (!known) {
+        return ERR_FORMAT;
+    }
+    *ret_view = view;
+    return ERR_OK;
+}
+
+/* --------------------------------------------------------------------- clickhouse */
+
+/* A number, or a number in a string. */
+static bool integer_take(const json_t *row, const char *name, int64_t *ret_value) {
+    const json_t *value = json_object_get(row, name);
+    uint64_t parsed = 0;
+    if (json_is_integer(value) && json_integer_value(value) >= 0) {
+        *ret_value = json_integer_value(value);
+        return *ret_value <= CLICKHOUSE_FIGURE_MAX;
+    }
+    if (json_is_string(value) &&
+        text_to_u64(json_string_value(value), CLICKHOUSE_FIGURE_MAX, &parsed)) {
+        *ret_value = (int64_t)parsed;
+        return true;
+    }
+    return false;
+}
+
+enum err clickhouse_parse(const char *row, size_t row_size, struct clickhouse_view *ret_view) {
+    struct clickhouse_view view;
+    int64_t readonly = 0, expired = 0;
+    memset(&view, 0, sizeof view);
+    json_t *root = object_load(row, row_size);
+    bool complete = integer_take(root, "is_readonly", &readonly) &&
+                    integer_take(root, "is_session_expired", &expired) &&
+                    integer_take(root, "queue_size", &view.queue_n) &&
+                    integer_take(root, "absolute_delay", &view.delay_s) &&
+                    integer_take(root, "total_replicas", &view.total_n) &&
+                    integer_take(root, "active_replicas", &view.active_n);
+    json_decref(root);
+    if (!complete) {
+        return ERR_FORMAT;
+    }
+    view.is_readonly = readonly != 0;
+    view.session_expired = expired != 0;
+    *ret_view = view;
+    return ERR_OK;
+}
+
+enum err clickhouse_version_parse(const char *row, size_t row_size, char *ret_version,
+                                  size_t version_size) {
+    json_t *root = object_load(row, row_size);
+    bool known = string_take(root, "version", ret_version, version_size);
+    json_decref(root);
+    return known ? ERR_OK : ERR_FORMAT;
+}
+
+/* "Code: 193, e.displayText() = ..." of old versions, "Code: 516. DB::Exception ..." of new
+ * ones. */
+bool clickhouse_is_auth(const char *body) {
+    static const char *const codes[] = {"Code: 192", "Code: 193", "Code: 194", "Code: 516"};
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        if (text_starts(body, codes[i])) {
+            return true;
+        }
+    }
+    return false;
+}
