@@ -1,6 +1,6 @@
-/* trace: one run told in the operators' own log lines, with the names and fields of common/io/log.h's
- * callers and simulated time. What the processes log is read off their state after each event, so the
- * mirrored shells need no second mouth; what the world does to them is told by `world`.
+/* trace: one run told in the operators' own log lines, with the names and fields of the callers of
+ * common/io/log.h and simulated time. What the processes log is read off their state after each
+ * event, so the mirrored shells need no second mouth; what the world does to them `world` tells.
  *
  *   trace.c        the lines               trace_file.c   a story as a file, kept and compared */
 #ifndef DROVER_SIM_TRACE_H
