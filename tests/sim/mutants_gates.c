@@ -1,6 +1,6 @@
-/* The gates before an automatic failover, one at a time always passing, and the two signals one at a
- * time believed. The linker puts these between the core's files (--wrap); the core itself is what
- * ships. */
+/* The gates before an automatic failover, one at a time always passing, and the two signals one at
+ * a time believed. The linker puts these between the files of the core (--wrap); the core itself is
+ * what ships. */
 #include "runs.h"
 
 bool __real_gates_read(const struct core *core, const struct topology *topology,

@@ -1,5 +1,5 @@
-/* runs: what drover-sim can be asked for, each with one line of what came of it. All return the exit
- * code: 0 as it should be, 1 not. */
+/* runs: what drover-sim can be asked for, each with one line of what came of it. All return the
+ * exit code: 0 as it should be, 1 not. */
 #ifndef DROVER_SIM_RUNS_H
 #define DROVER_SIM_RUNS_H
 
