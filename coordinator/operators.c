@@ -120,7 +120,8 @@ static uint8_t exit_code_of(const struct coordinator *member, const struct reque
     if (verdict->result == RESULT_STALE) {
         return EXIT_CHANGED;
     }
-    bool failed = execution != NULL && execution->paused == PAUSE_STEP_FAILED;
+    bool failed = execution != NULL &&
+                  (execution->paused == PAUSE_STEP_FAILED || execution->paused == PAUSE_NO_AGENT);
     return request->kind == REQUEST_RESUME && failed ? EXIT_PAUSED : EXIT_BY_RULE;
 }
 

@@ -66,7 +66,8 @@ static bool why_execution(const struct coordinator *member, const struct request
         return text_format(out, out_size, "the lease has moved: execution %" PRIu64 " is %s",
                            execution->id, stage);
     }
-    if (request->kind == REQUEST_RESUME && execution->paused == PAUSE_STEP_FAILED) {
+    if (request->kind == REQUEST_RESUME &&
+        (execution->paused == PAUSE_STEP_FAILED || execution->paused == PAUSE_NO_AGENT)) {
         const struct plan *plan = &member->topology->plans[execution->plan];
         return text_format(out, out_size, "step %s failed: retry it, skip it or say it is done",
                            execution->paused_step < plan->steps_n

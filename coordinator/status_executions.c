@@ -149,8 +149,9 @@ static void pause_waits(struct answering *answering, const struct execution *exe
     case PAUSE_NO_AGENT:
         list_say(waits, "no agent that can run step %s is heard", step);
         (void)text_format(ret_act, act_size,
-                          "bring an agent of step %s back, then drover resume %" PRIu64, step,
-                          execution->id);
+                          "bring an agent back, then drover step retry %" PRIu64
+                          " %s (or skip, done) --comment ...",
+                          execution->id, step);
         return;
     }
 }

@@ -153,6 +153,11 @@ static void execution_pause(struct execution *execution, enum pause_why why, uin
     }
 }
 
+/* Why people are asked: nobody of the region was ever there to begin it, or it was tried. */
+static enum pause_why failed_why(const struct step_state *state) {
+    return state->agent == NONE ? PAUSE_NO_AGENT : PAUSE_STEP_FAILED;
+}
+
 /* One attempt ended badly: again if it may, else the step has failed. */
 static void attempt_failed(struct core *core, struct execution *execution, const struct plan *plan,
                            uint8_t s, uint8_t err) {
@@ -172,7 +177,7 @@ static void attempt_failed(struct core *core, struct execution *execution, const
         execution->stage = STAGE_UNDO;
         execution->paused = PAUSE_NO;
     } else if (execution->stage != STAGE_UNDO) {
-        execution_pause(execution, PAUSE_STEP_FAILED, s);
+        execution_pause(execution, failed_why(state), s);
     }
 }
 
@@ -252,7 +257,20 @@ static bool undo_action(uint8_t action, uint8_t *ret_undo) {
     return true;
 }
 
-static void undo_advance(struct core *core, struct execution *execution, const struct plan *plan) {
+/* The agent of the hand-off, while it is heard; else another of the same endpoint: an attempt that was
+ * not begun belongs to nobody. */
+static void undo_agent(const struct core *core, const struct topology *topology,
+                       const struct execution *execution, const struct step *step,
+                       struct step_state *state) {
+    uint64_t alive = verdict_alive(core, topology);
+    uint8_t other = topology_step_agent(topology, step, step_region(execution, step), alive);
+    if (other != NONE && !bits_has(alive, state->agent)) {
+        state->agent = other;
+    }
+}
+
+static void undo_advance(struct core *core, const struct topology *topology,
+                         struct execution *execution, const struct plan *plan) {
     bool all = true;
     for (unsigned s = 0; s < execution->steps_n; s++) {
         struct step_state *state = &execution->steps[s];
@@ -274,6 +292,7 @@ static void undo_advance(struct core *core, struct execution *execution, const s
         if (state->undo == 0 || (state->undo == 1 && (failed || silent))) {
             state->undo = 1;
             state->err = ERR_OK;
+            undo_agent(core, topology, execution, &plan->steps[s], state);
             attempt_begin(core, state, &plan->steps[s]);
         }
         all = all && state->undo == 2;
@@ -299,7 +318,7 @@ static void stage_advance(struct core *core, struct execution *execution, const 
      * who waits for people always says so. */
     for (uint8_t i = 0; execution->stage == STAGE_RUN && i < execution->steps_n; i++) {
         if (execution->steps[i].phase == STEP_FAILED && !plan->steps[i].may_fail) {
-            execution_pause(execution, PAUSE_STEP_FAILED, i);
+            execution_pause(execution, failed_why(&execution->steps[i]), i);
         }
     }
     if (execution->stage == STAGE_RUN && stage_finished(execution, plan)) {
@@ -324,7 +343,7 @@ void plan_advance(struct core *core, const struct topology *topology) {
             step_advance(core, topology, execution, plan, s);
         }
         if (execution->stage == STAGE_UNDO) {
-            undo_advance(core, execution, plan);
+            undo_advance(core, topology, execution, plan);
         }
         stage_advance(core, execution, plan);
         if (memcmp(&before, execution, sizeof before) == 0) {

@@ -160,7 +160,8 @@ static bool pauses(const struct context *c) {
 
 static bool resumes(const struct context *c) {
     struct execution *execution = asked_execution(c);
-    bool failed_step = execution != NULL && execution->paused == PAUSE_STEP_FAILED;
+    bool failed_step = execution != NULL && (execution->paused == PAUSE_STEP_FAILED ||
+                                             execution->paused == PAUSE_NO_AGENT);
     return asks(c, REQUEST_RESUME) && execution != NULL && execution->paused != PAUSE_NO &&
            !failed_step;
 }

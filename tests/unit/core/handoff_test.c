@@ -123,6 +123,25 @@ static void an_undoing_that_fails_is_tried_again_but_not_in_a_rush(void **state)
     assert_int_equal(stage(), STAGE_ABORTED);
 }
 
+static void an_undoing_is_taken_over_when_its_agent_is_silent(void **state) {
+    (void)state;
+    world_serving(&world);
+    (void)world_declare(&world, PLAN_SWITCHOVER, D);
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->agent, AGENT_P1);
+    (void)world_outcome(&world, STEP_HANDOFF, SAID_FAILED);
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->agent, AGENT_P1);
+    world_heard(&world, ALL_AGENTS & ~UINT64_C(1), true);
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->agent, AGENT_P1); /* it may have begun */
+    (void)world_pass(&world, 13000);
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->agent, AGENT_P2);
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->attempt, 3);
+    world_heard(&world, ALL_AGENTS, true); /* and keeps it */
+    (void)world_pass(&world, 13000);
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->agent, AGENT_P2);
+    (void)world_outcome_of(&world, STEP_HANDOFF, SAID_DONE, 0, true);
+    assert_int_equal(stage(), STAGE_ABORTED);
+}
+
 /* Found by the simulator, seed 130: the undoing never ended, and nothing else could begin. */
 static void a_region_that_dies_while_its_handoff_is_undone_can_still_be_left(void **state) {
     (void)state;
@@ -166,6 +185,7 @@ int main(void) {
         cmocka_unit_test(an_aborted_handoff_that_fails_is_undone_and_not_tried_again),
         cmocka_unit_test(a_second_handoff_that_fails_while_the_first_is_undone_pauses_nothing),
         cmocka_unit_test(an_undoing_that_fails_is_tried_again_but_not_in_a_rush),
+        cmocka_unit_test(an_undoing_is_taken_over_when_its_agent_is_silent),
         cmocka_unit_test(a_region_that_dies_while_its_handoff_is_undone_can_still_be_left),
         cmocka_unit_test(a_failed_step_before_the_fence_that_hands_nothing_over_needs_no_undoing),
     };

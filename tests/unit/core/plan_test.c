@@ -211,6 +211,8 @@ static void a_step_without_an_agent_waits_its_time_and_takes_the_second_one(void
     (void)world_pass(&world, 11000);
     assert_int_equal(step_phase(STEP_CHECK), STEP_FAILED);
     assert_int_equal(world_execution(&world)->steps[STEP_CHECK].err, ERR_UNREACHABLE);
+    assert_int_equal(world_execution(&world)->paused, PAUSE_NO_AGENT);
+    assert_int_equal(world_execution(&world)->paused_step, STEP_CHECK);
 }
 
 static void a_step_that_may_fail_is_an_exception_and_no_pause(void **state) {
