@@ -58,7 +58,7 @@ void judge_lease_alone(struct sim *sim, uint8_t host, uint64_t epoch) {
         if (other && holder->lease_epoch < epoch &&
             holder_left_ms(holder, sim_stamp(sim, (uint8_t)(HOST_FIRST + h))) > 0) {
             judge_fail(sim, "I2",
-                       "host %u gets a lease of epoch %llu while host %u has one of %llu", host,
+                       "host %u gets a lease of epoch %llu, host %u still has one of %llu", host,
                        (unsigned long long)epoch, h, (unsigned long long)holder->lease_epoch);
         }
     }
