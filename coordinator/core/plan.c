@@ -257,8 +257,8 @@ static bool undo_action(uint8_t action, uint8_t *ret_undo) {
     return true;
 }
 
-/* The agent of the hand-off, while it is heard; else another of the same endpoint: an attempt that was
- * not begun belongs to nobody. */
+/* The agent of the hand-off, while it is heard; else another of the same endpoint: an attempt that
+ * was not begun belongs to nobody. */
 static void undo_agent(const struct core *core, const struct topology *topology,
                        const struct execution *execution, const struct step *step,
                        struct step_state *state) {
