@@ -66,8 +66,8 @@ void judge_lease_alone(struct sim *sim, uint8_t host, uint64_t epoch) {
 
 /* ---------------------------------------------------------------- decisions */
 
-/* Since when a host is dead, and nothing that it said may still be kept by a cut on its way, or by a
- * member that was stopped. */
+/* Since when a host is dead, and nothing that it said may still be kept by a cut on its way, or by
+ * a member that was stopped. */
 void judge_host(struct sim *sim, uint8_t host) {
     bool dead =
         !sim->processes[AGENT_FIRST + host].alive && !sim->processes[GUARD_FIRST + host].alive;
