@@ -231,7 +231,7 @@ void guard_crash(struct sim *sim, uint8_t host) {
     sim->processes[GUARD_FIRST + host].wants_disk = false;
 }
 
-/* Mutants: an ended lease looks live to the promises; what a promiser is or knows does not count. */
+/* Mutants: an ended lease looks live to the promises; what a promiser is or knows counts not. */
 static bool revives(struct sim *sim, uint8_t host, const struct sim_call *call) {
     struct holder *holder = &sim->guards[host].holder;
     bool mutant = mutant_is(sim, MUTANT_PROMISE_NEWER_REVIVES) ||
