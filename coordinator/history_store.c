@@ -66,6 +66,7 @@ enum err history_store_open(const char *directory, struct history_store **ret_st
     }
     struct history_store *store = calloc(1, sizeof *store);
     if (store == NULL) {
+        text_say(reterr, "%s: no memory", path);
         return ERR_NO_MEMORY;
     }
     enum err err = open_both(store, path, reterr);
