@@ -1,5 +1,5 @@
 /* The world with P serving is made once and copied for every cut; the cut comes at a moment of its
- * own and stays. Then: never two writers, the end that the oracle says, and nothing moves any more. */
+ * own and stays. Then: never two writers, the end the oracle says, and nothing moves any more. */
 #include "cuts.h"
 
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* cuts: every static directed cut of {P, D, three members}, five actors and twenty ways, against the
- * real cores in the simulated world, and what must come of it by who reaches whom alone.
+/* cuts: every static directed cut of {P, D, three members}, five actors and twenty ways, against
+ * the real cores in the simulated world, and what must come of it by who reaches whom alone.
  *
  *   cuts.c  the runs        cuts_oracle.c  what must come of it, without a core */
 #ifndef DROVER_SIM_CUTS_H
