@@ -24,5 +24,6 @@ PROBE_FUNCTIONS(vault)
 PROBE_FUNCTIONS(oidc)
 PROBE_FUNCTIONS(prometheus)
 PROBE_FUNCTIONS(clickhouse)
+PROBE_FUNCTIONS(kubernetes)
 
 #endif

@@ -57,6 +57,11 @@ static const struct probe_kind kinds[] = {
     {CHECK_CLICKHOUSE, clickhouse_run, clickhouse_accepts,
      WEB_ARGUMENTS ", table=database.table, replicas=expected number, max_lag_ms=300000, "
                    "max_queue=number"},
+    {CHECK_KUBERNETES, kubernetes_run, kubernetes_accepts,
+     WEB_ARGUMENTS ", what=readyz|nodes|allocatable|workloads|images|velero, selector=labels, "
+                   "resource=cpu|memory|nvidia.com/gpu|..., min=quantity, warn_min=quantity, "
+                   "namespace=name, workload=deployment/name, registry=url, registry_ca=path, "
+                   "schedule=name, max_age=seconds"},
 };
 
 const struct probe_kind *probe_kind_of(enum check_kind kind) {

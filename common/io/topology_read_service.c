@@ -188,6 +188,7 @@ static struct check_defaults check_defaults_of(enum check_kind kind) {
     case CHECK_VAULT:
     case CHECK_OIDC:
     case CHECK_PROMETHEUS:
+    case CHECK_KUBERNETES:
     case CHECK_KINDS_N:
     default: return api;
     }

@@ -57,7 +57,8 @@ enum component_kind {
     X(VAULT, "vault")                                                                              \
     X(OIDC, "oidc")                                                                                \
     X(PROMETHEUS, "prometheus")                                                                    \
-    X(CLICKHOUSE, "clickhouse")
+    X(CLICKHOUSE, "clickhouse")                                                                    \
+    X(KUBERNETES, "kubernetes")
 
 enum check_kind {
 #define CHECK_ENUM(name, text) CHECK_##name,

@@ -383,6 +383,20 @@ backend dark
         wait_for("haproxy", lambda: accepts(self.ports["d15"]))
 
 
+class OldTls:
+    """A server that speaks TLS 1.2 at most (HAProxy), for those that must refuse it."""
+
+    def __init__(self, lab, name):
+        self.port = free_port()
+        self.ca = certificate(lab, name, 90)
+        lab.write(name + ".cfg", "defaults\n mode http\n timeout connect 2s\n timeout client 20s\n timeout server 20s\n"
+                  f"frontend f\n bind 127.0.0.1:{self.port} ssl crt {lab.path(name + '.pem')} ssl-max-ver TLSv1.2\n"
+                  " http-request return status 200\n")
+        self.process = lab.start(name, ["haproxy", "-db", "-f", lab.path(name + ".cfg")])
+        wait_for("HAProxy listens", lambda: accepts(self.port))
+        self.url = f"https://127.0.0.1:{self.port}"
+
+
 class Stub:
     """A peer that misbehaves in one way. `behave(connection)` runs for each connection."""
 

@@ -354,6 +354,7 @@ static void checks_have_their_kinds_times(void **state) {
         {"oidc", 10000, 5000, 3},
         {"prometheus", 10000, 5000, 3},
         {"clickhouse", 30000, 10000, 2},
+        {"kubernetes", 10000, 5000, 3},
     };
     assert_int_equal(sizeof rows / sizeof rows[0], CHECK_KINDS_N);
     for (size_t i = 0; i < CHECK_KINDS_N; i++) {

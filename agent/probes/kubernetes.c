@@ -1,0 +1,317 @@
+/* kubernetes: one question to a cluster's API server, by `what`:
+ *   readyz       the API server and its storage are ready
+ *   nodes        ready, schedulable nodes of a label
+ *   allocatable  what these can still promise of a resource, in all
+ *   workloads    ready replicas of one workload, or of all of a namespace
+ *   images       every image those run is in a registry, asked there
+ *   velero       age of the newest completed Velero backup
+ * Lists are read page by page, so that a big cluster needs no big buffer. Nothing is ever
+ * written. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/probes/kinds.h"
+#include "agent/probes/kubernetes.h"
+#include "agent/probes/reading.h"
+#include "common/io/clock.h"
+
+#define BODY_SIZE (2u << 20)
+#define PAGE_TEXT "50"
+#define PAGES_MAX 40
+
+static const struct parameter parameters[] = {
+    WEB_PARAMETERS,
+    {.name = "what",
+     .type = PARAMETER_CHOICE,
+     .needed = true,
+     .choices = "|readyz|nodes|allocatable|workloads|images|velero|"},
+    {.name = "selector", .type = PARAMETER_TEXT},
+    {.name = "resource", .type = PARAMETER_TEXT},
+    {.name = "min", .type = PARAMETER_TEXT},
+    {.name = "warn_min", .type = PARAMETER_TEXT},
+    {.name = "namespace", .type = PARAMETER_TEXT},
+    {.name = "workload", .type = PARAMETER_TEXT},
+    {.name = "registry", .type = PARAMETER_URL},
+    {.name = "registry_ca", .type = PARAMETER_PATH},
+    {.name = "schedule", .type = PARAMETER_TEXT},
+    {.name = "max_age", .type = PARAMETER_NUMBER, .min = 1, .max = UINT32_MAX},
+};
+
+/* "deployment/budapp", or "" for all deployments and stateful sets. */
+static bool workload_split(const char *workload, const char **ret_plural, const char **ret_name) {
+    static const char *const kinds[][2] = {{"deployment/", "deployments"},
+                                           {"statefulset/", "statefulsets"},
+                                           {"daemonset/", "daemonsets"}};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (text_starts(workload, kinds[i][0])) {
+            *ret_plural = kinds[i][1];
+            *ret_name = workload + strlen(kinds[i][0]);
+            return **ret_name != '\0' && strpbrk(*ret_name, "/?%#") == NULL;
+        }
+    }
+    return false;
+}
+
+static enum err needs(const struct arguments *arguments, const char *what, const char *other,
+                      struct text256 *reterr) {
+    if (!text_equal(parameter_text(arguments, "what", ""), what) ||
+        arguments_get(arguments, other) != NULL) {
+        return ERR_OK;
+    }
+    text_say(reterr, "argument %s is missing: what=%s needs it", other, what);
+    return ERR_CONFIG;
+}
+
+enum err kubernetes_accepts(const struct arguments *arguments, struct text256 *reterr) {
+    static const char *const needed[][2] = {{"allocatable", "resource"},
+                                            {"workloads", "namespace"},
+                                            {"images", "namespace"},
+                                            {"images", "registry"},
+                                            {"velero", "max_age"}};
+    const char *plural = NULL, *name = NULL;
+    int64_t ignored = 0;
+    enum err err =
+        parameters_accept(parameters, sizeof parameters / sizeof parameters[0], arguments, reterr);
+    for (size_t i = 0; err == ERR_OK && i < sizeof needed / sizeof needed[0]; i++) {
+        err = needs(arguments, needed[i][0], needed[i][1], reterr);
+    }
+    const char *workload = arguments_get(arguments, "workload");
+    if (err == ERR_OK && workload != NULL && !workload_split(workload, &plural, &name)) {
+        text_say(reterr, "argument workload: expected deployment/NAME, statefulset/NAME or "
+                         "daemonset/NAME");
+        err = ERR_CONFIG;
+    }
+    static const char *const limits[] = {"min", "warn_min"};
+    for (size_t i = 0; err == ERR_OK && i < 2; i++) {
+        const char *limit = arguments_get(arguments, limits[i]);
+        if (limit != NULL && !quantity_parse(limit, &ignored)) {
+            text_say(reterr, "argument %s: expected a quantity, for example 10, 500m or 64Gi",
+                     limits[i]);
+            err = ERR_CONFIG;
+        }
+    }
+    return err;
+}
+
+/* --------------------------------------------------------------------------- asking */
+
+bool kubernetes_ask(struct kubernetes_run *run, const char *path) {
+    struct http_sync_answer answer;
+    struct web_request request = {.path = path};
+    if (!web_ask(run->input, &request, run->body, BODY_SIZE, &answer, &run->reading)) {
+        return false;
+    }
+    run->took_ms += answer.took_ms;
+    run->body_n = answer.answer_n;
+    run->status = answer.status;
+    return true;
+}
+
+/* All pages of a list, each given to `take`. False: run->reading says what went wrong. */
+static bool list_read(struct kubernetes_run *run, const char *collection, const char *selector,
+                      kubernetes_take *take, void *into) {
+    char path[WEB_URL_SIZE], next[KUBERNETES_CONTINUE_SIZE] = "";
+    for (unsigned page = 0; page < PAGES_MAX; page++) {
+        bool fits = text_format(path, sizeof path, "%s?limit=" PAGE_TEXT, collection);
+        if (selector != NULL) {
+            fits = fits && text_append(path, sizeof path, "&labelSelector=") &&
+                   web_append_encoded(path, sizeof path, selector);
+        }
+        if (next[0] != '\0') {
+            fits = fits && text_append(path, sizeof path, "&continue=") &&
+                   web_append_encoded(path, sizeof path, next);
+        }
+        if (!fits) {
+            run->reading = reading_failed(ERR_CONFIG, "the question is too long");
+            return false;
+        }
+        if (!kubernetes_ask(run, path)) {
+            return false;
+        }
+        if (run->status != 200) {
+            run->reading = reading_judged(false, "status %ld for %.60s", run->status, collection);
+            return false;
+        }
+        if (kubernetes_list_parse(run->body, run->body_n, next, take, into) != ERR_OK) {
+            run->reading = reading_failed(ERR_FORMAT, "not a list of Kubernetes");
+            return false;
+        }
+        if (next[0] == '\0') {
+            return true;
+        }
+    }
+    run->reading =
+        reading_failed(ERR_TOO_BIG, "more than %d pages of %.60s", PAGES_MAX, collection);
+    return false;
+}
+
+/* ------------------------------------------------------------------------- judging */
+
+static bool at_least(const struct arguments *arguments, const char *name, int64_t milli) {
+    int64_t limit = 0;
+    const char *text = arguments_get(arguments, name);
+    return text == NULL || (quantity_parse(text, &limit) && milli >= limit);
+}
+
+static struct reading limits_judge(const struct arguments *arguments, int64_t milli,
+                                   const char *said) {
+    bool good = at_least(arguments, "min", milli);
+    const char *least = parameter_text(arguments, "min", "");
+    struct reading reading = reading_judged(good, "%.60s%s%.16s", said,
+                                            good ? "" : ", expected at least ", good ? "" : least);
+    if (!at_least(arguments, "warn_min", milli)) {
+        reading_warn(&reading);
+    }
+    return reading;
+}
+
+static void readyz_run(struct kubernetes_run *run) {
+    if (!kubernetes_ask(run, "/readyz")) {
+        return;
+    }
+    char failed[48] = "";
+    if (run->status != 200) {
+        kubernetes_readyz_failed(run->body, failed, sizeof failed);
+    }
+    bool is_ready = run->status == 200 && text_equal(run->body, "ok");
+    run->reading = is_ready
+                       ? reading_judged(true, "ready")
+                       : reading_judged(false, "not ready: status %ld %s", run->status, failed);
+    run->reading.value = run->status;
+}
+
+static void nodes_run(struct kubernetes_run *run) {
+    const struct arguments *arguments = run->input->arguments;
+    bool counts = text_equal(arguments_get(arguments, "what"), "nodes");
+    struct node_sums sums = {.resource = parameter_text(arguments, "resource", "cpu")};
+    char said[64];
+    if (!list_read(run, "/api/v1/nodes", arguments_get(arguments, "selector"), node_take, &sums)) {
+        return;
+    }
+    if (counts) {
+        (void)text_format(said, sizeof said, "%u/%u nodes ready", sums.ready_n, sums.nodes_n);
+        run->reading = limits_judge(arguments, (int64_t)sums.ready_n * 1000, said);
+        run->reading.value = sums.ready_n;
+        if (sums.ready_n < sums.nodes_n) {
+            reading_warn(&run->reading);
+        }
+        return;
+    }
+    (void)text_format(said, sizeof said, "%lld %.30s allocatable on %u nodes",
+                      (long long)(sums.allocatable_milli / 1000), sums.resource, sums.ready_n);
+    run->reading = limits_judge(arguments, sums.allocatable_milli, said);
+    run->reading.value = sums.allocatable_milli / 1000;
+}
+
+/* ready of wanted; a workload that wants none and has none is as it should be. */
+static struct reading workloads_judge(const struct arguments *arguments,
+                                      const struct workload_sums *sums) {
+    char said[64];
+    (void)text_format(said, sizeof said, "%lld/%lld replicas of %u workloads ready",
+                      (long long)sums->ready_n, (long long)sums->wanted_n, sums->workloads_n);
+    struct reading reading = limits_judge(arguments, sums->ready_n * 1000, said);
+    if (reading.good && sums->short_n > 0) {
+        reading =
+            reading_judged(true, "%lld/%lld replicas ready, not all of %.40s",
+                           (long long)sums->ready_n, (long long)sums->wanted_n, sums->first_short);
+        reading_warn(&reading);
+    }
+    reading.value = sums->ready_n;
+    return reading;
+}
+
+bool kubernetes_workloads(struct kubernetes_run *run, struct workload_sums *sums) {
+    const struct arguments *arguments = run->input->arguments;
+    const char *workload = arguments_get(arguments, "workload");
+    const char *selector = arguments_get(arguments, "selector");
+    const char *space = arguments_get(arguments, "namespace");
+    static const char *const plurals[] = {"deployments", "statefulsets"};
+    char path[WEB_URL_SIZE];
+    const char *plural = NULL, *name = NULL;
+    if (workload == NULL) {
+        for (size_t i = 0; i < sizeof plurals / sizeof plurals[0]; i++) {
+            if (!text_format(path, sizeof path, "/apis/apps/v1/namespaces/%s/%s", space,
+                             plurals[i]) ||
+                !list_read(run, path, selector, workload_take, sums)) {
+                return false;
+            }
+        }
+        return true;
+    }
+    if (!workload_split(workload, &plural, &name) ||
+        !text_format(path, sizeof path, "/apis/apps/v1/namespaces/%s/%s/%s", space, plural, name)) {
+        run->reading = reading_failed(ERR_CONFIG, "argument workload is not one");
+        return false;
+    }
+    if (!kubernetes_ask(run, path)) {
+        return false;
+    }
+    if (run->status != 200 ||
+        kubernetes_one_parse(run->body, run->body_n, workload_take, sums) != ERR_OK) {
+        run->reading = reading_judged(false, "%.50s: status %ld", workload, run->status);
+        return false;
+    }
+    return true;
+}
+
+static void workloads_run(struct kubernetes_run *run) {
+    struct workload_sums sums = {0};
+    if (!kubernetes_workloads(run, &sums)) {
+        return;
+    }
+    if (sums.workloads_n == 0) {
+        run->reading = reading_judged(false, "no workload of that name or label");
+        return;
+    }
+    run->reading = workloads_judge(run->input->arguments, &sums);
+}
+
+static void velero_run(struct kubernetes_run *run) {
+    const struct arguments *arguments = run->input->arguments;
+    char path[VALUE_SIZE + 64];
+    struct velero_sums sums = {.schedule = arguments_get(arguments, "schedule")};
+    (void)text_format(path, sizeof path, "/apis/velero.io/v1/namespaces/%s/backups",
+                      parameter_text(arguments, "namespace", "velero"));
+    if (!list_read(run, path, NULL, velero_take, &sums)) {
+        return;
+    }
+    uint64_t now_s = clock_wall_ms() / 1000;
+    if (sums.newest_s == 0) {
+        run->reading =
+            reading_judged(false, "none of %u backups is completed%s%.20s", sums.backups_n,
+                           sums.last_phase[0] != '\0' ? ", the last is " : "", sums.last_phase);
+        run->reading.value = -1;
+        return;
+    }
+    uint64_t age_s = now_s > sums.newest_s ? now_s - sums.newest_s : 0;
+    bool fresh = age_s <= parameter_number(arguments, "max_age", 0);
+    run->reading = reading_judged(fresh, "the newest completed backup is %llu s old, %u in all",
+                                  (unsigned long long)age_s, sums.completed_n);
+    run->reading.value = (int64_t)age_s;
+    if (sums.newest_failed) {
+        run->reading.good = fresh;
+        reading_warn(&run->reading);
+    }
+}
+
+struct reading kubernetes_run(const struct probe_input *input) {
+    static const struct {
+        const char *what;
+        void (*run)(struct kubernetes_run *run);
+    } table[] = {{"readyz", readyz_run},        {"nodes", nodes_run},
+                 {"allocatable", nodes_run},    {"workloads", workloads_run},
+                 {"images", kubernetes_images}, {"velero", velero_run}};
+    struct kubernetes_run run = {.input = input, .body = malloc(BODY_SIZE)};
+    if (run.body == NULL) {
+        return reading_failed(ERR_NO_MEMORY, "no memory for the answer");
+    }
+    run.reading = reading_failed(ERR_CONFIG, "argument what is not one");
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        if (text_equal(parameter_text(input->arguments, "what", ""), table[i].what)) {
+            table[i].run(&run);
+        }
+    }
+    free(run.body);
+    run.reading.latency_ms = run.took_ms;
+    return run.reading;
+}

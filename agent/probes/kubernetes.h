@@ -1,0 +1,87 @@
+/* kubernetes: what the files of this probe share: one run, and the pure readers of objects. */
+#ifndef DROVER_PROBES_KUBERNETES_H
+#define DROVER_PROBES_KUBERNETES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/probe.h"
+#include "agent/probes/web.h"
+
+#define KUBERNETES_CONTINUE_SIZE 512
+#define KUBERNETES_IMAGES_MAX 64
+#define KUBERNETES_IMAGE_SIZE 160
+
+struct json_t;
+
+/* Takes one object of a list into its sums. FORMAT: not such an object. */
+typedef enum err kubernetes_take(const struct json_t *object, void *into);
+
+/* ---- pure: parse_kubernetes.c ---- */
+
+/* "10", "1500m", "64Gi", "1e3" of Kubernetes, in thousandths, fractions of these rounded down.
+ * False: not a quantity, negative, or beyond 9.2e15 units. */
+bool quantity_parse(const char *text, int64_t *ret_milli);
+
+/* Seconds since 1970 of "2026-01-25T03:00:00Z". */
+bool rfc3339_parse(const char *text, uint64_t *ret_s);
+
+/* Gives each item to take; ret_next is the continue token, "" on the last page. FORMAT. */
+enum err kubernetes_list_parse(const char *json, size_t json_size,
+                               char ret_next[KUBERNETES_CONTINUE_SIZE], kubernetes_take *take,
+                               void *into) ERR_CHECKED;
+enum err kubernetes_one_parse(const char *json, size_t json_size, kubernetes_take *take,
+                              void *into) ERR_CHECKED;
+
+/* The names after "[-]" in the API server's verbose answer: "etcd informer-sync". */
+void kubernetes_readyz_failed(const char *body, char *ret_names, size_t names_size);
+
+struct node_sums {
+    const char *resource;      /* borrowed */
+    unsigned nodes_n, ready_n; /* ready: and not cordoned */
+    int64_t allocatable_milli; /* of the ready ones */
+};
+kubernetes_take node_take;
+
+struct workload_sums {
+    unsigned workloads_n, short_n; /* short: fewer ready than wanted */
+    int64_t wanted_n, ready_n;
+    char first_short[64];
+    unsigned images_n;
+    bool images_lost;                                          /* more than fit */
+    char images[KUBERNETES_IMAGES_MAX][KUBERNETES_IMAGE_SIZE]; /* without repetition */
+};
+kubernetes_take workload_take;
+
+struct velero_sums {
+    const char *schedule; /* only its backups; NULL: all. Borrowed */
+    unsigned backups_n, completed_n;
+    uint64_t newest_s;   /* completion of the newest completed one; 0: none */
+    bool newest_failed;  /* a later one ended otherwise */
+    uint64_t last_s;     /* start of the latest of all */
+    char last_phase[24]; /* and its phase */
+};
+kubernetes_take velero_take;
+
+/* "registry.bud.ai/team/app:1.2" or "...@sha256:...": the path of its manifest,
+ * "/v2/team/app/manifests/1.2". False when it is none. */
+bool image_manifest_path(const char *image, char *ret_path, size_t path_size);
+
+/* ---- one run ---- */
+
+struct kubernetes_run {
+    const struct probe_input *input;
+    char *body;
+    size_t body_n;
+    long status;
+    uint32_t took_ms;
+    struct reading reading; /* the end, whether good or not */
+};
+
+/* False: run->reading says why there is no answer. */
+bool kubernetes_ask(struct kubernetes_run *run, const char *path);
+bool kubernetes_workloads(struct kubernetes_run *run, struct workload_sums *sums);
+void kubernetes_images(struct kubernetes_run *run);
+
+#endif

@@ -1,0 +1,161 @@
+"""A Kubernetes cluster on loopback: the real API server over etcd, the real controllers and scheduler, hollow nodes
+(the real kubelet over a fake runtime), and Debian's image registry."""
+import hashlib
+import json
+import os
+import ssl
+import sys
+import urllib.error
+import urllib.request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "probes"))
+sys.path.insert(0, os.path.join(HERE, ".."))
+
+import parts
+from servers import free_port, wait_for
+
+KUBECONFIG = """apiVersion: v1
+kind: Config
+clusters: [{name: c, cluster: {server: "https://127.0.0.1:PORT", insecure-skip-tls-verify: true}}]
+users: [{name: u, user: {token: TOKEN}}]
+contexts: [{name: x, context: {cluster: c, user: u}}]
+current-context: x
+"""
+READER = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "drover-reader"},
+          "rules": [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list"]},
+                    {"apiGroups": ["apps"], "resources": ["deployments", "statefulsets", "daemonsets"], "verbs": ["get", "list"]},
+                    {"apiGroups": ["velero.io"], "resources": ["backups"], "verbs": ["get", "list"]},
+                    {"nonResourceURLs": ["/readyz"], "verbs": ["get"]}]}
+
+
+class Cluster:
+    def __init__(self, lab):
+        self.lab, self.port = lab, free_port()
+        self.program = parts.need("kubernetes")
+        self.url = f"https://127.0.0.1:{self.port}"
+        self.admin, self.reader = os.urandom(12).hex(), os.urandom(12).hex()
+        etcd, peer = free_port(), free_port()
+        self.etcd = lab.start("k8s-etcd", [
+            "etcd", "--data-dir", lab.path("k8s-etcd.data"), "--listen-client-urls", f"http://127.0.0.1:{etcd}",
+            "--advertise-client-urls", f"http://127.0.0.1:{etcd}", "--listen-peer-urls", f"http://127.0.0.1:{peer}",
+            "--unsafe-no-fsync"])
+        lab.run(["openssl", "genrsa", "-out", lab.path("sa.key"), "2048"])
+        tokens = lab.write("tokens.csv", f'{self.admin},admin,1,"system:masters"\n{self.reader},drover,2,""\n', mode=0o600)
+        lab.write("reader-token", self.reader + "\n", mode=0o600)
+        lab.write("kubeconfig", KUBECONFIG.replace("PORT", str(self.port)).replace("TOKEN", self.admin), mode=0o600)
+        self.server = lab.start("kube-apiserver", [
+            self.program, "kube-apiserver", f"--etcd-servers=http://127.0.0.1:{etcd}", f"--secure-port={self.port}",
+            "--bind-address=127.0.0.1", f"--cert-dir={lab.path('apiserver-certs')}",
+            f"--service-account-key-file={lab.path('sa.key')}", f"--service-account-signing-key-file={lab.path('sa.key')}",
+            "--service-account-issuer=https://kubernetes.test", "--service-cluster-ip-range=10.0.0.0/24",
+            f"--token-auth-file={tokens}", "--authorization-mode=RBAC", "--tls-min-version=VersionTLS12",
+            "--disable-admission-plugins=ServiceAccount", "--anonymous-auth=false"])
+        wait_for("the API server is ready", lambda: self.ask("/readyz")[0] == 200, 90)
+        self.ca = lab.path("apiserver-certs", "apiserver.crt")
+        self.make("/apis/rbac.authorization.k8s.io/v1/clusterroles", READER)
+        self.make("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", {
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "drover"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "drover-reader"},
+            "subjects": [{"kind": "User", "name": "drover", "apiGroup": "rbac.authorization.k8s.io"}]})
+
+    def ask(self, path, method="GET", value=None, content="application/json"):
+        request = urllib.request.Request(self.url + path, method=method, headers={
+            "Authorization": f"Bearer {self.admin}", "Content-Type": content},
+            data=json.dumps(value).encode() if value is not None else None)
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        try:
+            with urllib.request.urlopen(request, timeout=10, context=context) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def make(self, path, value):
+        status, body = self.ask(path, "POST", value)
+        if status not in (200, 201):
+            raise RuntimeError(f"POST {path}: {status} {body[:300]}")
+
+    def patch(self, path, value):
+        status, body = self.ask(path, "PATCH", value, "application/merge-patch+json")
+        if status != 200:
+            raise RuntimeError(f"PATCH {path}: {status} {body[:300]}")
+
+    def controllers(self):
+        common = [f"--kubeconfig={self.lab.path('kubeconfig')}", "--leader-elect=false", "--secure-port=0"]
+        self.lab.start("kube-controllers", [
+            self.program, "kube-controller-manager", *common,
+            "--controllers=deployment-controller,replicaset-controller,statefulset-controller,node-lifecycle-controller",
+            "--node-monitor-grace-period=12s", "--node-monitor-period=1s"])
+        self.lab.start("kube-scheduler", [self.program, "kube-scheduler", f"--kubeconfig={self.lab.path('kubeconfig')}",
+                                          "--leader-elect=false", "--secure-port=0"])
+
+    def hollow(self, name, resources=""):
+        return self.lab.start(name, [
+            self.program, "kubemark", "--morph=kubelet", f"--name={name}", "--use-host-image-service=false",
+            f"--kubelet-port={free_port()}", f"--kubelet-read-only-port={free_port()}", f"--kubeconfig={self.lab.path('kubeconfig')}",
+            *([f"--extended-resources={resources}"] if resources else [])],
+            environment={**self.lab.environment, "TMPDIR": self.lab.directory})
+
+    def deployment(self, namespace, name, replicas, images, requests=None):
+        self.make(f"/apis/apps/v1/namespaces/{namespace}/deployments", {
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": {
+                "replicas": replicas, "selector": {"matchLabels": {"app": name}},
+                "template": {"metadata": {"labels": {"app": name}}, "spec": {
+                    "automountServiceAccountToken": False,
+                    "containers": [{"name": f"c{i}", "image": image, "resources": {
+                        "requests": requests or {}, "limits": requests or {}}} for i, image in enumerate(images)]}}}})
+
+    def scale(self, namespace, name, replicas):
+        self.patch(f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}/scale", {"spec": {"replicas": replicas}})
+
+    def velero_crd(self):
+        """Velero's own resource as far as a reader of backups sees it; its controller is played by the test."""
+        self.make("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", {
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": "backups.velero.io"}, "spec": {
+                "group": "velero.io", "scope": "Namespaced",
+                "names": {"kind": "Backup", "plural": "backups", "singular": "backup", "listKind": "BackupList"},
+                "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {
+                    "type": "object", "x-kubernetes-preserve-unknown-fields": True}}}]}})
+        self.make("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "velero"}})
+        wait_for("the resource is served", lambda: self.ask("/apis/velero.io/v1/namespaces/velero/backups")[0] == 200, 20)
+
+    def backup(self, name, phase, completed=None):
+        status = {"phase": phase, **({"completionTimestamp": completed} if completed else {})}
+        self.make("/apis/velero.io/v1/namespaces/velero/backups", {
+            "apiVersion": "velero.io/v1", "kind": "Backup", "status": status,
+            "metadata": {"name": name, "labels": {"velero.io/schedule-name": "daily"}}})
+
+
+class Registry:
+    """Debian's docker-registry: the distribution project's own server."""
+
+    def __init__(self, lab):
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        lab.write("registry.yml", "version: 0.1\nlog:\n  level: warn\nstorage:\n  filesystem:\n"
+                  f"    rootdirectory: {lab.directory_for('registry')}\nhttp:\n  addr: 127.0.0.1:{self.port}\n")
+        self.process = lab.start("registry", ["docker-registry", "serve", lab.path("registry.yml")])
+        wait_for("the registry answers", lambda: self.call("GET", "/v2/")[0] == 200)
+
+    def call(self, method, path, body=None, content="application/octet-stream"):
+        url = path if path.startswith("http") else self.url + path
+        request = urllib.request.Request(url, method=method, data=body, headers={"Content-Type": content})
+        try:
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                return answer.status, answer.headers
+        except urllib.error.HTTPError as error:
+            return error.code, error.headers
+
+    def push(self, name, tag):
+        """An image of no layers."""
+        config = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}}).encode()
+        digest = "sha256:" + hashlib.sha256(config).hexdigest()
+        location = self.call("POST", f"/v2/{name}/blobs/uploads/")[1]["Location"]
+        join = "&" if "?" in location else "?"
+        assert self.call("PUT", f"{location}{join}digest={digest}", config)[0] == 201
+        media = "application/vnd.docker.distribution.manifest.v2+json"
+        manifest = json.dumps({"schemaVersion": 2, "mediaType": media, "layers": [], "config": {
+            "mediaType": "application/vnd.docker.container.image.v1+json", "size": len(config), "digest": digest}}).encode()
+        assert self.call("PUT", f"/v2/{name}/manifests/{tag}", manifest, media)[0] == 201

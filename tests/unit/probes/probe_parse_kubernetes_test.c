@@ -1,0 +1,179 @@
+/* The readers of what the API server of Kubernetes lists. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "agent/probes/kubernetes.h"
+
+static void quantities_are_read_in_thousandths(void **state) {
+    (void)state;
+    const struct {
+        const char *text;
+        bool good;
+        int64_t milli;
+    } table[] = {{"10", true, 10000},
+                 {"500m", true, 500},
+                 {"1.5", true, 1500},
+                 {"0.0005", true, 0},
+                 {"2k", true, 2000000},
+                 {"64Gi", true, INT64_C(64) * 1000 * 1024 * 1024 * 1024},
+                 {"1e3", true, 1000000},
+                 {"1500000u", true, 1500},
+                 {"7n", true, 0},
+                 {"", false, 0},
+                 {".", false, 0},
+                 {"-1", false, 0},
+                 {"1e16", false, 0},
+                 {"10X", false, 0},
+                 {"99999999999999999999", false, 0},
+                 {"9000000Ti", false, 0}};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        int64_t milli = 77;
+        assert_int_equal(quantity_parse(table[i].text, &milli), table[i].good);
+        assert_true(milli == (table[i].good ? table[i].milli : 77));
+    }
+}
+
+static void times_are_read_as_seconds(void **state) {
+    (void)state;
+    const struct {
+        const char *text;
+        uint64_t s; /* 0: refused */
+    } table[] = {{"1970-01-01T00:00:00Z", 0},          {"2026-01-25T03:00:00Z", 1769310000},
+                 {"2024-02-29T23:59:59Z", 1709251199}, {"2024-03-01T00:00:00.123Z", 1709251200},
+                 {"2026-13-01T00:00:00Z", 0},          {"2026-01-25 03:00:00Z", 0},
+                 {"2026-01-25T03:00:00+01:00", 0},     {"", 0}};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        uint64_t s = 0;
+        bool good = rfc3339_parse(table[i].text, &s);
+        assert_true(good == (table[i].s != 0 || i == 0));
+        assert_int_equal(s, table[i].s);
+    }
+}
+
+static void nodes_count_when_ready_and_not_cordoned(void **state) {
+    (void)state;
+    struct node_sums sums = {.resource = "nvidia.com/gpu"};
+    char next[KUBERNETES_CONTINUE_SIZE];
+    static const char list[] =
+        "{\"metadata\":{\"continue\":\"abc\"},\"items\":["
+        "{\"metadata\":{\"name\":\"a\"},\"status\":{\"allocatable\":{\"nvidia.com/gpu\":\"8\"},"
+        "\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}},"
+        "{\"metadata\":{\"name\":\"b\"},\"status\":{\"allocatable\":{\"nvidia.com/gpu\":\"4\"},"
+        "\"conditions\":[{\"type\":\"Ready\",\"status\":\"Unknown\"}]}},"
+        "{\"metadata\":{\"name\":\"c\"},\"spec\":{\"unschedulable\":true},"
+        "\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}]}";
+    assert_int_equal(kubernetes_list_parse(list, strlen(list), next, node_take, &sums), ERR_OK);
+    assert_string_equal(next, "abc");
+    assert_int_equal(sums.nodes_n, 3);
+    assert_int_equal(sums.ready_n, 1);
+    assert_int_equal(sums.allocatable_milli, 8000);
+}
+
+static void workloads_tell_who_is_short_and_their_images(void **state) {
+    (void)state;
+    static struct workload_sums sums;
+    char next[KUBERNETES_CONTINUE_SIZE];
+    static const char list[] =
+        "{\"items\":[{\"metadata\":{\"name\":\"api\"},\"spec\":{\"replicas\":3,\"template\":{"
+        "\"spec\":"
+        "{\"containers\":[{\"image\":\"r/api:1\"},{\"image\":\"r/log:2\"}]}}},"
+        "\"status\":{\"readyReplicas\":2}},"
+        "{\"metadata\":{\"name\":\"idle\"},\"spec\":{\"replicas\":0,\"template\":{\"spec\":"
+        "{\"containers\":[{\"image\":\"r/log:2\"}]}}},\"status\":{}},"
+        "{\"metadata\":{\"name\":\"each\"},\"spec\":{},"
+        "\"status\":{\"desiredNumberScheduled\":4,\"numberReady\":4}}]}";
+    memset(&sums, 0, sizeof sums);
+    assert_int_equal(kubernetes_list_parse(list, strlen(list), next, workload_take, &sums), ERR_OK);
+    assert_string_equal(next, "");
+    assert_int_equal(sums.workloads_n, 3);
+    assert_int_equal(sums.wanted_n, 7);
+    assert_int_equal(sums.ready_n, 6);
+    assert_int_equal(sums.short_n, 1);
+    assert_string_equal(sums.first_short, "api");
+    assert_int_equal(sums.images_n, 2);
+}
+
+static void a_failed_backup_after_a_completed_one_is_seen(void **state) {
+    (void)state;
+    struct velero_sums sums = {.schedule = "daily"};
+    char next[KUBERNETES_CONTINUE_SIZE];
+    static const char list[] =
+        "{\"items\":[{\"metadata\":{\"name\":\"one\",\"creationTimestamp\":\"2026-01-24T03:00:"
+        "00Z\","
+        "\"labels\":{\"velero.io/schedule-name\":\"daily\"}},\"status\":{\"phase\":\"Completed\","
+        "\"completionTimestamp\":\"2026-01-24T03:10:00Z\"}},"
+        "{\"metadata\":{\"name\":\"two\",\"creationTimestamp\":\"2026-01-25T03:00:00Z\","
+        "\"labels\":{\"velero.io/"
+        "schedule-name\":\"daily\"}},\"status\":{\"phase\":\"PartiallyFailed\"}},"
+        "{\"metadata\":{\"name\":\"other\",\"creationTimestamp\":\"2026-01-25T04:00:00Z\"},"
+        "\"status\":{\"phase\":\"Completed\",\"completionTimestamp\":\"2026-01-25T04:10:00Z\"}}]}";
+    assert_int_equal(kubernetes_list_parse(list, strlen(list), next, velero_take, &sums), ERR_OK);
+    assert_int_equal(sums.backups_n, 2);
+    assert_int_equal(sums.completed_n, 1);
+    assert_int_equal(sums.newest_s, 1769224200);
+    assert_true(sums.newest_failed);
+    assert_string_equal(sums.last_phase, "PartiallyFailed");
+}
+
+static void what_is_no_list_is_refused(void **state) {
+    (void)state;
+    struct node_sums sums = {.resource = "cpu"};
+    char next[KUBERNETES_CONTINUE_SIZE];
+    const char *const bad[] = {
+        "", "[]", "{}", "{\"items\":{}}", "{\"items\":[{}]}", "{\"items\":[1]}"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(kubernetes_list_parse(bad[i], strlen(bad[i]), next, node_take, &sums),
+                         ERR_FORMAT);
+    }
+}
+
+static void an_image_names_its_manifest(void **state) {
+    (void)state;
+    const struct {
+        const char *image, *path; /* NULL: refused */
+    } table[] = {{"registry.bud.ai/team/app:1.2", "/v2/team/app/manifests/1.2"},
+                 {"localhost:5000/app", "/v2/app/manifests/latest"},
+                 {"team/app@sha256:00ff", "/v2/team/app/manifests/sha256:00ff"},
+                 {"app", "/v2/app/manifests/latest"},
+                 {"r.io/a:t@sha256:00ff", "/v2/a/manifests/sha256:00ff"},
+                 {"r.io/a:", NULL},
+                 {"", NULL},
+                 {"r.io/a?b", NULL}};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        char path[128];
+        bool good = image_manifest_path(table[i].image, path, sizeof path);
+        assert_int_equal(good, table[i].path != NULL);
+        if (good) {
+            assert_string_equal(path, table[i].path);
+        }
+    }
+}
+
+static void failed_parts_of_readyz_are_named(void **state) {
+    (void)state;
+    char names[32];
+    kubernetes_readyz_failed("[+]ping ok\n[-]etcd failed: reason withheld\n[-]hook failed\n", names,
+                             sizeof names);
+    assert_string_equal(names, "etcd hook");
+    kubernetes_readyz_failed("", names, sizeof names);
+    assert_string_equal(names, "");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(quantities_are_read_in_thousandths),
+        cmocka_unit_test(times_are_read_as_seconds),
+        cmocka_unit_test(nodes_count_when_ready_and_not_cordoned),
+        cmocka_unit_test(workloads_tell_who_is_short_and_their_images),
+        cmocka_unit_test(a_failed_backup_after_a_completed_one_is_seen),
+        cmocka_unit_test(what_is_no_list_is_refused),
+        cmocka_unit_test(an_image_names_its_manifest),
+        cmocka_unit_test(failed_parts_of_readyz_are_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
