@@ -113,6 +113,12 @@ class Lab:
             self.stop(process, signal.SIGINT if process.name.startswith("pg") else signal.SIGTERM)
         shutil.rmtree(self.directory, ignore_errors=True)
 
+    def log_head(self, name):
+        if not os.path.exists(self.path(name + ".log")):
+            return ""
+        with open(self.path(name + ".log"), encoding="utf-8", errors="replace") as f:
+            return f.read(4000)
+
     def log_tail(self, name):
         with open(self.path(name + ".log"), encoding="utf-8", errors="replace") as f:
             return f.read()[-2000:]
