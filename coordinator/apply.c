@@ -6,9 +6,9 @@
 
 #include "common/io/clock.h"
 #include "common/io/log.h"
-#include "common/io/topology_read.h"
 #include "coordinator/history.h"
 #include "coordinator/member.h"
+#include "coordinator/recording.h"
 
 #define APPLY_AT_ONCE 256 /* facts a turn of the loop */
 
@@ -22,29 +22,14 @@ static void name_own_index(struct coordinator *member) {
     }
 }
 
-/* Takes over a topology that was checked before it was let into the log. False: unusable. */
-bool apply_topology(struct coordinator *member, const char *text, size_t text_size,
-                    uint32_t version, struct text256 *reterr) {
-    if (text_size > TOPOLOGY_BYTES_MAX ||
-        topology_read(text, text_size, "topology", member->topology_next, reterr) != ERR_OK) {
-        return false;
-    }
-    struct topology *old = member->topology;
-    member->topology = member->topology_next;
-    member->topology_next = old;
-    member->topology->version = version;
-    memmove(member->topology_text, text, text_size);
-    member->topology_text[text_size] = '\0';
-    member->topology_text_size = text_size;
-    member->topology_known = true;
+void apply_topology_taken(struct coordinator *member) {
+    struct text256 why;
     name_own_index(member);
     memset(member->agents, 0, sizeof member->agents);
     positions_init(&member->positions);
-    struct text256 why;
     if (member->wire != NULL && listen_allow(member, &why) != ERR_OK) {
         log_event(LOG_ERR, "wire.allow_list", "%s", why.at);
     }
-    return true;
 }
 
 /* ------------------------------------------------------------ applying facts */
@@ -72,7 +57,6 @@ static void note_written(struct coordinator *member, enum err err) {
 /* True when the CLOSE may be applied now; else its note is on the way to the disk. */
 static bool close_is_noted(struct coordinator *member, uint64_t epoch) {
     if (member->notes.attest.closed_epoch >= epoch) {
-        attest_close(&member->attest, epoch);
         return true;
     }
     struct notes notes = member->notes;
@@ -84,93 +68,39 @@ static bool close_is_noted(struct coordinator *member, uint64_t epoch) {
     return false;
 }
 
-static bool config_fits(const struct coordinator *member, const struct fact *fact,
-                        struct text256 *reterr) {
-    const struct topology *now = member->topology, *next = member->topology_next;
-    if (fact->event.config.version != member->core.config_version + 1) {
-        text_say(reterr, "version %u does not follow %u", fact->event.config.version,
-                 member->core.config_version);
-        return false;
-    }
-    if (!member->topology_known || member->core.config_version == 0) {
-        return true;
-    }
-    /* Epochs, views and executions name regions and members by place. */
-    bool same = next->regions_n >= now->regions_n && next->members_n == now->members_n &&
-                text_equal(next->cluster, now->cluster);
-    for (unsigned r = 0; same && r < now->regions_n; r++) {
-        same = text_equal(next->regions[r].name, now->regions[r].name);
-    }
-    for (unsigned m = 0; same && m < now->members_n; m++) {
-        same = text_equal(next->members[m].name, now->members[m].name);
-    }
-    if (!same) {
-        text_say(reterr, "regions and members may not change place, vanish or be renamed");
-    }
-    return same;
-}
-
-static bool apply_config(struct coordinator *member, struct fact *fact, struct text256 *reterr) {
-    static struct findings findings;
-    for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
-        uint8_t stage = member->core.executions[i].stage;
-        if (stage != STAGE_NONE && stage != STAGE_DONE && stage != STAGE_ABORTED) {
-            text_say(reterr, "no new topology while an execution runs");
-            return false;
-        }
-    }
-    if (topology_read((const char *)fact->text, fact->text_size, "topology", member->topology_next,
-                      reterr) != ERR_OK ||
-        !config_fits(member, fact, reterr)) {
-        return false;
-    }
-    topology_check(member->topology_next, &findings);
-    if (findings.errors_n > 0) {
-        text_say(reterr, "the topology has %u errors", findings.errors_n);
-        return false;
-    }
-    return apply_topology(member, (const char *)fact->text, fact->text_size,
-                          fact->event.config.version, reterr);
-}
-
-static void record(struct coordinator *member, const struct fact *fact,
-                   const struct message *message, const struct verdict *verdict,
-                   const char *comment) {
-    history_fact(member->history, member, fact, message, verdict, comment);
-    bool dull = fact->event.kind == EVENT_TICK && verdict->rule >= 900;
-    bool routine = fact->event.kind == EVENT_REPORT || fact->event.kind == EVENT_LAG ||
-                   fact->event.kind == EVENT_VIEW || dull;
-    if (routine && verdict->result == RESULT_APPLIED) {
-        return;
-    }
+static void tell(struct coordinator *member, const struct queued_fact *queued,
+                 const struct fact *fact, const struct decide_lines *lines) {
     /* By the wall clocks of the member that proposed it and of this one: for reading, not
-     * deciding. */
+     * deciding, and so no part of the decision's line. */
     int64_t age_ms = (int64_t)clock_wall_ms() - (int64_t)fact->wall_ms;
-    log_event(verdict->result == RESULT_REFUSED ? LOG_WARNING : LOG_NOTICE, "fact.applied",
-              "index=%" PRIu64 " kind=%s rule=%u result=%u phase=%s epoch=%" PRIu64
-              " execution=%" PRIu64 " age_ms=%" PRId64 " \"%s\" \"%s\"",
-              fact->event.index, event_text((enum event_kind)fact->event.kind), verdict->rule,
-              verdict->result, phase_text((enum phase)member->core.phase), member->core.epoch,
-              verdict->execution, age_ms, rule_sentence(verdict->rule), comment);
+    for (unsigned i = 0; i < lines->n; i++) {
+        log_event(lines->at[i].level, lines->at[i].event, "%s age_ms=%" PRId64, lines->at[i].text,
+                  age_ms);
+    }
+    struct recorder_record record = {.kind = RECORDER_FACT,
+                                     .at = clock_stamp(),
+                                     .index = queued->index,
+                                     .payload = queued->bytes,
+                                     .payload_size = queued->size};
+    recording_put(member->recording, &member->decide, &record, lines);
 }
 
-static void refused(struct coordinator *member, const struct fact *fact,
-                    const struct message *message, const char *why) {
-    struct verdict verdict = {.result = RESULT_REFUSED};
+static void refused(struct coordinator *member, const struct decision *decision) {
+    const struct message *message = &decision->message;
+    const char *why = decision->why.at;
     member->facts_refused_n++;
     if (member->topology_known) {
-        history_fact(member->history, member, fact, message, &verdict, why);
+        history_fact(member->history, member, &decision->fact, message, &decision->verdict, why);
     }
-    log_event(LOG_WARNING, "fact.refused", "index=%" PRIu64 " kind=%s \"%s\"", fact->event.index,
-              event_text((enum event_kind)fact->event.kind), why);
     if (message->kind == MESSAGE_REQUEST) {
-        operators_applied(member, &message->request, &verdict, why);
+        operators_applied(member, &message->request, &decision->verdict, why);
     }
 }
 
-static void applied(struct coordinator *member, const struct fact *fact,
-                    const struct message *message, const struct verdict *verdict,
-                    const char *comment) {
+static void applied(struct coordinator *member, const struct decision *decision) {
+    const struct fact *fact = &decision->fact;
+    const struct message *message = &decision->message;
+    const struct verdict *verdict = &decision->verdict;
     if (fact->event.kind == EVENT_TICK && verdict->result == RESULT_APPLIED) {
         member->tick_applied = clock_stamp();
         member->tick_seen = true;
@@ -180,14 +110,11 @@ static void applied(struct coordinator *member, const struct fact *fact,
         member->tick_applied = clock_stamp();
         member->tick_seen = true;
     }
-    record(member, fact, message, verdict, comment);
+    history_fact(member->history, member, fact, message, verdict, decision->comment);
     if (message->kind == MESSAGE_REQUEST) {
         operators_applied(member, &message->request, verdict,
                           fact->event.kind == EVENT_CONFIG ? "The topology is in force."
                                                            : rule_sentence(verdict->rule));
-    }
-    if (fact->event.kind == EVENT_CLOSE) {
-        attesting_check_proofs(member);
     }
     bool moved = fact->event.kind == EVENT_CLOSE || fact->event.kind == EVENT_OPEN;
     if (moved && verdict->result == RESULT_APPLIED) {
@@ -195,66 +122,26 @@ static void applied(struct coordinator *member, const struct fact *fact,
     }
 }
 
-/* Whose topology is it? The first one is the file that the members were started with; every
- * later one must be an operator's own signed request. */
-static bool config_is_authorised(struct coordinator *member, struct fact *fact,
-                                 struct message *message, char *ret_comment, size_t comment_size,
-                                 struct text256 *reterr) {
-    if (fact->frame_size == 0) {
-        text_say(reterr, "no operator signed this topology");
-        return member->core.config_version == 0;
-    }
-    if (!member->topology_known ||
-        message_decode(fact->frame, fact->frame_size, member->inner_scratch, MEMBER_SCRATCH_SIZE,
-                       message, reterr) != ERR_OK ||
-        message->kind != MESSAGE_REQUEST || message->request.kind != REQUEST_CONFIG_APPLY) {
-        text_say(reterr, "the topology comes with something that is no request to apply it");
-        message->kind = MESSAGE_NONE;
-        return false;
-    }
-    uint8_t who = topology_operator(member->topology, message->request.operator_name);
-    if (who == NONE || !facts_verify_request(member, &message->request, who, reterr)) {
-        return false;
-    }
-    if (fact->wall_ms > message->request.not_after_wall_ms + REQUEST_SKEW_MS) {
-        text_say(reterr, "the request of %s is too old", message->request.operator_name);
-        return false;
-    }
-    fact->text = (const uint8_t *)message->request.text;
-    fact->text_size = message->request.text_size;
-    (void)text_copy(ret_comment, comment_size, message->request.reason);
-    return true;
-}
-
 /* False: not now, the queue stands. */
 static bool apply_one(struct coordinator *member, const struct queued_fact *queued) {
-    static struct message message;
-    static struct fact fact;
-    char comment[SENTENCE_SIZE + 96] = "";
-    struct text256 why = {{0}};
-    message.kind = MESSAGE_NONE;
-    if (fact_read(queued->bytes, queued->size, queued->index, &fact, &why) != ERR_OK ||
-        !facts_complete(member, &fact, &message, comment, sizeof comment, &why)) {
-        refused(member, &fact, &message, why.at);
+    static struct decision decision;
+    static struct decide_lines lines;
+    if (!decide_read(&member->decide, queued->bytes, queued->size, queued->index, &decision,
+                     &lines)) {
+        tell(member, queued, &decision.fact, &lines);
+        refused(member, &decision);
         return true;
     }
-    if (fact.event.kind == EVENT_CONFIG &&
-        (!config_is_authorised(member, &fact, &message, comment, sizeof comment, &why) ||
-         !apply_config(member, &fact, &why))) {
-        refused(member, &fact, &message, why.at);
-        return true;
+    if (decision.topology_changed) {
+        apply_topology_taken(member);
     }
-    if (!member->topology_known) {
-        refused(member, &fact, &message, "comes before any topology");
-        return true;
-    }
-    bool closes = fact.event.kind == EVENT_CLOSE &&
-                  core_accepts_close(&member->core, member->topology, fact.event.close.epoch);
-    if (closes && !close_is_noted(member, fact.event.close.epoch)) {
+    uint64_t closes = decide_closes(&member->decide, &decision);
+    if (closes > 0 && !close_is_noted(member, closes)) {
         return false;
     }
-    struct verdict verdict = core_step(&member->core, member->topology, &fact.event);
-    applied(member, &fact, &message, &verdict, comment);
+    decide_step(&member->decide, &decision, &lines);
+    tell(member, queued, &decision.fact, &lines);
+    applied(member, &decision);
     return true;
 }
 
@@ -263,9 +150,12 @@ void apply_check_caught_up(struct coordinator *member) {
         return;
     }
     member->caught_up = true;
-    attest_caught_up(&member->attest);
-    log_event(LOG_NOTICE, "member.caught_up", "index=%" PRIu64 " epoch=%" PRIu64,
-              member->applied_index, member->core.epoch);
+    static struct decide_lines lines;
+    struct recorder_record record = {
+        .kind = RECORDER_CAUGHT_UP, .at = clock_stamp(), .index = member->applied_index};
+    decide_caught_up(&member->decide, member->applied_index, &lines);
+    recording_put(member->recording, &member->decide, &record, &lines);
+    recording_log(&lines);
 }
 
 void apply_queue(struct coordinator *member) {

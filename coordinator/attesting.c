@@ -5,6 +5,7 @@
 #include "common/io/clock.h"
 #include "common/io/sign.h"
 #include "coordinator/member.h"
+#include "coordinator/recording.h"
 #include "proto/canon.h"
 
 _Static_assert((int)REFUSAL_NOT_NEWEST == (int)ATTEST_NOT_NEWEST &&
@@ -18,11 +19,8 @@ _Static_assert((int)REFUSAL_NOT_NEWEST == (int)ATTEST_NOT_NEWEST &&
                    (int)REFUSAL_UNKNOWN_AGENT == (int)ATTEST_UNKNOWN_AGENT,
                "a member's no goes over the wire as it is");
 
-/* Under `hold` a region does not fence itself when it hears nobody: time proves nothing then,
- * and only fence proofs end the wait. */
 uint32_t attesting_wait_ms(const struct coordinator *member) {
-    const struct lease_numbers *lease = &member->topology->lease;
-    return lease->on_quorum_loss == QUORUM_LOSS_HOLD ? UINT32_MAX : lease->wait_ms;
+    return decide_wait_ms(member->topology);
 }
 
 static bool numbers_agree(const struct coordinator *member, const struct question *question) {
@@ -31,7 +29,9 @@ static bool numbers_agree(const struct coordinator *member, const struct questio
            question->promise_ms == lease->promise_ms;
 }
 
-static uint8_t judge(struct coordinator *member, const struct question *question, uint8_t agent) {
+static uint8_t judge(struct coordinator *member, const struct question *question, uint8_t agent,
+                     struct stamp now) {
+    static struct decide_lines lines;
     uint8_t canon[CANON_MAX];
     const struct topology *topology = member->topology;
     size_t size = canon_question(question, canon);
@@ -40,7 +40,6 @@ static uint8_t judge(struct coordinator *member, const struct question *question
     }
     uint8_t region = topology->agents[agent].region;
     const struct wanted *wanted = dispatch_find(member, question->digest);
-    struct lease_view view = core_lease(&member->core);
     struct attest_ask ask = {
         .purpose = question->purpose == PURPOSE_LEASE ? ATTEST_LEASE : ATTEST_COMMAND,
         .epoch = question->epoch,
@@ -48,13 +47,16 @@ static uint8_t judge(struct coordinator *member, const struct question *question
         .numbers_agree = numbers_agree(member, question),
         .command_wanted = wanted != NULL && wanted->want.agent == agent,
         .needs_lease = wanted != NULL && wanted->want.needs_lease,
-        .now = clock_stamp(),
+        .now = now,
         .wait_ms = attesting_wait_ms(member),
     };
     if (question->purpose == PURPOSE_LEASE && !topology->agents[agent].guarded) {
         return REFUSAL_NOT_ALLOWED;
     }
-    return (uint8_t)attest_ask(&member->attest, &view, &ask);
+    enum attest_no answer = decide_answer(&member->decide, agent, &ask, &lines);
+    recording_question(member->recording, &member->decide, agent, &ask, answer, &lines);
+    recording_log(&lines);
+    return (uint8_t)answer;
 }
 
 static void note_yes(struct coordinator *member, const struct question *question, uint8_t agent) {
@@ -70,6 +72,7 @@ static void note_yes(struct coordinator *member, const struct question *question
 void attesting_answer(struct coordinator *member, const struct question *question,
                       struct answer *ret_answer) {
     uint8_t canon[CANON_MAX];
+    struct stamp now = clock_stamp(); /* one reading for all that is judged by it */
     memset(ret_answer, 0, sizeof *ret_answer);
     (void)text_copy(ret_answer->from, sizeof ret_answer->from, member->keys.name);
     (void)text_copy(ret_answer->agent, sizeof ret_answer->agent, question->agent);
@@ -90,9 +93,8 @@ void attesting_answer(struct coordinator *member, const struct question *questio
                !text_equal(question->cluster, member->topology->cluster)) {
         ret_answer->refusal = REFUSAL_UNKNOWN_AGENT;
     } else {
-        ret_answer->refusal = judge(member, question, agent);
-        ret_answer->left_ms =
-            attest_wait_left_ms(&member->attest, clock_stamp(), attesting_wait_ms(member));
+        ret_answer->refusal = judge(member, question, agent, now);
+        ret_answer->left_ms = attest_wait_left_ms(&member->attest, now, attesting_wait_ms(member));
     }
     if (ret_answer->refusal == REFUSAL_NONE) {
         note_yes(member, question, agent);
@@ -109,8 +111,9 @@ void attesting_answer(struct coordinator *member, const struct question *questio
 void attesting_fence_proof(struct coordinator *member, uint8_t agent,
                            const struct fence_proof *proof) {
     uint8_t canon[CANON_MAX];
+    static struct decide_lines lines;
     const struct agent *entry = &member->topology->agents[agent];
-    if (!proof->present || proof->epoch <= member->agents[agent].proved_epoch ||
+    if (!proof->present || proof->epoch <= member->proved_epoch[agent] ||
         !text_equal(proof->agent, entry->name) ||
         !text_equal(proof->region, member->topology->regions[entry->region].name)) {
         return;
@@ -120,41 +123,7 @@ void attesting_fence_proof(struct coordinator *member, uint8_t agent,
         member->frames_refused_n++;
         return;
     }
-    member->agents[agent].proved_epoch = proof->epoch;
-    attesting_check_proofs(member);
-}
-
-/* Every guard of the closed epoch's region, as the topology lists them, refuses that epoch for ever
- * and its gate was seen shut: then nobody needs to wait. */
-void attesting_check_proofs(struct coordinator *member) {
-    const struct topology *topology = member->topology;
-    const struct core *core = &member->core;
-    uint64_t closed = member->attest.durable.closed_epoch;
-    if (closed == 0 || core->epoch < closed || core->epoch > closed + 1) {
-        return;
-    }
-    uint8_t region = NONE;
-    if (core->epoch == closed && !core->open) {
-        region = core->owner;
-    } else {
-        for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
-            const struct execution *execution = &core->executions[i];
-            bool moved =
-                execution->id != 0 && execution->from_epoch == closed && execution->closed_ms != 0;
-            region = moved ? execution->source : region;
-        }
-    }
-    unsigned guards_n = 0;
-    for (unsigned a = 0; region != NONE && a < topology->agents_n; a++) {
-        if (topology->agents[a].region != region || !topology->agents[a].guarded) {
-            continue;
-        }
-        guards_n++;
-        if (member->agents[a].proved_epoch < closed) {
-            return;
-        }
-    }
-    if (guards_n > 0) {
-        attest_fence_proved(&member->attest, closed);
-    }
+    decide_fence_proof(&member->decide, agent, proof->epoch, &lines);
+    recording_fence(member->recording, &member->decide, agent, proof, &lines);
+    recording_log(&lines);
 }

@@ -12,6 +12,7 @@
 #include "common/io/sign.h"
 #include "common/io/topology_read.h"
 #include "coordinator/history.h"
+#include "coordinator/recording.h"
 
 #define TIMER_MS 20
 #define NOTES_EVERY_MS 5000
@@ -92,6 +93,7 @@ static void on_head(void *owner, enum err err, uint64_t index) {
 static void on_snapshot(void *owner, enum err err, uint64_t index, const uint8_t *bytes,
                         size_t size) {
     static struct snapshot snapshot;
+    static struct decide_lines lines;
     struct coordinator *member = owner;
     struct text256 why;
     if (err == ERR_NOT_FOUND) {
@@ -106,23 +108,22 @@ static void on_snapshot(void *owner, enum err err, uint64_t index, const uint8_t
         subscribe(member, member->applied_index + 1);
         return;
     }
-    if (snapshot_read(bytes, size, &snapshot, &why) != ERR_OK ||
-        !apply_topology(member, (const char *)snapshot.text, snapshot.text_size,
-                        snapshot.core.config_version, &why)) {
+    if (decide_snapshot(&member->decide, bytes, size, index, &snapshot, &lines, &why) != ERR_OK) {
         log_event(LOG_CRIT, "member.snapshot", "%s", why.at);
         member->stopped_for_human = true;
         (void)text_copy(member->stopped_why, sizeof member->stopped_why, why.at);
         return;
     }
-    member->core = snapshot.core;
+    apply_topology_taken(member);
     member->applied_index = index;
     history_snapshot(member->history, &member->core, snapshot.audit_height, snapshot.audit_head);
-    if (!member->core.open && member->core.epoch > 0) {
-        /* The CLOSE itself is behind us: it must be durable here all the same before we speak. */
-        attest_close(&member->attest, member->core.epoch);
-    } else if (member->core.epoch > 1) {
-        attest_close(&member->attest, member->core.epoch - 1);
-    }
+    struct recorder_record record = {.kind = RECORDER_SNAPSHOT,
+                                     .at = clock_stamp(),
+                                     .index = index,
+                                     .payload = bytes,
+                                     .payload_size = size};
+    recording_put(member->recording, &member->decide, &record, &lines);
+    recording_log(&lines);
     subscribe(member, index + 1);
 }
 
@@ -197,7 +198,13 @@ static void snapshot_if_due(struct coordinator *member) {
 static void wait_noted(struct coordinator *member, enum err err) {
     if (err == ERR_OK && member->notes.attest.waited_epoch >= member->attest.closing_epoch &&
         member->attest.closing_epoch > 0) {
-        attest_waited(&member->attest);
+        static struct decide_lines lines;
+        struct recorder_record record = {
+            .kind = RECORDER_WAITED, .at = clock_stamp(), .index = member->attest.closing_epoch};
+        bool waits = decide_waited(&member->decide, member->attest.closing_epoch, &lines);
+        ensure(waits);
+        recording_put(member->recording, &member->decide, &record, &lines);
+        recording_log(&lines);
     }
 }
 
@@ -241,6 +248,7 @@ static void on_timer(uv_timer_t *timer) {
         snapshot_if_due(member);
     }
     operators_expire(member);
+    recording_flush(member->recording);
     member_stir(member);
 }
 
@@ -322,6 +330,19 @@ static enum err buffers_make(struct coordinator *member) {
     return all ? ERR_OK : ERR_NO_MEMORY;
 }
 
+/* The first input of all: what the disk remembers, and when it was read. */
+static void recording_begin(struct coordinator *member) {
+    static struct decide_lines lines;
+    struct stamp now = clock_stamp();
+    const struct coordinator_conf *conf = member->conf;
+    member->recording = recording_open(member->loop, conf->recording_directory,
+                                       (uint64_t)conf->recording_mib * 1024 * 1024,
+                                       member->keys.name, member->boot_id);
+    decide_start(&member->decide, &member->notes.attest, now, &lines);
+    recording_start(member->recording, &member->decide, &member->notes.attest, now, &lines);
+    recording_log(&lines);
+}
+
 enum err member_start(struct coordinator *member, uv_loop_t *loop, struct coordinator_conf *conf,
                       struct text256 *reterr) {
     memset(member, 0, sizeof *member);
@@ -330,7 +351,6 @@ enum err member_start(struct coordinator *member, uv_loop_t *loop, struct coordi
     member->index = NONE;
     random_bytes((uint8_t *)&member->boot_id, sizeof member->boot_id);
     rng_seed(&member->rng, member->boot_id);
-    core_init(&member->core);
     positions_init(&member->positions);
     member->started_boot_ms = member_now_ms();
     enum err err = buffers_make(member);
@@ -342,7 +362,7 @@ enum err member_start(struct coordinator *member, uv_loop_t *loop, struct coordi
     if (err != ERR_OK) {
         return err;
     }
-    attest_init(&member->attest, &member->notes.attest, clock_stamp());
+    recording_begin(member);
     err = listen_start(member, reterr);
     err = err != ERR_OK ? err : open_log(member, reterr);
     if (err != ERR_OK) {
@@ -372,6 +392,7 @@ void member_stop(struct coordinator *member) {
     propose_drop(member);
     wire_close(member->wire);
     member->wire = NULL;
+    recording_close(member->recording);
     history_close(member->history);
     keys_wipe(&member->keys);
     while (member->queue_first != NULL) {

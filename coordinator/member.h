@@ -3,7 +3,6 @@
  * Files of the shell, and what each does:
  *   member.c    start, catch-up, the log's events, timers
  *   apply.c     facts in the log's order -> the core, the notes, the audit
- *   facts.c     log bytes and wire frames -> events (names to indexes, signatures)
  *   propose.c   wishes and observations -> facts appended to the log
  *   attesting.c questions of agents -> signed answers; fence proofs
  *   listen.c    frames of agents; reports; pushing the topology
@@ -13,7 +12,8 @@
  *   history.c   audit records, hash-chained, in SQLite
  *   notes.c     the few things a member must remember outside the log
  *   positions.c replication positions remembered each second
- *   recorder.c  the format of a recording of a member's inputs
+ *   recording.c the member's inputs and decisions, written to files as they happen
+ * What it decides, and from what, is in decide/: `drover replay` runs the same code.
  * Everything runs on one loop; what may block (fsync) runs on libuv's worker threads. */
 #ifndef DROVER_MEMBER_H
 #define DROVER_MEMBER_H
@@ -27,6 +27,7 @@
 #include "common/io/wire.h"
 #include "coordinator/core/codec.h"
 #include "coordinator/core/core.h"
+#include "coordinator/decide/decide.h"
 #include "coordinator/log/log.h"
 #include "coordinator/positions.h"
 #include "proto/message.h"
@@ -70,7 +71,6 @@ struct agent_live {
     bool reported;             /* `report` is set */
     uint64_t heard_boot_ms;    /* last frame of any kind; 0: never */
     uint64_t news_since_ms;    /* a report worth a fact waits for the timekeeper since then; 0 */
-    uint64_t proved_epoch;     /* fence proof verified */
     uint64_t attested_boot_ms; /* last YES to a lease question of this agent */
     uint64_t config_sent_ms;
     uint64_t refused_said_ms; /* last line about a frame of it that was refused */
@@ -104,14 +104,12 @@ struct coordinator {
     uint8_t index;    /* in the topology; NONE until it is known */
     uint64_t boot_id; /* random, part of keys of this run's facts */
     struct rng rng;   /* jitter */
-    char topology_text[TOPOLOGY_BYTES_MAX + 1];
-    size_t topology_text_size;
-    struct topology *topology; /* applied; points at one of the two below */
-    struct topology *topology_next;
-    bool topology_known;
-
-    struct core core;
-    struct attest attest;
+    union {           /* what it decides from, as one value and by its fields' names */
+        struct decide decide;
+        struct {
+            DECIDE_FIELDS
+        };
+    };
     struct notes notes; /* as on disk */
     struct log *log;
     bool log_reachable;
@@ -148,10 +146,11 @@ struct coordinator {
 
     uv_timer_t timer; /* 50 ms: looks what is due */
     uint64_t attests_yes_n, attests_no_n, facts_refused_n, frames_refused_n;
-    uint8_t *scratch, *inner_scratch, *frame, *fact_bytes; /* fixed buffers, made at start */
+    uint8_t *scratch, *frame, *fact_bytes; /* fixed buffers, made at start */
+    struct recording *recording;           /* NULL: this member records nothing */
 };
 
-#define MEMBER_SCRATCH_SIZE (4 * 1024 * 1024)
+#define MEMBER_SCRATCH_SIZE FACTS_SCRATCH_SIZE
 #define MEMBER_FRAME_SIZE (2 * 1024 * 1024)
 
 /* member.c */
@@ -164,30 +163,12 @@ bool member_keeps_time(const struct coordinator *member);
 uint64_t member_now_ms(void);
 
 /* apply.c */
-/* Takes over a topology that was checked before it was let into the log. False: unusable. */
-bool apply_topology(struct coordinator *member, const char *text, size_t text_size,
-                    uint32_t version, struct text256 *reterr);
+/* Behind a topology that came into force: who this member is in it, and whom it listens to. */
+void apply_topology_taken(struct coordinator *member);
 /* Applies what the log delivered, as far as it may now. */
 void apply_queue(struct coordinator *member);
 void apply_take_off(struct coordinator *member);
 void apply_check_caught_up(struct coordinator *member);
-
-/* facts.c */
-#define REQUEST_SKEW_MS 120000 /* of the clocks of operators and members */
-/* Turns a fact's signed frame into the rest of its event. False: refused, with why. */
-bool facts_complete(struct coordinator *member, struct fact *fact, struct message *message,
-                    char *ret_comment, size_t comment_size, struct text256 *reterr);
-bool facts_report_event(const struct topology *topology, const struct report *report,
-                        struct event_report *ret_event);
-/* Is this check, this link's measuring, the agent's own business? Indexes out of range are
- * nobody's. */
-bool facts_check_is_of(const struct topology *topology, uint16_t check, uint8_t agent);
-bool facts_link_is_of(const struct topology *topology, uint8_t link, uint8_t agent);
-bool facts_verify_report(const struct topology *topology, uint8_t agent,
-                         const struct message *message);
-bool facts_verify_request(struct coordinator *member, const struct request *request,
-                          uint8_t operator_index, struct text256 *reterr);
-uint64_t facts_position_in(const char *detail);
 
 /* propose.c */
 void propose_all(struct coordinator *member);
@@ -203,7 +184,6 @@ void attesting_answer(struct coordinator *member, const struct question *questio
                       struct answer *ret_answer);
 void attesting_fence_proof(struct coordinator *member, uint8_t agent,
                            const struct fence_proof *proof);
-void attesting_check_proofs(struct coordinator *member);
 uint32_t attesting_wait_ms(const struct coordinator *member);
 
 /* listen.c */

@@ -324,7 +324,7 @@ static uint8_t request_wrong(struct coordinator *member, const struct wire_ident
                  request->operator_name);
         return EXIT_NOT_AUTHORISED;
     }
-    if (!facts_verify_request(member, request, from->index, reterr)) {
+    if (!facts_verify_request(member->topology, request, from->index, reterr)) {
         return EXIT_NOT_AUTHORISED;
     }
     uint8_t wrong = time_wrong(request, reterr);

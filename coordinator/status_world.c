@@ -266,7 +266,7 @@ void agents_answer(struct answering *answering) {
                   member->agents[a].reported ? member->agents[a].report.config_version
                                              : view->config_version);
         put_guard(object, &topology->agents[a], report);
-        put_count(object, "proved_epoch", member->agents[a].proved_epoch);
+        put_count(object, "proved_epoch", member->proved_epoch[a]);
         put_count(object, "checks_n", report == NULL ? 0 : report->checks_n);
     }
     put_object(answering->json, "agents", list);

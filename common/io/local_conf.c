@@ -376,6 +376,9 @@ static const struct field coordinator_fields[] = {
     {"http_listen", FIELD_HOST_PORT, FIELD_OF(struct coordinator_conf, http_listen)},
     {"snapshot_every", FIELD_COUNT, FIELD_OF(struct coordinator_conf, snapshot_every), .min = 20,
      .max = 1000000},
+    {"recording_directory", FIELD_PATH, FIELD_OF(struct coordinator_conf, recording_directory)},
+    {"recording_mib", FIELD_COUNT, FIELD_OF(struct coordinator_conf, recording_mib), .min = 4,
+     .max = 1048576},
     {"secrets", FIELD_READ, .read = coordinator_secrets_read},
 };
 
@@ -393,7 +396,8 @@ static enum err coordinator_root(struct conf *conf, const struct config_setting_
 
 enum err coordinator_conf_read(const char *path, struct coordinator_conf *ret_conf,
                                struct text256 *reterr) {
-    *ret_conf = (struct coordinator_conf){.engine.prefix = "/drover/", .snapshot_every = 4000};
+    *ret_conf = (struct coordinator_conf){
+        .engine.prefix = "/drover/", .snapshot_every = 4000, .recording_mib = 64};
     return file_read(path, reterr, coordinator_root, ret_conf);
 }
 

@@ -103,6 +103,8 @@ struct coordinator_conf {
     char operators_listen[ADDRESS_SIZE]; /* "": as the topology says */
     char http_listen[ADDRESS_SIZE];      /* IP:PORT of metrics and pages, or "" */
     uint32_t snapshot_every; /* facts between two snapshots, behind which the log is compacted */
+    char recording_directory[CONF_PATH_SIZE]; /* "": inputs and decisions are not recorded */
+    uint32_t recording_mib;                   /* all files of the recording together */
     struct secrets secrets;
 };
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "common/base/ensure.h"
-#include "coordinator/recorder.h"
+#include "coordinator/decide/recorder.h"
 
 #define ROOM 128 /* beside the payload: the head and the frame of one record */
 

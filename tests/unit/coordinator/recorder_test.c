@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "coordinator/recorder.h"
+#include "coordinator/decide/recorder.h"
 
 #define RECORDS_N 4
 

@@ -1,11 +1,12 @@
 /* Log bytes and wire frames -> events. Names become indexes of the applied topology, and every
  * signature is checked here, by each member for itself: what one member lets into the log, the
  * others do not take on its word. */
+#include "coordinator/decide/facts.h"
+
 #include <string.h>
 
-#include "common/io/clock.h"
 #include "common/io/sign.h"
-#include "coordinator/member.h"
+#include "common/topology/roles.h"
 #include "proto/canon.h"
 
 _Static_assert((int)CHECK_OK == 1 && (int)CHECK_SUSPECT == 2 && (int)CHECK_FAILED == 3 &&
@@ -72,14 +73,14 @@ bool facts_report_event(const struct topology *topology, const struct report *re
     return true;
 }
 
-static bool complete_report(struct coordinator *member, struct fact *fact,
+static bool complete_report(const struct topology *topology, struct fact *fact,
                             const struct message *message, struct text256 *reterr) {
     if (message->kind != MESSAGE_REPORT ||
-        !facts_report_event(member->topology, &message->report, &fact->event.report)) {
+        !facts_report_event(topology, &message->report, &fact->event.report)) {
         text_say(reterr, "a report of no agent of this topology");
         return false;
     }
-    if (!facts_verify_report(member->topology, fact->event.report.agent, message)) {
+    if (!facts_verify_report(topology, fact->event.report.agent, message)) {
         text_say(reterr, "report of %s: signature does not verify", message->report.agent);
         return false;
     }
@@ -121,20 +122,19 @@ uint64_t facts_position_in(const char *detail) {
     return position;
 }
 
-static bool complete_outcome(struct coordinator *member, struct fact *fact,
-                             const struct message *message, char *ret_comment, size_t comment_size,
-                             struct text256 *reterr) {
+static bool complete_outcome(const struct topology *topology, const struct core *core,
+                             struct fact *fact, const struct message *message, char *ret_comment,
+                             size_t comment_size, struct text256 *reterr) {
     uint8_t canon[CANON_MAX];
     const struct outcome *outcome = &message->outcome;
     uint8_t agent =
-        message->kind == MESSAGE_OUTCOME ? topology_agent(member->topology, outcome->agent) : NONE;
+        message->kind == MESSAGE_OUTCOME ? topology_agent(topology, outcome->agent) : NONE;
     if (agent == NONE) {
         text_say(reterr, "an outcome of no agent of this topology");
         return false;
     }
-    size_t size = canon_outcome(member->topology->cluster, outcome, canon);
-    if (sign_verify(member->topology->agents[agent].sign_key, canon, size, outcome->signature) !=
-        ERR_OK) {
+    size_t size = canon_outcome(topology->cluster, outcome, canon);
+    if (sign_verify(topology->agents[agent].sign_key, canon, size, outcome->signature) != ERR_OK) {
         text_say(reterr, "outcome of %s: signature does not verify", outcome->agent);
         return false;
     }
@@ -148,10 +148,10 @@ static bool complete_outcome(struct coordinator *member, struct fact *fact,
     fact->event.outcome.took_ms = outcome->took_ms;
     fact->event.outcome.position = facts_position_in(outcome->detail);
     /* An outcome is of an undoing when that is what is wanted of this attempt now. */
-    struct execution *execution = NULL;
+    const struct execution *execution = NULL;
     for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
-        if (member->core.executions[i].id == outcome->execution) {
-            execution = &member->core.executions[i];
+        if (core->executions[i].id == outcome->execution) {
+            execution = &core->executions[i];
         }
     }
     fact->event.outcome.undo = execution != NULL && execution->stage == STAGE_UNDO &&
@@ -161,10 +161,10 @@ static bool complete_outcome(struct coordinator *member, struct fact *fact,
     return true;
 }
 
-bool facts_verify_request(struct coordinator *member, const struct request *request,
+bool facts_verify_request(const struct topology *topology, const struct request *request,
                           uint8_t operator_index, struct text256 *reterr) {
     uint8_t canon[CANON_MAX], digest[DIGEST_SIZE];
-    const struct operator_entry *entry = &member->topology->operators[operator_index];
+    const struct operator_entry *entry = &topology->operators[operator_index];
     digest_sha256((const uint8_t *)(request->text == NULL ? "" : request->text), request->text_size,
                   digest);
     size_t size = canon_request(request, digest, canon);
@@ -172,9 +172,8 @@ bool facts_verify_request(struct coordinator *member, const struct request *requ
         text_say(reterr, "the signature of %s does not verify", request->operator_name);
         return false;
     }
-    if (!text_equal(request->cluster, member->topology->cluster)) {
-        text_say(reterr, "made for cluster %s, this is %s", request->cluster,
-                 member->topology->cluster);
+    if (!text_equal(request->cluster, topology->cluster)) {
+        text_say(reterr, "made for cluster %s, this is %s", request->cluster, topology->cluster);
         return false;
     }
     if (!role_may((enum role)entry->role, (enum request_kind)request->kind)) {
@@ -192,13 +191,14 @@ bool facts_verify_request(struct coordinator *member, const struct request *requ
 }
 
 /* The step of the named execution's plan; NONE when there is none of that name. */
-static uint8_t step_by_name(struct coordinator *member, uint64_t id, const char *name) {
+static uint8_t step_by_name(const struct topology *topology, const struct core *core, uint64_t id,
+                            const char *name) {
     for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
-        const struct execution *execution = &member->core.executions[i];
+        const struct execution *execution = &core->executions[i];
         if (execution->id != id || id == 0) {
             continue;
         }
-        const struct plan *plan = &member->topology->plans[execution->plan];
+        const struct plan *plan = &topology->plans[execution->plan];
         for (uint8_t s = 0; s < plan->steps_n; s++) {
             if (text_equal(plan->steps[s].name, name)) {
                 return s;
@@ -208,18 +208,18 @@ static uint8_t step_by_name(struct coordinator *member, uint64_t id, const char 
     return NONE;
 }
 
-static bool complete_request(struct coordinator *member, struct fact *fact,
-                             const struct message *message, char *ret_comment, size_t comment_size,
-                             struct text256 *reterr) {
+static bool complete_request(const struct topology *topology, const struct core *core,
+                             struct fact *fact, const struct message *message, char *ret_comment,
+                             size_t comment_size, struct text256 *reterr) {
     const struct request *request = &message->request;
     uint8_t who = message->kind == MESSAGE_REQUEST
-                      ? topology_operator(member->topology, request->operator_name)
+                      ? topology_operator(topology, request->operator_name)
                       : NONE;
     if (who == NONE) {
         text_say(reterr, "a request of no operator of this topology");
         return false;
     }
-    if (!facts_verify_request(member, request, who, reterr)) {
+    if (!facts_verify_request(topology, request, who, reterr)) {
         return false;
     }
     /* Judged by the time of the member that let it in, so that all members judge alike. */
@@ -230,12 +230,12 @@ static bool complete_request(struct coordinator *member, struct fact *fact,
     struct event_request *event = &fact->event.request;
     event->kind = request->kind;
     event->operator_index = who;
-    event->role = member->topology->operators[who].role;
+    event->role = topology->operators[who].role;
     memcpy(event->identity, request->nonce, NONCE_SIZE);
     event->plan_kind = request->plan_kind;
-    event->plan = request->plan[0] == '\0' ? NONE : topology_plan(member->topology, request->plan);
-    event->region = topology_region(member->topology, request->region);
-    event->step = step_by_name(member, request->execution, request->step);
+    event->plan = request->plan[0] == '\0' ? NONE : topology_plan(topology, request->plan);
+    event->region = topology_region(topology, request->region);
+    event->step = step_by_name(topology, core, request->execution, request->step);
     event->execution = request->execution;
     event->epoch = request->epoch;
     event->for_ms = request->for_ms;
@@ -247,27 +247,29 @@ static bool complete_request(struct coordinator *member, struct fact *fact,
     return true;
 }
 
-bool facts_complete(struct coordinator *member, struct fact *fact, struct message *message,
-                    char *ret_comment, size_t comment_size, struct text256 *reterr) {
+bool facts_complete(const struct topology *topology, const struct core *core, uint8_t *scratch,
+                    struct fact *fact, struct message *ret_message, char *ret_comment,
+                    size_t comment_size, struct text256 *reterr) {
     ret_comment[0] = '\0';
     uint8_t kind = fact->event.kind;
     bool framed = kind == EVENT_REPORT || kind == EVENT_OUTCOME || kind == EVENT_REQUEST;
     if (!framed) {
         return true;
     }
-    if (!member->topology_known) {
+    if (topology == NULL) {
         text_say(reterr, "comes before any topology");
         return false;
     }
-    if (message_decode(fact->frame, fact->frame_size, member->inner_scratch, MEMBER_SCRATCH_SIZE,
-                       message, reterr) != ERR_OK) {
+    if (message_decode(fact->frame, fact->frame_size, scratch, FACTS_SCRATCH_SIZE, ret_message,
+                       reterr) != ERR_OK) {
         return false;
     }
     if (kind == EVENT_REPORT) {
-        return complete_report(member, fact, message, reterr);
+        return complete_report(topology, fact, ret_message, reterr);
     }
     if (kind == EVENT_OUTCOME) {
-        return complete_outcome(member, fact, message, ret_comment, comment_size, reterr);
+        return complete_outcome(topology, core, fact, ret_message, ret_comment, comment_size,
+                                reterr);
     }
-    return complete_request(member, fact, message, ret_comment, comment_size, reterr);
+    return complete_request(topology, core, fact, ret_message, ret_comment, comment_size, reterr);
 }

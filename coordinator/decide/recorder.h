@@ -1,6 +1,7 @@
 /* recorder: the format of a member's recording, the inputs its decisions came from.
  *
- * A file is one head, then records in the order in which the member took them in:
+ * A file is one head, then records in the order in which the member took them in, the first of
+ * them START or STATE:
  *   head    "drec"  u16 version  u64 boot id  text member  u32 crc of what stands before it
  *   record  u32 size of the payload  u8 kind  u64 boot ms  u64 raw ms  u64 index
  *           u32 crc of what of the record stands before it: a damaged size is no torn end
@@ -16,8 +17,11 @@
 #include "common/base/stamp.h"
 #include "common/base/text.h"
 #include "common/topology/limits.h"
+#include "coordinator/core/attest.h"
 
 #define RECORDER_VERSION 1
+#define RECORDER_FRAME_SIZE 37                 /* bytes of a record beside its payload */
+#define RECORDER_CHECK_EVERY 64                /* inputs without a line between two digests */
 #define RECORDER_PAYLOAD_MAX (2 * 1024 * 1024) /* bytes: a snapshot fits */
 
 /* Values are in files: never reuse one. */
@@ -29,6 +33,8 @@ enum recorder_kind {
     RECORDER_QUESTION = 5,  /* payload: what was asked and answered, stamps: when it was judged */
     RECORDER_FENCE = 6,     /* payload: a fence proof that verified */
     RECORDER_WAITED = 7,    /* index: the epoch whose wait is noted as over */
+    RECORDER_STATE = 8,     /* payload: a whole state; the first record of a later file */
+    RECORDER_DECISION = 9,  /* payload: digest of the state behind the input, then its lines */
     RECORDER_KINDS_N
 };
 
@@ -52,6 +58,20 @@ struct recorder_reader {
     bool torn;     /* the file ends within a record */
     struct recorder_head head;
 };
+
+/* A question of an agent as it was judged. */
+struct recorder_question {
+    uint8_t agent;  /* index in the topology */
+    uint8_t answer; /* enum attest_no */
+    struct attest_ask ask;
+};
+#define RECORDER_QUESTION_SIZE 17 /* bytes; `now` is the record's stamp */
+
+size_t recorder_question_write(const struct recorder_question *question, uint8_t *out,
+                               size_t out_size);
+/* False: damaged. */
+bool recorder_question_read(const struct recorder_record *record,
+                            struct recorder_question *ret_question);
 
 /* Bytes written; 0: does not fit, or a payload beyond the bound. */
 size_t recorder_head_write(const struct recorder_head *head, uint8_t *out, size_t out_size);

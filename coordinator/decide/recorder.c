@@ -1,4 +1,4 @@
-#include "coordinator/recorder.h"
+#include "coordinator/decide/recorder.h"
 
 #include <string.h>
 
@@ -116,4 +116,39 @@ enum err recorder_next(struct recorder_reader *reader, struct recorder_record *r
     }
     reader->offset += before_crc + CRC_SIZE;
     return ERR_OK;
+}
+
+size_t recorder_question_write(const struct recorder_question *question, uint8_t *out,
+                               size_t out_size) {
+    const struct attest_ask *ask = &question->ask;
+    struct bytes_out to = bytes_writer(out, out_size);
+    bytes_put_u8(&to, question->agent);
+    bytes_put_u8(&to, question->answer);
+    bytes_put_u8(&to, ask->purpose);
+    bytes_put_u8(&to, ask->region);
+    bytes_put_u8(&to, (uint8_t)((ask->numbers_agree ? 1u : 0u) | (ask->command_wanted ? 2u : 0u) |
+                                (ask->needs_lease ? 4u : 0u)));
+    bytes_put_u64(&to, ask->epoch);
+    bytes_put_u32(&to, ask->wait_ms);
+    return to.failed ? 0 : to.used;
+}
+
+bool recorder_question_read(const struct recorder_record *record,
+                            struct recorder_question *ret_question) {
+    struct bytes_in in = bytes_reader(record->payload, record->payload_size);
+    memset(ret_question, 0, sizeof *ret_question);
+    ret_question->agent = bytes_get_u8(&in);
+    ret_question->answer = bytes_get_u8(&in);
+    ret_question->ask.purpose = bytes_get_u8(&in);
+    ret_question->ask.region = bytes_get_u8(&in);
+    uint8_t flags = bytes_get_u8(&in);
+    ret_question->ask.numbers_agree = (flags & 1u) != 0;
+    ret_question->ask.command_wanted = (flags & 2u) != 0;
+    ret_question->ask.needs_lease = (flags & 4u) != 0;
+    ret_question->ask.epoch = bytes_get_u64(&in);
+    ret_question->ask.wait_ms = bytes_get_u32(&in);
+    ret_question->ask.now = record->at;
+    return bytes_all_read(&in) && flags < 8 &&
+           (ret_question->ask.purpose == ATTEST_LEASE ||
+            ret_question->ask.purpose == ATTEST_COMMAND);
 }

@@ -1,0 +1,356 @@
+#include "coordinator/decide/decide.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "common/base/ensure.h"
+#include "common/io/sign.h"
+#include "common/io/topology_read.h"
+#include "common/topology/findings.h"
+
+/* ---------------------------------------------------------------- lines */
+
+static void line_add(struct decide_lines *lines, int level, const char *event, const char *format,
+                     ...) __attribute__((format(printf, 4, 5)));
+
+static void line_add(struct decide_lines *lines, int level, const char *event, const char *format,
+                     ...) {
+    va_list args;
+    ensure(lines->n < DECIDE_LINES_MAX);
+    struct decide_line *line = &lines->at[lines->n++];
+    line->level = level;
+    line->event = event;
+    va_start(args, format);
+    (void)vsnprintf(line->text, sizeof line->text, format, args);
+    va_end(args);
+    for (char *c = line->text; *c != '\0'; c++) {
+        if ((unsigned char)*c < 0x20 || *c == 0x7f) {
+            *c = ' '; /* an operator's reason may hold anything; a line is a line */
+        }
+    }
+}
+
+static const char *level_text(int level) {
+    return level == LOG_WARNING ? "warning" : level == LOG_INFO ? "info" : "notice";
+}
+
+size_t decide_line_text(const struct decide_line *line, char *out, size_t out_size) {
+    bool fits =
+        text_format(out, out_size, "%s %s %s\n", level_text(line->level), line->event, line->text);
+    return fits ? strlen(out) : 0;
+}
+
+bool decide_is_routine(const struct event *event, const struct verdict *verdict) {
+    bool dull = event->kind == EVENT_TICK && verdict->rule >= 900;
+    bool routine = event->kind == EVENT_REPORT || event->kind == EVENT_LAG ||
+                   event->kind == EVENT_VIEW || dull;
+    return routine && verdict->result == RESULT_APPLIED;
+}
+
+static void refused(struct decision *decision, struct decide_lines *lines) {
+    const struct event *event = &decision->fact.event;
+    decision->verdict = (struct verdict){.result = RESULT_REFUSED};
+    line_add(lines, LOG_WARNING, "fact.refused", "index=%" PRIu64 " kind=%s \"%s\"", event->index,
+             event_text((enum event_kind)event->kind), decision->why.at);
+}
+
+/* -------------------------------------------------------- start and snapshot */
+
+void decide_start(struct decide *decide, const struct attest_durable *durable, struct stamp now,
+                  struct decide_lines *ret_lines) {
+    ret_lines->n = 0;
+    core_init(&decide->core);
+    attest_init(&decide->attest, durable, now);
+    line_add(ret_lines, LOG_NOTICE, "member.notes",
+             "closed_epoch=%" PRIu64 " waited_epoch=%" PRIu64, durable->closed_epoch,
+             durable->waited_epoch);
+}
+
+/* topology_next holds the new one. */
+static void topology_take(struct decide *decide, const char *text, size_t text_size,
+                          uint32_t version) {
+    struct topology *old = decide->topology;
+    ensure(text_size <= TOPOLOGY_BYTES_MAX);
+    decide->topology = decide->topology_next;
+    decide->topology_next = old;
+    decide->topology->version = version;
+    memmove(decide->topology_text, text, text_size);
+    decide->topology_text[text_size] = '\0';
+    decide->topology_text_size = text_size;
+    decide->topology_known = true;
+    memset(decide->proved_epoch, 0, sizeof decide->proved_epoch);
+    memset(decide->told_answer, 0, sizeof decide->told_answer);
+}
+
+enum err decide_snapshot(struct decide *decide, const uint8_t *bytes, size_t size, uint64_t index,
+                         struct snapshot *ret_snapshot, struct decide_lines *ret_lines,
+                         struct text256 *reterr) {
+    ret_lines->n = 0;
+    enum err err = snapshot_read(bytes, size, ret_snapshot, reterr);
+    err = err != ERR_OK ? err
+                        : topology_read((const char *)ret_snapshot->text, ret_snapshot->text_size,
+                                        "topology", decide->topology_next, reterr);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (!decide_core_is_sane(&ret_snapshot->core, decide->topology_next)) {
+        text_say(reterr, "the snapshot's state contradicts itself");
+        return ERR_FORMAT;
+    }
+    topology_take(decide, (const char *)ret_snapshot->text, ret_snapshot->text_size,
+                  ret_snapshot->core.config_version);
+    decide->core = ret_snapshot->core;
+    if (!decide->core.open && decide->core.epoch > 0) {
+        /* The CLOSE itself is behind us: it must be durable here all the same before we speak. */
+        attest_close(&decide->attest, decide->core.epoch);
+    } else if (decide->core.epoch > 1) {
+        attest_close(&decide->attest, decide->core.epoch - 1);
+    }
+    line_add(ret_lines, LOG_NOTICE, "log.snapshot_taken",
+             "index=%" PRIu64 " phase=%s epoch=%" PRIu64, index,
+             phase_text((enum phase)decide->core.phase), decide->core.epoch);
+    return ERR_OK;
+}
+
+/* ------------------------------------------------------------- a topology */
+
+static bool config_fits(const struct decide *decide, const struct fact *fact,
+                        struct text256 *reterr) {
+    const struct topology *now = decide->topology, *next = decide->topology_next;
+    if (fact->event.config.version != decide->core.config_version + 1) {
+        text_say(reterr, "version %u does not follow %u", fact->event.config.version,
+                 decide->core.config_version);
+        return false;
+    }
+    if (!decide->topology_known || decide->core.config_version == 0) {
+        return true;
+    }
+    /* Epochs, views and executions name regions and members by place. */
+    bool same = next->regions_n >= now->regions_n && next->members_n == now->members_n &&
+                text_equal(next->cluster, now->cluster);
+    for (unsigned r = 0; same && r < now->regions_n; r++) {
+        same = text_equal(next->regions[r].name, now->regions[r].name);
+    }
+    for (unsigned m = 0; same && m < now->members_n; m++) {
+        same = text_equal(next->members[m].name, now->members[m].name);
+    }
+    if (!same) {
+        text_say(reterr, "regions and members may not change place, vanish or be renamed");
+    }
+    return same;
+}
+
+static bool config_take(struct decide *decide, const struct fact *fact, struct text256 *reterr) {
+    static struct findings findings;
+    for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
+        uint8_t stage = decide->core.executions[i].stage;
+        if (stage != STAGE_NONE && stage != STAGE_DONE && stage != STAGE_ABORTED) {
+            text_say(reterr, "no new topology while an execution runs");
+            return false;
+        }
+    }
+    if (fact->text_size > TOPOLOGY_BYTES_MAX) {
+        text_say(reterr, "the topology is larger than %u bytes", TOPOLOGY_BYTES_MAX);
+        return false;
+    }
+    if (topology_read((const char *)fact->text, fact->text_size, "topology", decide->topology_next,
+                      reterr) != ERR_OK ||
+        !config_fits(decide, fact, reterr)) {
+        return false;
+    }
+    topology_check(decide->topology_next, &findings);
+    if (findings.errors_n > 0) {
+        text_say(reterr, "the topology has %u errors", findings.errors_n);
+        return false;
+    }
+    topology_take(decide, (const char *)fact->text, fact->text_size, fact->event.config.version);
+    return true;
+}
+
+/* Whose topology is it? The first one is the file that the members were started with; every
+ * later one must be an operator's own signed request. */
+static bool config_is_authorised(const struct decide *decide, struct decision *decision) {
+    struct fact *fact = &decision->fact;
+    struct message *message = &decision->message;
+    if (fact->frame_size == 0) {
+        text_say(&decision->why, "no operator signed this topology");
+        return decide->core.config_version == 0;
+    }
+    if (!decide->topology_known ||
+        message_decode(fact->frame, fact->frame_size, decide->inner_scratch, FACTS_SCRATCH_SIZE,
+                       message, &decision->why) != ERR_OK ||
+        message->kind != MESSAGE_REQUEST || message->request.kind != REQUEST_CONFIG_APPLY) {
+        text_say(&decision->why,
+                 "the topology comes with something that is no request to apply it");
+        message->kind = MESSAGE_NONE;
+        return false;
+    }
+    uint8_t who = topology_operator(decide->topology, message->request.operator_name);
+    if (who == NONE ||
+        !facts_verify_request(decide->topology, &message->request, who, &decision->why)) {
+        return false;
+    }
+    if (fact->wall_ms > message->request.not_after_wall_ms + REQUEST_SKEW_MS) {
+        text_say(&decision->why, "the request of %s is too old", message->request.operator_name);
+        return false;
+    }
+    fact->text = (const uint8_t *)message->request.text;
+    fact->text_size = message->request.text_size;
+    (void)text_copy(decision->comment, sizeof decision->comment, message->request.reason);
+    return true;
+}
+
+/* ------------------------------------------------------------------ a fact */
+
+bool decide_read(struct decide *decide, const uint8_t *bytes, size_t size, uint64_t index,
+                 struct decision *ret_decision, struct decide_lines *ret_lines) {
+    struct fact *fact = &ret_decision->fact;
+    const struct topology *topology = decide->topology_known ? decide->topology : NULL;
+    ret_lines->n = 0;
+    ret_decision->message.kind = MESSAGE_NONE;
+    ret_decision->comment[0] = ret_decision->why.at[0] = '\0';
+    ret_decision->topology_changed = false;
+    bool good =
+        fact_read(bytes, size, index, fact, &ret_decision->why) == ERR_OK &&
+        facts_complete(topology, &decide->core, decide->inner_scratch, fact, &ret_decision->message,
+                       ret_decision->comment, sizeof ret_decision->comment, &ret_decision->why);
+    if (good && fact->event.kind == EVENT_CONFIG) {
+        good = config_is_authorised(decide, ret_decision) &&
+               config_take(decide, fact, &ret_decision->why);
+        ret_decision->topology_changed = good;
+    }
+    if (good && !decide->topology_known) {
+        text_say(&ret_decision->why, "comes before any topology");
+        good = false;
+    }
+    if (!good) {
+        refused(ret_decision, ret_lines);
+    }
+    return good;
+}
+
+uint64_t decide_closes(const struct decide *decide, const struct decision *decision) {
+    const struct event *event = &decision->fact.event;
+    bool closes = event->kind == EVENT_CLOSE &&
+                  core_accepts_close(&decide->core, decide->topology, event->close.epoch);
+    return closes ? event->close.epoch : 0;
+}
+
+static void check_proofs(struct decide *decide, struct decide_lines *lines);
+
+void decide_step(struct decide *decide, struct decision *decision, struct decide_lines *ret_lines) {
+    const struct event *event = &decision->fact.event;
+    ret_lines->n = 0;
+    uint64_t closes = decide_closes(decide, decision);
+    if (closes > 0) {
+        attest_close(&decide->attest, closes);
+    }
+    decision->verdict = core_step(&decide->core, decide->topology, event);
+    const struct verdict *verdict = &decision->verdict;
+    if (!decide_is_routine(event, verdict)) {
+        line_add(ret_lines, verdict->result == RESULT_REFUSED ? LOG_WARNING : LOG_NOTICE,
+                 "fact.applied",
+                 "index=%" PRIu64 " kind=%s rule=%u result=%u phase=%s epoch=%" PRIu64
+                 " execution=%" PRIu64 " \"%s\" \"%s\"",
+                 event->index, event_text((enum event_kind)event->kind), verdict->rule,
+                 verdict->result, phase_text((enum phase)decide->core.phase), decide->core.epoch,
+                 verdict->execution, rule_sentence(verdict->rule), decision->comment);
+    }
+    if (event->kind == EVENT_CLOSE) {
+        check_proofs(decide, ret_lines);
+    }
+}
+
+/* ---------------------------------------------------------------- attesting */
+
+uint32_t decide_wait_ms(const struct topology *topology) {
+    const struct lease_numbers *lease = &topology->lease;
+    return lease->on_quorum_loss == QUORUM_LOSS_HOLD ? UINT32_MAX : lease->wait_ms;
+}
+
+void decide_caught_up(struct decide *decide, uint64_t index, struct decide_lines *ret_lines) {
+    ret_lines->n = 0;
+    attest_caught_up(&decide->attest);
+    line_add(ret_lines, LOG_NOTICE, "member.caught_up", "index=%" PRIu64 " epoch=%" PRIu64, index,
+             decide->core.epoch);
+}
+
+enum attest_no decide_answer(struct decide *decide, uint8_t agent, const struct attest_ask *ask,
+                             struct decide_lines *ret_lines) {
+    struct lease_view view = core_lease(&decide->core);
+    ensure(agent < AGENTS_MAX);
+    ret_lines->n = 0;
+    enum attest_no answer = attest_ask(&decide->attest, &view, ask);
+    uint8_t *told = &decide->told_answer[agent][ask->purpose == ATTEST_LEASE ? 0 : 1];
+    if (*told != (uint8_t)answer + 1) {
+        *told = (uint8_t)((unsigned)answer + 1);
+        line_add(ret_lines, LOG_INFO, "attest.answer",
+                 "agent=%s purpose=%s asked=%" PRIu64 " epoch=%" PRIu64 " answer=%u \"%s\"",
+                 decide->topology->agents[agent].name,
+                 ask->purpose == ATTEST_LEASE ? "lease" : "command", ask->epoch, view.epoch,
+                 (unsigned)answer, refusal_text((enum refusal)answer));
+    }
+    return answer;
+}
+
+/* Every guard of the closed epoch's region, as the topology lists them, refuses that epoch for ever
+ * and its gate was seen shut: then nobody needs to wait. */
+static void check_proofs(struct decide *decide, struct decide_lines *lines) {
+    const struct topology *topology = decide->topology;
+    const struct core *core = &decide->core;
+    uint64_t closed = decide->attest.durable.closed_epoch;
+    if (closed == 0 || core->epoch < closed || core->epoch > closed + 1) {
+        return;
+    }
+    uint8_t region = NONE;
+    if (core->epoch == closed && !core->open) {
+        region = core->owner;
+    } else {
+        for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
+            const struct execution *execution = &core->executions[i];
+            bool moved =
+                execution->id != 0 && execution->from_epoch == closed && execution->closed_ms != 0;
+            region = moved ? execution->source : region;
+        }
+    }
+    unsigned guards_n = 0;
+    for (unsigned a = 0; region != NONE && a < topology->agents_n; a++) {
+        if (topology->agents[a].region != region || !topology->agents[a].guarded) {
+            continue;
+        }
+        guards_n++;
+        if (decide->proved_epoch[a] < closed) {
+            return;
+        }
+    }
+    bool before = decide->attest.fence_proved;
+    if (guards_n > 0) {
+        attest_fence_proved(&decide->attest, closed);
+    }
+    if (decide->attest.fence_proved && !before) {
+        line_add(lines, LOG_NOTICE, "attest.fence_proved", "epoch=%" PRIu64 " guards_n=%u", closed,
+                 guards_n);
+    }
+}
+
+void decide_fence_proof(struct decide *decide, uint8_t agent, uint64_t epoch,
+                        struct decide_lines *ret_lines) {
+    ensure(agent < AGENTS_MAX);
+    ret_lines->n = 0;
+    decide->proved_epoch[agent] = epoch;
+    check_proofs(decide, ret_lines);
+}
+
+bool decide_waited(struct decide *decide, uint64_t epoch, struct decide_lines *ret_lines) {
+    const struct attest *attest = &decide->attest;
+    ret_lines->n = 0;
+    if (epoch == 0 || attest->closing_epoch != epoch || epoch > attest->durable.closed_epoch) {
+        return false;
+    }
+    attest_waited(&decide->attest);
+    line_add(ret_lines, LOG_NOTICE, "attest.waited", "epoch=%" PRIu64, epoch);
+    return true;
+}
