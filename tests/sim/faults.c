@@ -311,6 +311,9 @@ void faults_heal(struct sim *sim) {
     SAY(sim, PROCESSES_N, "all is healed%s", dead == NONE ? "" : ", but the active region");
     memset(sim->cut_until_us, 0, sizeof sim->cut_until_us);
     sim->engine.down_until_us = 0;
+    if (sim->weather.lies) {
+        process_kill(sim, sim->weather.liar, sim->now_us);
+    }
     for (uint8_t i = 0; i < PLACES_N; i++) {
         sim->machines[i].disk_bad_until_us = 0;
         sim->machines[i].disk_slow_until_us = 0;

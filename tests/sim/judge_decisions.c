@@ -25,7 +25,7 @@ void judge_wanted(struct sim *sim, uint8_t m, const struct command_name *name) {
 
 /* I4: a majority of members said yes to exactly this command, at exactly this agent. */
 void judge_command(struct sim *sim, uint8_t host, const struct command_name *name) {
-    unsigned yes_n = 0;
+    unsigned yes_n = sim->weather.lies ? 1 : 0; /* the thief's */
     for (unsigned i = 0; i < WANTED_N; i++) {
         const struct wanted_record *record = &sim->judge.decisions.wanted[i];
         yes_n += same_name(&record->name, name) ? bits_count(record->members) : 0;
@@ -163,6 +163,7 @@ void judge_applied(struct sim *sim, const struct core *core, const struct event 
         decisions->settle_from_ms = core->now_ms;
     }
     if (event->kind == EVENT_CLOSE) {
+        sim->judge.closes_n[event->close.why & 3u]++;
         decisions->block_until_ms = core->now_ms + sim->topology->policy.block_ms;
         decisions->latched = decisions->latched || event->close.why == CLOSE_AUTOMATIC;
     }

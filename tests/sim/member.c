@@ -97,6 +97,9 @@ static void attest_close_in(struct sim *sim, uint8_t m, uint64_t epoch) {
     if (only) {
         attest->wait_from = (struct stamp){0, 0};
     }
+    if (liar_waits_from_close(sim)) {
+        attest->wait_from = sim_stamp(sim, m);
+    }
     if (mutant_is(sim, MUTANT_YES_NOT_NOTED)) {
         attest->wait_from = attest->started;
     }
@@ -338,10 +341,16 @@ static void answer(struct sim *sim, uint8_t m, const struct sim_question *questi
         .kind = MSG_ANSWER, .from = m, .to = (uint8_t)(AGENT_FIRST + from_host)};
     reply.answer.question = *question;
     reply.answer.no = (uint8_t)attest_ask(&member->attest, &view, &ask);
+    if (liar_silences(sim, m) && !liar_is(sim, m)) {
+        reply.answer.no = ATTEST_NOT_CAUGHT_UP;
+    }
     view = core_lease(&member->core);
     reply.answer.newest_epoch = view.epoch;
     reply.answer.newest_open = view.open;
     reply.answer.left_ms = attest_wait_left_ms(&member->attest, ask.now, ask.wait_ms);
+    if (liar_is(sim, m)) {
+        liar_answer(sim, &reply.answer);
+    }
     if (reply.answer.no == ATTEST_YES && question->purpose == ATTEST_LEASE) {
         member->last_yes_ms = ask.now.boot_ms;
         member->last_yes_epoch = question->epoch;
@@ -365,6 +374,9 @@ static void take_report(struct sim *sim, uint8_t m, const struct sim_report *rep
                          .ours = view.owner == host_region(sim, report->agent) ||
                                  mutant_is(sim, MUTANT_NO_OWNER) || mutant_is(sim, MUTANT_NO_EPOCH),
                          .caught_up = member->caught_up};
+    if (liar_is(sim, m)) {
+        liar_ack(sim, &reply.ack);
+    }
     net_send(sim, &reply);
     const struct sim_report *last = &member->agents[report->agent].report;
     if (member->agents[report->agent].reported &&
@@ -461,6 +473,9 @@ void member_tick(struct sim *sim, uint8_t m) {
     notes_if_due(sim, m);
     core_wants(&sim->members[m].core, sim->topology, &sim->members[m].wants);
     send_commands(sim, m);
+    if (liar_is(sim, m)) {
+        liar_tick(sim, m);
+    }
     if (sim->members[m].caught_up) {
         propose_all(sim, m);
     }

@@ -60,7 +60,8 @@
     X(GATE_HOLD_DOWN, "gate-hold-down-off", "automatic failover at the first suspicion")           \
     X(GATE_STANDBY, "gate-standby-off", "automatic failover to a region that is not ready")        \
     X(OWN_VOICE_ALONE, "own-voice-alone", "silence alone is enough: no look from outside")         \
-    X(OUTSIDE_ALONE, "outside-alone", "the look from outside alone is enough")
+    X(OUTSIDE_ALONE, "outside-alone", "the look from outside alone is enough")                     \
+    X(LIAR_AND_LAGGARD, "liar-and-laggard", "one member key stolen, honest members as they are")
 
 enum mutant {
 #define MUTANT_ENUM(name, option, text) MUTANT_##name,

@@ -105,6 +105,7 @@ int runs_one(const struct options *options) {
 
 struct totals {
     uint64_t seeds_n, events_n, moves_n, promises_n, proofs_n, waiting_n, virtual_us, cpu_ms, hash;
+    uint64_t thieves_n, lies_n, closes_n[4];
     uint64_t broken_seed; /* meant when broken */
     bool broken;
 };
@@ -121,6 +122,11 @@ static void add_run(struct totals *totals, const struct sim *sim) {
     totals->moves_n += sim->judge.moves_n;
     totals->promises_n += sim->judge.promises_n;
     totals->proofs_n += sim->judge.proofs_n;
+    totals->thieves_n += sim->weather.lies;
+    totals->lies_n += sim->judge.lies_n;
+    for (unsigned why = 0; why < 4; why++) {
+        totals->closes_n[why] += sim->judge.closes_n[why];
+    }
     totals->waiting_n += sim->judge.waits_for_people;
     totals->virtual_us += sim->now_us;
     totals->hash += sim->hash * (2 * sim->seed + 1);
@@ -132,6 +138,11 @@ static void add_totals(struct totals *sum, const struct totals *part) {
     sum->moves_n += part->moves_n;
     sum->promises_n += part->promises_n;
     sum->proofs_n += part->proofs_n;
+    sum->thieves_n += part->thieves_n;
+    sum->lies_n += part->lies_n;
+    for (unsigned why = 0; why < 4; why++) {
+        sum->closes_n[why] += part->closes_n[why];
+    }
     sum->waiting_n += part->waiting_n;
     sum->virtual_us += part->virtual_us;
     sum->cpu_ms += part->cpu_ms;
@@ -185,6 +196,17 @@ static bool keep_totals(const char *path, const struct totals *sum, uint64_t wal
     return fclose(file) == 0;
 }
 
+/* Which moves were begun, and what was assumed of the worlds with a thief. */
+static void print_coverage(const struct totals *sum) {
+    (void)printf("moves begun: %llu automatic, %llu declared, %llu planned; a member key stolen in "
+                 "%llu seeds, %llu lies (there: honest-members-do-not-lag, "
+                 "honest-waits-cover)\n",
+                 (unsigned long long)sum->closes_n[CLOSE_AUTOMATIC],
+                 (unsigned long long)sum->closes_n[CLOSE_DECLARED],
+                 (unsigned long long)sum->closes_n[CLOSE_PLANNED],
+                 (unsigned long long)sum->thieves_n, (unsigned long long)sum->lies_n);
+}
+
 static void print_totals(const struct totals *sum, uint64_t wall_ms) {
     uint64_t cpu_ms = sum->cpu_ms == 0 ? 1 : sum->cpu_ms;
     (void)printf("%llu seeds, %llu events, %llu s of virtual time; the lease moved %llu times, "
@@ -217,6 +239,7 @@ int runs_many(const struct options *options) {
         print_broken();
         keep_story(options);
     }
+    print_coverage(&sum);
     print_totals(&sum, wall_ms);
     ok = (options->totals == NULL || keep_totals(options->totals, &sum, wall_ms)) && ok;
     return !ok || sum.broken != (options->mutant != MUTANT_NONE_);

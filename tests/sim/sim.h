@@ -10,7 +10,8 @@
  *   net.c         loss, delay, reordering, cuts    judge.c    the invariants and the end
  *   engine.c      the ordered log                  mutants.c  rules that can be broken on purpose
  *   member.c member_propose.c                      agent.c guard.c
- *   faults_stories.c  faults in a telling order    agent_commands.c  the ledger */
+ *   faults_stories.c  faults in a telling order    agent_commands.c  the ledger
+ *   liar.c        a stolen member key */
 #ifndef DROVER_SIM_H
 #define DROVER_SIM_H
 
@@ -326,7 +327,8 @@ struct judge {
     uint32_t sent_at;
     struct sent_record sent[512];
     uint64_t accepted_here[SIM_HOSTS_MAX], lease_sent_us[SIM_HOSTS_MAX];
-    uint64_t served_since_us, moves_n, promises_n, proofs_n;
+    uint64_t served_since_us, moves_n, promises_n, proofs_n, lies_n;
+    uint64_t closes_n[4]; /* by enum close_why */
     bool waits_for_people;
     uint64_t ran_epoch[SIM_HOSTS_MAX];
     uint64_t dead_since_us[SIM_HOSTS_MAX]; /* agent and guard of the host; 0: alive */
@@ -348,6 +350,8 @@ struct weather {
     bool cuts_are_tight;            /* nothing is kept by a queue on a way that is cut */
     uint8_t weights[10];            /* of the kinds of faults: every seed has its own mixture */
     uint32_t moment_permille;       /* a fault just when something delicate happened */
+    bool lies;                      /* one member's key is stolen (liar.c) */
+    uint8_t liar;
 };
 
 struct sim {
@@ -432,6 +436,16 @@ void net_local(struct sim *sim, const struct sim_message *message);
 bool net_reaches(const struct sim *sim, uint8_t from_place, uint8_t to_place);
 void net_cut(struct sim *sim, uint64_t from_places, uint64_t to_places, uint64_t until_us,
              bool one_way);
+
+/* liar.c */
+void liar_draw(struct sim *sim);
+bool liar_is(const struct sim *sim, uint8_t m);
+/* The named assumptions: what honest members do in such a world. */
+bool liar_silences(const struct sim *sim, uint8_t m);
+bool liar_waits_from_close(const struct sim *sim);
+void liar_answer(struct sim *sim, struct sim_answer *answer);
+void liar_ack(struct sim *sim, struct sim_ack *ack);
+void liar_tick(struct sim *sim, uint8_t m);
 
 /* engine.c */
 void engine_message(struct sim *sim, const struct sim_message *message);

@@ -418,6 +418,7 @@ static void begin(struct sim *sim) {
     make_topology(sim);
     clocks_draw(sim);
     faults_draw(sim);
+    liar_draw(sim);
     for (uint8_t m = 0; m < SIM_MEMBERS; m++) {
         process_start(sim, m);
     }
