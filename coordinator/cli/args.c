@@ -22,7 +22,9 @@ enum {
     OPTION_EPOCH,
     OPTION_WATCH,
     OPTION_YES,
-    OPTION_FROM
+    OPTION_FROM,
+    OPTION_PRINT,
+    OPTION_SET
 };
 
 static const struct option options[] = {{"config", required_argument, NULL, OPTION_CONFIG},
@@ -42,6 +44,8 @@ static const struct option options[] = {{"config", required_argument, NULL, OPTI
                                         {"watch", no_argument, NULL, OPTION_WATCH},
                                         {"yes", no_argument, NULL, OPTION_YES},
                                         {"from", required_argument, NULL, OPTION_FROM},
+                                        {"print", no_argument, NULL, OPTION_PRINT},
+                                        {"set", required_argument, NULL, OPTION_SET},
                                         {NULL, 0, NULL, 0}};
 
 static const struct {
@@ -63,7 +67,9 @@ static const struct {
                 {OPTION_EPOCH, TAKES_EPOCH, "--epoch N"},
                 {OPTION_WATCH, TAKES_WATCH, "--watch"},
                 {OPTION_YES, TAKES_YES, "--yes"},
-                {OPTION_FROM, TAKES_FROM, "--from N"}};
+                {OPTION_FROM, TAKES_FROM, "--from N"},
+                {OPTION_PRINT, TAKES_PRINT, "--print"},
+                {OPTION_SET, TAKES_SET, "--set NUMBER=VALUE"}};
 
 #define MEANINGS_N (sizeof meanings / sizeof meanings[0])
 
@@ -89,6 +95,14 @@ static bool take_for(struct command_line *line, const char *value) {
            line->for_ms <= UINT32_MAX;
 }
 
+static bool take_set(struct command_line *line, const char *value) {
+    if (line->sets_n == SETS_MAX) {
+        return false;
+    }
+    line->sets[line->sets_n++] = value;
+    return true;
+}
+
 /* False: the value is none of this option. */
 static bool take_option(struct command_line *line, int option, const char *value) {
     switch (option) {
@@ -104,6 +118,8 @@ static bool take_option(struct command_line *line, int option, const char *value
     case OPTION_JSON: line->json = true; return true;
     case OPTION_WATCH: line->watch = true; return true;
     case OPTION_YES: line->yes = true; return true;
+    case OPTION_PRINT: line->print = true; return true;
+    case OPTION_SET: return take_set(line, value);
     case OPTION_EPOCH: return text_to_u64(value, INT64_MAX, &line->epoch);
     case OPTION_FROM: return text_to_u64(value, INT64_MAX, &line->from);
     case OPTION_TIMEOUT: return take_timeout(line, value);

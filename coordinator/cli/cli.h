@@ -6,6 +6,7 @@
  * requests.c  what changes something: signed requests, and the question before them
  * client.c    asking the members: all at once for a question, one after the other for a request
  * local.c     what needs no member: keys, checking and comparing topology files
+ * replay.c    a member's recordings, decided again
  * help.c      help and completion, out of the table of verbs
  * show*.c     the members' JSON as text for people */
 #ifndef DROVER_CLI_H
@@ -38,7 +39,8 @@ enum exit_code {
 };
 
 #define CONFIG_DEFAULT "/etc/drover/drover.conf"
-#define WORDS_MAX 4 /* a verb's own words: EXECUTION STEP ... */
+#define WORDS_MAX 64 /* a verb's own words: EXECUTION STEP ..., or files */
+#define SETS_MAX 8
 
 /* Options of single verbs; all verbs take --config, --json, --at, --timeout and --help. */
 enum option_set {
@@ -52,14 +54,18 @@ enum option_set {
     TAKES_EPOCH = 1 << 7,
     TAKES_WATCH = 1 << 8,
     TAKES_YES = 1 << 9,
-    TAKES_FROM = 1 << 10
+    TAKES_FROM = 1 << 10,
+    TAKES_PRINT = 1 << 11,
+    TAKES_SET = 1 << 12
 };
 
 struct command_line {
     const char *config, *at, *kind, *plan, *to, *reason, *comment, *out;
     uint64_t epoch, from, for_ms;
     uint32_t timeout_ms; /* 0: drover.conf's */
-    bool json, watch, yes;
+    bool json, watch, yes, print;
+    const char *sets[SETS_MAX]; /* "lease.wait=20s" */
+    unsigned sets_n;
     const struct verb *verb;
     const char *words[WORDS_MAX];
     unsigned words_n;
@@ -136,6 +142,9 @@ int local_config_check(struct session *session);
 int local_config_diff(struct session *session);
 /* Reads and checks; findings go to stdout. OK, USAGE (it does not read), REFUSED (errors). */
 int local_check_file(const char *path, bool quiet_when_good, json_t **ret_json);
+
+/* replay.c */
+int replay_run(struct session *session);
 
 /* help.c */
 int help_run(struct session *session);

@@ -1,4 +1,4 @@
-/* show_parts: tables, times and words; only show*.c include this. */
+/* show_parts: tables, times and words; only show*.c and replay.c include this. */
 #ifndef DROVER_CLI_SHOW_PARTS_H
 #define DROVER_CLI_SHOW_PARTS_H
 

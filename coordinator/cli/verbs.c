@@ -187,6 +187,13 @@ static const struct verb verbs[] = {
      "topology and the pins.",
      "drover keygen --kind agent east-db1 --out /etc/drover", TAKES_KIND | TAKES_OUT, 1, 1, true,
      local_keygen},
+    {"replay", "FILE... [--print] [--set NUMBER=VALUE]...",
+     "Decides a member's recordings again and compares.",
+     "Says identical, or shows the first difference (exit code 10). --print shows the decisions. "
+     "--set lease.wait=20s asks what other numbers would have done to the same inputs; it may be "
+     "given several times. Files of one run in their order. Asks no member: docs/replay.md.",
+     "drover replay m1-1795242000000-000000.drec --set policy.hold_down=30s",
+     TAKES_PRINT | TAKES_SET, 1, WORDS_MAX, true, replay_run},
     {"completion", "bash", "Prints the shell's completion.", "",
      "drover completion bash > /etc/bash_completion.d/drover", 0, 1, 1, true, help_completion},
     {"help", "[VERB]", "This, or a verb's words and an example.", "", "drover help declare", 0, 0,

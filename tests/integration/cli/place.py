@@ -48,6 +48,7 @@ class Place:
                                       f'pins = "{self.path("pins.conf")}";\ntimeout = "3s";\n')
         self.write("m1.conf", f'name = "m1";\nkey = "{self.path("keys", "m1.key")}";\n'
                               f'state = "{self.path("state")}";\ntopology = "{self.path("topology.conf")}";\n'
+                              f'recording_directory = "{self.path("recording")}";\n'
                               'engine: { kind = "embedded"; };\nsecrets: { };\n')
 
     def path(self, *parts):

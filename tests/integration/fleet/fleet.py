@@ -165,6 +165,7 @@ class Fleet:
             self._write(f"{home}/coordinator.conf",
                         f'name = "{name}";\nkey = "{self.directory}/keys/{name}.key";\nstate = "{home}";\n'
                         f'topology = "{self.directory}/topology.conf";\nsnapshot_every = {self.snapshot_every};\n'
+                        f'recording_directory = "{home}/recording";\n'
                         f"{self._engine(home)}")
         for name, host in self.agents.items():
             self._agent_files(name, host)
