@@ -15,6 +15,7 @@ struct check_job {
     struct agent_conf *conf;
     const struct probe_kind *kind;
     uint32_t timeout_ms;
+    bool active;
     struct reading reading;
 };
 
@@ -54,6 +55,7 @@ static void check_run(struct job *base) {
         .secrets = &job->conf->secrets,
         .timeout_ms = job->timeout_ms,
         .deadline_boot_ms = clock_boot_ms() + job->timeout_ms,
+        .active = job->active,
         .exec_directory = job->conf->exec_directory,
     };
     job->reading = job->kind->run(&input);
@@ -130,6 +132,7 @@ static void check_start(struct agent_program *agent, uint16_t c) {
     job->conf = agent->conf;
     job->kind = kind;
     job->timeout_ms = check->timeout_ms;
+    job->active = agent_promised_land(agent) != 0;
     state->running = true;
     worker_run(&job->job);
 }

@@ -18,6 +18,7 @@ struct probe_input {
     const struct secrets *secrets;     /* arguments "password_ref" etc. name entries here */
     uint32_t timeout_ms;               /* total; deadline_boot_ms = start + this */
     uint64_t deadline_boot_ms;         /* CLOCK_BOOTTIME */
+    bool active; /* the agent's region holds the open epoch, as far as the agent knows */
     /* exec only: absolute directory of programs the agent's own configuration allows; or NULL. */
     const char *exec_directory;
 };

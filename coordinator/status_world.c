@@ -157,14 +157,16 @@ static const char *link_state(const struct link *link, const struct lag *lag) {
     return link->target_lag_ms > 0 && lag->ms > link->target_lag_ms ? "above-target" : "ok";
 }
 
-static void put_lag(json_t *object, const struct lag *lag) {
+/* Positions of a canary link are counted writes, of any other bytes. */
+static void put_lag(json_t *object, const struct link *link, const struct lag *lag) {
+    const char *behind = link->kind == LINK_CANARY ? "lag_writes" : "lag_bytes";
     put_yes(object, "known", lag->known);
     if (lag->known) {
         put_count(object, "lag_ms", lag->ms);
-        put_count(object, "lag_bytes", lag->bytes);
+        put_count(object, behind, lag->bytes);
     } else {
         put_null(object, "lag_ms");
-        put_null(object, "lag_bytes");
+        put_null(object, behind);
     }
     put_wall(object, "sampled", lag->sampled_wall_ms);
 }
@@ -188,7 +190,6 @@ static void put_ends(json_t *object, const struct link_positions *positions) {
 }
 
 json_t *links_list(struct answering *answering) {
-    static const char *const kinds[] = {"stream", "async", "bucket"};
     const struct topology *topology = answering->topology;
     json_t *list = json_array();
     for (uint8_t l = 0; l < topology->links_n; l++) {
@@ -196,11 +197,11 @@ json_t *links_list(struct answering *answering) {
         struct lag lag = positions_lag(&answering->member->positions, l);
         json_t *object = list_add(list);
         put_text(object, "name", link->name);
-        put_text(object, "kind", link->kind < 3 ? kinds[link->kind] : "?");
+        put_text(object, "kind", link_kind_text((enum link_kind)link->kind));
         put_text(object, "component", name_component(topology, link->component));
         put_text(object, "from", name_region(topology, answering->core->owner));
         put_text(object, "state", link_state(link, &lag));
-        put_lag(object, &lag);
+        put_lag(object, link, &lag);
         put_count(object, "target_lag_ms", link->target_lag_ms);
         put_count(object, "alert_lag_ms", link->alert_lag_ms);
         put_count(object, "rpo_ms", link->rpo_ms);

@@ -25,5 +25,8 @@ PROBE_FUNCTIONS(oidc)
 PROBE_FUNCTIONS(prometheus)
 PROBE_FUNCTIONS(clickhouse)
 PROBE_FUNCTIONS(kubernetes)
+PROBE_FUNCTIONS(pg_canary)
+PROBE_FUNCTIONS(redis_canary)
+PROBE_FUNCTIONS(clickhouse_canary)
 
 #endif

@@ -88,13 +88,16 @@ enum err prometheus_parse(const char *json, size_t json_size,
                           struct prometheus_view *ret_view) ERR_CHECKED;
 
 /* One row of ClickHouse's system.replicas, JSONEachRow. */
-#define CLICKHOUSE_FIGURE_MAX 1000000000000
+#define CLICKHOUSE_FIGURE_MAX 1000000000000000
 struct clickhouse_view {
     bool is_readonly, session_expired;
     int64_t queue_n, delay_s, total_n, active_n;
 };
 enum err clickhouse_parse(const char *row, size_t row_size,
                           struct clickhouse_view *ret_view) ERR_CHECKED;
+/* {"n":"7","at":"1769310000000"}; both 0 when nothing was ever written. */
+enum err clickhouse_canary_parse(const char *row, size_t row_size, int64_t *ret_number,
+                                 int64_t *ret_wall_ms) ERR_CHECKED;
 enum err clickhouse_version_parse(const char *row, size_t row_size, char *ret_version,
                                   size_t version_size) ERR_CHECKED;
 bool clickhouse_is_auth(const char *body); /* an error text: of user or password */

@@ -175,6 +175,20 @@ enum err clickhouse_parse(const char *row, size_t row_size, struct clickhouse_vi
     return ERR_OK;
 }
 
+enum err clickhouse_canary_parse(const char *row, size_t row_size, int64_t *ret_number,
+                                 int64_t *ret_wall_ms) {
+    int64_t number = 0, wall_ms = 0;
+    json_t *root = object_load(row, row_size);
+    bool complete = integer_take(root, "n", &number) && integer_take(root, "at", &wall_ms);
+    json_decref(root);
+    if (!complete) {
+        return ERR_FORMAT;
+    }
+    *ret_number = number;
+    *ret_wall_ms = wall_ms;
+    return ERR_OK;
+}
+
 enum err clickhouse_version_parse(const char *row, size_t row_size, char *ret_version,
                                   size_t version_size) {
     json_t *root = object_load(row, row_size);

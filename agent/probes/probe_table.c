@@ -62,6 +62,13 @@ static const struct probe_kind kinds[] = {
                    "resource=cpu|memory|nvidia.com/gpu|..., min=quantity, warn_min=quantity, "
                    "namespace=name, workload=deployment/name, registry=url, registry_ca=path, "
                    "schedule=name, max_age=seconds"},
+    {CHECK_PG_CANARY, pg_canary_run, pg_canary_accepts,
+     PG_ARGUMENTS ", table=canary table, name=of the row, max_age_ms=60000"},
+    {CHECK_REDIS_CANARY, redis_canary_run, redis_canary_accepts,
+     "address=host:port, user=name, password_ref=name, key=of the hash, max_age_ms=300000"},
+    {CHECK_CLICKHOUSE_CANARY, clickhouse_canary_run, clickhouse_canary_accepts,
+     WEB_ARGUMENTS ", table=database.table, name=of the row, end=auto|write|read, "
+                   "max_age_ms=300000"},
 };
 
 const struct probe_kind *probe_kind_of(enum check_kind kind) {

@@ -20,7 +20,7 @@ static const char *const check_kinds[] = {
 #undef CHECK_TEXT
         NULL};
 
-static const char *const link_kinds[] = {"stream", "async", "bucket", NULL};
+static const char *const link_kinds[] = {"stream", "async", "bucket", "canary", NULL};
 
 /* ---- endpoints ---- */
 
@@ -170,7 +170,7 @@ struct check_defaults {
 static struct check_defaults check_defaults_of(enum check_kind kind) {
     static const struct check_defaults api = {10000, 5000, 3}, database = {30000, 10000, 2},
                                        lag = {60000, 10000, 2}, expiry = {3600000, 10000, 1},
-                                       record = {60000, 5000, 2};
+                                       record = {60000, 5000, 2}, canary = {1000, 5000, 5};
     switch (kind) {
     case CHECK_POSTGRESQL:
     case CHECK_PATRONI:
@@ -179,6 +179,9 @@ static struct check_defaults check_defaults_of(enum check_kind kind) {
     case CHECK_SENTINEL: return database;
     case CHECK_PG_REPLICATION:
     case CHECK_REDIS_REPLICATION: return lag;
+    case CHECK_PG_CANARY:
+    case CHECK_REDIS_CANARY:
+    case CHECK_CLICKHOUSE_CANARY: return canary;
     case CHECK_CERTIFICATE: return expiry;
     case CHECK_DNS: return record;
     case CHECK_HTTP:

@@ -62,6 +62,7 @@ const char *link_kind_text(enum link_kind kind) {
         [LINK_STREAM] = "stream",
         [LINK_ASYNC] = "async",
         [LINK_BUCKET] = "bucket",
+        [LINK_CANARY] = "canary",
     };
     return (unsigned)kind < sizeof(texts) / sizeof(texts[0]) ? texts[kind] : "unknown";
 }

@@ -58,7 +58,10 @@ enum component_kind {
     X(OIDC, "oidc")                                                                                \
     X(PROMETHEUS, "prometheus")                                                                    \
     X(CLICKHOUSE, "clickhouse")                                                                    \
-    X(KUBERNETES, "kubernetes")
+    X(KUBERNETES, "kubernetes")                                                                    \
+    X(PG_CANARY, "pg_canary")                                                                      \
+    X(REDIS_CANARY, "redis_canary")                                                                \
+    X(CLICKHOUSE_CANARY, "clickhouse_canary")
 
 enum check_kind {
 #define CHECK_ENUM(name, text) CHECK_##name,
@@ -91,7 +94,8 @@ enum action_kind {
         ACTION_KINDS_N
 };
 
-enum link_kind { LINK_STREAM = 0, LINK_ASYNC = 1, LINK_BUCKET = 2 };
+/* canary: its positions are numbers of canary writes, not bytes. */
+enum link_kind { LINK_STREAM = 0, LINK_ASYNC = 1, LINK_BUCKET = 2, LINK_CANARY = 3 };
 enum quorum_loss { QUORUM_LOSS_FAILSAFE = 0, QUORUM_LOSS_FENCE = 1, QUORUM_LOSS_HOLD = 2 };
 enum plan_kind {
     PLAN_FAILOVER = 0,   /* the source region is lost or taken by force */

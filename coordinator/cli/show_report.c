@@ -35,7 +35,7 @@ static void span_line(const json_t *spans, const char *key, const char *text) {
 }
 
 static void show_losses(const json_t *losses) {
-    static const char *const heads[] = {"LINK", "BEHIND AT THE CLOSE", "BYTES", "OBJECTIVE", ""};
+    static const char *const heads[] = {"LINK", "BEHIND AT THE CLOSE", "LOST", "OBJECTIVE", ""};
     struct table *table = table_of(5, heads);
     size_t i;
     json_t *loss;
@@ -48,7 +48,11 @@ static void show_losses(const json_t *losses) {
         bool asked = number_in(loss, "rpo_ms") > 0;
         cell(table, "%s", text_in(loss, "link"));
         cell(table, "%s", known ? span_text(number_in(loss, "lag_ms")).at : "not known");
-        cell(table, "%s", known ? bytes_text(number_in(loss, "lag_bytes")).at : "-");
+        if (known && has(loss, "lag_writes")) {
+            cell(table, "%lld canary writes", (long long)number_in(loss, "lag_writes"));
+        } else {
+            cell(table, "%s", known ? bytes_text(number_in(loss, "lag_bytes")).at : "-");
+        }
         cell(table, "%s", asked ? span_text(number_in(loss, "rpo_ms")).at : "none");
         cell_marked(table, !asked ? PLAIN : met ? GOOD : BAD, !asked ? "" : met ? "met" : "MISSED");
     }

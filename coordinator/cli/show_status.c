@@ -54,8 +54,12 @@ void show_links(const json_t *links, bool ends) {
         cell(table, "%s", text_in(link, "from"));
         cell_marked(table, mark_of_status(state), state);
         cell(table, "%s", has(link, "lag_ms") ? span_text(number_in(link, "lag_ms")).at : "-");
-        cell(table, "%s",
-             has(link, "lag_bytes") ? bytes_text(number_in(link, "lag_bytes")).at : "-");
+        if (has(link, "lag_writes")) {
+            cell(table, "%lld writes", (long long)number_in(link, "lag_writes"));
+        } else {
+            cell(table, "%s",
+                 has(link, "lag_bytes") ? bytes_text(number_in(link, "lag_bytes")).at : "-");
+        }
         cell(table, "%s", span_text(number_in(link, "target_lag_ms")).at);
         if (ends) {
             links_ends(table, link);

@@ -355,6 +355,9 @@ static void checks_have_their_kinds_times(void **state) {
         {"prometheus", 10000, 5000, 3},
         {"clickhouse", 30000, 10000, 2},
         {"kubernetes", 10000, 5000, 3},
+        {"pg_canary", 1000, 5000, 5},
+        {"redis_canary", 1000, 5000, 5},
+        {"clickhouse_canary", 1000, 5000, 5},
     };
     assert_int_equal(sizeof rows / sizeof rows[0], CHECK_KINDS_N);
     for (size_t i = 0; i < CHECK_KINDS_N; i++) {

@@ -40,7 +40,7 @@ static void texts_cover_every_enumerator(void **state) {
         assert_int_equal(strcmp(role_text((enum role)i), "unknown") != 0, i < ROLES_N);
         assert_int_equal(strcmp(plan_kind_text((enum plan_kind)i), "unknown") != 0,
                          i < PLAN_KINDS_N);
-        assert_int_equal(strcmp(link_kind_text((enum link_kind)i), "unknown") != 0, i < 3);
+        assert_int_equal(strcmp(link_kind_text((enum link_kind)i), "unknown") != 0, i < 4);
         assert_int_equal(strcmp(quorum_loss_text((enum quorum_loss)i), "unknown") != 0, i < 3);
     }
 }
