@@ -84,7 +84,7 @@ static void apply_cut(const struct cut *cut) {
         }
     }
     for (unsigned m = 0; m < SIM_MEMBERS; m++) {
-        if ((log_members >> m & 1u) == 0) {
+        if (((unsigned)log_members >> m & 1u) == 0) {
             net_cut(sim, bit(m), bit(ENGINE_PLACE), UINT64_MAX, false);
         }
     }
@@ -112,7 +112,7 @@ static const char *named_reason(const struct cut *cut) {
         return "the log has no majority of its members";
     }
     unsigned m = 0;
-    while ((log_members >> m & 1u) == 0) {
+    while (((unsigned)log_members >> m & 1u) == 0) {
         m++;
     }
     const struct core *core = &sim_world.members[m].core;

@@ -37,7 +37,7 @@ uint8_t cut_log_members(const struct cut *cut) {
 }
 
 static bool in_log(const struct cut *cut, unsigned m) {
-    return (cut_log_members(cut) >> m & 1u) != 0;
+    return ((unsigned)cut_log_members(cut) >> m & 1u) != 0;
 }
 
 static unsigned answering_n(const struct cut *cut, unsigned region, bool by_the_log_only) {
