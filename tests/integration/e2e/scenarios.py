@@ -31,6 +31,32 @@ def a_dead_region_is_replaced_without_a_human(build):
 
 
 @scenario
+def canaries_count_what_was_lost(build):
+    """Replication is cut, time passes, the region dies: the report tells the loss of each store in seconds and in
+    canary writes, as they are found in the stores themselves."""
+    with World(build) as world:
+        world.judges_start()
+        time.sleep(2)
+        world.lab.cut("east-front", "west-db1")  # replication goes through the front
+        time.sleep(6)
+        there = world.lab.sql("east-db1", "SELECT n FROM drover.canary")[0][0]
+        here = world.lab.sql("west-db1", "SELECT n FROM drover.canary")[0][0]
+        redis_there, redis_here = (int(world.lab.redis(f"{region}-db1", "HGET", "drover:canary", "n")) for region in ("east", "west"))
+        expect(there - here >= 4, f"the cut did not show: {there} and {here}")
+        world.kill_region()
+        world.failed_over()
+        losses = {loss["link"]: loss for loss in world.fleet.ask("report", "1")["losses"]}
+        for link, missing in (("postgresql-canary", there - here), ("redis-canary", redis_there - redis_here)):
+            loss = losses[link]
+            print(f"    {link}: {loss['lag_ms'] / 1000:.1f} s, {loss['lag_writes']} canary writes; in the stores {missing}")
+            # What the region wrote in its last second, before its last report, nobody outside can know.
+            expect(loss["known"] and abs(loss["lag_writes"] - missing) <= 2, f"{link}: {loss}, {missing} are missing")
+            expect(abs(loss["lag_ms"] / 1000 - missing) <= 2, f"{link}: {loss}, {missing} s are missing")
+        report = world.judged()
+        world.one_writer(report)
+
+
+@scenario
 def the_old_primary_returns_as_a_standby(build):
     """Started again after the failover with Patroni and Redis enabled at boot: never writable, follows the new primary."""
     with World(build) as world:

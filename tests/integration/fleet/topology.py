@@ -123,6 +123,12 @@ def _checks(fleet):
                     f'user = "drover"; password_ref = "postgres"; database = "{plan.SCOPE}"; }}; }}')
         rows.append(f'    {{ name = "{region}-redis"; kind = "redis"; component = "redis"; link = "redis"; '
                     f'agent = "{host.name}"; {second} args: {{ address = "{host.address}:6379"; password_ref = "redis"; }}; }}')
+        rows.append(f'    {{ name = "{region}-canary"; kind = "pg_canary"; component = "postgresql"; link = "postgresql-canary"; '
+                    f'agent = "{host.name}"; {second} args: {{ address = "{host.address}:5432"; user = "drover"; '
+                    f'password_ref = "postgres"; database = "{plan.SCOPE}"; table = "drover.canary"; }}; }}')
+        rows.append(f'    {{ name = "{region}-redis-canary"; kind = "redis_canary"; component = "redis"; link = "redis-canary"; '
+                    f'agent = "{host.name}"; {second} args: {{ address = "{host.address}:6379"; password_ref = "redis"; '
+                    f'key = "drover:canary"; }}; }}')
         rows.append(f'    {{ name = "{region}-patroni"; kind = "patroni"; component = "postgresql"; agent = "{host.name}"; '
                     f'{pace} args: {{ url = "http://{host.address}:8008"; '
                     f"members = {len(fleet.databases(region))}; }}; }}")
@@ -174,5 +180,7 @@ def text(fleet):
     return (pins(fleet) + 'document: { name = "Lab"; version = "1.0"; date = "2026-01-25"; status = "test"; };\n'
             + _policy(fleet.timing) + f"components: {_components(fleet)}"
             + 'links: ( { name = "postgresql"; kind = "stream"; component = "postgresql"; target_lag = "1m"; alert_lag = "5m"; },\n'
+            '         { name = "postgresql-canary"; kind = "canary"; component = "postgresql"; target_lag = "1m"; },\n'
+            '         { name = "redis-canary"; kind = "canary"; component = "redis"; target_lag = "5m"; },\n'
             '         { name = "redis"; kind = "async"; component = "redis"; target_lag = "5m"; alert_lag = "5m"; } );\n'
             + f"checks: {_checks(fleet)}plans: {_plans()}operators: {_operators(fleet)}")

@@ -241,6 +241,12 @@ def create_schema(lab, host_name):
     sql(lab, host_name, "GRANT pg_monitor TO drover", database="postgres")
     sql(lab, host_name, f"CREATE DATABASE {plan.SCOPE} OWNER bud_app", database="postgres")
     sql(lab, host_name, "CREATE SCHEMA drover AUTHORIZATION drover")
+    sql(
+        lab,
+        host_name,
+        "CREATE TABLE drover.canary (name text PRIMARY KEY, n bigint NOT NULL, at timestamptz NOT NULL)",
+        user="drover",
+    )
     sql(lab, host_name, SCHEMA, user="bud_app")
 
 
