@@ -127,12 +127,17 @@ static void tell_stage(const struct telling *telling, const struct execution *wa
         if (is->stage == STAGE_DONE && is->finished_ms >= is->outage_ms) {
             row.ms = (int64_t)(is->finished_ms - is->outage_ms);
         }
+        char words[40] = "";
+        if (is->stage == STAGE_SUPERSEDED) {
+            (void)text_format(words, sizeof words, " by execution %" PRIu64, is->id + 1);
+        } else if (is->stage == STAGE_DONE && is->exceptions > 0) {
+            (void)text_copy(words, sizeof words, ", with exceptions");
+        }
         (void)text_format(row.text, sizeof row.text, "execution %" PRIu64 ": %s%s", is->id,
-                          stage_text((enum execution_stage)is->stage),
-                          is->stage == STAGE_DONE && is->exceptions > 0 ? ", with exceptions" : "");
+                          stage_text((enum execution_stage)is->stage), words);
         telling->emit(telling->owner, &row);
     }
-    if (was->paused != is->paused) {
+    if (was->paused != is->paused && !execution_finished(is)) {
         struct history_row pause = telling_row(telling, "execution");
         pause.execution = is->id;
         bool step = is->paused == PAUSE_STEP_FAILED || is->paused == PAUSE_REJECTED ||

@@ -125,8 +125,7 @@ uint64_t wall_of(const struct core *core, uint64_t core_ms) {
 }
 
 bool execution_runs(const struct execution *execution) {
-    return execution->id != 0 && execution->stage != STAGE_NONE && execution->stage != STAGE_DONE &&
-           execution->stage != STAGE_ABORTED;
+    return execution->id != 0 && !execution_finished(execution);
 }
 
 const struct execution *execution_of(const struct core *core, uint64_t id) {

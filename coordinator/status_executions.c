@@ -71,6 +71,9 @@ json_t *execution_object(struct answering *answering, const struct execution *ex
     put_text(object, "target", name_region(topology, execution->target));
     put_count(object, "from_epoch", execution->from_epoch);
     put_text(object, "stage", stage_text((enum execution_stage)execution->stage));
+    if (execution->stage == STAGE_SUPERSEDED) {
+        put_count(object, "superseded_by", execution->id + 1);
+    }
     put_yes(object, "running", execution_runs(execution));
     put_text(object, "paused", pause_text((enum pause_why)execution->paused));
     put_yes(object, "automatic", execution->automatic != 0);
@@ -156,6 +159,21 @@ static void pause_waits(struct answering *answering, const struct execution *exe
     }
 }
 
+/* A second disaster: the region that it moved to looks lost while it waits for people. */
+static void standing_waits(struct answering *answering, const struct execution *execution,
+                           json_t *waits, char *ret_act, size_t act_size) {
+    const struct core *core = answering->core;
+    const char *other = standby_name(answering);
+    if (core->phase != PHASE_SUSPECT || !execution_stands(execution) || other[0] == '\0') {
+        return;
+    }
+    list_say(waits, "%s looks lost while execution %" PRIu64 " waits: leaving it is for people",
+             name_region(answering->topology, core->owner), execution->id);
+    (void)text_format(ret_act, act_size,
+                      "drover declare --to %s --reason ... (it supersedes execution %" PRIu64 ")",
+                      other, execution->id);
+}
+
 void waits_say(struct answering *answering, json_t *waits, char *ret_act, size_t act_size) {
     const struct core *core = answering->core;
     const struct execution *execution = execution_newest(core);
@@ -181,6 +199,7 @@ void waits_say(struct answering *answering, json_t *waits, char *ret_act, size_t
         for (uint8_t s = 0; s < execution->steps_n; s++) {
             step_waits(answering, execution, s, waits, ret_act, act_size);
         }
+        standing_waits(answering, execution, waits, ret_act, act_size);
     }
     if (!runs && ret_act[0] == '\0' && core->latched) {
         list_say(waits, "a release after the automatic failover");

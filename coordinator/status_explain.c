@@ -50,6 +50,25 @@ static struct duration left_text(const struct gate_reading *reading) {
     return duration_text(whole_s * 1000);
 }
 
+const char *standby_name(const struct answering *answering) {
+    const struct topology *topology = answering->topology;
+    for (uint8_t r = 0; r < topology->regions_n; r++) {
+        if (r != answering->core->owner && topology->regions[r].kind == REGION_DATA) {
+            return name_region(topology, r);
+        }
+    }
+    return "";
+}
+
+static void idle_needs(const struct answering *answering, const struct execution *running,
+                       char *out, size_t out_size) {
+    const char *other = standby_name(answering);
+    bool ask = running != NULL && execution_stands(running) && other[0] != '\0';
+    (void)text_format(
+        out, out_size, "execution %" PRIu64 " to end%s%s", running == NULL ? 0 : running->id,
+        ask ? "; people may leave it now: drover declare --to " : "", ask ? other : "");
+}
+
 /* What would have to change for the gate to pass. */
 static void gate_needs(const struct answering *answering, enum gate gate,
                        const struct gate_reading *reading, char *out, size_t out_size) {
@@ -74,10 +93,7 @@ static void gate_needs(const struct answering *answering, enum gate gate,
         (void)text_format(out, out_size, "%s more, or drover release", left_text(reading).at);
         break;
     case GATE_SETTLED_: (void)text_format(out, out_size, "%s more", left_text(reading).at); break;
-    case GATE_IDLE_:
-        (void)text_format(out, out_size, "execution %" PRIu64 " to end",
-                          running == NULL ? 0 : running->id);
-        break;
+    case GATE_IDLE_: idle_needs(answering, running, out, out_size); break;
     case GATE_OWN_VOICE_:
         (void)text_format(out, out_size, "none of its agents heard; %lld are",
                           (long long)reading->value);
@@ -171,8 +187,12 @@ json_t *explain_next_act(struct answering *answering) {
     int64_t in_ms = -1;
     bool runs = execution != NULL && execution_runs(execution);
     if (runs && execution->paused != PAUSE_NO) {
-        (void)text_format(text, sizeof text, "none: execution %" PRIu64 " waits, %s", execution->id,
-                          pause_text((enum pause_why)execution->paused));
+        bool lost = core->phase == PHASE_SUSPECT && execution_stands(execution);
+        (void)text_format(text, sizeof text, "none: execution %" PRIu64 " waits, %s%s%s%s",
+                          execution->id, pause_text((enum pause_why)execution->paused),
+                          lost ? "; " : "",
+                          lost ? name_region(answering->topology, core->owner) : "",
+                          lost ? " looks lost, and leaving it is for people" : "");
     } else if (core->phase == PHASE_CLOSED) {
         in_ms = attest_wait_left_ms(&answering->member->attest, clock_stamp(),
                                     attesting_wait_ms(answering->member));

@@ -55,6 +55,8 @@ uint64_t heard_ago_ms(const struct coordinator *member, uint8_t agent); /* UINT6
 /* One part each; they fill answering->json. */
 void status_answer(struct answering *answering);  /* status.c */
 void explain_answer(struct answering *answering); /* status_explain.c */
+/* The data region that does not own the newest epoch; "" when there is none. */
+const char *standby_name(const struct answering *answering);
 json_t *explain_gates(struct answering *answering, bool *ret_all, uint8_t *ret_target);
 json_t *explain_next_act(struct answering *answering);
 void regions_answer(struct answering *answering); /* status_world.c */

@@ -108,8 +108,13 @@ void show_execution(const json_t *execution) {
                  yes_in(execution, "automatic") ? "automatic" : "declared by ",
                  yes_in(execution, "automatic") ? "" : by);
     bool wait = paused[0] != '\0' || text_equal(text_in(execution, "stage"), "aborted");
-    (void)printf("  %s%s%s%s%s  outage since %s, %s %s%s\n", colour(wait ? BAD : PLAIN),
-                 text_in(execution, "stage"), paused[0] == '\0' ? "" : ", ", paused,
+    long long by_id = number_in(execution, "superseded_by");
+    char superseded[32] = "";
+    if (by_id > 0) {
+        (void)text_format(superseded, sizeof superseded, " by %lld", by_id);
+    }
+    (void)printf("  %s%s%s%s%s%s  outage since %s, %s %s%s\n", colour(wait ? BAD : PLAIN),
+                 text_in(execution, "stage"), superseded, paused[0] == '\0' ? "" : ", ", paused,
                  wait ? colour_off() : "", clock_text(execution, "outage").at,
                  yes_in(execution, "running") ? "for" : "took",
                  span_text(number_in(execution, "elapsed_ms")).at,

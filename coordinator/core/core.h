@@ -153,6 +153,12 @@ struct wants {
 
 void core_wants(const struct core *core, const struct topology *topology, struct wants *ret_wants);
 
+bool execution_finished(const struct execution *execution);
+
+/* Behind its point of no return, and waiting for people: it cannot be abandoned, and when the
+ * region that it moved to dies it may never end. A person declaring a failover supersedes it. */
+bool execution_stands(const struct execution *execution);
+
 struct lease_view core_lease(const struct core *core);
 
 /* True when applying this report would change the core: others are not worth a place in the log. */

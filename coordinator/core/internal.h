@@ -24,11 +24,10 @@ struct context {
 struct execution *execution_running(struct core *core);
 const struct execution *execution_running_const(const struct core *core);
 struct execution *execution_find(struct core *core, uint64_t id);
-bool execution_finished(const struct execution *execution);
 /* Being undone, it gives way to a failover: a region that died meanwhile can never undo it. */
 bool execution_gives_way(const struct execution *execution);
 
-/* Creates one in the oldest free slot. The running one, if any, gives way. */
+/* Creates one in the oldest free slot. The running one, if any, is superseded. */
 struct execution *execution_create(struct context *context, enum plan_kind kind, uint8_t plan,
                                    uint8_t target, bool automatic);
 

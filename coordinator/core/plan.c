@@ -11,7 +11,19 @@
 
 bool execution_finished(const struct execution *execution) {
     return execution->stage == STAGE_NONE || execution->stage == STAGE_DONE ||
-           execution->stage == STAGE_ABORTED;
+           execution->stage == STAGE_ABORTED || execution->stage == STAGE_SUPERSEDED;
+}
+
+bool execution_stands(const struct execution *execution) {
+    if (execution->stage != STAGE_RUN || execution->kind == PLAN_REPROTECT) {
+        return false; /* nothing has moved: abandoning it is enough */
+    }
+    unsigned asking_n = 0, at_work_n = 0;
+    for (unsigned s = 0; s < execution->steps_n; s++) {
+        asking_n += execution->steps[s].phase == STEP_APPROVAL;
+        at_work_n += execution->steps[s].phase == STEP_RUNNING;
+    }
+    return execution->paused != PAUSE_NO || (asking_n > 0 && at_work_n == 0);
 }
 
 bool execution_gives_way(const struct execution *execution) {
@@ -70,8 +82,9 @@ struct execution *execution_create(struct context *context, enum plan_kind kind,
     struct core *core = context->core;
     struct execution *before = execution_running(core);
     if (before != NULL) {
-        ensure(execution_gives_way(before));
-        before->stage = STAGE_ABORTED;
+        ensure(execution_gives_way(before) || execution_stands(before));
+        before->stage = STAGE_SUPERSEDED;
+        before->paused = PAUSE_NO;
         before->finished_ms = core->now_ms;
     }
     ensure(plan < context->topology->plans_n);

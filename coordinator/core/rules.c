@@ -87,11 +87,17 @@ static bool declares_again(const struct context *c) {
            (execution->target == c->event->request.region || execution->kind == PLAN_REPROTECT);
 }
 
+/* Only a failover does: whoever has time for another move has time to end this one. And a second
+ * disaster is for people: an execution that stands already waits for them. */
+static bool may_supersede(const struct context *c, const struct execution *running) {
+    bool person = c->event->request.role != ROLE_AUTOMATION;
+    return c->event->request.plan_kind == PLAN_FAILOVER &&
+           (execution_gives_way(running) || (person && execution_stands(running)));
+}
+
 static bool declares_while_running(const struct context *c) {
     const struct execution *running = execution_running_const(c->core);
-    bool failover = c->event->request.plan_kind == PLAN_FAILOVER;
-    return asks(c, REQUEST_DECLARE) && running != NULL &&
-           !(failover && execution_gives_way(running));
+    return asks(c, REQUEST_DECLARE) && running != NULL && !may_supersede(c, running);
 }
 
 static bool declares_stale(const struct context *c) {
@@ -116,11 +122,20 @@ static bool may_declare(const struct context *c) {
            (request->role != ROLE_AUTOMATION || c->topology->policy.automatic);
 }
 
-static bool declares_well(const struct context *c) {
+static bool declaration_fits(const struct context *c) {
     const struct event_request *request = &c->event->request;
     return asks(c, REQUEST_DECLARE) && may_declare(c) && request->region < c->topology->regions_n &&
            c->topology->regions[request->region].kind == REGION_DATA &&
            request->region != c->core->owner && declared_plan(c) != NONE && c->core->open;
+}
+
+static bool declares_well(const struct context *c) {
+    return declaration_fits(c) && execution_running_const(c->core) == NULL;
+}
+
+/* Row 303 has refused what may not supersede. */
+static bool declares_over_another(const struct context *c) {
+    return declaration_fits(c);
 }
 
 static struct execution *asked_execution(const struct context *c) {
@@ -425,6 +440,8 @@ static const struct rule rules[] = {
         "The declaration was made for an older epoch."),
     ROW(305, OPENED, REQUEST, declares_well, do_declare, STAY,
         "An operator's declaration begins an execution."),
+    ROW(306, OPENED, REQUEST, declares_over_another, do_declare, STAY,
+        "A declared failover supersedes one that is undone, or that waits for people."),
     ROW(311, ANY, REQUEST, approves_step, do_approve, STAY, "A step is approved."),
     ROW(312, ANY, REQUEST, rejects_step, do_reject, STAY,
         "An approval is declined: the execution pauses, nothing is cancelled."),

@@ -21,7 +21,8 @@ enum phase {
 
 enum close_why { CLOSE_NONE = 0, CLOSE_AUTOMATIC = 1, CLOSE_DECLARED = 2, CLOSE_PLANNED = 3 };
 
-/* The state of an execution names why it stands where it stands. */
+/* The state of an execution names why it stands where it stands. A superseded one gave way to the
+ * next: as only one runs at a time, that one's number is its own and one. */
 #define EXECUTION_STATE_LIST(X)                                                                    \
     X(NONE, "none")                                                                                \
     X(PREPARE, "handing-over")                                                                     \
@@ -30,7 +31,8 @@ enum close_why { CLOSE_NONE = 0, CLOSE_AUTOMATIC = 1, CLOSE_DECLARED = 2, CLOSE_
     X(RUN, "running")                                                                              \
     X(UNDO, "undoing")                                                                             \
     X(DONE, "done")                                                                                \
-    X(ABORTED, "aborted")
+    X(ABORTED, "aborted")                                                                          \
+    X(SUPERSEDED, "superseded")
 
 enum execution_stage {
 #define STAGE_ENUM(name, text) STAGE_##name,

@@ -146,8 +146,7 @@ static bool config_fits(const struct decide *decide, const struct fact *fact,
 static bool config_take(struct decide *decide, const struct fact *fact, struct text256 *reterr) {
     static struct findings findings;
     for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
-        uint8_t stage = decide->core.executions[i].stage;
-        if (stage != STAGE_NONE && stage != STAGE_DONE && stage != STAGE_ABORTED) {
+        if (!execution_finished(&decide->core.executions[i])) {
             text_say(reterr, "no new topology while an execution runs");
             return false;
         }

@@ -84,8 +84,7 @@ size_t decide_state_write(const struct decide *decide, uint8_t *out, size_t out_
 /* ------------------------------------------------------------------- sanity */
 
 static bool execution_is_sane(const struct execution *execution, const struct topology *topology) {
-    bool ended = execution->stage == STAGE_NONE || execution->stage == STAGE_DONE ||
-                 execution->stage == STAGE_ABORTED;
+    bool ended = execution_finished(execution);
     if (execution->stage >= STAGES_N || execution->kind >= PLAN_KINDS_N ||
         execution->plan >= PLANS_MAX || execution->steps_n > STEPS_MAX) {
         return false;
@@ -127,8 +126,7 @@ bool decide_core_is_sane(const struct core *core, const struct topology *topolog
         if (!execution_is_sane(execution, topology)) {
             return false;
         }
-        running_n += execution->stage != STAGE_NONE && execution->stage != STAGE_DONE &&
-                     execution->stage != STAGE_ABORTED;
+        running_n += !execution_finished(execution);
     }
     return running_n <= 1;
 }

@@ -118,8 +118,7 @@ static const char *named_reason(const struct cut *cut) {
     const struct core *core = &sim_world.members[m].core;
     for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
         const struct execution *execution = &core->executions[i];
-        bool runs = execution->stage != STAGE_NONE && execution->stage != STAGE_DONE &&
-                    execution->stage != STAGE_ABORTED;
+        bool runs = !execution_finished(execution);
         if (runs && execution->paused != PAUSE_NO) {
             return pause_text((enum pause_why)execution->paused);
         }

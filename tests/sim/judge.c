@@ -154,8 +154,7 @@ static bool serves(const struct sim *sim, const struct core *core) {
 static bool waits_for_people(const struct sim *sim, const struct core *core) {
     for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
         const struct execution *execution = &core->executions[i];
-        bool running = execution->stage != STAGE_NONE && execution->stage != STAGE_DONE &&
-                       execution->stage != STAGE_ABORTED;
+        bool running = !execution_finished(execution);
         for (unsigned s = 0; running && s < execution->steps_n; s++) {
             if (execution->steps[s].phase == STEP_APPROVAL) {
                 return true;

@@ -295,6 +295,38 @@ static void status_says_whose_turn_it_is(void **state) {
     json_decref(json);
 }
 
+static void a_second_disaster_is_put_to_people_with_one_command(void **state) {
+    (void)state;
+    struct execution *execution = make_running();
+    execution->steps[0].phase = STEP_FAILED;
+    execution->paused = PAUSE_STEP_FAILED;
+    member.core.owner = execution->target;
+    json_t *json = ask_from("status", "", 0);
+    assert_true(text_starts(text_of(json, "next_human_act"), "drover step retry 1 "));
+    json_decref(json);
+    member.core.phase = PHASE_SUSPECT;
+    json = ask_from("status", "", 0);
+    assert_string_equal(text_of(json, "next_human_act"),
+                        "drover declare --to east --reason ... (it supersedes execution 1)");
+    json_decref(json);
+    json = ask_from("explain", "", 0);
+    const json_t *act = json_object_get(json, "next_automatic_act");
+    assert_string_equal(text_of(act, "text"),
+                        "none: execution 1 waits, paused-by-failed-step; west looks lost, and "
+                        "leaving it is for people");
+    const json_t *gate = json_array_get(json_object_get(json, "gates"), GATE_IDLE_);
+    assert_string_equal(text_of(gate, "would_need"),
+                        "execution 1 to end; people may leave it now: drover declare --to east");
+    json_decref(json);
+    execution->stage = STAGE_SUPERSEDED;
+    execution->paused = PAUSE_NO;
+    json = ask_from("executions", "", 0);
+    const json_t *shown = json_array_get(json_object_get(json, "executions"), 0);
+    assert_string_equal(text_of(shown, "stage"), "superseded");
+    assert_int_equal(number_of(shown, "superseded_by"), 2);
+    json_decref(json);
+}
+
 static void report_tells_a_missed_objective_by_its_exit_code(void **state) {
     (void)state;
     struct execution *execution = make_running();
@@ -434,6 +466,7 @@ int main(void) {
         cmocka_unit_test(explain_of_a_region_shows_each_view),
         cmocka_unit_test(status_is_truthful_about_the_writer),
         cmocka_unit_test(status_says_whose_turn_it_is),
+        cmocka_unit_test(a_second_disaster_is_put_to_people_with_one_command),
         cmocka_unit_test(report_tells_a_missed_objective_by_its_exit_code),
         cmocka_unit_test(unknown_names_are_usage_errors),
         cmocka_unit_test(whoami_says_what_the_role_may),

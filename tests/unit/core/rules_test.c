@@ -304,6 +304,7 @@ static void the_table_is_the_golden_one(void **state) {
         "303 any request declares_while_running",
         "304 any request declares_stale",
         "305 serving, suspect request declares_well",
+        "306 serving, suspect request declares_over_another",
         "311 any request approves_step",
         "312 any request rejects_step",
         "313 any request pauses",
