@@ -141,7 +141,7 @@ static enum err take_start(struct replay *replay, const struct recorder_record *
     replay->decide.topology = &replay->topologies[0];
     replay->decide.topology_next = &replay->topologies[1];
     decide_start(&replay->decide, &durable, record->at, &replay->lines);
-    replay->executions_seen = 0;
+    replay->executions_seen = replay->recorded_epoch = 0;
     replay->begun = true;
     return ERR_OK;
 }
@@ -175,6 +175,7 @@ static enum err take_state(struct replay *replay, const struct recorder_record *
         }
     }
     replay->executions_seen = decide->core.executions_made;
+    replay->recorded_epoch = decide->core.epoch;
     replay->begun = true;
     replay->lines.n = 0;
     return replay->changes_n > 0 && decide->topology_known ? replay_patch(replay, reterr) : ERR_OK;
@@ -194,6 +195,7 @@ static enum err take_snapshot(struct replay *replay, const struct recorder_recor
         return wrong(replay, "the snapshot's topology has errors", reterr);
     }
     replay->executions_seen = replay->decide.core.executions_made;
+    replay->recorded_epoch = replay->decide.core.epoch;
     return replay->changes_n > 0 ? replay_patch(replay, reterr) : ERR_OK;
 }
 
@@ -209,12 +211,18 @@ static enum err take_fact(struct replay *replay, const struct recorder_record *r
                      &replay->lines)) {
         return ERR_OK;
     }
-    uint8_t kind = decision->fact.event.kind;
+    struct event *event = &decision->fact.event;
     if (replay->changes_n > 0) {
         enum err err = decision->topology_changed ? replay_patch(replay, reterr) : ERR_OK;
+        if (event->kind == EVENT_OPEN && event->open.epoch == replay->recorded_epoch + 1) {
+            replay->recorded_epoch = event->open.epoch;
+        }
         /* Not the recorded ones: those that the members would have appended (replay_follow). */
-        if (err != ERR_OK || kind == EVENT_OPEN || kind == EVENT_CLOSE) {
+        if (err != ERR_OK || event->kind == EVENT_OPEN || event->kind == EVENT_CLOSE) {
             return err;
+        }
+        if (event->kind == EVENT_VIEW && replay->recorded_epoch > decide->core.epoch) {
+            event->view.attesting = 0; /* its YES was to an epoch that is not open here yet */
         }
     }
     decide_step(decide, decision, &replay->lines);

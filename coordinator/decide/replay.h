@@ -70,6 +70,7 @@ struct replay {
     unsigned epochs_n;
     struct replay_epoch epochs[REPLAY_EPOCHS_MAX];
     uint64_t executions_seen;
+    uint64_t recorded_epoch; /* the newest by the recorded OPENs, which changes leave out */
 };
 
 /* NULL: no memory. recorded: see above, or NULL. */
