@@ -1,3 +1,7 @@
+/* object: the world around one group of members and two guards, for object.pml.
+ * objects: coordinator/core/attest.c
+ * objects: agent/core/holder.c
+ */
 #include "object.h"
 
 #include <stdlib.h>
@@ -260,7 +264,11 @@ static void guard_promise(unsigned asker, unsigned slot) {
         giver->promise_fast = 0;
     }
 #ifdef NO_PROMISE
-    h.durable.promised_epoch = h.wished.promised_epoch = 0;
+    if (verdict == HOLDER_PERSIST) { /* told, and forgotten at once */
+        h.pending = PENDING_NOTHING;
+        h.wished.promised_epoch = h.durable.promised_epoch;
+        round->promised = 1;
+    }
 #endif
 #ifdef PROMISE_UNWRITTEN
     round->promised |= verdict == HOLDER_PERSIST;
@@ -309,7 +317,7 @@ static bool tick_may(unsigned choice) {
     for (unsigned i = 0; i < MEMBERS; i++) {
         const struct model_member *m = &world.member[i];
         unsigned age = m->yes_known ? m->yes_age : m->start_age;
-        if ((choice >> (2 + i) & 1) && !(age < W && m->fast < EPS)) {
+        if ((choice >> (2 + i) & 1) && !(age < W && m->fast < MEPS)) {
             return false;
         }
     }

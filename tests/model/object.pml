@@ -18,6 +18,7 @@ c_track "&world" "sizeof(world)"
 #define S(k) :: d_step { c_expr { MAY k YAM } -> c_code { \
     step_take(k); \
     if (!REACH_VALUE && world_two_writers()) uerror("assertion violated I1_two_regions_writable"); \
+    if (!REACH_VALUE && world_old_epoch()) uerror("assertion violated I2_superseded_epoch_leased"); \
     if (REACH_VALUE && world_reached(REACH_VALUE)) uerror("assertion violated REACH_this"); } }
 active proctype World() {
   c_code { world_begin(); };

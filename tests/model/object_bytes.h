@@ -15,6 +15,9 @@
 #ifndef EPS
 #define EPS 1
 #endif
+#ifndef MEPS
+#define MEPS EPS /* the same credit for the members' clocks alone */
+#endif
 #ifndef MAXLOG
 #define MAXLOG 3
 #endif

@@ -1,0 +1,580 @@
+/* execution: operators, agents and the log around the shipped core, for execution.pml.
+ * objects: coordinator/core/core.c
+ * objects: coordinator/core/absorb.c
+ * objects: coordinator/core/rules.c
+ * objects: coordinator/core/plan.c
+ * objects: coordinator/core/gates.c
+ * objects: coordinator/core/verdict.c
+ * objects: common/topology/topology.c
+ * objects: common/topology/roles.c
+ * objects: common/base/text.c
+ */
+#include "execution.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/bits.h"
+#include "coordinator/core/internal.h"
+
+#ifndef ATTEMPTS
+#define ATTEMPTS 2 /* no event follows once a step was begun more often than this */
+#endif
+#ifndef EXECUTIONS
+#define EXECUTIONS 2
+#endif
+#define TICK_MS 1500
+#define TIMEOUT_MS 1000
+#define AGE_MAX 3 /* 4.5 s: past every limit of a step (timeout, grace, undo again) */
+#define NOW_MS 100000
+#define AGENTS_N 3 /* 0 and 1 at the first region's store, 2 at the other one's */
+
+struct model_execution plan_world;
+void (*ensure_hook)(const char *expression, const char *file, int line);
+static struct topology truth; /* what the judge reads */
+static struct topology acted; /* what the core is given: the same, but for a mutant */
+
+void ensure_failed(const char *expression, const char *file, int line) {
+    (void)expression;
+    (void)file;
+    (void)line;
+    abort();
+}
+
+/* ---- the topology ---- */
+static void step_is(struct step *step, uint8_t action, bool at_source, int need) {
+    step->action = action;
+    step->component = 0;
+    step->at_source = at_source;
+    step->agent = NONE;
+    step->approval = NONE;
+    step->timeout_ms = TIMEOUT_MS;
+    if (need >= 0) {
+        step->needs[step->needs_n++] = (uint8_t)need;
+    }
+}
+
+static void topology_begin(void) {
+    truth.version = 1;
+    truth.regions_n = 2;
+    truth.members_n = 1;
+    truth.components_n = 1;
+    truth.components[0].guarded = true;
+    truth.agents_n = AGENTS_N;
+    truth.agents[2].region = 1;
+    truth.endpoints_n = 2;
+    truth.endpoints[0].agents_n = 2;
+    truth.endpoints[0].agents[1] = 1;
+    truth.endpoints[1].region = 1;
+    truth.endpoints[1].agents_n = 1;
+    truth.endpoints[1].agents[0] = 2;
+    truth.plans_n = 2;
+    struct plan *planned = &truth.plans[0], *forced = &truth.plans[1];
+    planned->kind = PLAN_SWITCHOVER;
+    planned->steps_n = 3;
+    step_is(&planned->steps[0], ACTION_PATRONI_HANDOFF, true, -1);
+    planned->steps[0].before_fence = true;
+    step_is(&planned->steps[1], ACTION_PATRONI_PROMOTE, false, 0);
+    planned->steps[1].approval = ROLE_COMMANDER;
+    step_is(&planned->steps[2], ACTION_HTTP_CALL, true, 1);
+    planned->steps[2].may_fail = true;
+    forced->kind = PLAN_FAILOVER;
+    forced->steps_n = 2;
+    step_is(&forced->steps[0], ACTION_PATRONI_PROMOTE, false, -1);
+    forced->steps[0].retries = 1;
+    step_is(&forced->steps[1], ACTION_PATRONI_DEMOTE, true, 0);
+    forced->steps[1].may_fail = true;
+    forced->steps[1].approval = ROLE_COMMANDER;
+    acted = truth;
+    for (unsigned p = 0; p < 2; p++) {
+        for (unsigned s = 0; s < MODEL_STEPS; s++) {
+#ifdef NO_NEEDS
+            acted.plans[p].steps[s].needs_n = 0;
+#endif
+#ifdef NO_APPROVAL
+            acted.plans[p].steps[s].approval = NONE;
+#endif
+#ifdef HANDOFF_LATE
+            acted.plans[p].steps[s].before_fence = false;
+#endif
+#ifdef FORGIVEN
+            acted.plans[p].steps[s].may_fail = true;
+#endif
+        }
+    }
+}
+
+static const struct plan *plan_of(const struct execution *execution) {
+    return &truth.plans[execution->plan];
+}
+
+/* ---- bytes to the core and back ---- */
+static void core_load(struct core *core) {
+    const struct model_execution *w = &plan_world;
+    core_init(core);
+    core->now_ms = NOW_MS;
+    core->config_version = 1;
+    core->timekeeper = 0;
+    core->epoch = w->epoch;
+    core->phase = w->phase;
+    core->open = w->open;
+    core->owner = w->owner;
+    core->next_owner = w->next_owner;
+    core->executions_made = w->made;
+    for (unsigned a = 0; a < AGENTS_N; a++) {
+        core->agents[a].heard_by = w->alive >> a & 1;
+    }
+    if (w->id == 0) {
+        return;
+    }
+    struct execution *e = &core->executions[0];
+    e->id = w->id;
+    e->stage = w->stage;
+    e->paused = w->paused;
+    e->paused_step = w->paused_step;
+    e->kind = w->kind;
+    e->plan = w->kind == PLAN_SWITCHOVER ? 0 : 1;
+    e->source = w->source;
+    e->target = w->target;
+    e->from_epoch = w->from_epoch;
+    e->declared_by = NONE;
+    e->steps_n = truth.plans[e->plan].steps_n;
+    for (unsigned s = 0; s < STEPS_MAX; s++) {
+        e->steps[s].agent = e->steps[s].approved_by = NONE;
+    }
+    for (unsigned s = 0; s < e->steps_n; s++) {
+        const struct model_step *from = &w->step[s];
+        struct step_state *to = &e->steps[s];
+        to->phase = from->phase;
+        to->attempt = from->attempt;
+        to->tries_n = from->tries;
+        to->agent = from->agent;
+        to->approved_by = from->approved ? 0 : NONE;
+        to->err = from->failed ? ERR_TIMEOUT : ERR_OK;
+        to->undo = from->undo;
+        to->started_ms = from->begun ? NOW_MS - (uint64_t)from->age * TICK_MS : 0;
+    }
+}
+
+/* What no rule reads any more is stored as nothing: equal futures are equal bytes. */
+static void step_store(struct model_step *to, const struct step_state *from,
+                       const struct execution *e, bool handoff, uint64_t now_ms) {
+    bool undoable = handoff && e->stage != STAGE_TAKE && e->stage != STAGE_RUN;
+    bool over = from->phase == STEP_DONE || from->phase >= STEP_SKIPPED;
+    uint64_t age = (now_ms - from->started_ms) / TICK_MS;
+    to->phase = over ? STEP_DONE : from->phase;
+    to->attempt = over && !undoable ? from->attempt > 0 : (uint8_t)from->attempt;
+    to->tries = over || e->stage == STAGE_UNDO ? 0 : (uint8_t)from->tries_n;
+    to->agent = over && !undoable ? 0 : from->agent;
+    to->approved = over ? 0 : from->approved_by != NONE;
+    to->failed = e->stage == STAGE_UNDO && from->err != ERR_OK;
+    to->undo = from->undo;
+    bool timed = undoable || from->phase == STEP_RUNNING || from->phase == STEP_WAITING;
+    to->begun = timed && from->started_ms != 0;
+    to->age = !to->begun ? 0 : (uint8_t)(age > AGE_MAX ? AGE_MAX : age);
+}
+
+/* Of the finished executions nothing is kept: no rule but the slot's choice reads them. */
+static void core_store(const struct core *core) {
+    struct model_execution *w = &plan_world;
+    const struct execution *e = execution_running_const(core);
+    uint8_t alive = w->alive, broken = w->broken;
+    memset(w, 0, sizeof *w);
+    w->alive = alive;
+    w->broken = broken;
+    w->epoch = (uint8_t)core->epoch;
+    w->phase = core->phase;
+    w->open = core->open;
+    w->owner = core->owner;
+    w->next_owner = core->open ? NONE : core->next_owner;
+    w->made = (uint8_t)core->executions_made;
+    if (e == NULL) {
+        return;
+    }
+    w->id = (uint8_t)e->id;
+    w->stage = e->stage;
+    w->paused = e->paused;
+    w->paused_step = e->paused_step;
+    w->kind = e->kind;
+    w->source = e->source;
+    w->target = e->target;
+    w->from_epoch = (uint8_t)e->from_epoch;
+    for (unsigned s = 0; s < e->steps_n; s++) {
+        step_store(&w->step[s], &e->steps[s], e, plan_of(e)->steps[s].before_fence, core->now_ms);
+    }
+}
+
+/* ---- the judge ---- */
+static void broke(uint8_t property) {
+    if (plan_world.broken == 0) {
+        plan_world.broken = property;
+    }
+}
+
+static bool finished(const struct execution *e, unsigned s) {
+    uint8_t phase = e->steps[s].phase;
+    return phase == STEP_DONE || phase == STEP_SKIPPED || phase == STEP_BY_HAND ||
+           phase == STEP_LEFT_OUT || (phase == STEP_FAILED && plan_of(e)->steps[s].may_fail);
+}
+
+static void judge_wanted(const struct core *core, const struct execution *e,
+                         const struct want_command *want) {
+    const struct step *step = &plan_of(e)->steps[want->step];
+    for (unsigned n = 0; !want->undo && n < step->needs_n; n++) {
+        if (!finished(e, step->needs[n])) {
+            broke(2);
+        }
+    }
+    bool closed = !core->open || core->epoch != e->from_epoch;
+    if (closed && want->region == e->source && (!step->at_source || step->before_fence)) {
+        broke(6);
+    }
+    bool opens = want->action == ACTION_PATRONI_PROMOTE;
+    if (opens && (!want->needs_lease || !core->open || core->owner != want->region ||
+                  want->epoch != core->epoch)) {
+        broke(7);
+    }
+    if (step->approval != NONE && e->steps[want->step].approved_by == NONE) {
+        broke(8);
+    }
+}
+
+static void judge_wants(const struct core *core) {
+    static struct wants wants;
+    const struct execution *e = execution_running_const(core);
+    core_wants(core, &acted, &wants);
+    for (unsigned i = 0; i < wants.commands_n; i++) {
+        const struct want_command *want = &wants.commands[i];
+        if (e == NULL || want->execution != e->id || want->agent >= AGENTS_N) {
+            broke(3);
+            return;
+        }
+        for (unsigned k = 0; k < i; k++) {
+            if (wants.commands[k].step == want->step) {
+                broke(1);
+            }
+        }
+        if (want->attempt == 0 || want->attempt != e->steps[want->step].attempt) {
+            broke(1);
+        }
+        judge_wanted(core, e, want);
+    }
+    if (e == NULL) {
+        return;
+    }
+    bool waits = e->paused != PAUSE_NO && e->paused_step < e->steps_n;
+    for (unsigned s = 0; s < e->steps_n; s++) {
+        waits = waits || e->steps[s].phase == STEP_APPROVAL ||
+                (e->steps[s].phase == STEP_WAITING && e->steps[s].started_ms != 0) ||
+                (e->stage == STAGE_UNDO && e->steps[s].undo == 1);
+    }
+    if (!waits && wants.commands_n == 0 && !wants.open && !wants.close) {
+        broke(11);
+    }
+}
+
+static void judge_step(const struct execution *was, const struct execution *is, unsigned s,
+                       const struct event *event, uint64_t now_ms) {
+    const struct step_state *old = &was->steps[s], *now = &is->steps[s];
+    if (now->attempt < old->attempt || now->attempt > old->attempt + 1) {
+        broke(1);
+    }
+    bool told = event->kind == EVENT_OUTCOME && event->outcome.state == SAID_DONE &&
+                event->outcome.step == s && event->outcome.attempt == old->attempt &&
+                event->outcome.agent == old->agent;
+    if (now->phase == STEP_DONE && old->phase != STEP_DONE &&
+        (!told || old->phase != STEP_RUNNING)) {
+        broke(9);
+    }
+    if (now->undo == 2 && old->undo != 2 && !told) {
+        broke(9);
+    }
+    bool begun = now->attempt > old->attempt && is->stage != STAGE_UNDO;
+    if (begun && was->paused != PAUSE_NO && event->kind != EVENT_REQUEST) {
+        broke(10);
+    }
+    bool at_work = old->phase == STEP_RUNNING && event->kind != EVENT_OUTCOME &&
+                   now_ms - old->started_ms <= TIMEOUT_MS;
+    if (now->undo == 1 && old->undo == 0 && at_work) {
+        broke(14);
+    }
+}
+
+static void judge(const struct core *before, const struct core *after, const struct event *event) {
+    unsigned running_n = 0;
+    for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
+        const struct execution *is = &after->executions[i], *was = &before->executions[i];
+        running_n += !execution_finished(is);
+        if (is->id == 0 || is->id != was->id) {
+            continue;
+        }
+        for (unsigned s = 0; s < is->steps_n; s++) {
+            judge_step(was, is, s, event, after->now_ms);
+            if (is->stage == STAGE_DONE && !finished(is, s)) {
+                broke(13);
+            }
+        }
+        if (execution_finished(was) && !execution_finished(is)) {
+            broke(3);
+        }
+    }
+    if (running_n > 1) {
+        broke(4);
+    }
+    bool opened = event->kind == EVENT_OPEN && !before->open && after->open &&
+                  after->epoch == before->epoch + 1 && after->owner == before->next_owner;
+    bool closed = event->kind == EVENT_CLOSE && before->open && !after->open &&
+                  after->epoch == before->epoch && event->close.epoch == before->epoch;
+    bool stands = after->open == before->open && after->epoch == before->epoch &&
+                  after->owner == before->owner;
+    if (!opened && !closed && !stands) {
+        broke(5);
+    }
+}
+
+/* ---- events ---- */
+static struct core before_step;
+
+static void happen(struct core *core, const struct event *event) {
+    before_step = *core;
+    (void)core_step(core, &acted, event);
+}
+
+static struct event event_request(enum request_kind kind, unsigned step) {
+    struct event event = {.kind = EVENT_REQUEST};
+    event.request.kind = (uint8_t)kind;
+    event.request.role = ROLE_COMMANDER;
+    event.request.identity[0] = 1;
+    event.request.plan = NONE;
+    event.request.step = (uint8_t)step;
+    event.request.execution = plan_world.id;
+    return event;
+}
+
+static struct event event_declare(enum plan_kind kind) {
+    struct event event = event_request(REQUEST_DECLARE, 0);
+    event.request.plan_kind = (uint8_t)kind;
+    event.request.region = (uint8_t)(1 - plan_world.owner);
+    return event;
+}
+
+static struct event event_tick(void) {
+    struct event event = {.kind = EVENT_TICK};
+    event.tick.elapsed_ms = TICK_MS;
+    return event;
+}
+
+static struct event event_view(uint8_t alive) {
+    struct event event = {.kind = EVENT_VIEW};
+    event.view.heard = alive;
+    return event;
+}
+
+/* As the shell reads it: an outcome is of an undoing when that is what is wanted now. */
+static struct event event_outcome(const struct core *core, unsigned step, unsigned back, bool done,
+                                  bool other_agent) {
+    const struct execution *e = execution_running_const(core);
+    struct event event = {.kind = EVENT_OUTCOME};
+    event.outcome.execution = e->id;
+    event.outcome.step = (uint8_t)step;
+    event.outcome.attempt = (uint16_t)(e->steps[step].attempt - back);
+    event.outcome.agent = (uint8_t)((e->steps[step].agent + other_agent) % AGENTS_N);
+    event.outcome.state = done ? SAID_DONE : SAID_FAILED;
+    event.outcome.err = done ? ERR_OK : ERR_TIMEOUT;
+    event.outcome.undo = e->stage == STAGE_UNDO && e->steps[step].undo == 1;
+    return event;
+}
+
+static struct event event_lease(bool open, unsigned epoch, unsigned region) {
+    struct event event = {.kind = open ? EVENT_OPEN : EVENT_CLOSE};
+    if (open) {
+        event.open.epoch = epoch;
+        event.open.region = (uint8_t)region;
+    } else {
+        event.close.epoch = epoch;
+        event.close.why = CLOSE_DECLARED;
+    }
+    return event;
+}
+
+/* ---- S12: from here, with everybody well and every wish fulfilled, it comes to an end or to
+ * people: paused, or a step that needs an approval. */
+#ifdef SETTLES
+static bool waits_for_people(const struct execution *e) {
+    bool approval = false;
+    for (unsigned s = 0; s < e->steps_n; s++) {
+        approval = approval || e->steps[s].phase == STEP_APPROVAL;
+    }
+    return (e->paused != PAUSE_NO && e->stage != STAGE_UNDO) || approval;
+}
+
+static bool settles(struct core core) {
+    static struct wants wants;
+    struct event event = event_view(7);
+    (void)core_step(&core, &acted, &event);
+    for (unsigned round = 0; round < 60; round++) {
+        const struct execution *e = execution_running_const(&core);
+        core_wants(&core, &acted, &wants);
+        if (e == NULL) {
+            return true;
+        }
+        if (wants.close) {
+            event = event_lease(false, (unsigned)wants.close_epoch, 0);
+        } else if (wants.open) {
+            event = event_lease(true, (unsigned)wants.open_epoch, wants.open_region);
+        } else if (wants.commands_n > 0) {
+            event = event_outcome(&core, wants.commands[0].step, 0, true, false);
+        } else if (waits_for_people(e)) {
+            return true;
+        } else {
+            event = event_tick();
+        }
+        (void)core_step(&core, &acted, &event);
+    }
+    return false;
+}
+#endif
+
+enum {
+    TICK = 0,
+    VIEW = 1,
+    DECLARE = 4,
+    CLOSE = 6,
+    OPEN = 8,
+    EXECUTION = 10,
+    STEP = 13,
+    OUTCOME = 28,
+    STEPS_END = 43
+};
+
+static bool step_is_there(unsigned s) {
+    const struct model_execution *w = &plan_world;
+    return w->id != 0 && s < truth.plans[w->kind == PLAN_SWITCHOVER ? 0 : 1].steps_n;
+}
+
+int plan_step_may(int step) {
+    const struct model_execution *w = &plan_world;
+    for (unsigned s = 0; s < MODEL_STEPS; s++) {
+        if (w->step[s].attempt > ATTEMPTS) {
+            return 0;
+        }
+    }
+    if (step == TICK)
+        return w->id != 0;
+#ifdef AGENT1_STAYS
+    if (step == VIEW + 1)
+        return 0;
+#endif
+    if (step < DECLARE)
+        return 1;
+    if (step < CLOSE)
+        return w->made < EXECUTIONS;
+    if (step < EXECUTION)
+        return 1;
+    if (step < STEP)
+        return w->id != 0;
+    if (step < OUTCOME)
+        return step_is_there((unsigned)(step - STEP) / 5);
+    unsigned s = (unsigned)(step - OUTCOME) / 5, which = (unsigned)(step - OUTCOME) % 5;
+    return step_is_there(s) && w->step[s].attempt > (which == 1 || which == 3 ? 1 : 0);
+}
+
+static struct event event_of(const struct core *core, int step) {
+    static const enum request_kind execution_kinds[] = {REQUEST_PAUSE, REQUEST_RESUME,
+                                                        REQUEST_ABORT};
+    static const enum request_kind step_kinds[] = {
+        REQUEST_APPROVE, REQUEST_REJECT, REQUEST_STEP_RETRY, REQUEST_STEP_SKIP, REQUEST_STEP_DONE};
+    const struct model_execution *w = &plan_world;
+    if (step == TICK)
+        return event_tick();
+    if (step < DECLARE)
+        return event_view((uint8_t)(w->alive ^ (1U << (step - VIEW))));
+    if (step < CLOSE)
+        return event_declare(step == DECLARE ? PLAN_SWITCHOVER : PLAN_FAILOVER);
+    if (step < OPEN)
+        return event_lease(false, w->epoch - (unsigned)(step - CLOSE), 0);
+    if (step < EXECUTION)
+        return event_lease(true, w->epoch + 1U, step == OPEN ? w->owner : 1U - w->owner);
+    if (step < STEP)
+        return event_request(execution_kinds[step - EXECUTION], 0);
+    if (step < OUTCOME)
+        return event_request(step_kinds[(step - STEP) % 5], (unsigned)(step - STEP) / 5);
+    unsigned s = (unsigned)(step - OUTCOME) / 5, which = (unsigned)(step - OUTCOME) % 5;
+    return event_outcome(core, s, which == 1 || which == 3, which < 2 || which == 4, which == 4);
+}
+
+void plan_step_take(int step) {
+    static struct core core;
+    core_load(&core);
+    struct event event = event_of(&core, step);
+    struct event shown = event;
+#ifdef ANY_ATTEMPT
+    if (event.kind == EVENT_OUTCOME) {
+        event.outcome.attempt = core.executions[0].steps[event.outcome.step].attempt;
+    }
+#endif
+#ifdef ANY_AGENT
+    if (event.kind == EVENT_OUTCOME) {
+        event.outcome.agent = core.executions[0].steps[event.outcome.step].agent;
+    }
+#endif
+#ifdef PAUSE_IGNORED
+    core.executions[0].paused = PAUSE_NO;
+#endif
+#ifdef CLOSE_UNASKED
+    if (event.kind == EVENT_CLOSE && core.open && core.executions[0].id != 0) {
+        core.executions[0].stage = STAGE_FENCE;
+    }
+#endif
+#ifdef OPEN_TO_ANY
+    if (event.kind == EVENT_OPEN) {
+        core.next_owner = event.open.region;
+    }
+#endif
+#ifdef UNDO_AT_ONCE
+    if (core.executions[0].stage == STAGE_UNDO &&
+        core.executions[0].steps[0].phase == STEP_RUNNING) {
+        core.executions[0].steps[0].phase = STEP_FAILED;
+    }
+#endif
+#ifdef ABORT_ANY_TIME
+    if (event.kind == EVENT_REQUEST && event.request.kind == REQUEST_ABORT) {
+        core.executions[0].stage = STAGE_PREPARE;
+    }
+#endif
+    struct core told;
+    core_load(&told);
+    happen(&core, &event);
+    if (event.kind == EVENT_VIEW) {
+        plan_world.alive = (uint8_t)event.view.heard;
+    }
+    judge(&told, &core, &shown);
+    judge_wants(&core);
+#ifdef SETTLES
+    if (!settles(core)) {
+        broke(12);
+    }
+#endif
+    core_store(&core);
+}
+
+void plan_world_begin(void) {
+    static struct core core;
+    topology_begin();
+    core_init(&core);
+    core.config_version = 1;
+    core.timekeeper = 0;
+    core.now_ms = NOW_MS;
+    struct event event = event_lease(true, 1, 0);
+    (void)core_step(&core, &acted, &event);
+    memset(&plan_world, 0, sizeof plan_world);
+    plan_world.alive = 7;
+    core_store(&core);
+}
+
+int plan_world_reached(int which) {
+    const struct model_execution *w = &plan_world;
+    bool ended = w->id == 0 && w->made > 0;
+    return (which == 1 && ended && w->epoch == 2) || (which == 2 && ended && w->epoch == 1) ||
+           (which == 3 && w->made == 2 && w->id == 2 && w->kind == PLAN_FAILOVER && w->epoch == 1);
+}
