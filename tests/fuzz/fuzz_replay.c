@@ -61,14 +61,19 @@ static void bytes_go_round(const uint8_t *in, size_t size) {
 static void replay_both(const uint8_t *bytes, size_t size, uint32_t hold_down_ms) {
     struct replay_change change = {.name = "policy.hold_down", .value = hold_down_ms};
     struct text256 why;
+    struct recorder_reader reader;
+    if (recorder_open(bytes, size, &reader, &why) != ERR_OK) {
+        return;
+    }
     struct replay *recorded = replay_make(NULL, 0, NULL);
-    struct replay *changed = replay_make(&change, 1, recorded);
-    ensure(recorded != NULL && changed != NULL);
+    ensure(recorded != NULL);
     enum err err = replay_file(recorded, bytes, size, &why);
     if (err == ERR_OK) {
+        struct replay *changed = replay_make(&change, 1, recorded);
+        ensure(changed != NULL);
         err = replay_file(changed, bytes, size, &why);
+        replay_free(changed);
     }
-    replay_free(changed);
     replay_free(recorded);
 }
 

@@ -87,7 +87,7 @@ def all_members_decided_the_same_about_every_fact(recordings):
     expect(first[:both] == third[:both], "m1 and m3 differ")
     expect(second == first[:len(second)], "m2, which was killed, differs from m1")
     text = "\n".join(first[:min(both, len(second))])
-    for word in ("kind=open", "kind=close", "phase=closed epoch=1", "phase=serving epoch=2"):
+    for word in ("kind=open", "kind=close", "kind=request", "phase=closed epoch=2", "phase=serving epoch=3"):
         expect(word in text, f"no {word} among the decisions")
 
 
@@ -160,7 +160,8 @@ def something_else_is_no_recording(recordings):
     expect(recordings.replay("/nowhere.drec").returncode == USAGE, "a file that is not there")
 
 
-def _left(told, epoch=1):
+def _left(told, epoch=2):
+    """How an epoch was left: 1 by the switchover, 2 by the failover."""
     return next(one for one in told["epochs"] if one["epoch"] == epoch)
 
 
@@ -174,6 +175,16 @@ def a_longer_wait_ends_so_much_later(recordings):
 
 
 HOLD_DOWN = "the suspicion lasted for the hold-down"
+
+
+def fence_proofs_end_a_wait_whatever_its_length(recordings):
+    """East was there when it was handed over: its guards proved their fence."""
+    told = recordings.asked(recordings.files("m1")[0], "--set", "lease.wait=9s", "--set", "lease.promise=9s")
+    was, now = _left(told, 1), _left(told["what_if"], 1)
+    expect(was["proved"] and now["proved"], f"{was} {now}")
+    expect(was["waited_ms"] - was["closed_ms"] < recordings.timing.wait, f"{was}")
+    result = recordings.replay(recordings.files("m1")[0], "--print")
+    expect("attest.fence_proved epoch=1" in result.stdout, result.stdout)
 
 
 def a_longer_hold_down_begins_the_failover_later(recordings):
@@ -217,6 +228,6 @@ CASES = [every_members_recording_replays_identically, a_killed_members_recording
          all_members_decided_the_same_about_every_fact, a_written_answer_is_what_is_printed,
          a_flipped_byte_is_named_with_its_offset, an_altered_answer_is_a_difference,
          a_fact_that_was_taken_out_is_a_difference, an_altered_line_is_shown_beside_the_right_one,
-         a_cut_end_is_told_and_no_difference, something_else_is_no_recording, a_longer_wait_ends_so_much_later,
+         a_cut_end_is_told_and_no_difference, something_else_is_no_recording, a_longer_wait_ends_so_much_later, fence_proofs_end_a_wait_whatever_its_length,
          a_longer_hold_down_begins_the_failover_later, a_shorter_hold_down_begins_it_earlier,
          unchanged_numbers_change_nothing, numbers_that_no_topology_may_have_are_refused]
