@@ -28,5 +28,8 @@ PROBE_FUNCTIONS(kubernetes)
 PROBE_FUNCTIONS(pg_canary)
 PROBE_FUNCTIONS(redis_canary)
 PROBE_FUNCTIONS(clickhouse_canary)
+PROBE_FUNCTIONS(s3)
+PROBE_FUNCTIONS(backup)
+PROBE_FUNCTIONS(git)
 
 #endif

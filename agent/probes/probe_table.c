@@ -69,6 +69,21 @@ static const struct probe_kind kinds[] = {
     {CHECK_CLICKHOUSE_CANARY, clickhouse_canary_run, clickhouse_canary_accepts,
      WEB_ARGUMENTS ", table=database.table, name=of the row, end=auto|write|read, "
                    "max_age_ms=300000"},
+    {CHECK_S3, s3_run, s3_accepts,
+     WEB_ARGUMENTS ", what=health|bucket|canary|conflicts|replication, server=minio|s3, "
+                   "bucket=name, region=us-east-1, prefix=text, versioning=enabled|suspended|any, "
+                   "from=region of the canary, end=auto|write|read, max_age_ms=900000, "
+                   "grace_ms=900000, max_queue=number, pages=20, peer_url=url, peer_bucket=name, "
+                   "peer_region=name, peer_prefix=text, peer_user=name, peer_password_ref=name, "
+                   "peer_ca=path"},
+    {CHECK_BACKUP, backup_run, backup_accepts,
+     WEB_ARGUMENTS ", backup=declared type, store=s3|directory, path=directory, bucket=name, "
+                   "region=us-east-1, prefix=text, pages=20, schedule=hourly|daily|weekly, "
+                   "wal=true|false, segment_mib=16, group=object|folder, time=auto|modified, "
+                   "max_age=seconds, keep=seconds, min_bytes=number, max_shrink=per cent, "
+                   "archive=storage class, archive_after=seconds, peer_url=url, peer_..., "
+                   "peer_path=directory, grace=seconds"},
+    {CHECK_GIT, git_run, git_accepts, WEB_ARGUMENTS ", ref=HEAD, mirror_url=url, deployed=commit"},
 };
 
 const struct probe_kind *probe_kind_of(enum check_kind kind) {

@@ -44,7 +44,10 @@ struct web_secrets {
 
 static bool secrets_get(const struct probe_input *input, const struct web_request *request,
                         struct web_secrets *secrets, struct reading *ret_reading) {
-    enum err err = probe_secret(input, "password_ref", secrets->password, &secrets->password_given);
+    enum err err = ERR_OK;
+    if (!request->without_password) {
+        err = probe_secret(input, "password_ref", secrets->password, &secrets->password_given);
+    }
     if (err != ERR_OK) {
         *ret_reading = reading_failed(ERR_CONFIG, "the secret of password_ref: %s", err_text(err));
         return false;
@@ -101,6 +104,11 @@ static bool ask(const struct probe_input *input, const struct web_request *reque
         .key_file = arguments_get(arguments, "key"),
         .connect_to = arguments_get(arguments, "connect_to"),
         .tls13_only = text_equal(parameter_text(arguments, "tls", "1.2"), "1.3"),
+        .sign_region = request->sign_region,
+        .sign_service = request->sign_service,
+        .header_name = request->header_name,
+        .header = request->header,
+        .header_size = request->header_size,
         .may_truncate = request->may_truncate,
         .deadline_boot_ms =
             request->deadline_boot_ms != 0 ? request->deadline_boot_ms : input->deadline_boot_ms,

@@ -25,7 +25,7 @@
     "url=http(s)://host:port, ca=path, user=name, password_ref=name, token_ref=name, "             \
     "certificate=path, key=path, connect_to=ip:port, tls=1.2|1.3"
 
-#define WEB_URL_SIZE 1024
+#define WEB_URL_SIZE 4096
 #define WEB_HEADERS_MAX 8
 
 /* What differs from kind to kind. Zeroed: a GET of the argument url without anything else. */
@@ -37,9 +37,15 @@ struct web_request {
     size_t headers_n;         /* at most WEB_HEADERS_MAX */
     const char *token_header; /* the token goes there ("X-Vault-Token") and not as a bearer */
     bool without_token;       /* token_ref is for another request of the run */
+    bool without_password;    /* and so is password_ref */
     const void *body;
     size_t body_size;
     bool may_truncate;
+    const char *sign_region,
+        *sign_service;       /* both: signed with user and password, see http_sync.h */
+    const char *header_name; /* one header of the answer for header; or NULL */
+    char *header;
+    size_t header_size;
     uint64_t deadline_boot_ms; /* 0: the input's */
 };
 

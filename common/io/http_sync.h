@@ -23,7 +23,11 @@ struct http_sync_request {
     size_t body_size;
     const char *user; /* basic authentication with password, or NULL */
     const char *password;
-    const char *bearer;           /* "Authorization: Bearer ...", or NULL */
+    const char *bearer; /* "Authorization: Bearer ...", or NULL */
+    /* With both, AWS Signature Version 4 instead of basic authentication: user is the access key,
+     * password its secret. The URL's query is sorted by name, each name has its "=", and all but
+     * unreserved characters are percent-encoded; the body is not part of what is signed. */
+    const char *sign_region, *sign_service;
     const char *ca_file;          /* trusted roots, PEM; NULL: the system's */
     const char *certificate_file; /* our own, PEM; NULL: none */
     const char *key_file;
@@ -37,6 +41,9 @@ struct http_sync_request {
     uint64_t deadline_boot_ms; /* CLOCK_BOOTTIME; covers everything, name lookup included */
     char *answer;              /* the body, always terminated; NULL with size 0: not wanted */
     size_t answer_size;
+    const char *header_name; /* one header of the answer, for header; NULL: none is wanted */
+    char *header;            /* its value, cut where too long; "" when the answer has none */
+    size_t header_size;
 };
 
 struct http_sync_answer {

@@ -170,7 +170,8 @@ struct check_defaults {
 static struct check_defaults check_defaults_of(enum check_kind kind) {
     static const struct check_defaults api = {10000, 5000, 3}, database = {30000, 10000, 2},
                                        lag = {60000, 10000, 2}, expiry = {3600000, 10000, 1},
-                                       record = {60000, 5000, 2}, canary = {1000, 5000, 5};
+                                       record = {60000, 5000, 2}, series = {300000, 30000, 1},
+                                       canary = {1000, 5000, 5};
     switch (kind) {
     case CHECK_POSTGRESQL:
     case CHECK_PATRONI:
@@ -184,6 +185,8 @@ static struct check_defaults check_defaults_of(enum check_kind kind) {
     case CHECK_CLICKHOUSE_CANARY: return canary;
     case CHECK_CERTIFICATE: return expiry;
     case CHECK_DNS: return record;
+    case CHECK_BACKUP:
+    case CHECK_GIT: return series;
     case CHECK_HTTP:
     case CHECK_TCP:
     case CHECK_HAPROXY:
@@ -192,6 +195,7 @@ static struct check_defaults check_defaults_of(enum check_kind kind) {
     case CHECK_OIDC:
     case CHECK_PROMETHEUS:
     case CHECK_KUBERNETES:
+    case CHECK_S3:
     case CHECK_KINDS_N:
     default: return api;
     }

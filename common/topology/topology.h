@@ -61,7 +61,10 @@ enum component_kind {
     X(KUBERNETES, "kubernetes")                                                                    \
     X(PG_CANARY, "pg_canary")                                                                      \
     X(REDIS_CANARY, "redis_canary")                                                                \
-    X(CLICKHOUSE_CANARY, "clickhouse_canary")
+    X(CLICKHOUSE_CANARY, "clickhouse_canary")                                                      \
+    X(S3, "s3")                                                                                    \
+    X(BACKUP, "backup")                                                                            \
+    X(GIT, "git")
 
 enum check_kind {
 #define CHECK_ENUM(name, text) CHECK_##name,

@@ -1,0 +1,285 @@
+#include "agent/probes/parse_s3.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#include "agent/probes/calendar.h"
+#include "common/base/text.h"
+
+#define STATUS_SIZE 16
+
+/* ---- XML: flat elements without attributes, which is all that is looked at here. A '<' in a value
+ * is always written as &lt;, so that searching finds elements only. ---- */
+
+struct piece {
+    const char *at;
+    size_t n;
+};
+
+static const char *find_in(struct piece in, const char *text) {
+    return memmem(in.at, in.n, text, strlen(text));
+}
+
+/* The text of the first <name>...</name>. */
+static bool element_find(struct piece in, const char *name, struct piece *ret_text) {
+    char open[40], close[40];
+    if (!text_format(open, sizeof open, "<%s>", name) ||
+        !text_format(close, sizeof close, "</%s>", name)) {
+        return false;
+    }
+    const char *from = find_in(in, open);
+    if (from == NULL) {
+        return false;
+    }
+    from += strlen(open);
+    struct piece rest = {from, in.n - (size_t)(from - in.at)};
+    const char *to = find_in(rest, close);
+    if (to == NULL) {
+        return false;
+    }
+    *ret_text = (struct piece){from, (size_t)(to - from)};
+    return true;
+}
+
+static bool piece_equal(struct piece piece, const char *text) {
+    return piece.n == strlen(text) && memcmp(piece.at, text, piece.n) == 0;
+}
+
+/* The longest that is understood; anything else stays as it is. */
+static size_t entity_take(struct piece in, char *ret_char) {
+    static const struct {
+        const char *text;
+        char is;
+    } entities[] = {{"&quot;", '"'}, {"&#34;", '"'}, {"&apos;", '\''}, {"&#39;", '\''},
+                    {"&amp;", '&'},  {"&lt;", '<'},  {"&gt;", '>'}};
+    for (size_t i = 0; i < sizeof entities / sizeof entities[0]; i++) {
+        size_t n = strlen(entities[i].text);
+        if (in.n >= n && memcmp(in.at, entities[i].text, n) == 0) {
+            *ret_char = entities[i].is;
+            return n;
+        }
+    }
+    *ret_char = in.at[0];
+    return 1;
+}
+
+static bool value_take(struct piece in, char *ret_value, size_t value_size) {
+    size_t used = 0;
+    while (in.n > 0) {
+        if (used + 1 >= value_size) {
+            return false;
+        }
+        size_t n = entity_take(in, &ret_value[used++]);
+        in.at += n;
+        in.n -= n;
+    }
+    ret_value[used] = '\0';
+    return true;
+}
+
+static int hex_of(char c) {
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+/* In place: %2F and, as a form would have it, + for a space. False: an escape is broken. */
+static bool percent_decode(char *text) {
+    char *to = text;
+    for (const char *from = text; *from != '\0'; from++, to++) {
+        if (*from != '%') {
+            *to = *from == '+' ? ' ' : *from;
+            continue;
+        }
+        int high = hex_of(from[1]), low = high >= 0 ? hex_of(from[2]) : -1;
+        if (low < 0 || (high == 0 && low == 0)) {
+            return false;
+        }
+        *to = (char)(high * 16 + low);
+        from += 2;
+    }
+    *to = '\0';
+    return true;
+}
+
+static void quotes_strip(char *text) {
+    size_t n = strlen(text);
+    if (n >= 2 && text[0] == '"' && text[n - 1] == '"') {
+        memmove(text, text + 1, n - 2);
+        text[n - 2] = '\0';
+    }
+}
+
+static enum err object_parse(struct piece in, struct s3_object *ret_object) {
+    char modified[40] = "", bytes[24] = "";
+    struct piece text;
+    *ret_object = (struct s3_object){0};
+    if (!element_find(in, "Key", &text)) {
+        return ERR_FORMAT;
+    }
+    /* Encoded it may take three times the room, within which it is decoded. */
+    char key[3 * S3_KEY_SIZE];
+    if (!value_take(text, key, sizeof key)) {
+        return ERR_TOO_BIG;
+    }
+    if (!percent_decode(key)) {
+        return ERR_FORMAT;
+    }
+    if (!text_copy(ret_object->key, sizeof ret_object->key, key)) {
+        return ERR_TOO_BIG;
+    }
+    if (!element_find(in, "LastModified", &text) || !value_take(text, modified, sizeof modified) ||
+        !calendar_parse_iso(modified, &ret_object->modified_wall_ms) ||
+        !element_find(in, "Size", &text) || !value_take(text, bytes, sizeof bytes) ||
+        !text_to_u64(bytes, INT64_MAX, &ret_object->bytes)) {
+        return ERR_FORMAT;
+    }
+    if (element_find(in, "ETag", &text) &&
+        !value_take(text, ret_object->etag, sizeof ret_object->etag)) {
+        ret_object->etag[0] = '\0'; /* not one that we could compare */
+    }
+    quotes_strip(ret_object->etag);
+    if (element_find(in, "StorageClass", &text) &&
+        !value_take(text, ret_object->storage_class, sizeof ret_object->storage_class)) {
+        return ERR_FORMAT;
+    }
+    return ERR_OK;
+}
+
+enum err s3_list_parse(const char *xml, struct s3_object *ret_objects, size_t objects_max,
+                       size_t *ret_objects_n, bool *ret_more) {
+    static const char open[] = "<Contents>";
+    struct piece all = {xml, strlen(xml)}, text, one;
+    size_t objects_n = 0;
+    if (find_in(all, "<ListBucketResult") == NULL || find_in(all, "</ListBucketResult>") == NULL ||
+        !element_find(all, "IsTruncated", &text) ||
+        (!piece_equal(text, "true") && !piece_equal(text, "false"))) {
+        return ERR_FORMAT;
+    }
+    bool more = piece_equal(text, "true");
+    struct piece rest = all;
+    for (const char *at = find_in(rest, open); at != NULL; at = find_in(rest, open)) {
+        rest = (struct piece){at, all.n - (size_t)(at - xml)};
+        if (!element_find(rest, "Contents", &one)) {
+            return ERR_FORMAT;
+        }
+        if (objects_n == objects_max) {
+            return ERR_TOO_BIG;
+        }
+        enum err err = object_parse(one, &ret_objects[objects_n]);
+        if (err != ERR_OK) {
+            return err;
+        }
+        objects_n++;
+        rest = (struct piece){one.at + one.n, all.n - (size_t)(one.at + one.n - xml)};
+    }
+    if (more && objects_n == 0) {
+        return ERR_FORMAT; /* it would never end */
+    }
+    *ret_objects_n = objects_n;
+    *ret_more = more;
+    return ERR_OK;
+}
+
+enum err s3_versioning_parse(const char *xml, enum s3_versioning *ret_versioning) {
+    struct piece all = {xml, strlen(xml)}, text;
+    if (find_in(all, "<VersioningConfiguration") == NULL) {
+        return ERR_FORMAT;
+    }
+    if (!element_find(all, "Status", &text)) {
+        *ret_versioning = S3_VERSIONING_NEVER;
+    } else if (piece_equal(text, "Enabled")) {
+        *ret_versioning = S3_VERSIONING_ENABLED;
+    } else if (piece_equal(text, "Suspended")) {
+        *ret_versioning = S3_VERSIONING_SUSPENDED;
+    } else {
+        return ERR_FORMAT;
+    }
+    return ERR_OK;
+}
+
+void s3_error_code(const char *xml, char *ret_code, size_t code_size) {
+    struct piece all = {xml, strlen(xml)}, text;
+    ret_code[0] = '\0';
+    if (!element_find(all, "Code", &text) || !value_take(text, ret_code, code_size)) {
+        ret_code[0] = '\0';
+        return;
+    }
+    for (const char *at = ret_code; *at != '\0'; at++) {
+        bool letter = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z');
+        if (!letter && !(*at >= '0' && *at <= '9')) {
+            ret_code[0] = '\0';
+            return;
+        }
+    }
+}
+
+/* ---- the canary ---- */
+
+#define CANARY_WORDS "drover canary "
+
+bool s3_canary_format(int64_t number, int64_t wall_ms, char *ret_body, size_t body_size) {
+    return text_format(ret_body, body_size, CANARY_WORDS "%lld %lld\n", (long long)number,
+                       (long long)wall_ms);
+}
+
+enum err s3_canary_parse(const char *body, int64_t *ret_number, int64_t *ret_wall_ms) {
+    char text[64];
+    uint64_t number = 0, wall_ms = 0;
+    size_t n = strcspn(body, "\n");
+    if (!text_starts(body, CANARY_WORDS) || n >= sizeof text) {
+        return ERR_FORMAT;
+    }
+    (void)text_format(text, sizeof text, "%.*s", (int)n, body);
+    char *first = text + strlen(CANARY_WORDS), *space = strchr(first, ' ');
+    if (space == NULL) {
+        return ERR_FORMAT;
+    }
+    *space = '\0';
+    if (!text_to_u64(first, S3_FIGURE_MAX, &number) ||
+        !text_to_u64(space + 1, S3_FIGURE_MAX, &wall_ms)) {
+        return ERR_FORMAT;
+    }
+    *ret_number = (int64_t)number;
+    *ret_wall_ms = (int64_t)wall_ms;
+    return ERR_OK;
+}
+
+/* ---- MinIO's replication metrics ---- */
+
+/* A whole number that is not below 0, as MinIO's are; a fraction (averages) is cut off. */
+static bool figure_take(const json_t *object, const char *key, int64_t *ret_figure) {
+    const json_t *value = json_object_get(object, key);
+    double figure = json_is_number(value) ? json_number_value(value) : -1;
+    if (!(figure >= 0 && figure <= (double)S3_FIGURE_MAX)) {
+        return false;
+    }
+    *ret_figure = (int64_t)figure;
+    return true;
+}
+
+static bool failed_take(const json_t *failed, struct s3_replication *view) {
+    return figure_take(json_object_get(failed, "lastMinute"), "count", &view->failed_minute_n) &&
+           figure_take(json_object_get(failed, "totals"), "count", &view->failed_n);
+}
+
+enum err s3_replication_parse(const char *json, size_t json_size, struct s3_replication *ret_view) {
+    json_error_t why;
+    struct s3_replication view = {0};
+    json_t *root = json_loadb(json, json_size, JSON_REJECT_DUPLICATES, &why);
+    const json_t *stats = json_object_get(root, "currStats");
+    const json_t *now = json_object_get(json_object_get(stats, "queued"), "curr");
+    bool complete = json_is_object(root) && json_is_object(stats) &&
+                    figure_take(now, "count", &view.queued_n) &&
+                    figure_take(now, "bytes", &view.queued_bytes) &&
+                    figure_take(stats, "replicationCount", &view.replicated_n) &&
+                    failed_take(json_object_get(stats, "failed"), &view);
+    view.targets_n = (unsigned)json_object_size(json_object_get(stats, "Stats"));
+    json_decref(root);
+    if (!complete) {
+        return ERR_FORMAT;
+    }
+    *ret_view = view;
+    return ERR_OK;
+}
