@@ -116,9 +116,8 @@ enum holder_verdict holder_begin(struct holder *holder, enum holder_round_purpos
 
 /* A newer round's lease is never replaced by an older round's. */
 static void lease_take(struct holder *holder, uint64_t epoch, struct stamp sent, bool by_promise) {
-    bool older =
-        holder->leased && holder->lease_epoch == epoch && sent.boot_ms < holder->lease_sent.boot_ms;
-    if (older) {
+    ensure(!holder->leased || holder->lease_epoch == epoch);
+    if (holder->leased && sent.boot_ms < holder->lease_sent.boot_ms) {
         return;
     }
     holder->leased = true;
@@ -218,9 +217,7 @@ enum holder_verdict holder_fence(struct holder *holder, uint64_t epoch) {
     if (epoch < holder->wished.accepted_epoch) {
         return HOLDER_OLD_EPOCH;
     }
-    if (holder->leased && epoch >= holder->lease_epoch) {
-        lease_end(holder);
-    }
+    lease_end(holder); /* of an accepted epoch, so of this one or an older one */
     if (epoch <= holder->durable.fenced_epoch) {
         return HOLDER_ACCEPTED;
     }
@@ -235,7 +232,7 @@ enum holder_verdict holder_fence(struct holder *holder, uint64_t epoch) {
 
 enum holder_verdict holder_promise(struct holder *holder, uint64_t epoch, struct stamp now) {
     holder_tick(holder, now);
-    if (holder_left_ms(holder, now) > 0 || holder->leased) {
+    if (holder->leased) {
         return HOLDER_HAS_LEASE;
     }
     if (epoch == 0 || holder->wished.accepted_epoch > epoch ||
@@ -271,18 +268,14 @@ enum holder_verdict holder_persisted(struct holder *holder, struct stamp now) {
     }
     if (pending == PENDING_LEASE) {
         uint64_t epoch = holder->durable.accepted_epoch;
-        if (holder->leased && holder->lease_epoch < epoch) {
-            lease_end(holder); /* I2: over, even if the newer epoch's lease comes to nothing */
-        }
+        lease_end(holder); /* I2: an older one is over, even if this one comes to nothing */
         bool alive =
             left_of(holder->conf.lease_ms, stamp_most_passed_ms(holder->pending_sent, now)) >
             holder->conf.gate_early_ms;
         if (!alive) {
             return HOLDER_TOO_LATE;
         }
-        if (epoch <= holder->durable.fenced_epoch) {
-            return HOLDER_FENCED;
-        }
+        ensure(epoch > holder->durable.fenced_epoch); /* one write at a time */
         lease_take(holder, epoch, holder->pending_sent, false);
     }
     check_invariants(holder);

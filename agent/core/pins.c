@@ -7,9 +7,8 @@
 static void signer_add(struct signer *signers, uint8_t *signers_n, const char *name,
                        const char *region, const uint8_t key[KEY_SIZE]) {
     struct signer *signer = &signers[*signers_n];
-    bool fits =
-        text_copy(signer->name, NAME_SIZE, name) && text_copy(signer->region, NAME_SIZE, region);
-    ensure(fits);
+    ensure(text_copy(signer->name, NAME_SIZE, name));
+    ensure(text_copy(signer->region, NAME_SIZE, region));
     memcpy(signer->key, key, KEY_SIZE);
     (*signers_n)++;
 }

@@ -148,24 +148,19 @@ static bool absorb_lag(struct core *core, const struct topology *topology,
     return true;
 }
 
+/* Of the other kinds all is up to the rules. */
+static bool (*const absorbers[EVENT_KINDS_N])(struct core *core, const struct topology *topology,
+                                              const struct event *event) = {
+    [EVENT_CONFIG] = absorb_config, [EVENT_TIMEKEEPER] = absorb_timekeeper,
+    [EVENT_TICK] = absorb_tick,     [EVENT_VIEW] = absorb_view,
+    [EVENT_REPORT] = absorb_report, [EVENT_LAG] = absorb_lag,
+};
+
 bool absorb(struct context *context) {
-    struct core *core = context->core;
     const struct event *event = context->event;
-    switch ((enum event_kind)event->kind) {
-    case EVENT_CONFIG: return absorb_config(core, context->topology, event);
-    case EVENT_TIMEKEEPER: return absorb_timekeeper(core, context->topology, event);
-    case EVENT_TICK: return absorb_tick(core, context->topology, event);
-    case EVENT_VIEW: return absorb_view(core, context->topology, event);
-    case EVENT_REPORT: return absorb_report(core, context->topology, event);
-    case EVENT_LAG: return absorb_lag(core, context->topology, event);
-    case EVENT_OPEN:
-    case EVENT_CLOSE:
-    case EVENT_OUTCOME:
-    case EVENT_REQUEST: return true;
-    case EVENT_KINDS_N: break;
-    }
-    ensure(!"an event kind of the list");
-    return false;
+    ensure(event->kind < EVENT_KINDS_N);
+    return absorbers[event->kind] == NULL ||
+           absorbers[event->kind](context->core, context->topology, event);
 }
 
 bool core_report_is_news(const struct core *core, const struct event_report *report) {

@@ -19,6 +19,7 @@ static void write_view(struct bytes_out *out, const struct event *event) {
 
 static void write_body(struct bytes_out *out, const struct fact *fact) {
     const struct event *event = &fact->event;
+    ensure(event->kind < EVENT_KINDS_N);
     switch ((enum event_kind)event->kind) {
     case EVENT_TIMEKEEPER:
         bytes_put_u8(out, event->timekeeper.member);
@@ -53,8 +54,9 @@ static void write_body(struct bytes_out *out, const struct fact *fact) {
         break;
     case EVENT_REPORT:
     case EVENT_OUTCOME:
-    case EVENT_REQUEST: bytes_put_raw(out, fact->frame, fact->frame_size); break;
-    case EVENT_KINDS_N: ensure(!"an event kind of the list");
+    case EVENT_REQUEST:
+    case EVENT_KINDS_N:
+    default: bytes_put_raw(out, fact->frame, fact->frame_size); break;
     }
 }
 
@@ -98,6 +100,7 @@ static void read_config(struct bytes_in *in, struct fact *fact) {
 
 static void read_body(struct bytes_in *in, struct fact *fact) {
     struct event *event = &fact->event;
+    ensure(event->kind < EVENT_KINDS_N); /* fact_read has looked */
     switch ((enum event_kind)event->kind) {
     case EVENT_TIMEKEEPER:
         event->timekeeper.member = bytes_get_u8(in);
@@ -127,8 +130,9 @@ static void read_body(struct bytes_in *in, struct fact *fact) {
     case EVENT_CONFIG: read_config(in, fact); break;
     case EVENT_REPORT:
     case EVENT_OUTCOME:
-    case EVENT_REQUEST: read_frame(in, fact); break;
-    case EVENT_KINDS_N: in->failed = true; break;
+    case EVENT_REQUEST:
+    case EVENT_KINDS_N:
+    default: read_frame(in, fact); break;
     }
 }
 

@@ -175,5 +175,6 @@ bool gates_read(const struct core *core, const struct topology *topology,
         all = all && ret_gates[g].passes;
     }
     *ret_target = target;
-    return all && target != NONE;
+    ensure(!all || target != NONE); /* the gate of the standby */
+    return all;
 }

@@ -8,6 +8,8 @@
 
 #define OUTCOME_GRACE_MS 2000 /* an agent's outcome may come this much after the step's timeout */
 #define UNDO_AGAIN_MS 1000    /* an undoing that failed is tried again this much later */
+/* At one instant a step passes through a few states, and the execution through its stages. */
+#define ROUNDS_MAX (8 * STEPS_MAX + STAGES_N)
 
 bool execution_finished(const struct execution *execution) {
     return execution->stage == STAGE_NONE || execution->stage == STAGE_DONE ||
@@ -132,9 +134,9 @@ static bool step_finished(const struct step_state *state, const struct step *ste
     case STEP_WAITING:
     case STEP_APPROVAL:
     case STEP_RUNNING:
-    case STEP_PHASES_N: break;
+    case STEP_PHASES_N:
+    default: return false;
     }
-    return false;
 }
 
 static bool step_needs_met(const struct execution *execution, const struct plan *plan,
@@ -350,7 +352,9 @@ void plan_advance(struct core *core, const struct topology *topology) {
     const struct plan *plan = &topology->plans[execution->plan];
     ensure(plan->steps_n == execution->steps_n);
     /* Needs point at earlier or later steps alike: go round until nothing changes. */
-    for (unsigned round = 0; round <= execution->steps_n; round++) {
+    bool changed = true;
+    for (unsigned round = 0; changed; round++) {
+        ensure(round < ROUNDS_MAX);
         struct execution before = *execution;
         for (uint8_t s = 0; s < execution->steps_n; s++) {
             step_advance(core, topology, execution, plan, s);
@@ -359,9 +363,7 @@ void plan_advance(struct core *core, const struct topology *topology) {
             undo_advance(core, topology, execution, plan);
         }
         stage_advance(core, execution, plan);
-        if (memcmp(&before, execution, sizeof before) == 0) {
-            break;
-        }
+        changed = memcmp(&before, execution, sizeof before) != 0;
     }
 }
 
@@ -372,8 +374,7 @@ bool plan_outcome_expected(const struct core *core, const struct event *event) {
         return false;
     }
     const struct step_state *state = &execution->steps[event->outcome.step];
-    bool wanted = event->outcome.undo ? state->undo == 1 && execution->stage == STAGE_UNDO
-                                      : state->phase == STEP_RUNNING;
+    bool wanted = event->outcome.undo ? state->undo == 1 : state->phase == STEP_RUNNING;
     return wanted && state->attempt == event->outcome.attempt &&
            state->agent == event->outcome.agent && event->outcome.state != SAID_RUNNING;
 }

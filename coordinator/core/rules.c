@@ -16,6 +16,13 @@
 #define OPENED (SERVING | SUSPECT)
 #define STAY PHASES_N
 
+#define ANY_WORDS "any"
+#define NEW_WORDS "new"
+#define SERVING_WORDS "serving"
+#define SUSPECT_WORDS "suspect"
+#define CLOSED_WORDS "closed"
+#define OPENED_WORDS "serving, suspect"
+
 /* ------------------------------------------------------------ guards: lease */
 
 static bool open_is_first(const struct context *c) {
@@ -126,7 +133,7 @@ static bool declaration_fits(const struct context *c) {
     const struct event_request *request = &c->event->request;
     return asks(c, REQUEST_DECLARE) && may_declare(c) && request->region < c->topology->regions_n &&
            c->topology->regions[request->region].kind == REGION_DATA &&
-           request->region != c->core->owner && declared_plan(c) != NONE && c->core->open;
+           request->region != c->core->owner && declared_plan(c) != NONE;
 }
 
 static bool declares_well(const struct context *c) {
@@ -412,7 +419,7 @@ static void stale(struct context *c) {
 /* ---------------------------------------------------------------- the table */
 
 #define ROW(number, phases, event, guard, effect, next, sentence)                                  \
-    { number, phases, EVENT_##event, guard, #guard, effect, next, sentence }
+    { number, phases, phases##_WORDS, EVENT_##event, guard, #guard, effect, next, sentence }
 
 static const struct rule rules[] = {
     ROW(101, NEW, OPEN, open_is_first, do_open_first, PHASE_SERVING,
@@ -479,24 +486,12 @@ unsigned rules_count(void) {
     return RULES_N;
 }
 
-static const char *phases_words(uint8_t phases) {
-    switch (phases) {
-    case ANY: return "any";
-    case NEW: return "new";
-    case SERVING: return "serving";
-    case SUSPECT: return "suspect";
-    case CLOSED: return "closed";
-    case OPENED: return "serving, suspect";
-    default: return "?";
-    }
-}
-
 struct rule_row rules_row(unsigned index) {
     ensure(index < RULES_N);
     const struct rule *rule = &rules[index];
     return (struct rule_row){
         .number = rule->number,
-        .phases = phases_words(rule->phases),
+        .phases = rule->phases_words,
         .event = event_text((enum event_kind)rule->event),
         .guard = rule->guard_name,
         .next = rule->next == STAY ? "" : phase_text((enum phase)rule->next),

@@ -7,7 +7,8 @@
 struct rule {
     uint16_t number;
     uint8_t phases; /* bit set of enum phase */
-    uint8_t event;  /* enum event_kind */
+    const char *phases_words;
+    uint8_t event; /* enum event_kind */
     bool (*guard)(const struct context *context);
     const char *guard_name;
     void (*effect)(struct context *context);

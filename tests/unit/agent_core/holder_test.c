@@ -300,6 +300,30 @@ static void promises_that_give_nothing_say_why(void **state) {
                      HOLDER_TOO_LATE);
 }
 
+static void promises_of_a_question_before_the_newest_epoch_extend_nothing(void **state) {
+    (void)state;
+    struct holder holder = leased(1, 1000);
+    assert_int_equal(holder_begin(&holder, ROUND_PROMISE, 1, nonce_of(7), at(1500)),
+                     HOLDER_ACCEPTED);
+    assert_int_equal(ask(&holder, 2, 2, 2000), HOLDER_ACCEPTED);
+    assert_int_equal(give(&holder, 2, 2, 2000), HOLDER_PERSIST);
+    assert_int_equal(holder_persisted(&holder, at(2000)), HOLDER_ACCEPTED);
+    assert_int_equal(holder_promises(&holder, nonce_of(7), 1, BOTH_PROMISE, at(2100)),
+                     HOLDER_WRONG_EPOCH);
+    assert_int_equal(holder_left_ms(&holder, at(2100)), T_MS - 100);
+}
+
+/* By hand: the guard itself cannot come into this state. */
+static void promises_extend_no_lease_of_a_fenced_epoch(void **state) {
+    (void)state;
+    struct holder holder = leased(1, 1000);
+    assert_int_equal(holder_begin(&holder, ROUND_PROMISE, 1, nonce_of(7), at(1500)),
+                     HOLDER_ACCEPTED);
+    holder.wished.fenced_epoch = 1;
+    assert_int_equal(holder_promises(&holder, nonce_of(7), 1, BOTH_PROMISE, at(1600)),
+                     HOLDER_NO_LEASE);
+}
+
 static void promises_never_revive_a_lease(void **state) {
     (void)state;
     struct holder holder = leased(1, 0);
@@ -437,6 +461,8 @@ int main(void) {
         cmocka_unit_test(a_lease_ends_by_the_clock_that_says_more),
         cmocka_unit_test(promises_of_all_extend_a_live_lease),
         cmocka_unit_test(promises_that_give_nothing_say_why),
+        cmocka_unit_test(promises_of_a_question_before_the_newest_epoch_extend_nothing),
+        cmocka_unit_test(promises_extend_no_lease_of_a_fenced_epoch),
         cmocka_unit_test(promises_never_revive_a_lease),
         cmocka_unit_test(promises_are_not_asked_where_the_policy_has_none),
         cmocka_unit_test(a_promise_is_durable_and_refuses_newer_epochs_for_v),
