@@ -150,7 +150,6 @@ struct agent_program {
 
     struct command_entry commands[COMMANDS_MAX];
     struct check_state checks[CHECKS_MAX];
-    uint8_t workers_busy_n;
     bool report_now;
     uint64_t report_next_ms;
     struct writable *writable;
@@ -246,6 +245,9 @@ struct job {
 void worker_run(struct job *job);
 /* On a thread of its own, at once, however busy the pool is: for fencing. */
 void worker_run_now(struct job *job);
+/* Waits at most so long for every job to be over; false: some are still under way. A process must
+ * not end by exit() while they are: OpenSSL takes itself down there, under a worker's feet. */
+bool workers_wait(uint32_t within_ms);
 
 /* writable.c */
 enum err writable_open(struct agent_program *agent, struct writable **ret_writable,

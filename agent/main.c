@@ -5,10 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/agent.h"
 #include "common/io/log.h"
 #include "common/io/secrets.h"
+
+#define STOP_MS 2000 /* for jobs under way when told to stop */
 
 static struct agent_program program;
 static struct agent_conf conf;
@@ -45,6 +48,14 @@ static int run(uv_loop_t *loop) {
         (void)uv_signal_start(&signals[i], on_signal, numbers[i]);
     }
     (void)uv_run(loop, UV_RUN_DEFAULT);
+    /* A hung target holds its worker for long. What it would say is of no use to anybody any more, and
+     * a command's intent is on disk: then it ends as by kill -9, which every part stands. */
+    if (!workers_wait(STOP_MS)) {
+        _exit(EXIT_SUCCESS);
+    }
+    /* The pool's threads end here, before OpenSSL takes itself down in exit(): it clears up behind
+     * each thread that ends, but only as long as it is there. */
+    uv_library_shutdown();
     return EXIT_SUCCESS;
 }
 

@@ -1,22 +1,68 @@
 /* Jobs off the loop: probes and actions on libuv's pool, fencing on a thread of its own, so that a
  * pool full of hung targets never delays it. */
 #include "agent/agent.h"
+#include "common/base/ensure.h"
+#include "common/io/clock.h"
+
+/* Jobs that are queued or run, of the whole process: what workers_wait() waits for. */
+static struct {
+    uv_mutex_t lock;
+    uv_cond_t fewer;
+    unsigned jobs_n;
+} under_way;
+static uv_once_t under_way_once = UV_ONCE_INIT;
+
+static void under_way_init(void) {
+    int rc = uv_mutex_init(&under_way.lock);
+    ensure(rc == 0);
+    rc = uv_cond_init(&under_way.fewer);
+    ensure(rc == 0);
+}
+
+static void job_begun(void) {
+    uv_once(&under_way_once, under_way_init);
+    uv_mutex_lock(&under_way.lock);
+    under_way.jobs_n++;
+    uv_mutex_unlock(&under_way.lock);
+}
+
+/* On the worker, right behind the job's last call of any library. */
+static void job_ended(void) {
+    uv_mutex_lock(&under_way.lock);
+    ensure(under_way.jobs_n > 0);
+    under_way.jobs_n--;
+    uv_cond_signal(&under_way.fewer);
+    uv_mutex_unlock(&under_way.lock);
+}
+
+bool workers_wait(uint32_t within_ms) {
+    uint64_t end_ms = clock_boot_ms() + within_ms;
+    uv_once(&under_way_once, under_way_init);
+    uv_mutex_lock(&under_way.lock);
+    for (uint64_t now_ms = clock_boot_ms(); under_way.jobs_n > 0 && now_ms < end_ms;
+         now_ms = clock_boot_ms()) {
+        (void)uv_cond_timedwait(&under_way.fewer, &under_way.lock, (end_ms - now_ms) * 1000000);
+    }
+    bool idle = under_way.jobs_n == 0;
+    uv_mutex_unlock(&under_way.lock);
+    return idle;
+}
 
 static void pool_run(uv_work_t *work) {
     struct job *job = work->data;
     job->run(job);
+    job_ended();
 }
 
 static void pool_done(uv_work_t *work, int status) {
     struct job *job = work->data;
     (void)status; /* jobs are never cancelled */
-    job->agent->workers_busy_n--;
     job->done(job);
 }
 
 void worker_run(struct job *job) {
     job->work.data = job;
-    job->agent->workers_busy_n++;
+    job_begun();
     int rc = uv_queue_work(job->agent->loop, &job->work, pool_run, pool_done);
     ensure(rc == 0);
 }
@@ -24,6 +70,7 @@ void worker_run(struct job *job) {
 static void thread_run(void *argument) {
     struct job *job = argument;
     job->run(job);
+    job_ended();
     (void)uv_async_send(&job->async);
 }
 
@@ -42,6 +89,7 @@ void worker_run_now(struct job *job) {
     job->async.data = job;
     int rc = uv_async_init(job->agent->loop, &job->async, async_done);
     ensure(rc == 0);
+    job_begun();
     rc = uv_thread_create(&job->thread, thread_run, job);
     ensure(rc == 0);
 }
