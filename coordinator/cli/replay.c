@@ -272,6 +272,10 @@ static bool changes_read(const struct command_line *line,
 static int what_if(const struct command_line *line, const struct recordings *recordings,
                    const struct replay_change *changes, const struct replay *recorded,
                    json_t *json) {
+    if (recorded->views_lost) {
+        (void)fprintf(stderr, "drover replay: more than %d views: policy.silent is not exact\n",
+                      REPLAY_VIEWS_MAX);
+    }
     struct replay *changed = replay_make(changes, line->sets_n, recorded);
     if (changed == NULL) {
         return EXIT_BROKEN;

@@ -29,6 +29,7 @@ struct replay *replay_make(const struct replay_change *changes, unsigned changes
 void replay_free(struct replay *replay) {
     if (replay != NULL) {
         free(replay->decide.inner_scratch);
+        free(replay->views);
         free(replay);
     }
 }
@@ -207,23 +208,37 @@ static enum err take_fact(struct replay *replay, const struct recorder_record *r
     if (record->index <= decide->core.applied_index) {
         return wrong(replay, "a fact that comes before the one applied last", reterr);
     }
-    if (!decide_read(decide, record->payload, record->payload_size, record->index, decision,
-                     &replay->lines)) {
-        return ERR_OK;
+    /* A next topology is held to the recorded one before it, not to the changed one. */
+    bool patched = replay->changes_n > 0 && decide->topology_known && record->payload_size > 1 &&
+                   record->payload[1] == EVENT_CONFIG;
+    if (patched) {
+        decide->topology->lease = replay->lease;
+        decide->topology->policy = replay->policy;
+    }
+    bool good = decide_read(decide, record->payload, record->payload_size, record->index, decision,
+                            &replay->lines);
+    bool patch = replay->changes_n > 0 && (patched || (good && decision->topology_changed));
+    enum err err = patch ? replay_patch(replay, reterr) : ERR_OK;
+    if (err != ERR_OK || !good) {
+        return err;
     }
     struct event *event = &decision->fact.event;
     if (replay->changes_n > 0) {
-        enum err err = decision->topology_changed ? replay_patch(replay, reterr) : ERR_OK;
         if (event->kind == EVENT_OPEN && event->open.epoch == replay->recorded_epoch + 1) {
             replay->recorded_epoch = event->open.epoch;
         }
         /* Not the recorded ones: those that the members would have appended (replay_follow). */
-        if (err != ERR_OK || event->kind == EVENT_OPEN || event->kind == EVENT_CLOSE) {
-            return err;
+        if (event->kind == EVENT_OPEN || event->kind == EVENT_CLOSE) {
+            return ERR_OK;
         }
         if (event->kind == EVENT_VIEW && replay->recorded_epoch > decide->core.epoch) {
             event->view.attesting = 0; /* its YES was to an epoch that is not open here yet */
         }
+        if (event->kind == EVENT_VIEW) {
+            replay_view_change(replay, event);
+        }
+    } else if (event->kind == EVENT_VIEW && !replay_view_keep(replay, event)) {
+        replay->views_lost = true;
     }
     decide_step(decide, decision, &replay->lines);
     return ERR_OK;

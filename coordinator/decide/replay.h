@@ -46,6 +46,16 @@ struct replay_difference {
     char recorded[REPLAY_TEXT_SIZE], replayed[REPLAY_TEXT_SIZE];
 };
 
+/* What a member said of whom it hears, for another policy.silent (replay_silent.c). */
+#define REPLAY_VIEWS_MAX 100000
+struct replay_view {
+    uint64_t input; /* its number */
+    uint64_t at_ms; /* core time */
+    uint64_t heard;
+    uint32_t ago_ms[AGENTS_MAX];
+    uint8_t member;
+};
+
 struct replay {
     struct decide decide;
     struct topology topologies[2];
@@ -70,6 +80,13 @@ struct replay {
     unsigned epochs_n;
     struct replay_epoch epochs[REPLAY_EPOCHS_MAX];
     uint64_t executions_seen;
+    struct replay_view *views; /* of a replay without changes: all; heap */
+    size_t views_n, views_room;
+    bool views_lost;  /* there were more */
+    size_t view_next; /* with changes: of the recorded ones, and by member */
+    const struct replay_view *view_of[MEMBERS_MAX], *view_behind[MEMBERS_MAX];
+    struct lease_numbers lease; /* of the topology in force, as recorded */
+    struct policy_numbers policy;
     uint64_t recorded_epoch; /* the newest by the recorded OPENs, which changes leave out */
 };
 
@@ -83,9 +100,12 @@ void replay_free(struct replay *replay);
 enum err replay_file(struct replay *replay, const uint8_t *bytes, size_t size,
                      struct text256 *reterr) ERR_CHECKED;
 
-/* ---- of replay_whatif.c, for replay.c ---- */
+/* ---- among replay*.c ---- */
 enum err replay_patch(struct replay *replay, struct text256 *reterr) ERR_CHECKED;
 /* Behind each input: what the members would have appended by now, and when things happened. */
+bool replay_view_keep(struct replay *replay, const struct event *event);
+void replay_view_change(struct replay *replay, struct event *event);
+bool replay_view_due(struct replay *replay, struct event *ret_event);
 void replay_follow(struct replay *replay);
 void replay_observe(struct replay *replay);
 void replay_tell(struct replay *replay);

@@ -23,6 +23,7 @@ static const struct {
     NUMBER("policy.hold_down", policy.hold_down_ms),
     NUMBER("policy.settle", policy.settle_ms),
     NUMBER("policy.block", policy.block_ms),
+    NUMBER("policy.silent", policy.silent_ms),
 #undef NUMBER
     {"lease.drift_ppm", offsetof(struct topology, lease.drift_ppm), true},
 };
@@ -50,7 +51,7 @@ enum err replay_change_read(const char *text, struct replay_change *ret_change,
     }
     text_say(reterr,
              "expected NUMBER=VALUE, NUMBER one of lease.lease, renew, fence, gate_early, "
-             "wait, promise, tick, drift_ppm, policy.hold_down, settle, block; found "
+             "wait, promise, tick, drift_ppm, policy.hold_down, settle, block, silent; found "
              "\"%.60s\"",
              text);
     return ERR_FORMAT;
@@ -59,6 +60,8 @@ enum err replay_change_read(const char *text, struct replay_change *ret_change,
 /* The recorded topology with the changes, held to the same inequalities as any other. */
 enum err replay_patch(struct replay *replay, struct text256 *reterr) {
     struct topology *topology = replay->decide.topology;
+    replay->lease = topology->lease;
+    replay->policy = topology->policy;
     for (unsigned c = 0; c < replay->changes_n; c++) {
         for (size_t i = 0; i < NUMBERS_N; i++) {
             if (text_equal(numbers[i].name, replay->changes[c].name)) {
@@ -95,6 +98,12 @@ static void step_with(struct replay *replay, const struct event *event) {
 void replay_follow(struct replay *replay) {
     static struct wants wants;
     struct decide *decide = &replay->decide;
+    struct event view;
+    for (unsigned i = 0;
+         i < MEMBERS_MAX && decide->topology_known && replay_view_due(replay, &view); i++) {
+        step_with(replay, &view);
+        replay_observe(replay);
+    }
     for (unsigned i = 0; i < 4 && decide->topology_known; i++) {
         core_wants(&decide->core, decide->topology, &wants);
         struct event event;

@@ -208,6 +208,16 @@ def a_shorter_hold_down_begins_it_earlier(recordings):
     expect(now["begun_ms"] is not None and now["begun_ms"] <= was["begun_ms"], f"{was} {now}")
 
 
+def a_longer_silence_suspects_the_region_later(recordings):
+    told = recordings.asked(recordings.files("m1")[0], "--set", f"policy.silent={recordings.timing.silent + 4000}ms")
+    was, now = _left(told), _left(told["what_if"])
+    # The recorded suspicion may have waited for the outside view; the other one waits for silence.
+    print(f"    suspected {was['suspect_ms']} ms, with 4 s more of silence {now['suspect_ms']} ms")
+    expect(now["suspect_ms"] is not None and now["suspect_ms"] - was["suspect_ms"] >= 1000, f"{was} {now}")
+    same = recordings.asked(recordings.files("m1")[0], "--set", f"policy.silent={recordings.timing.silent}ms")
+    expect(_left(same["what_if"])["suspect_ms"] == was["suspect_ms"], "the same silence, another time")
+
+
 def unchanged_numbers_change_nothing(recordings):
     told = recordings.asked(recordings.files("m1")[0], "--set", f"lease.wait={recordings.timing.wait}ms")
     was, now = _left(told), _left(told["what_if"])
@@ -230,4 +240,4 @@ CASES = [every_members_recording_replays_identically, a_killed_members_recording
          a_fact_that_was_taken_out_is_a_difference, an_altered_line_is_shown_beside_the_right_one,
          a_cut_end_is_told_and_no_difference, something_else_is_no_recording, a_longer_wait_ends_so_much_later, fence_proofs_end_a_wait_whatever_its_length,
          a_longer_hold_down_begins_the_failover_later, a_shorter_hold_down_begins_it_earlier,
-         unchanged_numbers_change_nothing, numbers_that_no_topology_may_have_are_refused]
+         a_longer_silence_suspects_the_region_later, unchanged_numbers_change_nothing, numbers_that_no_topology_may_have_are_refused]

@@ -394,7 +394,7 @@ static void a_change_is_one_number_of_lease_or_policy(void **state) {
         {"=1s", NULL, 0},
         {"", NULL, 0},
         {"lease.wait=5000000000ms", NULL, 0},
-        {"policy.silent=5s", NULL, 0},
+        {"policy.silent=5s", "policy.silent", 5000},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         struct replay_change change = {0};
