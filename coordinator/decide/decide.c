@@ -117,17 +117,8 @@ enum err decide_snapshot(struct decide *decide, const uint8_t *bytes, size_t siz
 
 /* ------------------------------------------------------------- a topology */
 
-static bool config_fits(const struct decide *decide, const struct fact *fact,
-                        struct text256 *reterr) {
-    const struct topology *now = decide->topology, *next = decide->topology_next;
-    if (fact->event.config.version != decide->core.config_version + 1) {
-        text_say(reterr, "version %u does not follow %u", fact->event.config.version,
-                 decide->core.config_version);
-        return false;
-    }
-    if (!decide->topology_known || decide->core.config_version == 0) {
-        return true;
-    }
+bool decide_topology_follows(const struct topology *now, const struct topology *next,
+                             struct text256 *reterr) {
     /* Epochs, views and executions name regions and members by place. */
     bool same = next->regions_n >= now->regions_n && next->members_n == now->members_n &&
                 text_equal(next->cluster, now->cluster);
@@ -139,8 +130,36 @@ static bool config_fits(const struct decide *decide, const struct fact *fact,
     }
     if (!same) {
         text_say(reterr, "regions and members may not change place, vanish or be renamed");
+        return false;
     }
-    return same;
+    /* A guard is pinned to the numbers of its start. A lease or a promise given under the old ones
+     * may run on, and only the old wait covers it (tests/model, lines change-...). */
+    const struct lease_numbers *had = &now->lease, *has = &next->lease;
+    if (has->wait_ms < had->wait_ms || has->promise_ms < had->promise_ms) {
+        text_say(reterr, "lease.wait and lease.promise may not become shorter: a lease or a "
+                         "promise given under the longer ones may still run");
+        return false;
+    }
+    if (had->on_quorum_loss == QUORUM_LOSS_HOLD && has->on_quorum_loss != QUORUM_LOSS_HOLD) {
+        text_say(reterr, "on_quorum_loss may not leave hold: a lease held by a guard that was "
+                         "started under it never runs out");
+        return false;
+    }
+    return true;
+}
+
+static bool config_fits(const struct decide *decide, const struct fact *fact,
+                        struct text256 *reterr) {
+    const struct topology *now = decide->topology, *next = decide->topology_next;
+    if (fact->event.config.version != decide->core.config_version + 1) {
+        text_say(reterr, "version %u does not follow %u", fact->event.config.version,
+                 decide->core.config_version);
+        return false;
+    }
+    if (!decide->topology_known || decide->core.config_version == 0) {
+        return true;
+    }
+    return decide_topology_follows(now, next, reterr);
 }
 
 static bool config_take(struct decide *decide, const struct fact *fact, struct text256 *reterr) {

@@ -69,6 +69,10 @@ enum err decide_snapshot(struct decide *decide, const uint8_t *bytes, size_t siz
  * line; it is done with then. May be repeated before decide_step(). */
 bool decide_read(struct decide *decide, const uint8_t *bytes, size_t size, uint64_t index,
                  struct decision *ret_decision, struct decide_lines *ret_lines);
+/* May `next` come into force after `now`, while leases and promises given under `now` may still
+ * run? False with why. */
+bool decide_topology_follows(const struct topology *now, const struct topology *next,
+                             struct text256 *reterr);
 /* The epoch that must be durably closed by this member before decide_step(); 0: none. */
 uint64_t decide_closes(const struct decide *decide, const struct decision *decision);
 void decide_step(struct decide *decide, struct decision *decision, struct decide_lines *ret_lines);

@@ -93,12 +93,52 @@ static void a_link_is_its_measurers_business(void **state) {
     assert_false(facts_link_is_of(topology, 1, topology_agent(topology, "west-db1")));
 }
 
+/* tests/model, lines change-...: what a guard was started with may outlive the topology. */
+static void a_topology_follows_only_where_running_leases_stay_covered(void **state) {
+    static const struct {
+        uint32_t wait_less_ms, wait_more_ms, promise_less_ms;
+        uint8_t had, has; /* enum quorum_loss */
+        bool shorter_lease, renamed, follows;
+        const char *says;
+    } table[] = {
+        {0, 0, 0, QUORUM_LOSS_FAILSAFE, QUORUM_LOSS_FAILSAFE, false, false, true, ""},
+        {0, 5, 0, QUORUM_LOSS_FAILSAFE, QUORUM_LOSS_FENCE, false, false, true, ""},
+        {0, 0, 0, QUORUM_LOSS_FAILSAFE, QUORUM_LOSS_HOLD, true, false, true, ""},
+        {1, 0, 0, QUORUM_LOSS_FAILSAFE, QUORUM_LOSS_FAILSAFE, false, false, false, "lease.wait"},
+        {1, 0, 0, QUORUM_LOSS_FAILSAFE, QUORUM_LOSS_FAILSAFE, true, false, false, "lease.wait"},
+        {0, 0, 1, QUORUM_LOSS_FAILSAFE, QUORUM_LOSS_FAILSAFE, false, false, false, "lease.promise"},
+        {0, 0, 0, QUORUM_LOSS_HOLD, QUORUM_LOSS_FAILSAFE, false, false, false, "leave hold"},
+        {0, 0, 0, QUORUM_LOSS_HOLD, QUORUM_LOSS_FENCE, false, false, false, "leave hold"},
+        {0, 0, 0, QUORUM_LOSS_HOLD, QUORUM_LOSS_HOLD, false, false, true, ""},
+        {0, 0, 0, QUORUM_LOSS_FENCE, QUORUM_LOSS_FENCE, false, true, false, "renamed"},
+    };
+    static struct topology now, next;
+    (void)state;
+    for (unsigned i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct text256 why = {{0}};
+        now = *sample_topology(NULL, NULL);
+        now.lease.on_quorum_loss = table[i].had;
+        next = now;
+        next.lease.on_quorum_loss = table[i].has;
+        next.lease.wait_ms = now.lease.wait_ms - table[i].wait_less_ms + table[i].wait_more_ms;
+        next.lease.promise_ms = now.lease.promise_ms - table[i].promise_less_ms;
+        next.lease.lease_ms = now.lease.lease_ms - (table[i].shorter_lease ? 1000 : 0);
+        if (table[i].renamed) {
+            assert_true(text_copy(next.members[0].name, NAME_SIZE, "m7"));
+        }
+        print_message("row %u\n", i);
+        assert_int_equal(decide_topology_follows(&now, &next, &why), table[i].follows);
+        assert_non_null(strstr(why.at, table[i].says));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_position_is_read_out_of_a_detail),
         cmocka_unit_test(an_agent_is_believed_about_its_own_checks),
         cmocka_unit_test(a_report_of_nobody_is_no_event),
         cmocka_unit_test(a_link_is_its_measurers_business),
+        cmocka_unit_test(a_topology_follows_only_where_running_leases_stay_covered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
