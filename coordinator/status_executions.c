@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "common/base/bits.h"
 #include "common/io/clock.h"
 #include "common/topology/duration.h"
 #include "common/topology/roles.h"
@@ -107,6 +108,25 @@ void executions_answer(struct answering *answering) {
 
 /* ------------------------------------------------------------------ whose turn it is */
 
+/* The region stays read-only until it is undone: it is tried for ever, by an agent with a name. */
+static void undo_waits(struct answering *answering, const struct execution *execution, uint8_t at,
+                       json_t *waits, char *ret_act, size_t act_size) {
+    const struct topology *topology = answering->topology;
+    const struct step_state *state = &execution->steps[at];
+    if (execution->stage != STAGE_UNDO || state->undo != 1) {
+        return;
+    }
+    const char *step = topology->plans[execution->plan].steps[at].name;
+    const char *agent = name_agent(topology, state->agent);
+    bool heard = bits_has(verdict_alive(answering->core, topology), state->agent);
+    list_say(waits, "step %s to be undone at %s%s", step, agent,
+             heard ? "" : ", which is not heard");
+    if (!heard && ret_act[0] == '\0') {
+        (void)text_format(ret_act, act_size,
+                          "bring agent %s back: only its region can undo step %s", agent, step);
+    }
+}
+
 static void step_waits(struct answering *answering, const struct execution *execution, uint8_t at,
                        json_t *waits, char *ret_act, size_t act_size) {
     const struct topology *topology = answering->topology;
@@ -198,6 +218,7 @@ void waits_say(struct answering *answering, json_t *waits, char *ret_act, size_t
         pause_waits(answering, execution, waits, ret_act, act_size);
         for (uint8_t s = 0; s < execution->steps_n; s++) {
             step_waits(answering, execution, s, waits, ret_act, act_size);
+            undo_waits(answering, execution, s, waits, ret_act, act_size);
         }
         standing_waits(answering, execution, waits, ret_act, act_size);
     }

@@ -295,6 +295,31 @@ static void status_says_whose_turn_it_is(void **state) {
     json_decref(json);
 }
 
+static void an_undoing_names_the_agent_that_is_missing(void **state) {
+    (void)state;
+    struct execution *execution = make_running();
+    uint8_t agent = topology_agent(&topology, "east-db1");
+    execution->stage = STAGE_UNDO;
+    execution->steps[0].phase = STEP_FAILED;
+    execution->steps[0].agent = agent;
+    execution->steps[0].undo = 1;
+    member.core.agents[agent].heard_by = 0;
+    char undone[200];
+    const char *step = topology.plans[execution->plan].steps[0].name;
+    (void)text_format(undone, sizeof undone,
+                      "bring agent east-db1 back: only its region can undo step %s", step);
+    json_t *json = ask_from("status", "", 0);
+    assert_string_equal(text_of(json, "next_human_act"), undone);
+    json_decref(json);
+    member.core.agents[agent].heard_by = 7;
+    json = ask_from("status", "", 0);
+    assert_string_equal(text_of(json, "next_human_act"), "");
+    const json_t *waits = json_object_get(json, "waits_for");
+    (void)text_format(undone, sizeof undone, "step %s to be undone at east-db1", step);
+    assert_string_equal(json_string_value(json_array_get(waits, 0)), undone);
+    json_decref(json);
+}
+
 static void a_second_disaster_is_put_to_people_with_one_command(void **state) {
     (void)state;
     struct execution *execution = make_running();
@@ -466,6 +491,7 @@ int main(void) {
         cmocka_unit_test(explain_of_a_region_shows_each_view),
         cmocka_unit_test(status_is_truthful_about_the_writer),
         cmocka_unit_test(status_says_whose_turn_it_is),
+        cmocka_unit_test(an_undoing_names_the_agent_that_is_missing),
         cmocka_unit_test(a_second_disaster_is_put_to_people_with_one_command),
         cmocka_unit_test(report_tells_a_missed_objective_by_its_exit_code),
         cmocka_unit_test(unknown_names_are_usage_errors),
