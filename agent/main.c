@@ -48,8 +48,8 @@ static int run(uv_loop_t *loop) {
         (void)uv_signal_start(&signals[i], on_signal, numbers[i]);
     }
     (void)uv_run(loop, UV_RUN_DEFAULT);
-    /* A hung target holds its worker for long. What it would say is of no use to anybody any more, and
-     * a command's intent is on disk: then it ends as by kill -9, which every part stands. */
+    /* A hung target holds its worker for long. What it would say is of no use to anybody any more,
+     * and a command's intent is on disk: then it ends as by kill -9, which every part stands. */
     if (!workers_wait(STOP_MS)) {
         _exit(EXIT_SUCCESS);
     }
