@@ -65,6 +65,11 @@ enum err patroni_parse(const char *json, size_t json_size,
 /* A decimal number without hexadecimal, infinity or spaces. */
 bool decimal_parse(const char *text, double *ret_value);
 
+/* Compares two texts by their lines, without comments (#), empty lines and space at either end.
+ * 0: the same; else the number, in `ours`, of the first line that is not (or one behind its
+ * end). ret_lines_n: lines that counted in ours. */
+unsigned lines_differ(const char *ours, const char *theirs, unsigned *ret_lines_n);
+
 /* Vault: whether this is its health at all; whether an answer holds a secret's values. */
 bool vault_health_is_one(const char *json, size_t json_size);
 bool vault_secret_is_there(const char *json, size_t json_size);

@@ -208,3 +208,43 @@ bool clickhouse_is_auth(const char *body) {
     }
     return false;
 }
+
+/* -------------------------------------------------------------------------- lines */
+
+/* The next line that counts, trimmed, and its number. NULL at the end. */
+static const char *line_next(const char **at, unsigned *number, size_t *ret_n) {
+    while (**at != '\0') {
+        const char *start = *at + strspn(*at, " \t\r");
+        size_t n = strcspn(start, "\n");
+        *at = start[n] == '\n' ? start + n + 1 : start + n;
+        (*number)++;
+        while (n > 0 && (start[n - 1] == ' ' || start[n - 1] == '\t' || start[n - 1] == '\r')) {
+            n--;
+        }
+        if (n > 0 && start[0] != '#') {
+            *ret_n = n;
+            return start;
+        }
+    }
+    (*number)++;
+    return NULL;
+}
+
+unsigned lines_differ(const char *ours, const char *theirs, unsigned *ret_lines_n) {
+    unsigned our_number = 0, their_number = 0, first = 0, lines_n = 0;
+    for (;;) {
+        size_t our_n = 0, their_n = 0;
+        const char *our = line_next(&ours, &our_number, &our_n);
+        const char *their = first == 0 ? line_next(&theirs, &their_number, &their_n) : NULL;
+        bool same = our_n == their_n && (our == NULL) == (their == NULL) &&
+                    (our == NULL || memcmp(our, their, our_n) == 0);
+        if (first == 0 && !same) {
+            first = our_number;
+        }
+        if (our == NULL) {
+            *ret_lines_n = lines_n;
+            return first;
+        }
+        lines_n++;
+    }
+}

@@ -69,6 +69,11 @@ static const struct probe_kind kinds[] = {
     {CHECK_CLICKHOUSE_CANARY, clickhouse_canary_run, clickhouse_canary_accepts,
      WEB_ARGUMENTS ", table=database.table, name=of the row, end=auto|write|read, "
                    "max_age_ms=300000"},
+    {CHECK_STORAGE, storage_run, storage_accepts,
+     "path=directory, min_size=quantity, min_free_percent=5, warn_free_percent=20"},
+    {CHECK_PARITY, parity_run, parity_accepts,
+     "url=http(s)://... or file=path, peer_url=http(s)://..., ca=path, user=name, "
+     "password_ref=name, token_ref=name, tls=1.2|1.3"},
     {CHECK_S3, s3_run, s3_accepts,
      WEB_ARGUMENTS ", what=health|bucket|canary|conflicts|replication, server=minio|s3, "
                    "bucket=name, region=us-east-1, prefix=text, versioning=enabled|suspended|any, "

@@ -64,7 +64,9 @@ enum component_kind {
     X(CLICKHOUSE_CANARY, "clickhouse_canary")                                                      \
     X(S3, "s3")                                                                                    \
     X(BACKUP, "backup")                                                                            \
-    X(GIT, "git")
+    X(GIT, "git")                                                                                  \
+    X(STORAGE, "storage")                                                                          \
+    X(PARITY, "parity")
 
 enum check_kind {
 #define CHECK_ENUM(name, text) CHECK_##name,

@@ -131,6 +131,22 @@ static void figures_of_clickhouse_may_come_as_strings(void **state) {
     assert_false(clickhouse_is_auth("Code: 60. DB::Exception"));
 }
 
+static void texts_differ_by_the_lines_that_count(void **state) {
+    (void)state;
+    const struct {
+        const char *ours, *theirs;
+        unsigned line, lines_n;
+    } table[] = {{"a\nb\n", "a\nb", 0, 2},   {"# ours\na\n\n  b  \n", "a\r\n# theirs\nb\n", 0, 2},
+                 {"a\nb\n", "a\nc\n", 2, 2}, {"# x\na\nb\n", "a\n", 3, 2},
+                 {"a\n", "a\nb\n", 2, 1},    {"", "", 0, 0},
+                 {"# only\n", "", 0, 0},     {"ab\n", "a\nb\n", 1, 1}};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        unsigned lines_n = 77;
+        assert_int_equal(lines_differ(table[i].ours, table[i].theirs, &lines_n), table[i].line);
+        assert_int_equal(lines_n, table[i].lines_n);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decimals_are_read_whole_or_not_at_all),
@@ -140,6 +156,7 @@ int main(void) {
         cmocka_unit_test(samples_are_summed_up_and_their_absence_is_seen),
         cmocka_unit_test(one_sample_that_is_no_number_spoils_the_least_and_the_most),
         cmocka_unit_test(figures_of_clickhouse_may_come_as_strings),
+        cmocka_unit_test(texts_differ_by_the_lines_that_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -358,6 +358,11 @@ static void checks_have_their_kinds_times(void **state) {
         {"pg_canary", 1000, 5000, 5},
         {"redis_canary", 1000, 5000, 5},
         {"clickhouse_canary", 1000, 5000, 5},
+        {"s3", 10000, 5000, 3},
+        {"backup", 300000, 30000, 1},
+        {"git", 300000, 30000, 1},
+        {"storage", 10000, 5000, 3},
+        {"parity", 10000, 5000, 3},
     };
     assert_int_equal(sizeof rows / sizeof rows[0], CHECK_KINDS_N);
     for (size_t i = 0; i < CHECK_KINDS_N; i++) {
