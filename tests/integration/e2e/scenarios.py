@@ -380,3 +380,41 @@ def a_planned_switchover_and_back_loses_nothing(build):
         report = world.judged()
         world.one_writer(report)
         expect(not report["lost"], f"acknowledged rows are lost: {report['lost']}")
+
+
+@scenario
+def a_second_disaster_is_left_with_one_command(build):
+    """West is lost while the plan that moved there is paused: nothing moves by itself, the operator is asked with one
+    command, and that command takes the service back to east, which had returned as a standby."""
+    with World(build) as world:
+        world.judges_start()
+        world.kill_region()
+        world.fleet.drover("declare", "--to", "west", "--reason", "east is gone", "--yes")
+
+        def asks_for_approval():
+            steps = world.fleet.ask("executions")["executions"][0]["steps"]
+            return any(step["name"] == "dns-api" and step["state"] == "needs-approval" for step in steps)
+        world.fleet.wait(asks_for_approval, 60, "the plan asks for an approval")
+        world.fleet.drover("pause", "1")
+        world.lab.poweron("east", wait=False)
+        world.fleet.wait(lambda: world.recovering("east-db1"), 40, "the old primary recovers")
+        world.fleet.wait(lambda: world.lab.sql("west-db1", "SELECT count(*) FROM pg_stat_replication WHERE state='streaming'")
+                         [0][0] >= 1, 60, "it streams from the new primary")
+        time.sleep(3)
+        world.kill_region("west")
+
+        def declare_asked_for():
+            act = world.fleet.status()["next_human_act"]
+            return act if "declare" in act else None
+        act = world.fleet.wait(declare_asked_for, 40, "the operator is asked")
+        print(f"    next human act: {act}")
+        expect(act.startswith("drover declare --to east "), act)
+        world.never_writable("east", 15)  # well beyond hold-down and waits: nothing leaves it by itself
+        expect(world.stage(1) == "running", world.stage(1))
+        world.fleet.drover("declare", "--to", "east", "--reason", "west is gone too", "--yes")
+        world.approve(2, "dns-api")
+        world.wait_writable("east", 60)
+        world.fleet.wait(lambda: world.stage(2) == "done", 60, "the second move is done")
+        expect(world.stage(1) == "superseded", world.stage(1))
+        report = world.judged()
+        world.one_writer(report)
