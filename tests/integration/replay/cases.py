@@ -77,7 +77,10 @@ def every_members_recording_replays_identically(recordings):
 
 
 def a_killed_members_recordings_can_be_read(recordings):
+    """It began again from the log's snapshot, which is recorded too."""
     expect(len(recordings.files("m2")) == 2, f"of m2: {recordings.files('m2')}")
+    printed = recordings.replay(recordings.files("m2")[1], "--print").stdout
+    expect("log.snapshot_taken index=" in printed and "member.caught_up" in printed, printed)
 
 
 def all_members_decided_the_same_about_every_fact(recordings):
@@ -187,18 +190,23 @@ def fence_proofs_end_a_wait_whatever_its_length(recordings):
     expect("attest.fence_proved epoch=1" in result.stdout, result.stdout)
 
 
+def _later(was, now, by_ms):
+    """Behind the recorded failover the world is another one (the standby was promoted): it may be never."""
+    return now is None or now - was >= by_ms
+
+
 def a_longer_hold_down_begins_the_failover_later(recordings):
-    """The suspicion counts from the last sign of life: 3 s longer than it had lasted when the failover began."""
+    """The suspicion counts from the last sign of life: just longer than it had lasted when the failover began."""
     recorded = _left(recordings.asked(recordings.files("m1")[0]))
     lasted = next(gate["value"] for gate in recorded["gates"] if gate["gate"] == HOLD_DOWN)
-    told = recordings.asked(recordings.files("m1")[0], "--set", f"policy.hold_down={lasted + 3000}ms")
-    was, now = _left(told), _left(told["what_if"])
-    print(f"    begun {was['begun_ms']} ms, with a hold-down of {lasted + 3000} ms {now['begun_ms']} ms")
-    # Both fall on recorded ticks, which come every second or so.
-    expect(was["automatic"] and now["begun_ms"] is not None, f"{was} {now}")
-    expect(now["begun_ms"] - was["begun_ms"] >= 2000, f"{was} {now}")
-    shut = [gate["gate"] for gate in now["gates"] if not gate["passes"]]
-    expect(shut == [HOLD_DOWN], f"gates that would not have passed: {shut}")
+    for more in (1, 3000):
+        told = recordings.asked(recordings.files("m1")[0], "--set", f"policy.hold_down={lasted + more}ms")
+        was, now = _left(told), _left(told["what_if"])
+        print(f"    begun {was['begun_ms']} ms, with a hold-down of {lasted + more} ms {now['begun_ms']} ms")
+        expect(was["automatic"] and now["suspect_ms"] == was["suspect_ms"], f"{was} {now}")
+        expect(_later(was["begun_ms"], now["begun_ms"], more), f"{was} {now}")
+        shut = [gate["gate"] for gate in now["gates"] if not gate["passes"]]
+        expect(shut == [HOLD_DOWN], f"gates that would not have passed: {shut}")
 
 
 def a_shorter_hold_down_begins_it_earlier(recordings):
@@ -213,7 +221,7 @@ def a_longer_silence_suspects_the_region_later(recordings):
     was, now = _left(told), _left(told["what_if"])
     # The recorded suspicion may have waited for the outside view; the other one waits for silence.
     print(f"    suspected {was['suspect_ms']} ms, with 4 s more of silence {now['suspect_ms']} ms")
-    expect(now["suspect_ms"] is not None and now["suspect_ms"] - was["suspect_ms"] >= 1000, f"{was} {now}")
+    expect(_later(was["suspect_ms"], now["suspect_ms"], 1000), f"{was} {now}")
     same = recordings.asked(recordings.files("m1")[0], "--set", f"policy.silent={recordings.timing.silent}ms")
     expect(_left(same["what_if"])["suspect_ms"] == was["suspect_ms"], "the same silence, another time")
 
