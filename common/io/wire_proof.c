@@ -10,8 +10,9 @@
 #include "common/io/sign.h"
 #include "common/io/wire_parts.h"
 
-#define PROOF_MS 2000 /* usually some 10 ms */
-#define GRACE_MS 20   /* for the stranger's frame, after the known one's came */
+/* Usually some 10 ms are enough; a starved machine must not keep a program from starting. */
+#define PROOF_MS 10000
+#define GRACE_MS 20 /* for the stranger's frame, after the known one's came */
 
 struct proof {
     struct wire *wire;
