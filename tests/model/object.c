@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "object_bytes.h"
+#include "object_steps.h"
 
 struct model_world world;
 void (*ensure_hook)(const char *expression, const char *file, int line);
@@ -17,276 +18,6 @@ void ensure_failed(const char *expression, const char *file, int line) {
     (void)file;
     (void)line;
     abort();
-}
-
-static void answers_forget(unsigned guard, unsigned slot) {
-    for (unsigned i = 0; i < MEMBERS; i++) {
-        world.member[i].yes &= (uint8_t)~BIT_OF(guard, slot);
-    }
-}
-
-static void round_drop(unsigned guard, unsigned slot) {
-    memset(&world.guard[guard].round[slot], 0, sizeof world.guard[guard].round[slot]);
-    answers_forget(guard, slot);
-}
-
-/* The lease became newer: the kernel's gate is armed with what holder_gate_ms() says. */
-static void gate_arm(struct model_guard *g, const struct holder *h, uint8_t slow) {
-    unsigned left = (holder_gate_ms(h, stamp_of(0)) + TICK_MS - 1) / TICK_MS;
-#ifdef FROM_RECV
-    left = T;
-#endif
-    if (left > g->gate) {
-        g->gate = (uint8_t)left;
-        g->gate_slow = g->lease_slow = slow;
-    }
-}
-
-/* ---- members' steps ---- */
-static bool log_is_open(unsigned index) {
-    return index % 2 == 1;
-}
-
-static void member_apply(struct model_member *m) {
-    m->applied++;
-    if (!log_is_open(m->applied)) {
-        struct attest a = member_load(m);
-        attest_close(&a, EPOCH_OF(m->applied));
-        member_store(m, &a);
-    }
-}
-
-/* ahead: it died between the durable note of a CLOSE and applying it. */
-static void member_restart(struct model_member *m, bool ahead) {
-    struct attest a = member_load(m);
-    struct attest_durable disk = a.durable;
-    if (ahead) {
-        disk = attest_close_durable(&a, EPOCH_OF(m->applied + 1));
-    }
-#ifdef NO_DURABLE
-    disk = (struct attest_durable){0, 0};
-#endif
-    attest_init(&a, &disk, stamp_of(0));
-#ifdef NO_RESTART_GRACE
-    a.started = a.wait_from = stamp_of(W);
-#endif
-#ifdef NO_CATCHUP
-    attest_caught_up(&a);
-#endif
-#ifdef SNAPSHOT
-    m->applied = 1;
-#endif
-    m->fast = 0;
-    member_store(m, &a);
-    world.member_restarts++;
-}
-
-static void member_note(struct model_member *m) {
-    struct attest a = member_load(m);
-    attest_waited(&a);
-    member_store(m, &a);
-}
-
-static void member_proof(struct model_member *m) {
-    struct attest a = member_load(m);
-#ifdef PROOF_SKIPS_OLDER
-    a.fence_proved = true;
-#else
-    attest_fence_proved(&a, m->closing);
-#endif
-    member_store(m, &a);
-}
-
-static void member_answer(struct model_member *m, unsigned guard, unsigned slot) {
-    struct attest a = member_load(m);
-    struct lease_view view = {.epoch = EPOCH_OF(m->applied),
-                              .open = log_is_open(m->applied),
-                              .owner = OWNER(EPOCH_OF(m->applied))};
-    struct attest_ask ask = {.purpose = ATTEST_LEASE,
-                             .epoch = world.guard[guard].round[slot].epoch,
-                             .region = (uint8_t)guard,
-                             .numbers_agree = true,
-                             .now = stamp_of(0),
-                             .wait_ms = W * TICK_MS};
-#ifdef NO_WAIT
-    ask.wait_ms = 0;
-#endif
-#ifdef NO_OWNER
-    ask.region = view.owner;
-#endif
-#ifdef NO_EPOCH
-    ask.epoch = view.epoch;
-    ask.region = view.owner;
-#endif
-    struct attest before = a;
-    if (attest_ask(&a, &view, &ask) == ATTEST_YES) {
-        m->yes |= BIT_OF(guard, slot);
-        world.zero_wait |=
-            before.fence_proved && before.durable.waited_epoch < before.closing_epoch;
-#ifdef YES_NOT_NOTED
-        a = before;
-#else
-        m->fast = 0;
-#endif
-    }
-    member_store(m, &a);
-}
-
-/* ---- guards' steps ---- */
-static void guard_begin(unsigned guard, enum holder_round_purpose purpose, unsigned epoch) {
-    struct model_guard *g = &world.guard[guard];
-    unsigned slot = g->next;
-    uint8_t nonce[NONCE_SIZE] = {(uint8_t)(slot + 1)};
-    struct holder h = guard_load(g);
-    if (holder_begin(&h, purpose, epoch, nonce, stamp_of(0)) != HOLDER_ACCEPTED) {
-        return;
-    }
-#ifdef NO_NONCE
-    if (purpose == ROUND_PROMISE || g->round[slot].purpose == ROUND_PROMISE) {
-        round_drop(guard, slot);
-    }
-    g->round[slot].slow = 0;
-#else
-    round_drop(guard, slot);
-#endif
-    guard_store(g, &h);
-}
-
-static void guard_certificate(unsigned guard, unsigned slot) {
-    struct model_guard *g = &world.guard[guard];
-    uint8_t nonce[NONCE_SIZE] = {(uint8_t)(slot + 1)};
-    uint64_t yes = 0;
-    for (unsigned i = 0; i < MEMBERS; i++) {
-        yes |= (world.member[i].yes & BIT_OF(guard, slot)) ? UINT64_C(1) << i : 0;
-    }
-    struct holder h = guard_load(g);
-#ifdef NO_MAJORITY
-    yes = yes ? 1 : 0;
-#endif
-#ifdef FROM_RECV
-    h.rounds[slot].sent = stamp_of(0);
-#endif
-    enum holder_verdict verdict =
-        holder_certificate(&h, nonce, g->round[slot].epoch, yes, stamp_of(0));
-    if (verdict == HOLDER_ACCEPTED) {
-        gate_arm(g, &h, g->round[slot].slow);
-    }
-    if (verdict == HOLDER_PERSIST) {
-        g->pending_slow = g->round[slot].slow;
-    }
-    guard_store(g, &h);
-    if (verdict == HOLDER_ACCEPTED || verdict == HOLDER_PERSIST) {
-        round_drop(guard, slot);
-    }
-}
-
-static void guard_persisted(struct model_guard *g) {
-    struct holder h = guard_load(g);
-    uint8_t was = g->pending;
-    enum holder_verdict verdict = holder_persisted(&h, stamp_of(0));
-    if (was == PENDING_LEASE && verdict == HOLDER_ACCEPTED) {
-        gate_arm(g, &h, g->pending_slow);
-    }
-    if (was == PENDING_FENCE) {
-#ifndef PROOF_GATE_OPEN
-        g->gate = g->gate_slow = 0; /* read back shut before the proof is signed */
-#endif
-        g->proof = (uint8_t)h.durable.fenced_epoch;
-    }
-    if (was == PENDING_PROMISE) {
-        g->promise_fast = 0;
-    }
-    guard_store(g, &h);
-}
-
-static void guard_fail(struct model_guard *g) {
-    struct holder h = guard_load(g);
-    holder_persist_failed(&h);
-    guard_store(g, &h);
-    world.disk_failures++;
-}
-
-static void guard_fence(struct model_guard *g, unsigned epoch) {
-    struct holder h = guard_load(g);
-    (void)holder_fence(&h, epoch);
-#ifdef PROOF_EARLY
-    g->proof = (uint8_t)epoch;
-    g->gate = 0;
-#endif
-    guard_store(g, &h);
-}
-
-static void guard_denial(unsigned guard) {
-    struct model_guard *g = &world.guard[guard];
-    uint64_t no = 0;
-    for (unsigned i = 0; i < MEMBERS; i++) {
-        no |= world.member[i].closed >= g->lease_epoch ? UINT64_C(1) << i : 0;
-    }
-    struct holder h = guard_load(g);
-    if (holder_denial(&h, g->lease_epoch, no) == HOLDER_ACCEPTED) {
-        for (unsigned slot = 0; slot < ROUNDS; slot++) {
-            round_drop(guard, slot);
-        }
-        g->gate = g->gate_slow = 0;
-    }
-    guard_store(g, &h);
-}
-
-/* ahead: the write under way had reached the disk. The kernel's gate runs on. */
-static void guard_restart(unsigned guard, bool ahead) {
-    struct model_guard *g = &world.guard[guard];
-    struct holder h = guard_load(g);
-    struct holder_durable disk = ahead ? h.wished : h.durable;
-#ifdef FENCE_VOLATILE
-    disk.fenced_epoch = 0;
-#endif
-#ifdef PROMISE_VOLATILE
-    disk.promised_epoch = 0;
-#endif
-    holder_init(&h, &conf, &disk, stamp_of(0));
-    for (unsigned slot = 0; slot < ROUNDS; slot++) {
-        round_drop(guard, slot);
-    }
-    g->promise_fast = 0;
-    guard_store(g, &h);
-    world.guard_restarts++;
-}
-
-/* The guard of the other region answers the promise question. A promise waiting for the disk is
- * told by asking again: the repetition is ACCEPTED. */
-static void guard_promise(unsigned asker, unsigned slot) {
-    struct model_guard *giver = &world.guard[1 - asker];
-    struct model_round *round = &world.guard[asker].round[slot];
-    struct holder h = guard_load(giver);
-    enum holder_verdict verdict = holder_promise(&h, round->epoch, stamp_of(0));
-    if (verdict == HOLDER_ACCEPTED) {
-        round->promised = 1;
-        giver->promise_fast = 0;
-    }
-#ifdef NO_PROMISE
-    if (verdict == HOLDER_PERSIST) { /* told, and forgotten at once */
-        h.pending = PENDING_NOTHING;
-        h.wished.promised_epoch = h.durable.promised_epoch;
-        round->promised = 1;
-    }
-#endif
-#ifdef PROMISE_UNWRITTEN
-    round->promised |= verdict == HOLDER_PERSIST;
-#endif
-    guard_store(giver, &h);
-}
-
-static void guard_promises(unsigned guard, unsigned slot) {
-    struct model_guard *g = &world.guard[guard];
-    uint8_t nonce[NONCE_SIZE] = {(uint8_t)(slot + 1)};
-    struct holder h = guard_load(g);
-    if (holder_promises(&h, nonce, g->round[slot].epoch, g->round[slot].promised, stamp_of(0)) ==
-        HOLDER_ACCEPTED) {
-        world.extended = 1;
-        gate_arm(g, &h, g->round[slot].slow);
-    }
-    guard_store(g, &h);
-    round_drop(guard, slot);
 }
 
 /* ---- clocks ---- */
@@ -327,12 +58,16 @@ static bool tick_may(unsigned choice) {
 static void guard_tick(unsigned guard, bool slow, unsigned promise_ticks) {
     struct model_guard *g = &world.guard[guard];
     unsigned on = slow ? 0 : 1;
+    bool held = HOLDS_AT(g->pins) && g->leased; /* its gate is armed anew while it is leased */
     g->promise_age = LOWER(g->promise_age + promise_ticks, V);
     g->promise_fast = (uint8_t)(g->promise_fast + (promise_ticks > 1));
     g->gate_slow = g->gate ? (uint8_t)(g->gate_slow + slow) : 0;
     g->lease_slow = (uint8_t)(g->lease_slow + (g->leased && slow));
     g->pending_slow = (uint8_t)(g->pending_slow + (g->pending == PENDING_LEASE && slow));
-    g->gate = (uint8_t)(g->gate > on ? g->gate - on : g->gate == 0 || on ? 0 : g->gate);
+    g->gate = held ? g->gate
+                   : (uint8_t)(g->gate > on         ? g->gate - on
+                               : g->gate == 0 || on ? 0
+                                                    : g->gate);
     g->gate_slow = g->gate ? g->gate_slow : 0;
     g->lease_age = (uint8_t)(g->lease_age + on);
     g->pending_age = LOWER(g->pending_age + on, T);
@@ -396,9 +131,32 @@ void world_begin(void) {
     for (unsigned i = 0; i < GUARDS; i++) {
         struct holder h;
         struct holder_durable disk = {0, 0, 0};
+        struct holder_conf conf = conf_of(&world.guard[i]);
         holder_init(&h, &conf, &disk, stamp_of(0));
         guard_store(&world.guard[i], &h);
     }
+}
+
+/* ---- a change of the topology, and members that are replaced ---- */
+static bool config_due(const struct model_member *m) {
+    return world.config_at != 0 && m->applied == world.config_at && !m->config;
+}
+
+/* A new machine under the member's name: no notes. EARLY: it had run beside the old one for long,
+ * and all the while read the log. */
+static void member_wipe(struct model_member *m) {
+    struct attest a;
+    struct attest_durable disk = {0, 0};
+#ifdef EARLY
+    attest_init(&a, &disk, stamp_of(W));
+#else
+    attest_init(&a, &disk, stamp_of(0));
+#endif
+    m->applied = 1; /* and all of the log to be applied again */
+    m->config = 0;
+    m->fast = 0;
+    member_store(m, &a);
+    world.wipes++;
 }
 
 enum {
@@ -420,14 +178,35 @@ enum {
     ASK_PROMISE = 57,
     PROMISE = 59,
     PROMISES = 63,
-    TICK = 67
+    TICK = 67,
+    CHANGE_TOPOLOGY = 195,
+    TAKE_TOPOLOGY = 196,
+    WIPE = 199
 };
+
+static int change_may(int step) {
+    if (step == CHANGE_TOPOLOGY)
+        return world.config_at == 0;
+    const struct model_member *m = &world.member[(step - TAKE_TOPOLOGY) % 3];
+    return step < WIPE ? config_due(m) : world.wipes < MAXWIPE;
+}
+
+static void change_take(int step) {
+    struct model_member *m = &world.member[step > CHANGE_TOPOLOGY ? (step - TAKE_TOPOLOGY) % 3 : 0];
+    if (step == CHANGE_TOPOLOGY) {
+        world.config_at = world.log;
+    } else if (step < WIPE) {
+        m->config = 1;
+    } else {
+        member_wipe(m);
+    }
+}
 
 static int member_may(int step) {
     const struct model_member *m = &world.member[(step - 1) % 3];
     struct attest a = member_load(m);
     if (step < RESTART)
-        return m->applied < world.log;
+        return m->applied < world.log && !config_due(m);
     if (step < AHEAD)
         return world.member_restarts < MAXRESTART;
     if (step < CAUGHT) {
@@ -435,13 +214,13 @@ static int member_may(int step) {
                !log_is_open(m->applied + 1U) && EPOCH_OF(m->applied + 1) > m->closed;
     }
     if (step < NOTE)
-        return !m->caught_up && m->applied == world.log;
+        return !m->caught_up && m->applied == world.log && !config_due(m);
 #ifdef NOTE_EARLY
     if (step < PROOF)
         return m->closing > m->waited;
 #else
     if (step < PROOF)
-        return attest_waited_due(&a, stamp_of(0), W * TICK_MS);
+        return attest_waited_due(&a, stamp_of(0), (uint32_t)W_OF(m->config) * TICK_MS);
 #endif
     return m->closing > 0 && !m->proved && world.guard[OWNER(m->closing)].proof >= m->closing;
 }
@@ -452,6 +231,8 @@ static bool slot_may(int at, enum holder_round_purpose purpose) {
 }
 
 int step_may(int step) {
+    if (step >= CHANGE_TOPOLOGY)
+        return change_may(step);
     if (step == APPEND)
         return world.log < MAXLOG;
     if (step < BEGIN)
@@ -476,6 +257,10 @@ int step_may(int step) {
     if (step < FENCE) {
         return world.disk_failures < MAXFAIL && world.guard[step - FAIL].pending != PENDING_NOTHING;
     }
+#ifdef FENCELESS
+    if (step < GUARD_RESTART)
+        return 0;
+#endif
     if (step < DENIAL) {
         unsigned guard = (unsigned)(step - FENCE) / 3, epoch = (unsigned)(step - FENCE) % 3 + 1;
         return (int)epoch <= EPOCH_OF(world.log) && epoch < EPOCH_OF(MAXLOG) &&
@@ -549,6 +334,8 @@ void step_take(int step) {
         member_take(step);
     } else if (step < TICK) {
         guard_take(step);
+    } else if (step >= CHANGE_TOPOLOGY) {
+        change_take(step);
     } else {
         world_tick((unsigned)(step - TICK));
     }
@@ -570,6 +357,42 @@ int world_old_epoch(void) {
         }
     }
     return 0;
+}
+
+/* From here, with every message delivered, every write done and no clock adrift: does the region
+ * that the log names open its gate? Or it stands in a state that has a name: fenced by order, which
+ * only a newer epoch ends. No later state is needed: a fair run reaches a healed one, and stays. */
+int world_heals(void) {
+    struct model_world kept = world;
+    bool ok = false;
+    world.log = (uint8_t)(log_is_open(world.log) ? world.log : world.log + 1);
+    unsigned owner = (unsigned)OWNER(EPOCH_OF(world.log)), epoch = EPOCH_OF(world.log);
+    struct model_guard *g = &world.guard[owner];
+    for (unsigned round = 0; round < 2 * (W + V) + 4 && !ok; round++) {
+        if (g->pending != PENDING_NOTHING) {
+            guard_persisted(g);
+        }
+        unsigned slot = g->next;
+        guard_begin(owner, ROUND_LEASE, epoch);
+        for (unsigned i = 0; i < HEALTHY_N; i++) {
+            struct model_member *m = &world.member[i];
+            while (m->applied < world.log) {
+                member_apply(m);
+            }
+            m->caught_up = 1;
+            if (g->round[slot].purpose == ROUND_LEASE) {
+                member_answer(m, owner, slot);
+            }
+        }
+        guard_certificate(owner, slot);
+        if (g->pending != PENDING_NOTHING) {
+            guard_persisted(g);
+        }
+        ok = g->gate > 0 || g->fenced >= epoch;
+        world_tick(0);
+    }
+    world = kept;
+    return ok;
 }
 
 int world_reached(int which) {

@@ -16,8 +16,9 @@
 struct model_member {
     uint8_t applied, caught_up, closed, waited, yes_known, yes_epoch, closing, proved;
     uint8_t yes_age, from_age, start_age;
-    uint8_t fast; /* ticks this clock ran double since the last YES or the start */
-    uint8_t yes;  /* bit guard * ROUNDS + slot: said YES to that question */
+    uint8_t fast;   /* ticks this clock ran double since the last YES or the start */
+    uint8_t config; /* it applied the changed topology */
+    uint8_t yes;    /* bit guard * ROUNDS + slot: said YES to that question */
 };
 
 struct model_round {
@@ -29,6 +30,7 @@ struct model_guard {
     uint8_t leased, by_promise, lease_epoch, lease_age, promise_age, pending_age;
     uint8_t gate, gate_slow, lease_slow, pending_slow; /* gate: ticks the kernel keeps it open */
     uint8_t promise_fast, next, proof;
+    uint8_t pins; /* it was started with the changed topology */
     struct model_round round[ROUNDS];
 };
 
@@ -36,6 +38,8 @@ struct model_world {
     struct model_member member[MEMBERS];
     struct model_guard guard[GUARDS];
     uint8_t log, member_restarts, guard_restarts, disk_failures, extended, zero_wait;
+    uint8_t config_at,
+        wipes; /* config_at: the log's length when the topology changed, 0 = not yet */
 };
 
 extern struct model_world world;
@@ -45,6 +49,7 @@ int step_may(int step);
 void step_take(int step);
 int world_two_writers(void);  /* I1 */
 int world_old_epoch(void);    /* I2: a lease of an epoch that another region has left behind */
+int world_heals(void);        /* L1 */
 int world_reached(int which); /* 1: D leases  2: promises extended  3: yes through a proof */
 
 #endif

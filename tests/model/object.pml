@@ -6,6 +6,11 @@
 #else
 #define REACH_VALUE REACH
 #endif
+#ifdef HEALS
+#define HEALS_VALUE 1
+#else
+#define HEALS_VALUE 0
+#endif
 c_decl {
 \#include "object.h"
 \#define MAY step_may(
@@ -19,6 +24,7 @@ c_track "&world" "sizeof(world)"
     step_take(k); \
     if (!REACH_VALUE && world_two_writers()) uerror("assertion violated I1_two_regions_writable"); \
     if (!REACH_VALUE && world_old_epoch()) uerror("assertion violated I2_superseded_epoch_leased"); \
+    if (HEALS_VALUE && !world_heals()) uerror("assertion violated L1_healed_and_nobody_serves"); \
     if (REACH_VALUE && world_reached(REACH_VALUE)) uerror("assertion violated REACH_this"); } }
 active proctype World() {
   c_code { world_begin(); };
@@ -40,6 +46,12 @@ active proctype World() {
   S(164) S(165) S(166) S(167) S(168) S(169) S(170) S(171) S(172) S(173) S(174) S(175) S(176)
   S(177) S(178) S(179) S(180) S(181) S(182) S(183) S(184) S(185) S(186) S(187) S(188) S(189)
   S(190) S(191) S(192) S(193) S(194)
+#endif
+#ifdef CHANGE
+  S(195) S(196) S(197) S(198)
+#endif
+#ifdef MAXWIPE
+  S(199) S(200) S(201)
 #endif
   od
 }

@@ -40,6 +40,43 @@
 #else
 #define V (T + 2 * EPS)
 #endif
+/* A change of the topology: what guards are pinned to and members wait, before it and after it. */
+#ifndef MAXWIPE
+#define MAXWIPE 0
+#endif
+#define AFTER(pins, then, now) ((pins) ? (now) : (then))
+#if defined(LOWERED)
+#define T_OF(pins) AFTER(pins, T, T - 1)
+#define W_OF(pins) AFTER(pins, W, W - 1)
+#elif defined(T_LOWERED)
+#define T_OF(pins) AFTER(pins, T, T - 1)
+#define W_OF(pins) W
+#elif defined(RAISED)
+#define T_OF(pins) AFTER(pins, T - 1, T)
+#define W_OF(pins) AFTER(pins, W - 1, W)
+#elif defined(HOLD_LEFT)
+#define T_OF(pins) T
+#define W_OF(pins) AFTER(pins, 255, W)
+#define HOLDS_AT(pins) (!(pins))
+#elif defined(HOLD_TAKEN)
+#define T_OF(pins) T
+#define W_OF(pins) AFTER(pins, W, 255)
+#define HOLDS_AT(pins) ((pins) != 0)
+#else
+#define T_OF(pins) T
+#define W_OF(pins) W
+#endif
+#ifndef HOLDS_AT
+#define HOLDS_AT(pins) false
+#define NUMBERS_AGREE(pins, config) ((pins) == (config))
+#else
+#define NUMBERS_AGREE(pins, config) true /* the policy is none of the numbers of a question */
+#endif
+#ifdef MINORITY_LEFT
+#define HEALTHY_N 1 /* members that are well again, for world_heals() */
+#else
+#define HEALTHY_N MEMBERS
+#endif
 #define TICK_MS 10
 #define NOW_TICKS 1000
 #define EPOCH_OF(index) (((index) + 1) / 2)
@@ -92,18 +129,20 @@ static void member_store(struct model_member *m, const struct attest *a) {
 }
 
 /* ---- a guard: bytes to object and back ---- */
-static const struct holder_conf conf = {.lease_ms = T * TICK_MS,
-                                        .fence_ms = 2,
-                                        .gate_early_ms = 1,
-                                        .promise_ms = V * TICK_MS,
-                                        .policy = HOLDER_FAILSAFE,
-                                        .members_n = MEMBERS,
-                                        .promisers_n = 1};
+static struct holder_conf conf_of(const struct model_guard *g) {
+    return (struct holder_conf){.lease_ms = T_OF(g->pins) * TICK_MS,
+                                .fence_ms = 2,
+                                .gate_early_ms = 1,
+                                .promise_ms = V * TICK_MS,
+                                .policy = HOLDS_AT(g->pins) ? HOLDER_HOLD : HOLDER_FAILSAFE,
+                                .members_n = MEMBERS,
+                                .promisers_n = 1};
+}
 
 static struct holder guard_load(const struct model_guard *g) {
     struct holder h;
     memset(&h, 0, sizeof h);
-    h.conf = conf;
+    h.conf = conf_of(g);
 #ifdef NO_MAJORITY
     h.conf.members_n = 1;
 #endif
