@@ -26,7 +26,8 @@ static const struct probe_kind kinds[] = {
      "ca=path, user=name, password_ref=name"},
     {CHECK_REDIS, redis_run, redis_accepts,
      "address=host:port, user=name, password_ref=name, expect_role=primary|standby|any, "
-     "write_key=key of the write probe"},
+     "write_key=key of the write probe, rdb_max_age=seconds, aof=true|false, "
+     "backup=declared type"},
     {CHECK_SENTINEL, sentinel_run, sentinel_accepts,
      "address=host:port[,host:port...], name=monitored name, sentinels=expected number, "
      "expect_primary=ip:port, user=name, password_ref=name"},
@@ -88,7 +89,8 @@ static const struct probe_kind kinds[] = {
                    "max_age=seconds, keep=seconds, min_bytes=number, max_shrink=per cent, "
                    "archive=storage class, archive_after=seconds, peer_url=url, peer_..., "
                    "peer_path=directory, grace=seconds"},
-    {CHECK_GIT, git_run, git_accepts, WEB_ARGUMENTS ", ref=HEAD, mirror_url=url, deployed=commit"},
+    {CHECK_GIT, git_run, git_accepts,
+     WEB_ARGUMENTS ", ref=HEAD, mirror_url=url, deployed=commit, backup=declared type"},
 };
 
 const struct probe_kind *probe_kind_of(enum check_kind kind) {

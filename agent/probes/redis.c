@@ -1,4 +1,6 @@
-/* redis: role, positions, and a write that is accepted. */
+/* redis: role, positions, a write that is accepted; and what it has saved on its disk. */
+#include <string.h>
+
 #include "agent/probes/kinds.h"
 #include "agent/probes/parameter.h"
 #include "agent/probes/parse.h"
@@ -14,6 +16,9 @@ static const struct parameter parameters[] = {
     {.name = "password_ref", .type = PARAMETER_NAME},
     {.name = "expect_role", .type = PARAMETER_CHOICE, .choices = "|primary|standby|any|"},
     {.name = "write_key", .type = PARAMETER_TEXT},
+    {.name = "rdb_max_age", .type = PARAMETER_NUMBER, .min = 1, .max = UINT32_MAX},
+    {.name = "aof", .type = PARAMETER_FLAG},
+    {.name = "backup", .type = PARAMETER_NAME},
 };
 
 enum err redis_accepts(const struct arguments *arguments, struct text256 *reterr) {
@@ -73,6 +78,65 @@ static struct reading judge(const struct arguments *arguments, const struct redi
     return reading;
 }
 
+static bool is_saved_asked(const struct arguments *arguments) {
+    return arguments_get(arguments, "rdb_max_age") != NULL ||
+           parameter_flag(arguments, "aof", false);
+}
+
+static bool info_is(const char *info, const char *key, const char *wanted) {
+    char value[16];
+    return info_get(info, key, value, sizeof value) && text_equal(value, wanted);
+}
+
+/* What Redis has on its disk; value: the age of the snapshot in s. A server that never saved tells
+ * the time of its own start, from which it counts the changes that are not saved. */
+static struct reading judge_saved(const struct arguments *arguments, const char *info) {
+    uint64_t saved_s = 0, changes_n = 0, now_s = clock_wall_ms() / 1000;
+    uint64_t limit_s = parameter_number(arguments, "rdb_max_age", UINT64_MAX);
+    struct reading reading;
+    if (!info_get_number(info, "rdb_last_save_time", &saved_s) ||
+        !info_get_number(info, "rdb_changes_since_last_save", &changes_n)) {
+        return reading_failed(ERR_FORMAT, "INFO without persistence");
+    }
+    uint64_t age_s = now_s > saved_s ? now_s - saved_s : 0;
+    if (parameter_flag(arguments, "aof", false) && !info_is(info, "aof_enabled", "1")) {
+        reading = reading_judged(false, "no append-only file is written");
+    } else if (parameter_flag(arguments, "aof", false) &&
+               (!info_is(info, "aof_last_write_status", "ok") ||
+                !info_is(info, "aof_last_bgrewrite_status", "ok"))) {
+        reading = reading_judged(false, "the append-only file: its last write or rewrite failed");
+    } else if (limit_s != UINT64_MAX && !info_is(info, "rdb_last_bgsave_status", "ok")) {
+        reading = reading_judged(false, "the last snapshot failed");
+    } else {
+        reading = reading_judged(age_s <= limit_s, "snapshot %llu s old, %llu changes since",
+                                 (unsigned long long)age_s, (unsigned long long)changes_n);
+    }
+    reading.value = (int64_t)age_s;
+    return reading;
+}
+
+/* Only what is well by itself is asked for what it has saved. */
+static enum err saved_ask(struct redis_client *client, const struct arguments *arguments,
+                          struct reading *reading, struct text256 *reterr) {
+    struct redis_reply reply;
+    const char *words[2] = {"INFO", "persistence"};
+    enum err err = redis_ask(client, 2, words, &reply, reterr);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (reply.kind != REDIS_TEXT) {
+        text_say(reterr, "%.80s", redis_reply_text(&reply));
+        return ERR_FAILED;
+    }
+    struct reading saved = judge_saved(arguments, redis_reply_text(&reply));
+    saved.role = reading->role;
+    saved.writable = reading->writable;
+    saved.positions_n = reading->positions_n;
+    memcpy(saved.positions, reading->positions, sizeof saved.positions);
+    *reading = saved;
+    return ERR_OK;
+}
+
 struct reading redis_run(const struct probe_input *input) {
     const char *key = arguments_get(input->arguments, "write_key");
     struct redis_client client;
@@ -91,11 +155,17 @@ struct reading redis_run(const struct probe_input *input) {
     if (asked) {
         err = write_try(&client, key, refusal, sizeof refusal, &why);
     }
+    struct reading reading;
+    if (err == ERR_OK) {
+        reading = judge(input->arguments, &role, asked, refusal);
+    }
+    if (err == ERR_OK && reading.good && is_saved_asked(input->arguments)) {
+        err = saved_ask(&client, input->arguments, &reading, &why);
+    }
     redis_close(&client);
     if (err != ERR_OK) {
         return reading_failed(err, "%s", why.at);
     }
-    struct reading reading = judge(input->arguments, &role, asked, refusal);
     reading.latency_ms = (uint32_t)(clock_boot_ms() - start_ms);
     return reading;
 }

@@ -22,6 +22,7 @@ static const struct parameter parameters[] = {
      .type = PARAMETER_CHOICE,
      .needed = true,
      .choices = "|health|bucket|canary|conflicts|replication|"},
+    {.name = "backup", .type = PARAMETER_NAME},
     {.name = "server", .type = PARAMETER_CHOICE, .choices = "|minio|s3|"},
     {.name = "versioning", .type = PARAMETER_CHOICE, .choices = "|enabled|suspended|any|"},
     {.name = "from", .type = PARAMETER_NAME},

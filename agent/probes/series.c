@@ -163,7 +163,10 @@ static void judge_sizes(struct series_view *view, const struct series *series,
         return;
     }
     uint64_t before = series->items[series->items_n - 2].bytes;
-    uint64_t percent = before > newest->bytes ? (before - newest->bytes) / (before / 100 + 1) : 0;
+    uint64_t less = before > newest->bytes ? before - newest->bytes : 0;
+    uint64_t percent = less == 0                 ? 0
+                       : less < UINT64_MAX / 100 ? less * 100 / before
+                                                 : less / (before / 100);
     if (percent > limits->max_shrink) {
         say(finding(view, SERIES_SHRUNK), "%.30s is %llu %% smaller than the one before",
             newest->name, (unsigned long long)percent);

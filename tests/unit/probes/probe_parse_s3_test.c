@@ -1,0 +1,196 @@
+/* The readers of what S3, MinIO and Git servers say. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "agent/probes/parse_git.h"
+#include "agent/probes/parse_s3.h"
+
+#define ONE(key)                                                                                   \
+    "<Contents><Key>" key "</Key><LastModified>2026-01-05T00:00:00.123Z</LastModified>"            \
+    "<ETag>&#34;abc-2&#34;</ETag><Size>7</Size><StorageClass>GLACIER</StorageClass></Contents>"
+#define LIST(more, inside)                                                                         \
+    "<?xml version=\"1.0\"?><ListBucketResult xmlns=\"x\"><IsTruncated>" more                      \
+    "</IsTruncated>" inside "</ListBucketResult>"
+
+static void a_listing_is_read(void **state) {
+    (void)state;
+    struct s3_object objects[3];
+    size_t n = 9;
+    bool more = false;
+    const char *xml = LIST("true", ONE("models%2Fa+b%26c.bin") ONE("z"));
+    assert_int_equal(s3_list_parse(xml, objects, 3, &n, &more), ERR_OK);
+    assert_int_equal(n, 2);
+    assert_true(more);
+    assert_string_equal(objects[0].key, "models/a b&c.bin");
+    assert_string_equal(objects[0].etag, "abc-2");
+    assert_string_equal(objects[0].storage_class, "GLACIER");
+    assert_int_equal(objects[0].bytes, 7);
+    assert_int_equal(objects[0].modified_wall_ms, UINT64_C(1767571200123));
+    assert_int_equal(s3_list_parse(LIST("false", ""), objects, 3, &n, &more), ERR_OK);
+    assert_int_equal(n, 0);
+    assert_false(more);
+}
+
+static void what_is_no_listing_is_refused(void **state) {
+    (void)state;
+    struct s3_object objects[2];
+    size_t n = 77;
+    bool more = false;
+    const struct {
+        const char *xml;
+        enum err err;
+    } table[] = {
+        {"", ERR_FORMAT},
+        {"<html></html>", ERR_FORMAT},
+        {LIST("maybe", ""), ERR_FORMAT},
+        {LIST("true", ""), ERR_FORMAT}, /* a page of nothing, with more behind it: for ever */
+        {LIST("false", "<Contents><Key>a</Key></Contents>"), ERR_FORMAT},
+        {LIST("false", "<Contents><Key>a</Key>"), ERR_FORMAT},
+        {LIST("false", ONE("%00")), ERR_FORMAT},
+        {LIST("false", ONE("%zz")), ERR_FORMAT},
+        {LIST("false", ONE("%4")), ERR_FORMAT},
+        {LIST("false", ONE("a") ONE("b") ONE("c")), ERR_TOO_BIG},
+        {"<ListBucketResult><IsTruncated>false</IsTruncated>" ONE("a"), ERR_FORMAT}, /* cut off */
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        assert_int_equal(s3_list_parse(table[i].xml, objects, 2, &n, &more), table[i].err);
+        assert_int_equal(n, 77);
+    }
+}
+
+static void versioning_is_one_of_three(void **state) {
+    (void)state;
+    enum s3_versioning versioning = S3_VERSIONING_NEVER;
+#define CONFIGURATION(inside)                                                                      \
+    "<VersioningConfiguration xmlns=\"x\">" inside "</VersioningConfiguration>"
+    assert_int_equal(s3_versioning_parse(CONFIGURATION("<Status>Enabled</Status>"), &versioning),
+                     ERR_OK);
+    assert_int_equal(versioning, S3_VERSIONING_ENABLED);
+    assert_int_equal(s3_versioning_parse(CONFIGURATION("<Status>Suspended</Status>"), &versioning),
+                     ERR_OK);
+    assert_int_equal(versioning, S3_VERSIONING_SUSPENDED);
+    assert_int_equal(s3_versioning_parse(CONFIGURATION(""), &versioning), ERR_OK);
+    assert_int_equal(versioning, S3_VERSIONING_NEVER);
+    assert_int_equal(s3_versioning_parse(CONFIGURATION("<Status>On</Status>"), &versioning),
+                     ERR_FORMAT);
+    assert_int_equal(s3_versioning_parse("<ListBucketResult/>", &versioning), ERR_FORMAT);
+}
+
+static void an_error_code_is_a_word(void **state) {
+    (void)state;
+    char code[24];
+    s3_error_code("<Error><Code>NoSuchBucket</Code></Error>", code, sizeof code);
+    assert_string_equal(code, "NoSuchBucket");
+    const char *const others[] = {"", "<Code></Code>", "<Code>a b</Code>", "<Code>a",
+                                  "<Code>ThisOneIsMuchTooLongToBeACode</Code>"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        s3_error_code(others[i], code, sizeof code);
+        assert_string_equal(code, "");
+    }
+}
+
+static void a_canary_comes_back_as_it_went(void **state) {
+    (void)state;
+    char body[64];
+    int64_t number = 0, wall_ms = 0;
+    assert_true(s3_canary_format(7, INT64_C(1767571200123), body, sizeof body));
+    assert_int_equal(s3_canary_parse(body, &number, &wall_ms), ERR_OK);
+    assert_int_equal(number, 7);
+    assert_int_equal(wall_ms, INT64_C(1767571200123));
+    const char *const others[] = {"",
+                                  "drover canary",
+                                  "drover canary 7",
+                                  "drover canary -7 1\n",
+                                  "drover canary 7 x\n",
+                                  "drover canary 99999999999999999999 1\n",
+                                  "another 7 1\n"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        assert_int_equal(s3_canary_parse(others[i], &number, &wall_ms), ERR_FORMAT);
+    }
+}
+
+static void replication_metrics_are_complete_or_refused(void **state) {
+    (void)state;
+    struct s3_replication view;
+#define METRICS(queued)                                                                            \
+    "{\"currStats\":{\"Stats\":{\"arn\":{}},\"failed\":{\"lastMinute\":{\"count\":1,\"bytes\":2}," \
+    "\"totals\":{\"count\":3,\"bytes\":4}},\"replicationCount\":5,\"queued\":{\"curr\":" queued    \
+    "}}}"
+    const char *json = METRICS("{\"count\":6.5,\"bytes\":7}");
+    assert_int_equal(s3_replication_parse(json, strlen(json), &view), ERR_OK);
+    assert_int_equal(view.targets_n, 1);
+    assert_int_equal(view.failed_minute_n, 1);
+    assert_int_equal(view.failed_n, 3);
+    assert_int_equal(view.replicated_n, 5);
+    assert_int_equal(view.queued_n, 6);
+    assert_int_equal(view.queued_bytes, 7);
+    const char *const others[] = {"",
+                                  "{}",
+                                  "[]",
+                                  METRICS("{}"),
+                                  METRICS("null"),
+                                  METRICS("{\"count\":-1,\"bytes\":0}"),
+                                  METRICS("{\"count\":1e300,\"bytes\":0}")};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        assert_int_equal(s3_replication_parse(others[i], strlen(others[i]), &view), ERR_FORMAT);
+    }
+}
+
+#define COMMIT_A "1111111111111111111111111111111111111111"
+#define COMMIT_B "2222222222222222222222222222222222222222"
+#define SERVICE "001e# service=git-upload-pack\n0000"
+
+static void a_ref_is_found_at_its_commit(void **state) {
+    (void)state;
+    struct git_view view;
+    static const char body[] = SERVICE "003c" COMMIT_A " HEAD\0multi_ack\n"
+                                       "003d" COMMIT_B " refs/heads/main\n0000";
+    size_t n = sizeof body - 1;
+    assert_int_equal(git_refs_parse(body, n, "HEAD", &view), ERR_OK);
+    assert_int_equal(view.refs_n, 2);
+    assert_string_equal(view.commit, COMMIT_A);
+    assert_int_equal(git_refs_parse(body, n, "refs/heads/main", &view), ERR_OK);
+    assert_string_equal(view.commit, COMMIT_B);
+    assert_int_equal(git_refs_parse(body, n, "refs/heads/mai", &view), ERR_OK);
+    assert_string_equal(view.commit, "");
+    /* Cut anywhere it is refused, never half believed. */
+    for (size_t cut = 0; cut < n; cut++) {
+        assert_int_equal(git_refs_parse(body, cut, "HEAD", &view), ERR_FORMAT);
+    }
+}
+
+static void what_is_no_git_server_is_refused(void **state) {
+    (void)state;
+    struct git_view view;
+    const char *const others[] = {"",
+                                  "<html>",
+                                  "0000",
+                                  "zzzz",
+                                  "001e# service=git-upload-pack\n",
+                                  SERVICE "0004",
+                                  SERVICE "ffff" COMMIT_A " HEAD\n",
+                                  SERVICE "000ano name",
+                                  SERVICE "0010short HEAD\n0000"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        assert_int_equal(git_refs_parse(others[i], strlen(others[i]), "HEAD", &view), ERR_FORMAT);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_listing_is_read),
+        cmocka_unit_test(what_is_no_listing_is_refused),
+        cmocka_unit_test(versioning_is_one_of_three),
+        cmocka_unit_test(an_error_code_is_a_word),
+        cmocka_unit_test(a_canary_comes_back_as_it_went),
+        cmocka_unit_test(replication_metrics_are_complete_or_refused),
+        cmocka_unit_test(a_ref_is_found_at_its_commit),
+        cmocka_unit_test(what_is_no_git_server_is_refused),
+    };
+    return cmocka_run_group_tests_name("probe_parse_s3", tests, NULL, NULL);
+}
