@@ -78,7 +78,7 @@ static void tell(struct coordinator *member, const struct queued_fact *queued,
                   age_ms);
     }
     struct recorder_record record = {.kind = RECORDER_FACT,
-                                     .at = clock_stamp(),
+                                     .at = member->step_at,
                                      .index = queued->index,
                                      .payload = queued->bytes,
                                      .payload_size = queued->size};
@@ -126,6 +126,7 @@ static void applied(struct coordinator *member, const struct decision *decision)
 static bool apply_one(struct coordinator *member, const struct queued_fact *queued) {
     static struct decision decision;
     static struct decide_lines lines;
+    member->step_at = clock_stamp(); /* one reading for what is decided and what is recorded */
     if (!decide_read(&member->decide, queued->bytes, queued->size, queued->index, &decision,
                      &lines)) {
         tell(member, queued, &decision.fact, &lines);

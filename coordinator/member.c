@@ -108,6 +108,7 @@ static void on_snapshot(void *owner, enum err err, uint64_t index, const uint8_t
         subscribe(member, member->applied_index + 1);
         return;
     }
+    member->step_at = clock_stamp();
     if (decide_snapshot(&member->decide, bytes, size, index, &snapshot, &lines, &why) != ERR_OK) {
         log_event(LOG_CRIT, "member.snapshot", "%s", why.at);
         member->stopped_for_human = true;
@@ -118,7 +119,7 @@ static void on_snapshot(void *owner, enum err err, uint64_t index, const uint8_t
     member->applied_index = index;
     history_snapshot(member->history, &member->core, snapshot.audit_height, snapshot.audit_head);
     struct recorder_record record = {.kind = RECORDER_SNAPSHOT,
-                                     .at = clock_stamp(),
+                                     .at = member->step_at,
                                      .index = index,
                                      .payload = bytes,
                                      .payload_size = size};

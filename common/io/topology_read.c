@@ -131,6 +131,8 @@ static enum err document_read(struct conf *conf, const struct config_setting_t *
 
 static const char *const quorum_losses[] = {"failsafe", "fence", "hold", NULL};
 
+static const char *const waits_from[] = {"last-yes", "close", NULL};
+
 static const struct field lease_fields[] = {
     {"lease", FIELD_DURATION, FIELD_OF(struct lease_numbers, lease_ms), .min = 1},
     {"renew", FIELD_DURATION, FIELD_OF(struct lease_numbers, renew_ms), .min = 1},
@@ -142,6 +144,7 @@ static const struct field lease_fields[] = {
     {"tick", FIELD_DURATION, FIELD_OF(struct lease_numbers, tick_ms), .min = 1},
     {"on_quorum_loss", FIELD_CHOICE, FIELD_OF(struct lease_numbers, on_quorum_loss),
      .choices = quorum_losses},
+    {"wait_from", FIELD_CHOICE, FIELD_OF(struct lease_numbers, wait_from), .choices = waits_from},
 };
 
 static enum err lease_read(struct conf *conf, const struct config_setting_t *at, void *base) {

@@ -102,6 +102,8 @@ enum action_kind {
 /* canary: its positions are numbers of canary writes, not bytes. */
 enum link_kind { LINK_STREAM = 0, LINK_ASYNC = 1, LINK_BUCKET = 2, LINK_CANARY = 3 };
 enum quorum_loss { QUORUM_LOSS_FAILSAFE = 0, QUORUM_LOSS_FENCE = 1, QUORUM_LOSS_HOLD = 2 };
+/* What a member's own wait counts from: its last yes, or the CLOSE (docs/safety.md). */
+enum wait_from { WAIT_FROM_LAST_YES = 0, WAIT_FROM_CLOSE = 1 };
 enum plan_kind {
     PLAN_FAILOVER = 0,   /* the source region is lost or taken by force */
     PLAN_SWITCHOVER = 1, /* both regions well: hand-off steps run before the fence */
@@ -279,6 +281,7 @@ struct lease_numbers {
     uint32_t drift_ppm;     /* rho, 10000 = 1 % */
     uint32_t tick_ms;       /* resolution of a member's own timing, part of W */
     uint8_t on_quorum_loss; /* enum quorum_loss */
+    uint8_t wait_from;      /* enum wait_from */
 };
 
 struct policy_numbers {

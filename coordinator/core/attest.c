@@ -43,6 +43,14 @@ void attest_close(struct attest *attest, uint64_t epoch) {
     attest->wait_from = attest->yes_known ? attest->last_yes : attest->started;
 }
 
+void attest_close_from(struct attest *attest, uint64_t epoch, struct stamp now) {
+    bool starts = epoch > attest->durable.closed_epoch;
+    attest_close(attest, epoch);
+    if (starts) {
+        attest->wait_from = now;
+    }
+}
+
 void attest_fence_proved(struct attest *attest, uint64_t epoch) {
     if (epoch == 0 || epoch != attest->closing_epoch) {
         return;

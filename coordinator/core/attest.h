@@ -2,7 +2,8 @@
  *
  * The rules (a) to (e) of docs/safety.md. A member times its own wait: after applying CLOSE(e)
  * it answers for a later epoch only when wait_ms has passed, on the clock that says less, since
- * the last YES it gave (to e or an older epoch); since its own start when it cannot know.
+ * the last YES it gave (to e or an older epoch); since its own start when it cannot know; or, when
+ * the topology says so, since it applied the CLOSE.
  * Durable notes are written by the shell: attest_close() and attest_wait_over() tell it what,
  * and nothing counts before it is on disk. */
 #ifndef DROVER_ATTEST_H
@@ -76,6 +77,10 @@ void attest_caught_up(struct attest *attest);
  * then calls this, then applies. Starts the wait. Epochs of replayed, older closes are
  * harmless. */
 void attest_close(struct attest *attest, uint64_t epoch);
+/* The same under `lease.wait_from = "close"`: a wait that starts here runs from now, which is later
+ * than any YES. One stolen member key can then not make this wait end before a lease that the
+ * thief certified with another honest member. */
+void attest_close_from(struct attest *attest, uint64_t epoch, struct stamp now);
 struct attest_durable attest_close_durable(const struct attest *attest, uint64_t epoch);
 
 /* Every guard of the closed region proved its fence of `epoch` (signatures checked): the wait

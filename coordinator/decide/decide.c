@@ -64,6 +64,7 @@ void decide_start(struct decide *decide, const struct attest_durable *durable, s
     ret_lines->n = 0;
     core_init(&decide->core);
     attest_init(&decide->attest, durable, now);
+    decide->step_at = now;
     line_add(ret_lines, LOG_NOTICE, "member.notes",
              "closed_epoch=%" PRIu64 " waited_epoch=%" PRIu64, durable->closed_epoch,
              durable->waited_epoch);
@@ -83,6 +84,14 @@ static void topology_take(struct decide *decide, const char *text, size_t text_s
     decide->topology_known = true;
     memset(decide->proved_epoch, 0, sizeof decide->proved_epoch);
     memset(decide->told_answer, 0, sizeof decide->told_answer);
+}
+
+static void close_in(struct decide *decide, uint64_t epoch) {
+    if (decide->topology->lease.wait_from == WAIT_FROM_CLOSE) {
+        attest_close_from(&decide->attest, epoch, decide->step_at);
+    } else {
+        attest_close(&decide->attest, epoch);
+    }
 }
 
 enum err decide_snapshot(struct decide *decide, const uint8_t *bytes, size_t size, uint64_t index,
@@ -105,9 +114,9 @@ enum err decide_snapshot(struct decide *decide, const uint8_t *bytes, size_t siz
     decide->core = ret_snapshot->core;
     if (!decide->core.open && decide->core.epoch > 0) {
         /* The CLOSE itself is behind us: it must be durable here all the same before we speak. */
-        attest_close(&decide->attest, decide->core.epoch);
+        close_in(decide, decide->core.epoch);
     } else if (decide->core.epoch > 1) {
-        attest_close(&decide->attest, decide->core.epoch - 1);
+        close_in(decide, decide->core.epoch - 1);
     }
     line_add(ret_lines, LOG_NOTICE, "log.snapshot_taken",
              "index=%" PRIu64 " phase=%s epoch=%" PRIu64, index,
@@ -264,7 +273,7 @@ void decide_step(struct decide *decide, struct decision *decision, struct decide
     ret_lines->n = 0;
     uint64_t closes = decide_closes(decide, decision);
     if (closes > 0) {
-        attest_close(&decide->attest, closes);
+        close_in(decide, closes);
     }
     decision->verdict = core_step(&decide->core, decide->topology, event);
     const struct verdict *verdict = &decision->verdict;

@@ -17,6 +17,7 @@
     bool topology_known;                                                                           \
     struct core core;                                                                              \
     struct attest attest;                                                                          \
+    struct stamp step_at; /* when the fact or snapshot in hand came: the caller's to set */        \
     uint64_t proved_epoch[AGENTS_MAX];  /* by agent: its guard's verified fence proof */           \
     uint8_t told_answer[AGENTS_MAX][2]; /* by agent and purpose: the last answer, plus one */      \
     uint8_t *inner_scratch;             /* FACTS_SCRATCH_SIZE, the owner's */

@@ -307,6 +307,7 @@ static enum err take_input(struct replay *replay, const struct recorder_record *
     replay->lines.n = 0;
     replay->inputs_n++;
     replay->now = record->at;
+    replay->decide.step_at = record->at;
     switch ((enum recorder_kind)record->kind) {
     case RECORDER_FACT: err = take_fact(replay, record, reterr); break;
     case RECORDER_SNAPSHOT: err = take_snapshot(replay, record, reterr); break;
@@ -332,6 +333,7 @@ static enum err take_first(struct replay *replay, const struct recorder_record *
         replay->first = record->at;
     }
     replay->now = record->at;
+    replay->decide.step_at = record->at;
     replay->unchecked = record->kind == RECORDER_START;
     if (record->kind == RECORDER_START) {
         replay->inputs_n++;

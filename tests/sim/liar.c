@@ -3,13 +3,13 @@
  * commands that nobody wants, and appends facts that the rules refuse. At the healing it is
  * started anew, honest.
  *
- * Two ASSUMPTIONS, for the thief alone stands in both majorities, and the honest member of the
- * one is not the honest member of the other:
- *   honest-members-do-not-lag   an honest member that answers has applied the whole log;
- *   honest-waits-cover          its wait counts from the CLOSE, as if its own last yes were as late
- *                               as that of the other honest member (seed 6436 without it: a lost
- *                               question made one wait 0.5 s shorter than the other's lease).
- * The mutant `liar-and-laggard` is that world without either, and must be noticed. */
+ * The topology says `wait_from = "close"` in such a world, and one ASSUMPTION is named, for the
+ * thief alone stands in both majorities, and the honest member of the one is not the honest member
+ * of the other:
+ *   honest-members-do-not-lag   an honest member that answers has applied the whole log.
+ * Two mutants are that world without the one and without the other, and must be noticed:
+ * `liar-and-laggard`, and `liar-from-last-yes`, which is the product's default (a lost question
+ * made one member's wait 0.5 s shorter than the lease that the other certified). */
 #include "sim.h"
 
 #define LIES_PERMILLE 150
@@ -21,10 +21,14 @@ void liar_draw(struct sim *sim) {
     struct rng rng;
     rng_seed(&rng, sim->seed ^ UINT64_C(0x6C6961722D74776F));
     bool laggard = mutant_is(sim, MUTANT_LIAR_AND_LAGGARD);
-    bool asked = laggard || (sim->mutant == MUTANT_NONE_ && rng_chance(&rng, LIES_PERMILLE, 1000));
+    bool early = mutant_is(sim, MUTANT_LIAR_FROM_LAST_YES);
+    bool asked =
+        laggard || early || (sim->mutant == MUTANT_NONE_ && rng_chance(&rng, LIES_PERMILLE, 1000));
     if (asked && !weather->calm) {
         weather->lies = true;
         weather->liar = (uint8_t)rng_below(&rng, SIM_MEMBERS);
+        bool close = !laggard && !early;
+        sim->topology->lease.wait_from = close ? WAIT_FROM_CLOSE : WAIT_FROM_LAST_YES;
     }
 }
 
@@ -36,10 +40,6 @@ bool liar_is(const struct sim *sim, uint8_t m) {
 bool liar_silences(const struct sim *sim, uint8_t m) {
     return sim->weather.lies && !mutant_is(sim, MUTANT_LIAR_AND_LAGGARD) &&
            sim->members[m].applied_index != sim->engine.facts_n;
-}
-
-bool liar_waits_from_close(const struct sim *sim) {
-    return sim->weather.lies && !mutant_is(sim, MUTANT_LIAR_AND_LAGGARD);
 }
 
 /* The nonce is answered as it was asked: more than that a stolen key cannot do to a certificate. */

@@ -88,7 +88,11 @@ void member_crash(struct sim *sim, uint8_t m) {
 static void attest_close_in(struct sim *sim, uint8_t m, uint64_t epoch) {
     struct attest *attest = &sim->members[m].attest;
     uint64_t closed_before = attest->durable.closed_epoch;
-    attest_close(attest, epoch);
+    if (sim->topology->lease.wait_from == WAIT_FROM_CLOSE) {
+        attest_close_from(attest, epoch, sim_stamp(sim, m));
+    } else {
+        attest_close(attest, epoch);
+    }
     if (epoch <= closed_before) {
         return;
     }
@@ -96,9 +100,6 @@ static void attest_close_in(struct sim *sim, uint8_t m, uint64_t epoch) {
         mutant_is(sim, MUTANT_WAIT_THIS_EPOCH) && attest->yes_known && attest->yes_epoch != epoch;
     if (only) {
         attest->wait_from = (struct stamp){0, 0};
-    }
-    if (liar_waits_from_close(sim)) {
-        attest->wait_from = sim_stamp(sim, m);
     }
     if (mutant_is(sim, MUTANT_YES_NOT_NOTED)) {
         attest->wait_from = attest->started;

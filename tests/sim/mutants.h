@@ -61,7 +61,9 @@
     X(GATE_STANDBY, "gate-standby-off", "automatic failover to a region that is not ready")        \
     X(OWN_VOICE_ALONE, "own-voice-alone", "silence alone is enough: no look from outside")         \
     X(OUTSIDE_ALONE, "outside-alone", "the look from outside alone is enough")                     \
-    X(LIAR_AND_LAGGARD, "liar-and-laggard", "one member key stolen, honest members as they are")
+    X(LIAR_AND_LAGGARD, "liar-and-laggard", "one member key stolen, honest members as they are")   \
+    X(LIAR_FROM_LAST_YES, "liar-from-last-yes",                                                    \
+      "one member key stolen, and the default: waits run from the last yes")
 
 enum mutant {
 #define MUTANT_ENUM(name, option, text) MUTANT_##name,

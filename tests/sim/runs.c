@@ -200,7 +200,7 @@ static bool keep_totals(const char *path, const struct totals *sum, uint64_t wal
 static void print_coverage(const struct totals *sum) {
     (void)printf("moves begun: %llu automatic, %llu declared, %llu planned; a member key stolen in "
                  "%llu seeds, %llu lies (there: honest-members-do-not-lag, "
-                 "honest-waits-cover)\n",
+                 "wait_from = close)\n",
                  (unsigned long long)sum->closes_n[CLOSE_AUTOMATIC],
                  (unsigned long long)sum->closes_n[CLOSE_DECLARED],
                  (unsigned long long)sum->closes_n[CLOSE_PLANNED],

@@ -440,9 +440,8 @@ void net_cut(struct sim *sim, uint64_t from_places, uint64_t to_places, uint64_t
 /* liar.c */
 void liar_draw(struct sim *sim);
 bool liar_is(const struct sim *sim, uint8_t m);
-/* The named assumptions: what honest members do in such a world. */
+/* The named assumption: an honest member that lags the log does not answer in such a world. */
 bool liar_silences(const struct sim *sim, uint8_t m);
-bool liar_waits_from_close(const struct sim *sim);
 void liar_answer(struct sim *sim, struct sim_answer *answer);
 void liar_ack(struct sim *sim, struct sim_ack *ack);
 void liar_tick(struct sim *sim, uint8_t m);

@@ -156,6 +156,17 @@ static void the_wait_runs_from_the_last_yes_and_not_from_the_close(void **state)
     assert_int_equal(say(&attest, 2, 1, 1000 + WAIT_MS), ATTEST_YES);
 }
 
+static void the_wait_may_run_from_the_close(void **state) {
+    (void)state;
+    struct attest attest = speaking(0, 0, 0);
+    assert_int_equal(say(&attest, 1, 0, 1000), ATTEST_YES);
+    attest_close_from(&attest, 1, at(2500)); /* a lost question made our last yes an early one */
+    assert_int_equal(attest_wait_left_ms(&attest, at(2500), WAIT_MS), WAIT_MS);
+    assert_int_equal(say(&attest, 2, 1, 2500 + WAIT_MS - 1), ATTEST_WAITING);
+    attest_close_from(&attest, 1, at(9000)); /* the same again: its wait is running */
+    assert_int_equal(say(&attest, 2, 1, 2500 + WAIT_MS), ATTEST_YES);
+}
+
 static void a_refusal_does_not_move_the_wait(void **state) {
     (void)state;
     struct attest attest = speaking(0, 0, 0);
@@ -300,6 +311,7 @@ int main(void) {
         cmocka_unit_test(a_command_is_attested_when_it_is_wanted_and_leaves_no_trace_of_a_lease),
         cmocka_unit_test(a_step_that_opens_a_store_is_attested_as_a_lease_is),
         cmocka_unit_test(the_wait_runs_from_the_last_yes_and_not_from_the_close),
+        cmocka_unit_test(the_wait_may_run_from_the_close),
         cmocka_unit_test(a_refusal_does_not_move_the_wait),
         cmocka_unit_test(without_a_yes_since_the_start_the_start_stands_for_it),
         cmocka_unit_test(two_closes_in_a_row_wait_for_the_older_region_too),

@@ -237,6 +237,39 @@ static void what_is_recorded_is_replayed_identically(void **state) {
     replay_free(replay);
 }
 
+/* How much of the wait is over at once, of a CLOSE that was applied 700 ms after the last yes. */
+static uint32_t waited_at_close(enum wait_from wait_from) {
+    member_begins(LIMIT, directory);
+    take_config();
+    decide.topology->lease.wait_from = (uint8_t)wait_from;
+    take_timekeeper();
+    take_lease(EVENT_OPEN);
+    caught_up();
+    assert_int_equal(ask(), ATTEST_YES);
+    now_ms += 700;
+    decide.core.executions[0].id = 1; /* one that wants this CLOSE */
+    decide.core.executions[0].stage = STAGE_FENCE;
+    decide.core.executions[0].steps_n = decide.topology->plans[0].steps_n;
+    memset(&decision, 0, sizeof decision);
+    decision.fact.event.kind = EVENT_CLOSE;
+    decision.fact.event.index = next_index++;
+    decision.fact.event.close.epoch = 1;
+    assert_int_equal(decide_closes(&decide, &decision), 1);
+    decide.step_at = stamp_now();
+    decide_step(&decide, &decision, &lines);
+    uint32_t left_ms =
+        attest_wait_left_ms(&decide.attest, stamp_now(), decide_wait_ms(decide.topology));
+    uint32_t wait_ms = decide.topology->lease.wait_ms;
+    member_ends();
+    return wait_ms - left_ms;
+}
+
+static void a_wait_counts_from_where_the_topology_says(void **state) {
+    (void)state;
+    assert_int_equal(waited_at_close(WAIT_FROM_LAST_YES), 700);
+    assert_int_equal(waited_at_close(WAIT_FROM_CLOSE), 0);
+}
+
 static void full_files_go_on_in_new_ones_within_the_limit(void **state) {
     (void)state;
     uint64_t bytes;
@@ -414,6 +447,7 @@ int main(void) {
 #define ON_DISK(test) cmocka_unit_test_setup_teardown(test, directory_make, directory_remove)
     const struct CMUnitTest tests[] = {
         ON_DISK(what_is_recorded_is_replayed_identically),
+        ON_DISK(a_wait_counts_from_where_the_topology_says),
         ON_DISK(full_files_go_on_in_new_ones_within_the_limit),
         ON_DISK(a_full_disk_stops_the_recording_and_nothing_else),
         ON_DISK(a_slow_disk_stops_the_recording),

@@ -105,6 +105,8 @@ static const struct wrong_row wrong_rows[] = {
      "lease.on_quorum_loss: unknown \"fail-safe\"; did you mean \"failsafe\"?", 0, 0},
     {"lease = \"30s\";", "on_quorum_loss = \"promote\";",
      "lease.on_quorum_loss: expected one of failsafe, fence, hold, found \"promote\"", 0, 0},
+    {"lease = \"30s\";", "wait_from = \"open\";",
+     "lease.wait_from: expected one of last-yes, close, found \"open\"", 0, 0},
     {"lease = \"30s\";", "on_quorum_loss = 1;",
      "lease.on_quorum_loss: expected one of failsafe, fence, hold, found 1", 0, 0},
     {"automatic = true;", "automatic = \"yes\";",
@@ -303,6 +305,7 @@ static void defaults_are_those_of_the_design_and_the_documents(void **state) {
     assert_int_equal(lease->drift_ppm, 10000);
     assert_int_equal(lease->tick_ms, 1000);
     assert_int_equal(lease->on_quorum_loss, QUORUM_LOSS_FAILSAFE);
+    assert_int_equal(lease->wait_from, WAIT_FROM_LAST_YES);
     const struct policy_numbers *policy = &read->policy;
     assert_true(policy->automatic); /* the sample says so */
     assert_false(policy->automatic_sick);
