@@ -171,7 +171,7 @@ static struct check_defaults check_defaults_of(enum check_kind kind) {
     static const struct check_defaults api = {10000, 5000, 3}, database = {30000, 10000, 2},
                                        lag = {60000, 10000, 2}, expiry = {3600000, 10000, 1},
                                        record = {60000, 5000, 2}, series = {300000, 30000, 1},
-                                       canary = {1000, 5000, 5};
+                                       canary = {1000, 900, 5};
     switch (kind) {
     case CHECK_POSTGRESQL:
     case CHECK_PATRONI:
