@@ -149,9 +149,9 @@ bool decide_topology_follows(const struct topology *now, const struct topology *
                          "promise given under the longer ones may still run");
         return false;
     }
-    if (had->on_quorum_loss == QUORUM_LOSS_HOLD && has->on_quorum_loss != QUORUM_LOSS_HOLD) {
-        text_say(reterr, "on_quorum_loss may not leave hold: a lease held by a guard that was "
-                         "started under it never runs out");
+    if ((had->on_quorum_loss == QUORUM_LOSS_HOLD) != (has->on_quorum_loss == QUORUM_LOSS_HOLD)) {
+        text_say(reterr, "on_quorum_loss may not become hold nor leave it: a lease held by a guard "
+                         "that was started under hold never runs out");
         return false;
     }
     return true;

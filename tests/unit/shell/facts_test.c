@@ -103,12 +103,13 @@ static void a_topology_follows_only_where_running_leases_stay_covered(void **sta
     } table[] = {
         {0, 0, 0, QUORUM_LOSS_FAILSAFE, QUORUM_LOSS_FAILSAFE, false, false, true, ""},
         {0, 5, 0, QUORUM_LOSS_FAILSAFE, QUORUM_LOSS_FENCE, false, false, true, ""},
-        {0, 0, 0, QUORUM_LOSS_FAILSAFE, QUORUM_LOSS_HOLD, true, false, true, ""},
+        {0, 0, 0, QUORUM_LOSS_FAILSAFE, QUORUM_LOSS_FENCE, true, false, true, ""},
+        {0, 0, 0, QUORUM_LOSS_FAILSAFE, QUORUM_LOSS_HOLD, false, false, false, "become hold"},
         {1, 0, 0, QUORUM_LOSS_FAILSAFE, QUORUM_LOSS_FAILSAFE, false, false, false, "lease.wait"},
         {1, 0, 0, QUORUM_LOSS_FAILSAFE, QUORUM_LOSS_FAILSAFE, true, false, false, "lease.wait"},
         {0, 0, 1, QUORUM_LOSS_FAILSAFE, QUORUM_LOSS_FAILSAFE, false, false, false, "lease.promise"},
-        {0, 0, 0, QUORUM_LOSS_HOLD, QUORUM_LOSS_FAILSAFE, false, false, false, "leave hold"},
-        {0, 0, 0, QUORUM_LOSS_HOLD, QUORUM_LOSS_FENCE, false, false, false, "leave hold"},
+        {0, 0, 0, QUORUM_LOSS_HOLD, QUORUM_LOSS_FAILSAFE, false, false, false, "nor leave it"},
+        {0, 0, 0, QUORUM_LOSS_HOLD, QUORUM_LOSS_FENCE, false, false, false, "nor leave it"},
         {0, 0, 0, QUORUM_LOSS_HOLD, QUORUM_LOSS_HOLD, false, false, true, ""},
         {0, 0, 0, QUORUM_LOSS_FENCE, QUORUM_LOSS_FENCE, false, true, false, "renamed"},
     };
