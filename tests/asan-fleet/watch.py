@@ -123,11 +123,13 @@ class Stage:
             for name in told:
                 os.unlink(os.path.join(logs, name))
 
-    def room(self, name, argv, limit_s, processes_min=0):
-        """A room's own verdicts, then: no report in any log, and every process that was asked ended well."""
+    def room(self, name, argv, limit_s, processes_min=0, as_it_is=False):
+        """A room's own verdicts, then: no report in any log, and every process that was asked ended well.
+        as_it_is: it has no fleet, and a module that is called lab too; its programs inherit the options."""
         began, logs = time.monotonic(), self.fresh(name)
         print(f"== {name}", flush=True)
-        code, output = self.run([sys.executable, f"{HERE}/under.py", logs, *argv], logs, limit_s)
+        under = [] if as_it_is else [f"{HERE}/under.py", logs]
+        code, output = self.run([sys.executable, *under, *argv], logs, limit_s)
         closing = CLOSING.findall(output)
         if closing:
             self.passed += int(closing[-1][0])
