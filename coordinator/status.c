@@ -299,7 +299,8 @@ static void answer(struct answering *answering, const char *what) {
                    {"members", members_answer},       {"rules", rules_answer},
                    {"executions", executions_answer}, {"timeline", timeline_answer},
                    {"report", report_answer},         {"config", config_answer},
-                   {"whoami", whoami_answer},         {"preview", preview_answer}};
+                   {"whoami", whoami_answer},         {"preview", preview_answer},
+                   {"backups", backups_answer}};
     for (unsigned i = 0; i < sizeof answers / sizeof answers[0]; i++) {
         if (text_equal(what, answers[i].what)) {
             answers[i].answer(answering);

@@ -117,6 +117,10 @@ static const struct verb verbs[] = {
      "The lag is from the positions remembered at the members: it is still known when the active "
      "region is gone.",
      "drover links", 0, 0, 0, false, run_query},
+    {"backups", "", "The declared backups, and what is really there.",
+     "Each with its checks in both regions, the newest one's age, and what is missing. Exit code 9 "
+     "when one is not met, not known or not checked.",
+     "drover backups", 0, 0, 0, false, run_query},
     {"agents", "", "The agents and their guards.", "", "drover agents", 0, 0, 0, false, run_query},
     {"members", "", "The members, each asked itself.",
      "Exit code 6 when fewer than a majority answered.", "drover members", 0, 0, 0, false,

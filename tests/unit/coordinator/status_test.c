@@ -484,6 +484,62 @@ static int teardown(void **state) {
     return rmdir(directory);
 }
 
+/* A declared backup is as its worst check; without a check, or without word, it is not met. */
+static void a_backup_is_as_its_worst_check(void **state) {
+    (void)state;
+    const struct {
+        bool checked, heard;
+        uint8_t status;
+        const char *state;
+    } table[] = {{false, true, CHECK_OK, "unchecked"}, {true, false, CHECK_OK, "unknown"},
+                 {true, true, CHECK_OK, "met"},        {true, true, CHECK_WARN, "warn"},
+                 {true, true, CHECK_FAILED, "failed"}, {true, true, CHECK_SUSPECT, "failed"},
+                 {true, true, CHECK_STALE, "unknown"}, {true, true, CHECK_UNKNOWN, "unknown"}};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        make_serving();
+        struct check *check = &topology.checks[0];
+        struct agent_live *live = &member.agents[agent("east-db1")];
+        check->kind = CHECK_BACKUP;
+        check->agent = agent("east-db1");
+        check->outside = false;
+        topology.backups_n = 1;
+        topology.backups[0] = (struct backup){.component = check->component, .type = "full"};
+        if (table[i].checked) {
+            assert_int_equal(arguments_set(&check->arguments, "backup", "full"), ERR_OK);
+        }
+        live->reported = table[i].heard;
+        live->report.config_version = member.core.config_version;
+        live->report.checks_n = 1;
+        live->report.checks[0] = (struct check_report){
+            .check = 0, .status = table[i].status, .value = 77, .detail = "none of 2026-01-17"};
+        bool met = text_equal(table[i].state, "met");
+        json_t *json = ask_from("backups", "", met ? 0 : 9);
+        const json_t *backup = json_array_get(json_object_get(json, "backups"), 0);
+        assert_string_equal(text_of(backup, "state"), table[i].state);
+        assert_int_equal(json_is_true(json_object_get(json, "met")), met);
+        const json_t *seen = json_array_get(json_object_get(backup, "checks"), 0);
+        if (met) {
+            assert_int_equal(number_of(seen, "age_s"), 77);
+            assert_string_equal(text_of(seen, "detail"), "none of 2026-01-17");
+        } else if (table[i].checked && !table[i].heard) {
+            assert_true(json_is_null(json_object_get(seen, "age_s")));
+        }
+        json_decref(json);
+    }
+}
+
+/* A check of a backup that nobody declared is said, not dropped. */
+static void a_check_of_an_undeclared_backup_is_said(void **state) {
+    (void)state;
+    make_serving();
+    topology.backups_n = 0;
+    assert_int_equal(arguments_set(&topology.checks[0].arguments, "backup", "full"), ERR_OK);
+    json_t *json = ask_from("backups", "", 0);
+    const json_t *said = json_array_get(json_object_get(json, "undeclared"), 0);
+    assert_string_equal(json_string_value(said), topology.checks[0].name);
+    json_decref(json);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(explain_of_a_serving_region_says_what_would_be_needed),
@@ -497,6 +553,8 @@ int main(void) {
         cmocka_unit_test(unknown_names_are_usage_errors),
         cmocka_unit_test(whoami_says_what_the_role_may),
         cmocka_unit_test(a_refusal_says_what_is_in_the_way),
+        cmocka_unit_test(a_backup_is_as_its_worst_check),
+        cmocka_unit_test(a_check_of_an_undeclared_backup_is_said),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

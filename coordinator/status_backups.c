@@ -1,0 +1,130 @@
+/* The declared backups, each with what its checks see of it. A check belongs to a backup by its
+ * component and its argument backup=TYPE; Velero's by what it asks for. */
+#include "coordinator/status_parts.h"
+
+#define EXIT_NOT_MET 9
+
+static const char *type_of(const struct check *check) {
+    const char *what = arguments_get(&check->arguments, "what");
+    if (check->kind == CHECK_KUBERNETES && what != NULL && text_equal(what, "velero")) {
+        return "velero";
+    }
+    return arguments_get(&check->arguments, "backup");
+}
+
+static bool is_of(const struct check *check, const struct backup *backup) {
+    const char *type = type_of(check);
+    return type != NULL && check->component == backup->component && text_equal(type, backup->type);
+}
+
+static const struct check_report *seen_of(const struct answering *answering, uint8_t check) {
+    uint8_t agent = answering->topology->checks[check].agent;
+    const struct report *report = agent != NONE && listen_agent_heard(answering->member, agent)
+                                      ? report_of(answering->member, agent)
+                                      : NULL;
+    for (unsigned i = 0; report != NULL && i < report->checks_n; i++) {
+        if (report->checks[i].check == check) {
+            return &report->checks[i];
+        }
+    }
+    return NULL;
+}
+
+/* From the best to the worst: a backup is as its worst check. What nobody knows is not met. */
+enum backup_state { BACKUP_MET = 0, BACKUP_WARN, BACKUP_UNKNOWN, BACKUP_FAILED, BACKUP_UNCHECKED };
+
+static const char *const state_texts[] = {"met", "warn", "unknown", "failed", "unchecked"};
+
+static enum backup_state state_of(const struct check_report *seen) {
+    if (seen == NULL) {
+        return BACKUP_UNKNOWN;
+    }
+    switch (seen->status) {
+    case CHECK_OK: return BACKUP_MET;
+    case CHECK_WARN: return BACKUP_WARN;
+    case CHECK_SUSPECT:
+    case CHECK_FAILED: return BACKUP_FAILED;
+    case CHECK_UNKNOWN:
+    case CHECK_STALE:
+    default: return BACKUP_UNKNOWN;
+    }
+}
+
+/* The age that the check's figure is, in s; -1: not known, or a figure of something else. */
+static int64_t age_of(const struct check *check, const struct check_report *seen) {
+    bool is_age = check->kind == CHECK_BACKUP || check->kind == CHECK_REDIS ||
+                  check->kind == CHECK_KUBERNETES;
+    return seen != NULL && is_age ? seen->value : -1;
+}
+
+static enum backup_state add_check(struct answering *answering, json_t *list, uint8_t check) {
+    const struct topology *topology = answering->topology;
+    const struct check *declared = &topology->checks[check];
+    const struct check_report *seen = seen_of(answering, check);
+    enum backup_state state = state_of(seen);
+    int64_t age_s = age_of(declared, seen);
+    json_t *object = list_add(list);
+    put_text(object, "name", declared->name);
+    put_text(object, "kind", check_kind_text((enum check_kind)declared->kind));
+    put_text(object, "region", name_region(topology, declared->region));
+    put_text(object, "agent", name_agent(topology, declared->agent));
+    put_text(object, "state", state_texts[state]);
+    put_yes(object, "second_location",
+            arguments_get(&declared->arguments, "peer_url") != NULL ||
+                arguments_get(&declared->arguments, "peer_path") != NULL ||
+                arguments_get(&declared->arguments, "mirror_url") != NULL);
+    if (age_s >= 0) {
+        put_number(object, "age_s", age_s);
+    } else {
+        put_null(object, "age_s");
+    }
+    put_text(object, "detail", seen != NULL ? seen->detail : "no word of its agent");
+    return state;
+}
+
+static bool add_backup(struct answering *answering, json_t *list, const struct backup *backup) {
+    const struct topology *topology = answering->topology;
+    json_t *object = list_add(list), *checks = json_array();
+    enum backup_state worst = BACKUP_MET;
+    unsigned checks_n = 0;
+    put_text(object, "component", name_component(topology, backup->component));
+    put_text(object, "type", backup->type);
+    put_count(object, "every_ms", backup->every_ms);
+    put_count(object, "keep_ms", backup->keep_ms);
+    put_text(object, "location", backup->location);
+    put_text(object, "second_location", backup->second_location);
+    put_text(object, "source", backup->source);
+    for (uint8_t c = 0; c < topology->checks_n; c++) {
+        if (is_of(&topology->checks[c], backup)) {
+            enum backup_state state = add_check(answering, checks, c);
+            worst = state > worst ? state : worst;
+            checks_n++;
+        }
+    }
+    worst = checks_n == 0 ? BACKUP_UNCHECKED : worst;
+    put_text(object, "state", state_texts[worst]);
+    put_object(object, "checks", checks);
+    return worst == BACKUP_MET;
+}
+
+void backups_answer(struct answering *answering) {
+    const struct topology *topology = answering->topology;
+    json_t *list = json_array(), *undeclared = json_array();
+    bool met = true;
+    for (uint8_t b = 0; b < topology->backups_n; b++) {
+        met = add_backup(answering, list, &topology->backups[b]) && met;
+    }
+    for (uint8_t c = 0; c < topology->checks_n; c++) {
+        bool declared = type_of(&topology->checks[c]) == NULL;
+        for (uint8_t b = 0; b < topology->backups_n && !declared; b++) {
+            declared = is_of(&topology->checks[c], &topology->backups[b]);
+        }
+        if (!declared) {
+            list_say(undeclared, "%s", topology->checks[c].name);
+        }
+    }
+    put_object(answering->json, "backups", list);
+    put_object(answering->json, "undeclared", undeclared);
+    put_yes(answering->json, "met", met);
+    answering->exit_code = met ? answering->exit_code : EXIT_NOT_MET;
+}
