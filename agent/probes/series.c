@@ -57,11 +57,14 @@ static size_t folder_n(const char *name) {
 
 void series_group(struct series *series) {
     uint32_t kept = 0;
+    /* Cut first, then sorted: "a-b/x" comes before "a/x", but "a" before "a-b". */
+    for (uint32_t i = 0; i < series->items_n; i++) {
+        series->items[i].name[folder_n(series->items[i].name)] = '\0';
+    }
     series_by_name(series);
     for (uint32_t i = 0; i < series->items_n; i++) {
         struct series_item *item = &series->items[i];
         struct series_item *last = kept > 0 ? &series->items[kept - 1] : NULL;
-        item->name[folder_n(item->name)] = '\0';
         if (last != NULL && text_equal(last->name, item->name)) {
             last->bytes += item->bytes < UINT64_MAX - last->bytes ? item->bytes : 0;
             if (item->modified_wall_ms > last->modified_wall_ms) {

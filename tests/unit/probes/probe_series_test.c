@@ -216,8 +216,11 @@ static void a_folder_counts_as_one(void **state) {
     add(&series, "20260104-020000F/pg_data/base.gz", 2000, 40);
     add(&series, "20260104-020000F/backup.info", 1000, 2);
     add(&series, "20260103-020000F/backup.info", 9000, 7);
+    add(&series, "20260104-020000F-old/x", 9000, 1); /* '-' comes before '/' */
+    add(&series, "20260104-020000F", 3000, 0);
     series_group(&series);
-    assert_int_equal(series.items_n, 2);
+    assert_int_equal(series.items_n, 3);
+    assert_string_equal(series.items[2].name, "20260104-020000F-old");
     assert_string_equal(series.items[1].name, "20260104-020000F");
     assert_int_equal(series.items[1].bytes, 42);
     assert_int_equal(series.items[1].modified_wall_ms, NOW_MS - 1000);
