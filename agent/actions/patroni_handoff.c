@@ -173,6 +173,20 @@ static struct action_result standby_observe(struct handoff *handoff) {
     return act_done(true, "lsn=%s the region follows already: %s", lsn, members);
 }
 
+/* A stop that an earlier run of ours began may still go on: it is waited for, as `pg_ctl -w` would
+ * have. */
+static enum err control_settle(struct handoff *handoff) {
+    for (;;) {
+        enum err err = pg_control_read(&handoff->local, handoff->work_boot_ms, &handoff->control,
+                                       &handoff->why);
+        if (err != ERR_OK || handoff->control.state != PG_CONTROL_STOPPING ||
+            !handoff->config.handoff || handoff->input->observe_only ||
+            !act_pause(50, handoff->work_boot_ms)) {
+            return err;
+        }
+    }
+}
+
 static struct action_result handoff_region(struct handoff *handoff) {
     const struct action_input *input = handoff->input;
     struct patroni_region *region = handoff->region;
@@ -185,8 +199,7 @@ static struct action_result handoff_region(struct handoff *handoff) {
                                  &handoff->config, &handoff->why);
     }
     if (err == ERR_OK) {
-        err = pg_control_read(&handoff->local, handoff->work_boot_ms, &handoff->control,
-                              &handoff->why);
+        err = control_settle(handoff);
     }
     if (err != ERR_OK) {
         return act_failed(err, "nothing was changed: %.120s", handoff->why.at);

@@ -132,6 +132,8 @@ enum err pg_control_parse(const char *text, struct pg_control *ret_control,
     control.timeline = (uint32_t)timeline;
     if (text_equal(control.state_text, "in production")) {
         control.state = PG_CONTROL_RUNNING;
+    } else if (text_equal(control.state_text, "shutting down")) {
+        control.state = PG_CONTROL_STOPPING;
     } else if (text_equal(control.state_text, "shut down")) {
         control.state = PG_CONTROL_SHUT;
     } else if (text_equal(control.state_text, "in archive recovery") ||

@@ -21,9 +21,10 @@ struct pg_local {
 
 enum pg_control_state {
     PG_CONTROL_OTHER,
-    PG_CONTROL_RUNNING, /* in production: a primary that runs, or died without a shutdown */
-    PG_CONTROL_SHUT,    /* shut down cleanly as a primary */
-    PG_CONTROL_STANDBY  /* in archive recovery, or shut down in it */
+    PG_CONTROL_RUNNING,  /* in production: a primary that runs, or died without a shutdown */
+    PG_CONTROL_STOPPING, /* on its way there, or died on it */
+    PG_CONTROL_SHUT,     /* shut down cleanly as a primary */
+    PG_CONTROL_STANDBY   /* in archive recovery, or shut down in it */
 };
 
 struct pg_control {

@@ -89,9 +89,10 @@ static void control_data_tells_the_state(void **state) {
         const char *text;
         enum pg_control_state state;
     } rows[] = {
-        {"in production", PG_CONTROL_RUNNING},       {"shut down", PG_CONTROL_SHUT},
-        {"in archive recovery", PG_CONTROL_STANDBY}, {"shut down in recovery", PG_CONTROL_STANDBY},
-        {"shutting down", PG_CONTROL_OTHER},         {"in crash recovery", PG_CONTROL_OTHER},
+        {"in production", PG_CONTROL_RUNNING},         {"shut down", PG_CONTROL_SHUT},
+        {"shutting down", PG_CONTROL_STOPPING},        {"in archive recovery", PG_CONTROL_STANDBY},
+        {"shut down in recovery", PG_CONTROL_STANDBY}, {"starting up", PG_CONTROL_OTHER},
+        {"in crash recovery", PG_CONTROL_OTHER},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
