@@ -101,9 +101,12 @@ enum err history_open(const char *directory, struct history **ret_history, struc
         return err;
     }
     core_init(&history->before);
-    uint64_t wrong = history_store_verify(history->store);
-    if (wrong != 0) {
-        struct text256 text;
+    uint64_t wrong = 0;
+    struct text256 why, text;
+    if (history_store_verify(history->store, &wrong, &why) != ERR_OK) {
+        text_say(&text, "could not be read to be verified: %s", why.at);
+        say_trouble(history, false, text.at);
+    } else if (wrong != 0) {
         text_say(&text, "record %" PRIu64 " of the history does not fit the chain: it was altered",
                  wrong);
         say_trouble(history, true, text.at);
@@ -284,11 +287,22 @@ void history_head(const struct history *history, uint64_t *ret_height,
 
 void history_each(struct history *history, uint64_t from, uint64_t execution, uint32_t most,
                   void *owner, bool (*each)(void *owner, const struct history_record *record)) {
-    history_store_each(history->store, from, execution, most, owner, each);
+    struct text256 why, text;
+    if (history_store_each(history->store, from, execution, most, owner, each, &why) != ERR_OK) {
+        text_say(&text, "could not be read to its end: %s", why.at);
+        say_trouble(history, false, text.at);
+    }
 }
 
 uint64_t history_verify(struct history *history) {
-    return history_store_verify(history->store);
+    uint64_t wrong = 0;
+    struct text256 why, text;
+    if (history_store_verify(history->store, &wrong, &why) != ERR_OK) {
+        text_say(&text, "could not be read to be verified: %s", why.at);
+        say_trouble(history, false, text.at);
+        return UINT64_MAX;
+    }
+    return wrong;
 }
 
 const char *history_trouble(const struct history *history) {

@@ -69,12 +69,14 @@ struct history_record {
 };
 
 /* Calls `each` for records with height >= from, oldest first, of one execution or of all (0), at
- * most `most`. False from `each` stops. Records of the last moments may not be written yet. */
+ * most `most`. False from `each` stops. Records of the last moments may not be written yet. Records
+ * that cannot be read end it early, and history_trouble says so. */
 void history_each(struct history *history, uint64_t from, uint64_t execution, uint32_t most,
                   void *owner, bool (*each)(void *owner, const struct history_record *record));
 
 /* Recomputes the chain as written: 0 when it holds, else the height of the first record that does
- * not fit. Reads everything: for a start, a test, an audit; not for every moment. */
+ * not fit, or UINT64_MAX when it cannot be read (history_trouble). Reads everything: for a start, a
+ * test, an audit; not for every moment. */
 uint64_t history_verify(struct history *history);
 
 /* "" or what keeps the history from being written or believed. */

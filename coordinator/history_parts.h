@@ -60,9 +60,14 @@ enum err history_store_write(struct history_store *store, const struct history_r
 enum err history_store_anchor(struct history_store *store, uint64_t height,
                               const uint8_t digest[DIGEST_SIZE],
                               struct text256 *reterr) ERR_CHECKED;
-void history_store_each(struct history_store *store, uint64_t from, uint64_t execution,
-                        uint32_t most, void *owner,
-                        bool (*each)(void *owner, const struct history_record *record));
-uint64_t history_store_verify(struct history_store *store);
+/* An error: the records end early because they could not be read, not because there are no more. */
+enum err history_store_each(struct history_store *store, uint64_t from, uint64_t execution,
+                            uint32_t most, void *owner,
+                            bool (*each)(void *owner, const struct history_record *record),
+                            struct text256 *reterr) ERR_CHECKED;
+/* *ret_wrong: 0, or the height of the first record that does not fit. An error: it could not be
+ * read (no memory, a failing disk), which says nothing about the chain. */
+enum err history_store_verify(struct history_store *store, uint64_t *ret_wrong,
+                              struct text256 *reterr) ERR_CHECKED;
 
 #endif

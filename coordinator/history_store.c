@@ -210,9 +210,15 @@ static struct history_record record_at(sqlite3_stmt *at) {
                                    .text = column_text(at, 11)};
 }
 
-void history_store_each(struct history_store *store, uint64_t from, uint64_t execution,
-                        uint32_t most, void *owner,
-                        bool (*each)(void *owner, const struct history_record *record)) {
+/* A column that could not be fetched for want of memory reads as an empty one. */
+static bool memory_lacked(sqlite3 *db) {
+    return (sqlite3_errcode(db) & 0xff) == SQLITE_NOMEM;
+}
+
+enum err history_store_each(struct history_store *store, uint64_t from, uint64_t execution,
+                            uint32_t most, void *owner,
+                            bool (*each)(void *owner, const struct history_record *record),
+                            struct text256 *reterr) {
     sqlite3_stmt *at = execution == 0 ? store->each_all : store->each_execution;
     char hex[2 * DIGEST_SIZE + 1];
     (void)sqlite3_bind_int64(at, 1, (sqlite3_int64)from);
@@ -221,16 +227,26 @@ void history_store_each(struct history_store *store, uint64_t from, uint64_t exe
         (void)sqlite3_bind_int64(at, 3, (sqlite3_int64)execution);
     }
     bool more = true;
-    while (more && sqlite3_step(at) == SQLITE_ROW) {
+    enum err err = ERR_OK;
+    int rc = SQLITE_DONE;
+    while (more && (rc = sqlite3_step(at)) == SQLITE_ROW) {
         struct history_record record = record_at(at);
         hex[0] = '\0';
         if (sqlite3_column_bytes(at, 12) == DIGEST_SIZE) {
             text_from_bytes(sqlite3_column_blob(at, 12), DIGEST_SIZE, hex, sizeof hex);
         }
+        if (memory_lacked(store->reader)) {
+            rc = SQLITE_NOMEM;
+            break;
+        }
         record.digest = hex;
         more = each(owner, &record);
     }
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+        err = sql_failed(store->reader, reterr);
+    }
     (void)sqlite3_reset(at);
+    return err;
 }
 
 /* False when the texts do not fit a row: nothing of ours writes such a record. */
@@ -252,42 +268,54 @@ static bool row_of(sqlite3_stmt *at, struct history_row *ret_row) {
            sqlite3_column_bytes(at, 12) == DIGEST_SIZE;
 }
 
-/* The digest that the record after `height` builds on: an anchor's. False: none is known. */
-static bool anchor_find(struct history_store *store, uint64_t height,
-                        uint8_t ret_digest[DIGEST_SIZE]) {
+/* The digest that the record after `height` builds on: an anchor's. Not found: none is known. */
+static enum err anchor_find(struct history_store *store, uint64_t height, bool *ret_found,
+                            uint8_t ret_digest[DIGEST_SIZE], struct text256 *reterr) {
     sqlite3_stmt *find = NULL;
-    struct text256 why;
-    bool found = false;
+    *ret_found = height == 0;
     if (height == 0) {
         memset(ret_digest, 0, DIGEST_SIZE);
-        return true;
+        return ERR_OK;
     }
-    if (prepare(store->writer, "SELECT digest FROM anchors WHERE height = ?1", &find, &why) ==
-        ERR_OK) {
-        (void)sqlite3_bind_int64(find, 1, (sqlite3_int64)height);
-        found = sqlite3_step(find) == SQLITE_ROW && sqlite3_column_bytes(find, 0) == DIGEST_SIZE;
-        if (found) {
-            memcpy(ret_digest, sqlite3_column_blob(find, 0), DIGEST_SIZE);
-        }
+    enum err err =
+        prepare(store->writer, "SELECT digest FROM anchors WHERE height = ?1", &find, reterr);
+    if (err != ERR_OK) {
+        return err;
+    }
+    (void)sqlite3_bind_int64(find, 1, (sqlite3_int64)height);
+    int rc = sqlite3_step(find);
+    if (rc == SQLITE_ROW && sqlite3_column_bytes(find, 0) == DIGEST_SIZE) {
+        memcpy(ret_digest, sqlite3_column_blob(find, 0), DIGEST_SIZE);
+        *ret_found = true;
+    } else if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+        err = sql_failed(store->writer, reterr);
     }
     (void)sqlite3_finalize(find);
-    return found;
+    return err;
 }
 
-uint64_t history_store_verify(struct history_store *store) {
+enum err history_store_verify(struct history_store *store, uint64_t *ret_wrong,
+                              struct text256 *reterr) {
     sqlite3_stmt *at = NULL;
-    struct text256 why;
     uint8_t head[DIGEST_SIZE] = {0}, digest[DIGEST_SIZE];
     uint64_t expected = 0, wrong = 0;
-    if (prepare(store->reader, "SELECT " COLUMNS " FROM records ORDER BY height", &at, &why) !=
-        ERR_OK) {
-        return 1;
+    enum err err =
+        prepare(store->reader, "SELECT " COLUMNS " FROM records ORDER BY height", &at, reterr);
+    if (err != ERR_OK) {
+        return err;
     }
     int rc = SQLITE_DONE;
-    while (wrong == 0 && (rc = sqlite3_step(at)) == SQLITE_ROW) {
+    while (wrong == 0 && err == ERR_OK && (rc = sqlite3_step(at)) == SQLITE_ROW) {
         static struct history_row row;
         bool whole = row_of(at, &row);
-        bool follows = row.height == expected || anchor_find(store, row.height - 1, head);
+        bool follows = row.height == expected;
+        if (memory_lacked(store->reader)) {
+            err = sql_failed(store->reader, reterr);
+            break;
+        }
+        if (!follows) {
+            err = anchor_find(store, row.height - 1, &follows, head, reterr);
+        }
         if (whole && follows) {
             history_row_digest(head, &row, digest);
         }
@@ -297,9 +325,12 @@ uint64_t history_store_verify(struct history_store *store) {
         memcpy(head, digest, DIGEST_SIZE);
         expected = row.height + 1;
     }
-    if (wrong == 0 && rc != SQLITE_DONE) {
-        wrong = expected == 0 ? 1 : expected; /* unreadable from here on */
+    if (wrong == 0 && (rc & 0xff) == SQLITE_CORRUPT) {
+        wrong = expected == 0 ? 1 : expected; /* damaged from here on */
+    } else if (err == ERR_OK && rc != SQLITE_DONE && rc != SQLITE_ROW) {
+        err = sql_failed(store->reader, reterr);
     }
     (void)sqlite3_finalize(at);
-    return wrong;
+    *ret_wrong = err == ERR_OK ? wrong : 0;
+    return err;
 }

@@ -175,6 +175,7 @@ void report_answer(struct answering *answering) {
     put_objective(answering, execution);
     put_object(answering->json, "losses", reporting.losses);
     put_object(answering->json, "timeline", reporting.timeline);
+    put_text(answering->json, "trouble", history_trouble(answering->member->history));
     if (reporting.loss_missed) {
         answering->exit_code = 9;
     }

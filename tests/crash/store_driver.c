@@ -185,15 +185,19 @@ static enum err trail_start(const char *directory, uint64_t *ret_done_n, struct 
     if (err != ERR_OK) {
         return err;
     }
-    uint64_t wrong = history_store_verify(trail);
+    uint64_t wrong = 0;
+    err = history_store_verify(trail, &wrong, reterr);
+    if (err != ERR_OK) {
+        return err;
+    }
     if (wrong != 0) {
         text_say(reterr, "%s/history.db: not verified from record %" PRIu64 " on", directory,
                  wrong);
         return ERR_FORMAT;
     }
-    history_store_each(trail, 1, 0, UINT32_MAX, NULL, trail_each);
+    err = history_store_each(trail, 1, 0, UINT32_MAX, NULL, trail_each, reterr);
     *ret_done_n = trail_n;
-    return ERR_OK;
+    return err;
 }
 
 static enum err trail_step(uint64_t k, struct text256 *reterr) {

@@ -2,6 +2,7 @@
 world, in this order; east is active until the switchover, then west."""
 
 import contextlib
+import os
 import re
 import socket
 import time
@@ -293,8 +294,10 @@ def unknown_keys_by_the_hundred_cost_nothing(stage):
     lines = stage.log("m1").count("wire.refused") - lines
     print(f"    {made} connections; resident {rss_before} -> {rss_first} -> {rss_after} KiB, descriptors {files_before} -> "
           f"{files_after}, {lines} log lines")
-    assert rss_first - rss_before < 16 * 1024, f"resident grew by {rss_first - rss_before} KiB"
-    assert rss_after - rss_first < 4 * 1024, f"resident grew again by {rss_after - rss_first} KiB"
+    # AddressSanitizer keeps up to 256 MiB of what was freed, to see its use: then only a bound is left to see.
+    first_kib, again_kib = (300 * 1024, 300 * 1024) if "ASAN_OPTIONS" in os.environ else (16 * 1024, 4 * 1024)
+    assert rss_first - rss_before < first_kib, f"resident grew by {rss_first - rss_before} KiB"
+    assert rss_after - rss_first < again_kib, f"resident grew again by {rss_after - rss_first} KiB"
     assert files_after - files_before < 50, f"{files_after - files_before} descriptors are left over"
     assert 1 <= lines <= 60, f"{lines} lines in the log"
     stage.nothing_happened()
