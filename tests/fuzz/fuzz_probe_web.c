@@ -69,7 +69,7 @@ static void services_fuzz(uint8_t which, const char *text, size_t size) {
     case 6:
         must(clickhouse_parse(text, size, &clickhouse) != ERR_OK || clickhouse.delay_s >= 0);
         must(clickhouse_canary_parse(text, size, &number, &wall_ms) != ERR_OK || number >= 0);
-        (void)clickhouse_version_parse(text, size, error, sizeof error);
+        must(clickhouse_version_parse(text, size, error, sizeof error) != ERR_OK || error[0] != 0);
         break;
     default: values_fuzz(text);
     }
