@@ -125,6 +125,41 @@ static enum err text_is_plain(struct conf *conf, const char *text, size_t size) 
     return ERR_OK;
 }
 
+/* The tree's own sizes. libconfig keeps a NULL where it had no memory for a name or a text. */
+static struct conf_sizes sizes_of(const config_setting_t *at) {
+    struct conf_sizes sizes = {0};
+    const char *text =
+        config_setting_type(at) == CONFIG_TYPE_STRING ? config_setting_get_string(at) : NULL;
+    sizes.text_bytes_n = text == NULL ? 0 : strlen(text);
+    int n = config_setting_is_aggregate(at) ? config_setting_length(at) : 0;
+    for (int i = 0; i < n; i++) { /* as deep as conf_syntax_check allows */
+        const config_setting_t *child = config_setting_get_elem(at, (unsigned)i);
+        if (child != NULL) {
+            struct conf_sizes below = sizes_of(child);
+            sizes.settings_n += 1 + below.settings_n;
+            sizes.name_bytes_n +=
+                below.name_bytes_n + (child->name == NULL ? 0 : strlen(child->name));
+            sizes.text_bytes_n += below.text_bytes_n;
+        }
+    }
+    return sizes;
+}
+
+static enum err no_memory(struct conf *conf) {
+    text_say(conf->reterr, "%s: cannot be read whole: %s", file_tail(conf->file),
+             err_text(ERR_NO_MEMORY));
+    return ERR_NO_MEMORY;
+}
+
+/* libconfig checks no malloc: an element for which there was no memory is left out without a word,
+ * and a topology without one member, check or step is another topology. */
+static bool is_whole(const config_setting_t *root, const struct conf_sizes *expected) {
+    struct conf_sizes found = sizes_of(root);
+    return found.settings_n == expected->settings_n &&
+           found.name_bytes_n == expected->name_bytes_n &&
+           found.text_bytes_n == expected->text_bytes_n;
+}
+
 enum err conf_parse(struct conf *conf, const char *text, size_t size, size_t size_max,
                     enum err (*root)(struct conf *conf, const struct config_setting_t *at,
                                      void *base),
@@ -135,23 +170,26 @@ enum err conf_parse(struct conf *conf, const char *text, size_t size, size_t siz
                  size_max);
         return ERR_TOO_BIG;
     }
+    struct conf_sizes sizes;
     enum err err = text_is_plain(conf, text, size);
     if (err == ERR_OK) {
-        err = conf_syntax_check(conf, text, size);
+        err = conf_syntax_check(conf, text, size, &sizes);
     }
     if (err != ERR_OK) {
         return err;
     }
     char *terminated = malloc(size + 1);
     if (terminated == NULL) {
-        return ERR_NO_MEMORY;
+        return no_memory(conf);
     }
     memcpy(terminated, text, size);
     terminated[size] = 0;
     config_t config;
     config_init(&config);
     if (config_read_string(&config, terminated) == CONFIG_TRUE) {
-        err = root(conf, config_root_setting(&config), base);
+        err = is_whole(config_root_setting(&config), &sizes)
+                  ? root(conf, config_root_setting(&config), base)
+                  : no_memory(conf);
     } else {
         text_say(conf->reterr, "%s:%d: %s", file_tail(conf->file), config_error_line(&config),
                  config_error_text(&config));
@@ -166,6 +204,7 @@ static enum err file_read(FILE *file, const char *path, size_t size_max, char **
                           size_t *ret_size, struct text256 *reterr) {
     char *text = malloc(size_max + 1);
     if (text == NULL) {
+        text_say(reterr, "%s: %s", file_tail(path), err_text(ERR_NO_MEMORY));
         return ERR_NO_MEMORY;
     }
     size_t size = fread(text, 1, size_max + 1, file);

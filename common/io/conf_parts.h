@@ -7,8 +7,15 @@
 /* conf_value.c: the word a person may have meant, or NULL when none is near. */
 const char *nearest_of(const char *word, const char *const *words, size_t words_n);
 
+/* What a text holds, whoever reads it: its values of every kind and depth, and the bytes of the
+ * names and of the texts, escapes resolved. */
+struct conf_sizes {
+    size_t settings_n, name_bytes_n, text_bytes_n;
+};
+
 /* conf_syntax.c: FORMAT with what was expected, or OK when libconfig will understand it. */
-enum err conf_syntax_check(struct conf *conf, const char *text, size_t size) ERR_CHECKED;
+enum err conf_syntax_check(struct conf *conf, const char *text, size_t size,
+                           struct conf_sizes *ret_sizes) ERR_CHECKED;
 
 /* The end of a long file name tells more than its beginning. */
 const char *file_tail(const char *file);

@@ -1,7 +1,8 @@
-/* The grammar, before libconfig sees the text. Two reasons: libconfig says "syntax error" where a
- * person needs to know what was expected, and its parser leaks the strings it holds when it stops
- * half-way. What passes here is a subset of libconfig's language: no floats, no line breaks inside
- * strings, no settings named *, a bounded depth. */
+/* The grammar, before libconfig sees the text. Three reasons: libconfig says "syntax error" where a
+ * person needs to know what was expected, its parser leaks the strings it holds when it stops
+ * half-way, and without memory it leaves out what it could not keep and says nothing: what is
+ * counted here must be found in its tree. What passes here is a subset of libconfig's language: no
+ * floats, no line breaks inside strings, no settings named *, a bounded depth. */
 #include <string.h>
 
 #include "common/base/ensure.h"
@@ -14,6 +15,7 @@ struct scan {
     const char *at, *end;
     unsigned line;
     unsigned depth;
+    struct conf_sizes sizes;
 };
 
 static enum err scan_wrong(const struct scan *scan, const char *expected) {
@@ -139,6 +141,7 @@ static enum err scan_string(struct scan *scan) {
         } else {
             scan->at++;
         }
+        scan->sizes.text_bytes_n++;
     }
     scan->at++;
     return ERR_OK;
@@ -198,6 +201,7 @@ static enum err scan_nested(struct scan *scan) {
 
 static enum err scan_value(struct scan *scan, enum value_kind *ret_kind) {
     char c = scan_peek(scan);
+    scan->sizes.settings_n++;
     if (c == '"') {
         *ret_kind = VALUE_STRING;
         enum err err = ERR_OK;
@@ -260,6 +264,7 @@ static enum err scan_setting(struct scan *scan) {
     }
     while (is_word(scan_peek(scan))) {
         scan->at++;
+        scan->sizes.name_bytes_n++;
     }
     enum err err = scan_space(scan);
     if (err == ERR_OK && scan_peek(scan) != '=' && scan_peek(scan) != ':') {
@@ -299,7 +304,12 @@ static enum err scan_settings(struct scan *scan, char closing) {
     return err;
 }
 
-enum err conf_syntax_check(struct conf *conf, const char *text, size_t size) {
+enum err conf_syntax_check(struct conf *conf, const char *text, size_t size,
+                           struct conf_sizes *ret_sizes) {
     struct scan scan = {.conf = conf, .at = text, .end = text + size, .line = 1};
-    return scan_settings(&scan, 0);
+    enum err err = scan_settings(&scan, 0);
+    if (err == ERR_OK) {
+        *ret_sizes = scan.sizes;
+    }
+    return err;
 }

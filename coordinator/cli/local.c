@@ -48,14 +48,20 @@ int local_keygen(struct session *session) {
 
 /* -------------------------------------------------------------------- config check */
 
+/* NULL without memory: fewer findings than there are would be another answer. */
 static json_t *findings_json(const struct findings *findings) {
     json_t *list = json_array();
-    for (unsigned i = 0; i < findings->n; i++) {
+    int failed = list == NULL ? -1 : 0;
+    for (unsigned i = 0; i < findings->n && failed == 0; i++) {
         const struct finding *finding = &findings->at[i];
-        (void)json_array_append_new(list, json_pack("{s:s,s:i,s:s,s:s}", "kind",
-                                                    finding->is_error ? "error" : "warning", "code",
-                                                    (int)finding->code, "where", finding->where,
-                                                    "text", finding->text));
+        failed = json_array_append_new(list, json_pack("{s:s,s:i,s:s,s:s}", "kind",
+                                                       finding->is_error ? "error" : "warning",
+                                                       "code", (int)finding->code, "where",
+                                                       finding->where, "text", finding->text));
+    }
+    if (failed != 0) {
+        json_decref(list);
+        return NULL;
     }
     return list;
 }
@@ -74,6 +80,10 @@ int local_check_file(const char *path, bool quiet_when_good, json_t **ret_json) 
     }
     topology_check(&topology, &findings);
     json_t *list = findings_json(&findings);
+    if (list == NULL) {
+        (void)fprintf(stderr, "%s: cannot be checked: %s\n", path, err_text(ERR_NO_MEMORY));
+        return EXIT_BROKEN;
+    }
     int warnings_n = findings.n + findings.lost_n - findings.errors_n;
     if (ret_json != NULL) {
         *ret_json =
@@ -91,7 +101,11 @@ int local_config_check(struct session *session) {
     json_t *json = NULL;
     bool wanted = session->line->json;
     int code = local_check_file(session->line->words[0], false, wanted ? &json : NULL);
-    if (wanted) {
+    if (wanted && json == NULL && code != EXIT_BROKEN) {
+        (void)fprintf(stderr, "drover config check: %s\n", err_text(ERR_NO_MEMORY));
+        code = EXIT_BROKEN;
+    }
+    if (wanted && json != NULL) {
         show_json(json);
         json_decref(json);
     }
@@ -133,8 +147,8 @@ static void line_say(char sign, const struct lines *lines, unsigned at) {
     (void)printf("%c%4u  %.*s\n", sign, at + 1, (int)lines->line[at].size, lines->line[at].at);
 }
 
-/* The longest common subsequence between the equal beginning and end; returns the lines told. */
-static unsigned diff_say(const struct lines *old, const struct lines *new) {
+/* The longest common subsequence between the equal beginning and end. false without memory. */
+static bool diff_say(const struct lines *old, const struct lines *new, unsigned *ret_told_n) {
     unsigned first = 0, last = 0, told_n = 0;
     while (first < old->n && first < new->n &&line_same(old, first, new, first)) {
         first++;
@@ -146,7 +160,7 @@ static unsigned diff_say(const struct lines *old, const struct lines *new) {
     unsigned rows = old->n - first - last, columns = new->n - first - last;
     uint16_t *common = calloc((size_t)(rows + 1) * (columns + 1), sizeof *common);
     if (common == NULL) {
-        return 0;
+        return false;
     }
     for (unsigned i = rows; i-- > 0;) {
         for (unsigned j = columns; j-- > 0;) {
@@ -173,7 +187,8 @@ static unsigned diff_say(const struct lines *old, const struct lines *new) {
         }
     }
     free(common);
-    return told_n;
+    *ret_told_n = told_n;
+    return true;
 }
 
 int local_config_diff(struct session *session) {
@@ -181,6 +196,8 @@ int local_config_diff(struct session *session) {
     static struct lines old, new;
     struct text256 why = {{0}};
     size_t size = 0;
+    unsigned n = 0;
+    int code = EXIT_OK;
     struct query query = {.what = "config"};
     if (file_read(session->line->words[0], text, sizeof text, &size, &why) != ERR_OK) {
         (void)fprintf(stderr, "drover config diff: %s\n", why.at);
@@ -200,11 +217,13 @@ int local_config_diff(struct session *session) {
         json_decref(json);
     } else if (!lines_split(running, &old) || !lines_split(text, &new)) {
         (void)fprintf(stderr, "drover config diff: more than %d lines\n", DIFF_LINES_MAX);
+    } else if (!diff_say(&old, &new, &n)) {
+        (void)fprintf(stderr, "drover config diff: %s\n", err_text(ERR_NO_MEMORY));
+        code = EXIT_BROKEN;
     } else {
-        unsigned n = diff_say(&old, &new);
         (void)printf("%s %s version %lld\n", session->line->words[0],
                      n == 0 ? "is, line by line," : "differs from", version);
     }
     json_decref(reply.json);
-    return EXIT_OK;
+    return code;
 }

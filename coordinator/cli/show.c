@@ -195,7 +195,10 @@ void table_print(const struct table *table, unsigned indent) {
 /* --------------------------------------------------------------------- which how */
 
 void show_json(const json_t *json) {
-    (void)json_dumpf(json, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    if (json_dumpf(json, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER) != 0) {
+        (void)fprintf(stderr, "drover: the answer could not be written whole\n");
+        exit(EXIT_BROKEN); /* half of it must not end as if it were the whole */
+    }
     (void)printf("\n");
 }
 
