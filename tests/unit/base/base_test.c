@@ -15,6 +15,7 @@
 #include "common/base/bits.h"
 #include "common/base/bytes.h"
 #include "common/base/err.h"
+#include "common/base/jumps.h"
 #include "common/base/rng.h"
 #include "common/base/stamp.h"
 #include "common/base/text.h"
@@ -229,6 +230,31 @@ static void who_stops_believes_the_larger_and_who_waits_the_smaller(void **state
     }
 }
 
+static void a_pause_and_a_set_wall_clock_are_told_apart(void **state) {
+    const struct {
+        uint64_t boot_ms, wall_ms, paused_ms;
+        int64_t stepped_ms;
+    } rows[] = {
+        {1000, 500000, 0, 0},         /* the first look knows nothing */
+        {1020, 500020, 0, 0},         /* as expected */
+        {2039, 501039, 0, 0},         /* late, as a busy machine is */
+        {5039, 504039, 3000, 0},      /* stood still for 3 s */
+        {5059, 4104059, 0, 3600000},  /* set forward by an hour */
+        {5079, 504079, 0, -3600000},  /* and back */
+        {9079, 498079, 4000, -10000}, /* both, as behind a snapshot */
+        {9099, 499098, 0, 0},         /* less than a second is a step of nobody's */
+        {40, 490000, 0, 0},           /* a boot clock that went back says nothing */
+        {60, 490020, 0, 0},
+    };
+    struct jumps jumps = {0};
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct jump jump = jumps_look(&jumps, rows[i].boot_ms, rows[i].wall_ms, 20);
+        assert_true(jump.paused_ms == rows[i].paused_ms);
+        assert_true(jump.stepped_ms == rows[i].stepped_ms);
+    }
+}
+
 static void every_failure_has_a_name_and_a_sentence(void **state) {
     (void)state;
     for (int err = ERR_OK; err <= ERR_CONFIG; err++) {
@@ -288,6 +314,7 @@ int main(void) {
         cmocka_unit_test(numbers_below_a_limit_are_even),
         cmocka_unit_test(sets_of_bits_count),
         cmocka_unit_test(who_stops_believes_the_larger_and_who_waits_the_smaller),
+        cmocka_unit_test(a_pause_and_a_set_wall_clock_are_told_apart),
         cmocka_unit_test(every_failure_has_a_name_and_a_sentence),
         cmocka_unit_test(a_broken_reasoning_is_told_and_ends_the_program),
     };
