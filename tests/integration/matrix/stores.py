@@ -1,0 +1,1 @@
+"""Stores, clocks, disks, operators and membership: what happens beside the network."""
