@@ -34,9 +34,13 @@ class Stage:
             world = self.enter(scenario.world)
             world.judges_start()
             world.since = common.height(world)
-            scenario.function(world)
+            outage_max_s = scenario.function(world)
             common.settled(world)
-            world.one_writer(world.judged())
+            report = world.judged()
+            world.one_writer(report)
+            if outage_max_s is not None:
+                common.expect(report["outage_s"] <= outage_max_s + world.stalled_s,
+                              f"the client saw {report['outage_s']:.1f} s without a write, {outage_max_s} s are allowed")
         except BaseException:
             error = sys.exc_info()
             with suppress(Exception):

@@ -92,3 +92,39 @@ def settled(world_, seconds=40):
         return (status.get("open") and status.get("owner") in ("east", "west") and world_.fleet.leased(status["owner"])
                 and world_.writable(status["owner"]))
     world_.fleet.wait(stands, seconds, "the fleet has settled")
+
+
+def reshape(world_, *changes):
+    """Applies the topology with these texts replaced, as an operator would; without any: the one the fleet began with."""
+    with open(f"{world_.fleet.directory}/topology.conf", encoding="utf-8") as file:
+        text = file.read()
+    for old, new in changes:
+        expect(old in text, f"the topology has no {old!r}")
+        text = text.replace(old, new)
+    path = f"{world_.fleet.directory}/topology-reshaped.conf"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    world_.fleet.drover("config", "apply", path)
+
+
+def streaming(world_, region, seconds=90):
+    """Until the other region's PostgreSQL follows that of the region."""
+    world_.fleet.wait(lambda: world_.lab.sql(f"{region}-db1", "SELECT count(*) FROM pg_stat_replication WHERE state='streaming'")
+                      [0][0] >= 1, seconds, f"a standby streams from {region}")
+
+
+def selves(world_):
+    """What each member that answers says of itself, by its name."""
+    return {m["member"]: m["self"] for m in world_.fleet.ask("members", timeout=40)["members"] if m.get("answered")}
+
+
+def moves(world_):
+    """How many epochs were closed in this scenario."""
+    return sum(record["kind"] == "close" and record["rule"] == 111 and record["text"].startswith("CLOSE")
+               for record in records(world_))
+
+
+def unfenced(world_, region, seconds=60):
+    """Until a region that had given up its lease, and kept its epoch, serves and leads its own followers again."""
+    world_.wait_writable(region, seconds)
+    world_.fleet.wait(lambda: world_.lab.redis(f"{region}-db1", "ROLE")[0] == "master", seconds, f"Redis of {region} leads again")

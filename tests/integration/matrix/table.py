@@ -58,7 +58,7 @@ PLACES = {
     "engine": ("tests/integration/engine/*_tests.py", r"^def {}\("),
     "cli": ("tests/integration/cli/*.py", r"^def {}\("),
     "replay": ("tests/integration/replay/cases.py", r"^def {}\("),
-    "unit": ("tests/unit/**/*.c", r"cmocka_unit_test(_setup|_setup_teardown|_teardown)?\({}\b"),
+    "unit": ("tests/unit/**/*.c", r"^static void {}\(void \*\*"),
     "sim": ("tests/sim/*.[ch]", r'"{}"'),  # a mutant by its option: switched off, the simulator's judge must notice
     "crash": ("tests/crash/**/*.[ch]", r"\b{}\b"),
     "model": ("tests/model/table.txt", r"\b{}\b"),
