@@ -150,7 +150,7 @@ static void consider_news(struct coordinator *member, uint8_t agent, const struc
     static struct event_report event;
     struct agent_live *live = &member->agents[agent];
     if (!facts_report_event(member->topology, &message->report, &event) ||
-        !core_report_is_news(&member->core, &event)) {
+        !core_report_is_news(&member->core, member->topology, &event)) {
         live->news_since_ms = 0;
         return;
     }

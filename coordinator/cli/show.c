@@ -117,8 +117,9 @@ static bool is_one_of(const char *word, const char *const *words) {
 }
 
 int mark_of_class(const char *class) {
-    static const char *const bad[] = {"region-dark", "region-sick", "region-isolated-but-serving",
-                                      "monitoring-isolated", NULL};
+    static const char *const bad[] = {
+        "region-dark",         "region-sick", "region-isolated-but-serving",
+        "monitoring-isolated", "stale",       NULL};
     return is_one_of(class, bad) ? BAD : text_equal(class, "well") ? GOOD : PLAIN;
 }
 

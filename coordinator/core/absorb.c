@@ -163,7 +163,8 @@ bool absorb(struct context *context) {
            absorbers[event->kind](context->core, context->topology, event);
 }
 
-bool core_report_is_news(const struct core *core, const struct event_report *report) {
+bool core_report_is_news(const struct core *core, const struct topology *topology,
+                         const struct event_report *report) {
     ensure(report->agent < AGENTS_MAX);
     const struct agent_view *agent = &core->agents[report->agent];
     if (!report_is_newer(agent, report) || report->config_version != core->config_version) {
@@ -177,11 +178,12 @@ bool core_report_is_news(const struct core *core, const struct event_report *rep
     }
     for (unsigned i = 0; i < report->checks_n; i++) {
         uint16_t check = report->checks[i].check;
-        if (check >= CHECKS_MAX) {
+        if (check >= topology->checks_n) {
             continue;
         }
         const struct check_view *view = &core->checks[check];
-        if (view->status[report->agent] != report->checks[i].status) {
+        bool role_moved = !topology->checks[check].outside && view->role != report->checks[i].role;
+        if (role_moved || view->status[report->agent] != report->checks[i].status) {
             return true;
         }
     }

@@ -114,11 +114,20 @@ const char *step_phase_text(enum step_phase phase) {
 
 const char *class_text(enum region_class class) {
     static const char *const texts[] = {
-#define CLASS_TEXT(name, text) text,
+#define CLASS_TEXT(name, text, sentence) text,
         REGION_CLASS_LIST(CLASS_TEXT)
 #undef CLASS_TEXT
     };
     return class < CLASSES_N ? texts[class] : "?";
+}
+
+const char *class_sentence(enum region_class class) {
+    static const char *const sentences[] = {
+#define CLASS_SENTENCE(name, text, sentence) sentence,
+        REGION_CLASS_LIST(CLASS_SENTENCE)
+#undef CLASS_SENTENCE
+    };
+    return class < CLASSES_N ? sentences[class] : "?";
 }
 
 const char *pause_text(enum pause_why why) {

@@ -162,34 +162,49 @@ bool execution_stands(const struct execution *execution);
 struct lease_view core_lease(const struct core *core);
 
 /* True when applying this report would change the core: others are not worth a place in the log. */
-bool core_report_is_news(const struct core *core, const struct event_report *report);
+bool core_report_is_news(const struct core *core, const struct topology *topology,
+                         const struct event_report *report);
 
 /* ---------------------------------------------------------------- verdicts */
 
 #define REGION_CLASS_LIST(X)                                                                       \
-    X(UNKNOWN, "unknown")                                                                          \
-    X(WELL, "well")                                                                                \
-    X(COMPONENT, "component")                                                                      \
-    X(SICK, "region-sick")                                                                         \
-    X(DARK, "region-dark")                                                                         \
-    X(ISOLATED, "region-isolated-but-serving")                                                     \
-    X(MONITORING_ISOLATED, "monitoring-isolated")                                                  \
-    X(LINK_ONLY, "link-only")
+    X(UNKNOWN, "unknown", "Nothing was heard of it since the topology came into force.")           \
+    X(WELL, "well",                                                                                \
+      "It speaks, its vital checks pass, and nobody who looks from outside sees it fail.")         \
+    X(COMPONENT, "component",                                                                      \
+      "It speaks; something in it fails or has the wrong role: a matter for the region itself.")   \
+    X(SICK, "region-sick",                                                                         \
+      "It speaks; most of its vital checks fail, and most of those who look see it fail.")         \
+    X(DARK, "region-dark", "It is silent, and most of those who look from outside see it fail.")   \
+    X(ISOLATED, "region-isolated-but-serving",                                                     \
+      "It is silent and not seen from the monitoring region; another region sees it serve.")       \
+    X(MONITORING_ISOLATED, "monitoring-isolated",                                                  \
+      "No data region is heard or seen: it is the monitoring region that is cut off.")             \
+    X(LINK_ONLY, "link-only", "It is well; whoever does not see it is kept from it by a link.")    \
+    X(STALE, "stale",                                                                              \
+      "What is known of it is old, as agents are silent or checks late; nothing says it is lost.")
 
 enum region_class {
-#define CLASS_ENUM(name, text) CLASS_##name,
+#define CLASS_ENUM(name, text, sentence) CLASS_##name,
     REGION_CLASS_LIST(CLASS_ENUM)
 #undef CLASS_ENUM
         CLASSES_N
 };
 
-/* The two independent signals about one region, counted. */
+/* The two independent signals about one region, counted. A vantage is a whole region: its agents
+ * share their way to the others. */
 struct region_verdict {
     uint8_t class;                                  /* enum region_class */
-    uint8_t agents_n, heard_n;                      /* its own voice */
-    uint8_t outside_n, outside_bad_n, outside_ok_n; /* (check, vantage) pairs with an opinion */
-    uint8_t vital_n, vital_bad_n;                   /* its own vital checks */
-    uint64_t last_heard_ms;                         /* core time of its last sign of life */
+    uint8_t agents_n, heard_n, heard_ever;          /* its own voice */
+    uint8_t outside_n, outside_bad_n, outside_ok_n; /* (check, agent) pairs with an opinion */
+    uint8_t vantages_bad_n, vantages_ok_n;          /* by most of their opinions */
+    uint8_t vantages_hurt_n; /* of them something failed, and it is not the link's fault */
+    uint8_t links_bad_n;     /* they are blind to it, and that is put down to the link */
+    uint8_t monitoring_sees, monitoring_blind; /* as seen from where the members are */
+    uint8_t vital_n, vital_bad_n;              /* its own vital checks, of agents that are heard */
+    uint8_t vital_stale_n;                     /* of which nothing fresh is known */
+    uint8_t roles_wrong_n;  /* guarded stores: no primary in the active region, or one elsewhere */
+    uint64_t last_heard_ms; /* core time of its last sign of life */
 };
 
 struct region_verdict verdict_of(const struct core *core, const struct topology *topology,
@@ -243,6 +258,7 @@ const char *stage_text(enum execution_stage stage);
 const char *step_phase_text(enum step_phase phase);
 const char *pause_text(enum pause_why why);
 const char *class_text(enum region_class class);
+const char *class_sentence(enum region_class class);
 const char *close_why_text(enum close_why why);
 
 /* The table of rules, for `drover rules` and the golden test. */

@@ -145,8 +145,8 @@ static void read_signals(const struct core *core, const struct topology *topolog
     gates[GATE_OWN_VOICE_].value = verdict.heard_n;
     gates[GATE_OWN_VOICE_].limit = 0;
     gates[GATE_OUTSIDE_] = yes_no(verdict.class == CLASS_DARK || sick);
-    gates[GATE_OUTSIDE_].value = verdict.outside_bad_n;
-    gates[GATE_OUTSIDE_].limit = verdict.outside_ok_n;
+    gates[GATE_OUTSIDE_].value = verdict.vantages_bad_n;
+    gates[GATE_OUTSIDE_].limit = verdict.vantages_ok_n;
     gates[GATE_ATTEST_] = sick ? yes_no(true) : read_attest(core, topology);
     uint64_t suspected_ms = core->phase == PHASE_SUSPECT ? since(core, core->suspect_ms) : 0;
     gates[GATE_HOLD_DOWN_] = at_least(suspected_ms, topology->policy.hold_down_ms);

@@ -9,6 +9,7 @@
 /* Wire values the core reads from reports (proto/message.h): kept equal by a test of the shell. */
 enum { SEEN_UNKNOWN = 0, SEEN_OK = 1, SEEN_SUSPECT = 2, SEEN_FAILED = 3, SEEN_WARN = 4 };
 enum { SAID_RUNNING = 1, SAID_DONE = 2, SAID_FAILED = 3, SAID_REFUSED = 4 };
+enum { ROLE_SEEN_UNKNOWN = 0, ROLE_SEEN_PRIMARY = 1 };
 enum { GATE_SEEN_SHUT = 1, GATE_SEEN_OPEN = 2 };
 
 /* One rule's view of the world. */

@@ -195,7 +195,7 @@ void propose_reports(struct sim *sim, uint8_t m) {
         event.kind = EVENT_REPORT;
         if (!member->agents[h].reported ||
             !report_to_event(sim, report, member->core.config_version, &event.report) ||
-            !core_report_is_news(&member->core, &event.report)) {
+            !core_report_is_news(&member->core, sim->topology, &event.report)) {
             member->agents[h].news_since_ms = 0;
             continue;
         }

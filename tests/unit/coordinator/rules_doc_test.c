@@ -36,6 +36,28 @@ static void doc_make(void) {
                           row.phases, row.event, row.guard, row.next, row.sentence);
         (void)text_append(doc, sizeof doc, line);
     }
+    (void)text_append(doc, sizeof doc,
+                      "\n## Verdicts\n\n"
+                      "What a region is called, from its own voice and from the views of it, each "
+                      "view's region counting once.\nOnly `region-dark` begins a suspicion by "
+                      "itself (rule 201), and `region-sick` where `policy.automatic_sick` is "
+                      "set.\n`drover explain` says for each region what was seen, how old that "
+                      "is, who agrees, and what would change it.\n\n"
+                      "| verdict | which means |\n|--|--|\n");
+    for (unsigned c = 0; c < CLASSES_N; c++) {
+        (void)text_format(line, sizeof line, "| `%s` | %s |\n", class_text((enum region_class)c),
+                          class_sentence((enum region_class)c));
+        (void)text_append(doc, sizeof doc, line);
+    }
+    (void)text_append(doc, sizeof doc,
+                      "\n## Gates\n\n"
+                      "What must hold before an automatic CLOSE (rule 203). `drover explain` "
+                      "prints each with its figure, its limit, its age,\nwho says so, and what "
+                      "would have to change.\n\n");
+    for (unsigned g = 0; g < GATES_N; g++) {
+        (void)text_format(line, sizeof line, "%u. %s\n", g + 1, gate_text((enum gate)g));
+        (void)text_append(doc, sizeof doc, line);
+    }
 }
 
 static void the_document_is_the_table(void **state) {

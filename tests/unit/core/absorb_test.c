@@ -150,7 +150,7 @@ static void reports_count_once_in_order_and_for_their_topology(void **state) {
     assert_int_equal(step_report(&report), RESULT_APPLIED);
     report = report_of(AGENT_D1, 9, 7); /* of the start before, long on its way */
     report.leased = 1;
-    assert_false(core_report_is_news(&world.core, &report));
+    assert_false(core_report_is_news(&world.core, &world.topology, &report));
     assert_int_equal(step_report(&report), RESULT_STALE);
     assert_int_equal(world.core.agents[AGENT_D1].leased, 0);
     assert_int_equal(world.core.agents[AGENT_D1].boot, 10);
@@ -176,19 +176,19 @@ static void only_a_report_that_changes_something_is_news(void **state) {
     first.checks_n = 1;
     first.checks[0].check = CHECK_D_IN;
     first.checks[0].status = SEEN_OK;
-    assert_true(core_report_is_news(&world.core, &first)); /* another boot */
+    assert_true(core_report_is_news(&world.core, &world.topology, &first)); /* another boot */
     assert_int_equal(step_report(&first), RESULT_APPLIED);
-    assert_false(core_report_is_news(&world.core, &first)); /* the same again */
+    assert_false(core_report_is_news(&world.core, &world.topology, &first)); /* the same again */
     struct event_report next = first;
     next.seq = 6;
-    assert_false(core_report_is_news(&world.core, &next));
+    assert_false(core_report_is_news(&world.core, &world.topology, &next));
     next.checks[0].check = CHECKS_MAX;
-    assert_false(core_report_is_news(&world.core, &next));
+    assert_false(core_report_is_news(&world.core, &world.topology, &next));
     next.checks[0].check = CHECK_D_IN;
     next.checks[0].status = SEEN_FAILED;
-    assert_true(core_report_is_news(&world.core, &next));
+    assert_true(core_report_is_news(&world.core, &world.topology, &next));
     next.config_version = 9;
-    assert_false(core_report_is_news(&world.core, &next));
+    assert_false(core_report_is_news(&world.core, &world.topology, &next));
     struct event_report changed[6];
     for (unsigned i = 0; i < 6; i++) {
         changed[i] = first;
@@ -201,7 +201,7 @@ static void only_a_report_that_changes_something_is_news(void **state) {
     changed[4].leased = 1;
     changed[5].guard_present = 1;
     for (unsigned i = 0; i < 6; i++) {
-        assert_true(core_report_is_news(&world.core, &changed[i]));
+        assert_true(core_report_is_news(&world.core, &world.topology, &changed[i]));
     }
 }
 

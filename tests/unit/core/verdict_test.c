@@ -31,8 +31,9 @@ static void the_matrix_of_voice_and_outside_view_gives_the_classes(void **state)
         {ALL_AGENTS, SEEN_OK, SEEN_OK, SEEN_FAILED, SEEN_OK, SEEN_OK, CLASS_COMPONENT},
         {ALL_AGENTS, SEEN_OK, SEEN_OK, SEEN_FAILED, SEEN_FAILED, SEEN_OK, CLASS_COMPONENT},
         {ALL_AGENTS, SEEN_OK, SEEN_OK, SEEN_OK, SEEN_OK, SEEN_FAILED, CLASS_LINK_ONLY},
-        {one_of_two, SEEN_OK, SEEN_OK, SEEN_OK, SEEN_OK, SEEN_OK, CLASS_COMPONENT},
-        {ALL_AGENTS, SEEN_FAILED, SEEN_OK, SEEN_OK, SEEN_OK, SEEN_OK, CLASS_COMPONENT},
+        {one_of_two, SEEN_OK, SEEN_OK, SEEN_OK, SEEN_OK, SEEN_OK, CLASS_STALE},
+        {ALL_AGENTS, SEEN_FAILED, SEEN_OK, SEEN_OK, SEEN_OK, SEEN_OK, CLASS_LINK_ONLY},
+        {one_of_two, SEEN_FAILED, SEEN_OK, SEEN_OK, SEEN_OK, SEEN_OK, CLASS_STALE},
         {ALL_AGENTS, SEEN_FAILED, SEEN_FAILED, SEEN_OK, SEEN_OK, SEEN_OK, CLASS_COMPONENT},
         /* heard, most vital bad and the outside agrees */
         {ALL_AGENTS, SEEN_FAILED, SEEN_FAILED, SEEN_FAILED, SEEN_FAILED, SEEN_OK, CLASS_SICK},
@@ -40,13 +41,15 @@ static void the_matrix_of_voice_and_outside_view_gives_the_classes(void **state)
         {one_of_two, SEEN_FAILED, SEEN_FAILED, SEEN_FAILED, SEEN_OK, SEEN_OK, CLASS_SICK},
         /* silent */
         {ALL_BUT_P, SEEN_FAILED, SEEN_FAILED, SEEN_OK, SEEN_OK, SEEN_OK, CLASS_DARK},
-        {ALL_BUT_P, SEEN_OK, SEEN_OK, SEEN_OK, SEEN_OK, SEEN_OK, CLASS_ISOLATED},
-        {ALL_BUT_P, SEEN_FAILED, SEEN_OK, SEEN_OK, SEEN_OK, SEEN_OK, CLASS_ISOLATED},
-        {ALL_BUT_P, SEEN_UNKNOWN, SEEN_UNKNOWN, SEEN_OK, SEEN_OK, SEEN_OK, CLASS_UNKNOWN},
+        {ALL_BUT_P, SEEN_OK, SEEN_OK, SEEN_OK, SEEN_OK, SEEN_OK, CLASS_STALE},
+        {ALL_BUT_P, SEEN_FAILED, SEEN_OK, SEEN_OK, SEEN_OK, SEEN_OK, CLASS_STALE},
+        {ALL_BUT_P, SEEN_OK, SEEN_FAILED, SEEN_OK, SEEN_OK, SEEN_OK, CLASS_ISOLATED},
+        {ALL_BUT_P, SEEN_UNKNOWN, SEEN_FAILED, SEEN_OK, SEEN_OK, SEEN_OK, CLASS_DARK},
+        {ALL_BUT_P, SEEN_UNKNOWN, SEEN_UNKNOWN, SEEN_OK, SEEN_OK, SEEN_OK, CLASS_STALE},
         /* An outside view counts only while its vantage is heard. */
-        {UINT64_C(0x8), SEEN_FAILED, SEEN_FAILED, SEEN_OK, SEEN_OK, SEEN_OK, CLASS_UNKNOWN},
-        {UINT64_C(0x10), SEEN_FAILED, SEEN_FAILED, SEEN_OK, SEEN_OK, SEEN_OK,
-         CLASS_MONITORING_ISOLATED},
+        {UINT64_C(0x8), SEEN_FAILED, SEEN_FAILED, SEEN_OK, SEEN_OK, SEEN_OK, CLASS_STALE},
+        /* The members' own region is not cut off while it sees the other one serve. */
+        {UINT64_C(0x10), SEEN_FAILED, SEEN_FAILED, SEEN_OK, SEEN_OK, SEEN_OK, CLASS_DARK},
         {0, SEEN_FAILED, SEEN_FAILED, SEEN_OK, SEEN_OK, SEEN_OK, CLASS_MONITORING_ISOLATED},
     };
     (void)state;
@@ -82,7 +85,7 @@ static void a_minority_of_members_hears_nothing_for_the_group(void **state) {
     (void)world_view(&world, 0, ALL_BUT_P, true, 3000);
     assert_int_equal(class_of(P), CLASS_WELL);
     (void)world_view(&world, 1, ALL_BUT_P, true, 3000);
-    assert_int_equal(class_of(P), CLASS_ISOLATED);
+    assert_int_equal(class_of(P), CLASS_STALE);
     assert_int_equal(verdict_alive(&world.core, &world.topology), ALL_BUT_P);
 }
 
