@@ -145,6 +145,7 @@ struct agent_program {
 
     struct ledger *ledger;
     struct ladder_note ladder_note;
+    bool stores_released; /* after a boot: the lease was held once, every store may start */
     bool fence_running, fence_done, fence_wanted, lift_wanted;
     uint64_t fence_next_ms, fenced_told_epoch;
 

@@ -1,7 +1,10 @@
 /* The soft fence: the stores' own durable demotion, run by the agent when its ladder says so, again
  * and again until it holds; and its lifting when the lease of the same epoch comes back. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/agent.h"
 #include "common/io/clock.h"
@@ -28,6 +31,30 @@ static enum action_kind lifting(enum action_kind demote) {
     return demote == ACTION_PATRONI_DEMOTE ? ACTION_PATRONI_PROMOTE
            : demote == ACTION_REDIS_DEMOTE ? ACTION_REDIS_PROMOTE
                                            : ACTION_KINDS_N;
+}
+
+/* The store may start: deploy/systemd/fenced.conf has it wait for this since the boot. Started
+ * before that, a Patroni that finds nobody in its way promotes its old primary, and what follows
+ * then is another history under the same timeline's number. */
+static void store_release(const struct agent_conf *conf, const char *component) {
+    char path[CONF_PATH_SIZE + NAME_SIZE + 1];
+    if (conf->boot_directory[0] == '\0' || component[0] == '\0') {
+        return;
+    }
+    (void)text_format(path, sizeof path, "%s/%s", conf->boot_directory, component);
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    if (fd < 0) {
+        log_event(LOG_ERR, "boot.release", "%s: %s", path, strerror(errno));
+        return;
+    }
+    (void)close(fd);
+}
+
+static void stores_release(struct agent_program *agent) {
+    for (unsigned i = 0; i < agent->conf->soft_fences_n; i++) {
+        store_release(agent->conf, agent->conf->soft_fences[i].component);
+    }
+    agent->stores_released = true;
 }
 
 static bool run_one(const struct fence_job *job, const struct soft_fence *fence, char *detail,
@@ -72,6 +99,9 @@ struct one_fence {
 static void one_fence_run(void *argument) {
     struct one_fence *one = argument;
     one->ok = run_one(one->job, one->fence, one->detail, sizeof one->detail);
+    if (one->ok && !one->job->lift) {
+        store_release(one->job->conf, one->fence->component);
+    }
 }
 
 /* All stores at once: none waits for another's timeout. The note is on disk before anything is
@@ -159,6 +189,9 @@ void fence_tick(struct agent_program *agent) {
     }
     bool ours = false;
     uint32_t left_ms = agent_lease_left_ms(agent);
+    if (left_ms > 0 && !agent->stores_released) {
+        stores_release(agent);
+    }
     struct ladder_input input = {
         .leased = left_ms > 0,
         .soft_fence_due = left_ms <= agent->pins->lease.fence_ms,

@@ -7,6 +7,12 @@
 
 #include "common/base/ensure.h"
 
+/* libpq would print it among our log lines. */
+static void notice_ignore(void *owner, const PGresult *result) {
+    (void)owner;
+    (void)result;
+}
+
 struct pg_conn *pg_login_start(const struct pg_login *login) {
     char port[8];
     (void)text_format(port, sizeof port, "%u", (unsigned)login->place->port);
@@ -33,6 +39,7 @@ struct pg_conn *pg_login_start(const struct pg_login *login) {
     if (conn != NULL) {
         /* Then the messages of failed connections carry the SQLSTATE and nothing else. */
         (void)PQsetErrorVerbosity(conn, PQERRORS_SQLSTATE);
+        (void)PQsetNoticeReceiver(conn, notice_ignore, NULL);
         (void)PQsetnonblocking(conn, 1);
     }
     return (struct pg_conn *)conn;

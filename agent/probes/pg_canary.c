@@ -1,5 +1,6 @@
-/* pg_canary: on a primary the next number is committed; on a standby the last one that was replayed
- * is read. The server's own word says which of both it is. */
+/* pg_canary: on the active region's primary the next number is committed; elsewhere the last one is
+ * read. The server's own word says which it is; a primary of a region without the open epoch is
+ * never written to: nobody may. */
 #include "agent/probes/canary.h"
 #include "agent/probes/kinds.h"
 #include "agent/probes/parameter.h"
@@ -54,7 +55,7 @@ static struct reading look(const struct probe_input *input, struct pg_client *cl
     struct pg_rows rows;
     struct canary canary;
     enum err err = pg_role_ask(client, &seen, &why);
-    bool writes = seen.role == STORE_PRIMARY;
+    bool writes = seen.role == STORE_PRIMARY && input->active;
     if (err == ERR_OK) {
         err = ask(input, client, writes, &rows, &why);
     }

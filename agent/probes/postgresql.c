@@ -91,10 +91,11 @@ static enum err archiver_look(struct pg_client *client, char *note, size_t note_
     return err;
 }
 
-/* Role and write probe against what is expected. */
-static bool role_good(const struct arguments *arguments, const struct reading *reading) {
-    enum store_role expected = probe_expect_role(arguments);
-    bool asked = arguments_get(arguments, "table") != NULL;
+/* Role and write probe against what is expected. A region without the open epoch is not written to,
+ * whatever its server calls itself. */
+static bool role_good(const struct probe_input *input, const struct reading *reading) {
+    enum store_role expected = probe_expect_role(input->arguments);
+    bool asked = arguments_get(input->arguments, "table") != NULL && input->active;
     if (expected != STORE_UNKNOWN && reading->role != expected) {
         return false;
     }
@@ -110,7 +111,7 @@ static struct reading look(const struct probe_input *input, struct pg_client *cl
     char slots[64] = "";
     char archiver[48] = "";
     enum err err = pg_role_ask(client, &seen, &why);
-    if (err == ERR_OK && table != NULL && seen.role == STORE_PRIMARY) {
+    if (err == ERR_OK && table != NULL && input->active && seen.role == STORE_PRIMARY) {
         err = write_try(client, table, &seen, state, sizeof state, &why);
     }
     if (err == ERR_OK && arguments_get(arguments, "max_slot_lag") != NULL) {
@@ -124,7 +125,7 @@ static struct reading look(const struct probe_input *input, struct pg_client *cl
         return reading_failed(err, "%s", why.at);
     }
     const char *expected = parameter_text(arguments, "expect_role", "any");
-    bool good = role_good(arguments, &seen);
+    bool good = role_good(input, &seen);
     bool surprising =
         probe_expect_role(arguments) != STORE_UNKNOWN && probe_expect_role(arguments) != seen.role;
     struct reading reading =

@@ -1,5 +1,6 @@
-/* redis_canary: on a primary the next number goes into one hash, with its time, in one transaction;
- * on a replica what has arrived is read. */
+/* redis_canary: on the active region's primary the next number goes into one hash, with its time,
+ * in one transaction; elsewhere what has arrived is read, on a primary that nobody may write to,
+ * too. */
 #include "agent/probes/canary.h"
 #include "agent/probes/kinds.h"
 #include "agent/probes/parameter.h"
@@ -95,7 +96,7 @@ struct reading redis_canary_run(const struct probe_input *input) {
     err = redis_role_ask(&client, &role, &why);
     if (err != ERR_OK) {
         reading = reading_failed(err, "%s", why.at);
-    } else if (role.role == STORE_PRIMARY) {
+    } else if (role.role == STORE_PRIMARY && input->active) {
         if (write_next(&client, arguments_get(input->arguments, "key"), &canary, &reading)) {
             reading = canary_written(&canary, role.role);
         }

@@ -138,6 +138,7 @@ static const struct field agent_fields[] = {
     {"state", FIELD_PATH, FIELD_OF(struct agent_conf, state), .required = true},
     {"guard_socket", FIELD_PATH, FIELD_OF(struct agent_conf, guard_socket)},
     {"exec_directory", FIELD_PATH, FIELD_OF(struct agent_conf, exec_directory)},
+    {"boot_directory", FIELD_PATH, FIELD_OF(struct agent_conf, boot_directory)},
     {"allow", FIELD_READ, .read = allow_read},
     {"peer_listen", FIELD_ADDRESS, FIELD_OF(struct agent_conf, peer_listen)},
     {"writable_listen", FIELD_HOST_PORT, FIELD_OF(struct agent_conf, writable_listen)},

@@ -41,10 +41,13 @@ struct agent_conf {
     char state[CONF_PATH_SIZE];          /* directory */
     char guard_socket[CONF_PATH_SIZE];   /* "": no guard */
     char exec_directory[CONF_PATH_SIZE]; /* "": no exec action and no exec check */
-    uint32_t allow;                      /* bit set of enum action_kind */
-    char peer_listen[ADDRESS_SIZE];      /* tcp://IP:PORT, or "" */
-    char writable_listen[ADDRESS_SIZE];  /* IP:PORT where HAProxy asks /writable, or "" */
-    uint8_t workers;                     /* threads for probes and actions */
+    /* Emptied by a boot of the machine, so on /run. A file named after the component of a soft
+     * fence appears in it once that store may start: fenced, or the lease is held. "": none */
+    char boot_directory[CONF_PATH_SIZE];
+    uint32_t allow;                     /* bit set of enum action_kind */
+    char peer_listen[ADDRESS_SIZE];     /* tcp://IP:PORT, or "" */
+    char writable_listen[ADDRESS_SIZE]; /* IP:PORT where HAProxy asks /writable, or "" */
+    uint8_t workers;                    /* threads for probes and actions */
     uint8_t soft_fences_n;
     struct soft_fence soft_fences[SOFT_FENCES_MAX];
     struct secrets secrets;

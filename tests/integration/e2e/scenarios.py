@@ -58,13 +58,20 @@ def canaries_count_what_was_lost(build):
 
 @scenario
 def the_old_primary_returns_as_a_standby(build):
-    """Started again after the failover with Patroni and Redis enabled at boot: never writable, follows the new primary."""
+    """Started again after the failover with Patroni and Redis enabled at boot, and a slow agent: never writable, follows
+    the new primary."""
     with World(build) as world:
         world.judges_start()
         world.kill_region()
         world.failed_over()
+        # Longer than Patroni needs to promote what it finds: it must wait for the fence.
+        world.fleet.agent_late_s = 5
         world.lab.poweron("east", wait=False)
-        world.never_writable("east", 12)
+        deadline = time.monotonic() + 12
+        while time.monotonic() < deadline:
+            expect(not world.writable("east"), "east became writable")
+            expect(world.recovering("east-db1") is not False, "behind its gate the old primary began a timeline of its own")
+            time.sleep(0.2)
         world.fleet.wait(lambda: world.recovering("east-db1"), 30, "the old primary recovers")
         world.fleet.wait(lambda: world.lab.redis("east-db1", "ROLE")[0] in ("slave", b"slave"), 20, "its Redis follows")
         world.fleet.wait(lambda: world.lab.sql("west-db1", "SELECT count(*) FROM pg_stat_replication WHERE state='streaming'")

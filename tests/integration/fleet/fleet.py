@@ -44,6 +44,7 @@ class FleetError(Exception):
 class Fleet:
     def __init__(self, lab, build, timing=None, members=3, engine="etcd", snapshot_every=4000):
         self.lab, self.build, self.timing = lab, build, timing or Timing()
+        self.agent_late_s = 0  # so long after a machine's boot its agent starts
         self.engine = engine
         self.snapshot_every = snapshot_every
         self.directory = f"{lab.run_dir}/drover"
@@ -121,7 +122,9 @@ class Fleet:
             self._write(f"{home}/agent.conf", text + "allow = [];\n")
             return
         os.makedirs(f"{home}/guard", exist_ok=True)
-        text += (f'guard_socket = "{home}/g.sock";\npeer_listen = "tcp://{host.address}:7411";\n'
+        os.makedirs(f"{home}/boot", exist_ok=True)
+        self.lab.patroni_after(name, f"{home}/boot/postgresql")
+        text += (f'guard_socket = "{home}/g.sock";\nboot_directory = "{home}/boot";\npeer_listen = "tcp://{host.address}:7411";\n'
                  f'writable_listen = "{host.address}:7421";\n'
                  'allow = ["patroni_demote", "patroni_promote", "patroni_handoff", "pg_await_position", "redis_demote", '
                  '"redis_promote", "redis_handoff", "dns_update", "verify", "pg_rejoin"];\n')
@@ -187,18 +190,20 @@ class Fleet:
             name, [self.program("drover-guard"), "--config", f"{self.directory}/{name}/guard.conf"], name="drover-guard")
         return self.processes[key]
 
-    def start_agent(self, name):
+    def start_agent(self, name, late_s=0):
         key = f"{name}/agent"
-        self.processes[key] = self.lab.spawn(
-            self.agents[name].name, [self.program("drover-agent"), "--config", f"{self.directory}/{name}/agent.conf"],
-            name="drover-agent")
+        argv = [self.program("drover-agent"), "--config", f"{self.directory}/{name}/agent.conf"]
+        if late_s:
+            argv = ["/bin/sh", "-c", f'sleep {late_s}; exec "$@"', "sh", *argv]
+        self.processes[key] = self.lab.spawn(self.agents[name].name, argv, name="drover-agent")
         return self.processes[key]
 
     def boot_host(self, _lab, host):
         """What systemd does: the guard before any store, the agent beside it."""
         if host.name in self.guarded:
             self.start_guard(host.name)
-            self.start_agent(host.name)
+            self.start_agent(host.name, self.agent_late_s)
+
 
     def start(self, wait=True):
         self.prepare()

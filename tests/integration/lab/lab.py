@@ -389,6 +389,12 @@ class Lab:
             raise LabError(f"{name} does not run on {host_name}")
         return handle.stop(timeout_s, sig)
 
+    def patroni_after(self, host_name, path):
+        """From now on a boot of the host starts Patroni only when path is there, as a unit's ExecStartPre would
+        have it; the boot itself removes it, as a file on /run."""
+        with self.state.edit() as values:
+            values["start_after"][f"{self.host(host_name).name} patroni"] = path
+
     # -- cuts and power ----------------------------------------------------------------------------
 
     def cut(self, a, b, oneway=False):

@@ -159,10 +159,15 @@ def socket_directory(lab, host):
     return f"{lab.run_dir}/s/{host.name}"
 
 
-def start(lab, host):
+def start(lab, host, after=None):
+    """after: a path; as with a unit's ExecStartPre, Patroni starts only when it is there."""
+    argv = ["/usr/bin/patroni", configuration_path(host)]
+    if after is not None:
+        waiting = 'until test -e "$0"; do sleep 0.05; done; exec "$@"'
+        argv = ["/bin/sh", "-c", waiting, after, *argv]
     return lab.spawn(
         host.name,
-        ["/usr/bin/patroni", configuration_path(host)],
+        argv,
         name="patroni",
         user="postgres",
         cwd=f"{host.directory}/postgres",

@@ -132,6 +132,9 @@ def _each(hosts, work):
 
 
 def _boot(lab, host, services=None):
+    for unit, path in lab.state.load()["start_after"].items():
+        if unit.startswith(f"{host.name} ") and os.path.lexists(path):
+            os.unlink(path)  # it is on /run
     for hook in lab.boot_before:
         hook(lab, host)
     for unit in [dict(u) for u in lab.state.load()["boot"] if u["host"] == host.name]:
@@ -156,7 +159,11 @@ def _boot(lab, host, services=None):
                     until("etcd answers", lambda: port_open(lab, host, plan.ETCD_PORT), 5, 0.05)
                 except LabError:
                     pass
-            lab.service_start(host.name, name)
+            after = lab.state.load()["start_after"].get(f"{host.name} {name}")
+            if after is None:
+                lab.service_start(host.name, name)
+            else:
+                postgres.start(lab, host, after)
 
 
 def port_open(lab, host, port):

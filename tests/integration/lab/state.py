@@ -22,7 +22,7 @@ class State:
     def create(self, values):
         if os.path.exists(self.path):
             raise LabError(f"{self.path} exists: a lab is up in this directory, take it down first")
-        values = dict(values, magic=MAGIC, processes=[], cuts=[], isolated=[], off=[], boot=[])
+        values = dict(values, magic=MAGIC, processes=[], cuts=[], isolated=[], off=[], boot=[], start_after={})
         with open(self.lock_path, "w", encoding="utf-8"):
             pass
         self._store(values)

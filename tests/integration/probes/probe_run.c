@@ -4,7 +4,8 @@
  *   kind postgresql            timeout_ms 1000           exec_directory /usr/lib/...
  *   arg address 127.0.0.1:5432                            secret name /path/of/the/file
  *
- * With "accepts" on a line of its own the arguments are only checked. */
+ * With "accepts" on a line of its own the arguments are only checked; with "active" the probe's
+ * region holds the open epoch. */
 #include <stdio.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ struct description {
     enum check_kind kind;
     bool kind_known;
     bool only_accepts;
+    bool active; /* "active" on a line: the probe's region holds the open epoch */
     uint64_t timeout_ms;
     char exec_directory[256];
     struct arguments arguments;
@@ -49,6 +51,10 @@ static bool line_take(struct description *description, char *line) {
     }
     if (text_equal(line, "accepts")) {
         description->only_accepts = true;
+        return true;
+    }
+    if (text_equal(line, "active")) {
+        description->active = true;
         return true;
     }
     if (text_equal(line, "timeout_ms")) {
@@ -129,6 +135,7 @@ int main(void) {
     struct probe_input input = {
         .arguments = &description.arguments,
         .secrets = &description.secrets,
+        .active = description.active,
         .timeout_ms = (uint32_t)description.timeout_ms,
         .deadline_boot_ms = start_ms + description.timeout_ms,
         .exec_directory = description.exec_directory[0] != '\0' ? description.exec_directory : NULL,

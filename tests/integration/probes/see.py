@@ -25,7 +25,9 @@ class Tests:
         lines += [f"arg {name} {value}" for name, value in arguments.items()]
         return "\n".join(lines) + "\n" + extra + "\n"
 
-    def probe(self, kind, arguments, timeout_ms=TIMEOUT_MS, extra=""):
+    def probe(self, kind, arguments, timeout_ms=TIMEOUT_MS, extra="", active=True):
+        """active: the probe's region holds the open epoch."""
+        extra += "\nactive\n" if active else ""
         done = subprocess.run([self.program], input=self.describe(kind, arguments, timeout_ms,
                                                                   extra),
                               capture_output=True, text=True, timeout=60)
