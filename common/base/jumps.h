@@ -1,8 +1,8 @@
 /* jumps: what happened to a process and to its wall clock between two looks, for its log.
  *
- * A loop looks at every turn of its timer. A look that comes much too late says that the process stood
- * still, or that its machine did; a wall clock that moved by much more or less than the boot clock
- * says that somebody set it. Nothing is decided from either: leases are timed by stamps. */
+ * A loop looks at every turn of its timer. A look that comes much too late says that the process
+ * stood still, or that its machine did; a wall clock that moved by much more or less than the boot
+ * clock says that somebody set it. Nothing is decided from either: leases are timed by stamps. */
 #ifndef DROVER_JUMPS_H
 #define DROVER_JUMPS_H
 
