@@ -185,6 +185,10 @@ void guard_link_close(struct guard_link *link);
 enum err guard_link_call(struct guard_link *link, const struct guard_request *request, void *owner,
                          void (*done)(void *owner, const struct guard_answer *answer));
 bool guard_link_up(const struct guard_link *link);
+/* From a worker, on a connection of its own: the guard's status, read behind this call's start and
+ * no older than a second when it returns OK. TIMEOUT, UNREACHABLE, FORMAT. */
+enum err guard_ask(const char *socket_path, uint32_t within_ms,
+                   struct guard_answer *ret_answer) ERR_CHECKED;
 
 /* rounds.c */
 void rounds_tick(struct agent_program *agent);

@@ -14,6 +14,7 @@
 #define CERTIFY_AGAIN_MS 300
 #define CERTIFY_PATIENCE_MS 10000
 #define NOT_AFTER_SKEW_MS 120000
+#define LEASE_ASKED_WITHIN_MS 1500
 
 struct command_job {
     struct job job;
@@ -22,7 +23,8 @@ struct command_job {
     uint8_t digest[DIGEST_SIZE];
     struct agent_conf *conf;
     struct ledger *ledger;
-    uint32_t timeout_ms;
+    uint64_t deadline_boot_ms;
+    uint32_t gate_early_ms;
     struct outcome outcome;
 };
 
@@ -76,13 +78,77 @@ static void refuse(struct agent_program *agent, struct command_entry *entry, enu
 
 /* ------------------------------------------------------------------- running */
 
+/* What was true when the command was certified may be over: between the intent and now a command of
+ * a newer epoch may have been begun here (model: command-check-once), and this process may have
+ * been stopped for any time. Asked of the ledger and of the guard itself, right before the action
+ * and after all that may take long (model: command-lease-early). */
+static enum err may_still_act(const struct command_job *job, const char **ret_why) {
+    const struct command *command = &job->command;
+    uint64_t epoch = 0;
+    struct guard_answer guard;
+    *ret_why = "";
+    if (ledger_epoch(job->ledger, &epoch) != ERR_OK || epoch > command->epoch) {
+        *ret_why = "a newer epoch was accepted here";
+        return ERR_STALE;
+    }
+    if (command->needs_lease) {
+        if (guard_ask(job->conf->guard_socket, LEASE_ASKED_WITHIN_MS, &guard) != ERR_OK) {
+            *ret_why = "the guard does not say whether its lease still runs";
+            return ERR_PRECONDITION;
+        }
+        if (guard.lease_epoch != command->epoch || guard.gate != GATE_OPEN ||
+            guard.lease_left_ms <= job->gate_early_ms) {
+            *ret_why = "the lease was over when the action was about to begin";
+            return ERR_PRECONDITION;
+        }
+    }
+    if (clock_boot_ms() >= job->deadline_boot_ms) {
+        *ret_why = "its time was over before it could begin";
+        return ERR_TIMEOUT;
+    }
+    return ERR_OK;
+}
+
+static void job_refuse(struct command_job *job, enum err err, const char *why) {
+    job->outcome.state = OUTCOME_REFUSED;
+    job->outcome.err = (uint8_t)err;
+    (void)text_copy(job->outcome.detail, SENTENCE_SIZE, why);
+}
+
+static void job_act(struct command_job *job, const struct action_kind_row *row, bool observe_only) {
+    const struct command *command = &job->command;
+    uint64_t start_us = clock_boot_us();
+    struct action_input input = {
+        .arguments = &command->arguments,
+        .secrets = &job->conf->secrets,
+        .region = command->region,
+        .epoch = command->epoch,
+        .execution = command->execution,
+        .step = command->step,
+        .attempt = command->attempt,
+        .timeout_ms = (uint32_t)(job->deadline_boot_ms - start_us / 1000),
+        .deadline_boot_ms = job->deadline_boot_ms,
+        .graceful = command->graceful,
+        .observe_only = observe_only,
+        .exec_directory = job->conf->exec_directory,
+        .state_directory = job->conf->state,
+    };
+    struct action_result result = row->run(&input);
+    job->outcome.state = result.err == ERR_OK ? OUTCOME_DONE : OUTCOME_FAILED;
+    job->outcome.err = (uint8_t)result.err;
+    job->outcome.observed = result.observed;
+    job->outcome.took_ms = (uint32_t)((clock_boot_us() - start_us) / 1000);
+    job->outcome.wall_ms = clock_wall_ms();
+    (void)text_copy(job->outcome.detail, SENTENCE_SIZE, result.detail);
+}
+
 /* On a worker. The intent is on disk before the action, the result before it is told. */
 static void job_run(struct job *base) {
     struct command_job *job = base->data;
     struct command *command = &job->command;
     const struct action_kind_row *row = action_kind_of((enum action_kind)command->action);
     enum ledger_found found = LEDGER_NEW;
-    uint64_t start_us = clock_boot_us();
+    const char *why = NULL;
     enum err err =
         row == NULL ? ERR_UNSUPPORTED : ledger_begin(job->ledger, command, job->digest, &found);
     if (err != ERR_OK || found == LEDGER_ENDED) {
@@ -96,38 +162,13 @@ static void job_run(struct job *base) {
                           err_text((enum err)job->outcome.err));
         return;
     }
-    /* Between the intent and now a command of a newer epoch may have been begun here (model:
-     * command-check-once): then this one must not act any more. */
-    uint64_t epoch = 0;
-    if (ledger_epoch(job->ledger, &epoch) != ERR_OK || epoch > command->epoch) {
-        job->outcome.state = OUTCOME_REFUSED;
-        job->outcome.err = ERR_STALE;
-        (void)text_copy(job->outcome.detail, SENTENCE_SIZE, "a newer epoch was accepted here");
-        return;
-    }
-    struct action_input input = {
-        .arguments = &command->arguments,
-        .secrets = &job->conf->secrets,
-        .region = command->region,
-        .epoch = command->epoch,
-        .execution = command->execution,
-        .step = command->step,
-        .attempt = command->attempt,
-        .timeout_ms = job->timeout_ms,
-        .deadline_boot_ms = clock_boot_ms() + job->timeout_ms,
-        .graceful = command->graceful,
+    err = may_still_act(job, &why);
+    if (err != ERR_OK) {
+        job_refuse(job, err, why);
+    } else {
         /* Begun before a crash, and nobody knows how far it came: look, do not act blindly. */
-        .observe_only = found == LEDGER_BEGUN,
-        .exec_directory = job->conf->exec_directory,
-        .state_directory = job->conf->state,
-    };
-    struct action_result result = row->run(&input);
-    job->outcome.state = result.err == ERR_OK ? OUTCOME_DONE : OUTCOME_FAILED;
-    job->outcome.err = (uint8_t)result.err;
-    job->outcome.observed = result.observed;
-    job->outcome.took_ms = (uint32_t)((clock_boot_us() - start_us) / 1000);
-    job->outcome.wall_ms = clock_wall_ms();
-    (void)text_copy(job->outcome.detail, SENTENCE_SIZE, result.detail);
+        job_act(job, row, found == LEDGER_BEGUN);
+    }
     if (ledger_end(job->ledger, &job->outcome) != ERR_OK && job->outcome.state == OUTCOME_DONE) {
         (void)text_append(job->outcome.detail, SENTENCE_SIZE, " (result not written)");
     }
@@ -154,7 +195,8 @@ static void start_running(struct agent_program *agent, struct command_entry *ent
     memcpy(job->digest, entry->digest, DIGEST_SIZE);
     job->conf = agent->conf;
     job->ledger = agent->ledger;
-    job->timeout_ms = (uint32_t)(entry->deadline_boot_ms - now_ms);
+    job->deadline_boot_ms = entry->deadline_boot_ms;
+    job->gate_early_ms = agent->pins->lease.gate_early_ms;
     job->outcome = outcome_of(&entry->command, agent->keys.name, entry->digest);
     entry->state = COMMAND_RUNNING;
     entry->started_boot_ms = now_ms;

@@ -3,6 +3,8 @@
  * depend on it. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,11 +12,13 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "common/io/clock.h"
 #include "common/io/log.h"
 
 #define GUARD_CALLS_MAX 16
 #define GUARD_PATIENCE_MS 1500
 #define GUARD_RECONNECT_MS 200
+#define GUARD_FRESH_MS 1000 /* guard_ask() */
 
 struct guard_call_entry {
     uint8_t packet[GUARD_PACKET_MAX];
@@ -113,18 +117,24 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
     send_first(link);
 }
 
-static void try_connect(struct guard_link *link) {
+static int connected(const char *path) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    link->next_try_ms = agent_now_ms() + GUARD_RECONNECT_MS;
-    if (!text_copy(address.sun_path, sizeof address.sun_path, link->agent->conf->guard_socket)) {
-        return;
-    }
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd >= 0 && (!text_copy(address.sun_path, sizeof address.sun_path, path) ||
+                    connect(fd, (struct sockaddr *)&address, sizeof address) != 0)) {
+        (void)close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+static void try_connect(struct guard_link *link) {
+    link->next_try_ms = agent_now_ms() + GUARD_RECONNECT_MS;
+    int fd = connected(link->agent->conf->guard_socket);
     if (fd < 0) {
         return;
     }
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0 ||
-        uv_poll_init(link->agent->loop, &link->poll, fd) != 0) {
+    if (uv_poll_init(link->agent->loop, &link->poll, fd) != 0) {
         (void)close(fd);
         return;
     }
@@ -206,4 +216,51 @@ enum err guard_link_call(struct guard_link *link, const struct guard_request *re
     link->n++;
     send_first(link);
     return ERR_OK;
+}
+
+/* ------------------------------------------------------------- from a worker */
+
+static enum err ask_once(int fd, uint64_t end_ms, struct guard_answer *ret_answer) {
+    static const struct guard_request request = {.call = GUARD_STATUS};
+    uint8_t packet[GUARD_PACKET_MAX];
+    struct pollfd readable = {.fd = fd, .events = POLLIN};
+    size_t size = guard_request_write(&request, packet, sizeof packet);
+    ensure(size > 0);
+    if (send(fd, packet, size, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)size) {
+        return ERR_UNREACHABLE;
+    }
+    for (uint64_t now_ms = clock_boot_ms(); now_ms < end_ms; now_ms = clock_boot_ms()) {
+        int n = poll(&readable, 1, (int)(end_ms - now_ms));
+        if (n < 0 && errno != EINTR) {
+            return ERR_UNREACHABLE;
+        }
+        if (n > 0) {
+            ssize_t got = recv(fd, packet, sizeof packet, MSG_DONTWAIT);
+            bool read = got > 0 && guard_answer_read(packet, (size_t)got, ret_answer) &&
+                        ret_answer->call == GUARD_STATUS;
+            return read ? ERR_OK : got > 0 ? ERR_FORMAT : ERR_UNREACHABLE;
+        }
+    }
+    return ERR_TIMEOUT;
+}
+
+/* One worker at a time: a guard has few places. Whoever was stopped between question and answer
+ * asks again: the answer is from before. */
+enum err guard_ask(const char *socket_path, uint32_t within_ms, struct guard_answer *ret_answer) {
+    static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+    enum err err = ERR_TIMEOUT;
+    (void)pthread_mutex_lock(&one_at_a_time);
+    for (unsigned tries = 0; err == ERR_TIMEOUT && tries < 3; tries++) {
+        uint64_t asked_ms = clock_boot_ms();
+        int fd = connected(socket_path);
+        err = fd < 0 ? ERR_UNREACHABLE : ask_once(fd, asked_ms + within_ms, ret_answer);
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        if (err == ERR_OK && clock_boot_ms() - asked_ms > GUARD_FRESH_MS) {
+            err = ERR_TIMEOUT;
+        }
+    }
+    (void)pthread_mutex_unlock(&one_at_a_time);
+    return err;
 }

@@ -46,7 +46,7 @@ byte runs[DN];               /* runs of each digest, over all agents            
 bool effect[DN];
 byte ever[2] = 1;            /* highest epoch ever accepted by the agent                      */
 hidden byte C1_ran_twice; hidden byte C2_superseded_epoch_ran; hidden byte C3_never_wanted_ran;
-hidden byte C4_result_is_wrong; hidden byte REACH_second_epoch_ran;
+hidden byte C4_result_is_wrong; hidden byte C5_opened_without_lease; hidden byte REACH_second_epoch_ran;
 
 #define NONE 0
 #define INTENT 1
@@ -81,6 +81,22 @@ hidden byte C4_result_is_wrong; hidden byte REACH_second_epoch_ran;
 #else
 #define EPOCH_STILL_OK(g,d) EPOCH_OK(g,d)
 #endif
+/* -DLEASE: each step opens a store. The agent's lease may end at any moment, and a certificate of a
+ * later epoch gives it another; the guard is asked when the command is taken and again right
+ * before the action, behind whatever took long. */
+#ifdef LEASE
+bool leased[2] = true;
+#define LEASE_OK(g) leased[g]
+#define LEASED(g) leased[g]=true
+#else
+#define LEASE_OK(g) true
+#define LEASED(g) skip
+#endif
+#ifdef LEASE_EARLY
+#define LEASE_STILL_OK(g) true
+#else
+#define LEASE_STILL_OK(g) LEASE_OK(g)
+#endif
 #ifdef NO_LEDGER
 #define NOT_SEEN(g,d) true
 #define WRITE(g,d,what) skip
@@ -105,6 +121,7 @@ inline act(g) {
    runs[doing[g]]++; effect[doing[g]]=true; acted[g]=true;
    assert(runs[doing[g]]<=1 || C1_ran_twice);
    assert(EPOCH(doing[g])>=ever[g] || C2_superseded_epoch_ran);
+   assert(LEASE_OK(g) || C5_opened_without_lease);
    assert((doing[g]>0 && ci>=doing[g]+1+2*(doing[g]==3)) || C3_never_wanted_ran);
 #ifdef REACH
    assert(!(doing[g]==3 && effect[1]) || REACH_second_epoch_ran);
@@ -146,7 +163,7 @@ inline finish(g) {
 }
 #define ASKABLE(g,d) (ask[g]==255 && !cert[CELL(g,d)])
 #define TAKES(g,d) (cert[CELL(g,d)] && doing[g]==255 && \
-                    EPOCH_OK(g,d) && NOT_SEEN(g,d))
+                    EPOCH_OK(g,d) && LEASE_OK(g) && NOT_SEEN(g,d))
 inline take(g,d) {
    accept(g,EPOCH(d));
    WRITE_INTENT(g,d); doing[g]=d; acted[g]=false
@@ -156,7 +173,11 @@ proctype Agent(byte g) {
   end: do
   /* plain attestation: moves the accepted epoch */
   :: atomic { plain[g]==0 && acc[g]<2 -> plain[g]=2; py[g]=0 }
-  :: atomic { plain[g]>0 && YES(py[g])>=QUORUM -> accept(g,plain[g]); plain[g]=0; py[g]=0 }
+  :: atomic { plain[g]>0 && YES(py[g])>=QUORUM ->
+              accept(g,plain[g]); LEASED(g); plain[g]=0; py[g]=0 }
+#ifdef LEASE
+  :: atomic { leased[g] -> leased[g]=false }
+#endif
   /* a command round; giving one up is a new nonce */
   :: atomic { ASKABLE(g,0) -> ask[g]=0 }
   :: atomic { ASKABLE(g,1) -> ask[g]=1 }
@@ -169,8 +190,10 @@ proctype Agent(byte g) {
   :: atomic { TAKES(g,1) -> take(g,1) }
   :: atomic { TAKES(g,2) -> take(g,2) }
   :: atomic { TAKES(g,3) -> take(g,3) }
-  :: atomic { doing[g]!=255 && !acted[g] && EPOCH_STILL_OK(g,doing[g]) -> act(g) }
-  :: atomic { doing[g]!=255 && !acted[g] && !EPOCH_STILL_OK(g,doing[g]) ->
+  :: atomic { doing[g]!=255 && !acted[g] && EPOCH_STILL_OK(g,doing[g]) &&
+              LEASE_STILL_OK(g) -> act(g) }
+  :: atomic { doing[g]!=255 && !acted[g] &&
+              !(EPOCH_STILL_OK(g,doing[g]) && LEASE_STILL_OK(g)) ->
               WRITE(g,doing[g],NOT_DONE); doing[g]=255 }
 #ifdef INTENT_LATE
   :: atomic { doing[g]!=255 && acted[g] && ledger[CELL(g,doing[g])]==NONE ->

@@ -81,6 +81,16 @@ static void run(struct sim *sim, uint8_t host, struct sim_command *command) {
     agent->ledger_epoch = command->name.epoch;
     if (entry == NULL && !mutant_is(sim, MUTANT_INTENT_LATE)) {
         agent->ledger[agent->ledger_n++] = (struct ledger_entry){.name = command->name};
+        entry = &agent->ledger[agent->ledger_n - 1];
+    }
+    /* Asked of the guard itself, behind the intent: what the agent heard of it is older. */
+    if (command->needs_lease && !guard_lease_runs(sim, host, command->name.epoch)) {
+        finish(sim, host, command, 4, ERR_PRECONDITION);
+        if (entry != NULL) {
+            entry->ended = true;
+            entry->outcome = command->outcome;
+        }
+        return;
     }
     command->outcome.observed = observe_only;
     command->state = CMD_RUNNING;

@@ -139,6 +139,14 @@ void guard_tick(struct sim *sim, uint8_t host) {
     fence_prove(sim, host);
 }
 
+bool guard_lease_runs(const struct sim *sim, uint8_t host, uint64_t epoch) {
+    const struct sim_guard *guard = &sim->guards[host];
+    const struct holder *holder = &guard->holder;
+    return sim->processes[GUARD_FIRST + host].alive && holder->lease_epoch == epoch &&
+           gate_is_open(sim, host) &&
+           holder_left_ms(holder, now_of(sim, host)) > holder->conf.gate_early_ms;
+}
+
 /* ------------------------------------------------------------------ the calls */
 
 static void reply(struct sim *sim, uint8_t host, const struct sim_call *call,

@@ -485,6 +485,8 @@ void commands_action(struct sim *sim, uint8_t host, uint32_t slot);
 /* guard.c */
 void guard_start(struct sim *sim, uint8_t host);
 void guard_tick(struct sim *sim, uint8_t host);
+/* Asked at this instant: does it hold the lease of this epoch, with its gate open? */
+bool guard_lease_runs(const struct sim *sim, uint8_t host, uint64_t epoch);
 void guard_call(struct sim *sim, uint8_t host, const struct sim_call *call);
 void guard_disk(struct sim *sim, uint8_t host);
 void guard_crash(struct sim *sim, uint8_t host);

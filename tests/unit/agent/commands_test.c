@@ -5,7 +5,13 @@
 #include <stdint.h>
 /* cmocka wants those first */
 #include <cmocka.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "agent/agent.h"
 #include "common/io/clock.h"
@@ -192,6 +198,196 @@ static void the_lease_hastens_the_question_once(void **state) {
     assert_int_equal(sent_n, MEMBERS_N);
 }
 
+/* ------------------------------------------- the lease, right before the action */
+
+#define EPOCH 2
+
+/* A guard that says what the test tells it, after a while. */
+static struct fake_guard {
+    int listener;
+    pthread_t thread;
+    struct guard_answer says;
+    unsigned late_n;  /* so many answers come late: more than a second */
+    unsigned asked_n; /* questions so far */
+    int stop[2];
+} fake_guard;
+
+static unsigned runs_n;
+static uint64_t run_deadline_ms;
+
+static struct action_result fake_run(const struct action_input *input) {
+    runs_n++;
+    run_deadline_ms = input->deadline_boot_ms;
+    return (struct action_result){.err = ERR_OK};
+}
+
+static enum err fake_accepts(const struct arguments *arguments, struct text256 *reterr) {
+    (void)arguments;
+    (void)reterr;
+    return ERR_OK;
+}
+
+/* In the place of the table: one action that opens a store, and counts. */
+const struct action_kind_row *__wrap_action_kind_of(enum action_kind kind);
+const struct action_kind_row *__wrap_action_kind_of(enum action_kind kind) {
+    static struct action_kind_row row = {
+        .run = fake_run, .accepts = fake_accepts, .needs_lease = true};
+    row.kind = kind;
+    return &row;
+}
+
+static void serve_one(struct fake_guard *guard, int fd) {
+    uint8_t packet[GUARD_PACKET_MAX];
+    static struct guard_request request;
+    struct pollfd stop = {.fd = guard->stop[0], .events = POLLIN};
+    ssize_t n = recv(fd, packet, sizeof packet, 0);
+    if (n <= 0 || !guard_request_read(packet, (size_t)n, &request)) {
+        return;
+    }
+    guard->asked_n++;
+    if (guard->late_n > 0) {
+        guard->late_n--;
+        (void)poll(&stop, 1, 1100);
+    }
+    guard->says.call = request.call;
+    size_t size = guard_answer_write(&guard->says, packet, sizeof packet);
+    (void)send(fd, packet, size, MSG_NOSIGNAL);
+}
+
+static void *fake_guard_run(void *argument) {
+    struct fake_guard *guard = argument;
+    struct pollfd polls[2] = {{.fd = guard->listener, .events = POLLIN},
+                              {.fd = guard->stop[0], .events = POLLIN}};
+    while (poll(polls, 2, -1) > 0 && polls[1].revents == 0) {
+        int fd = accept(guard->listener, NULL, NULL);
+        if (fd >= 0) {
+            serve_one(guard, fd);
+            (void)close(fd);
+        }
+    }
+    return NULL;
+}
+
+static struct agent_conf conf;
+static char directory[64];
+
+/* A certified command that waits for nothing any more, as far as the agent knows. */
+static void about_to_run(const struct guard_answer *guard_says, unsigned late_n) {
+    static uv_loop_t loop;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct text256 why;
+    certifying();
+    memset(&conf, 0, sizeof conf);
+    (void)text_copy(directory, sizeof directory, "/tmp/drover-commands-XXXXXX");
+    assert_non_null(mkdtemp(directory));
+    (void)text_copy(conf.state, sizeof conf.state, directory);
+    (void)text_format(conf.guard_socket, sizeof conf.guard_socket, "%s/guard", directory);
+    assert_int_equal(ledger_open(directory, &agent.ledger, &why), ERR_OK);
+    assert_int_equal(uv_loop_init(&loop), 0);
+    agent.loop = &loop;
+    agent.conf = &conf;
+    memset(&fake_guard, 0, sizeof fake_guard);
+    fake_guard.says = *guard_says;
+    fake_guard.late_n = late_n;
+    (void)text_copy(address.sun_path, sizeof address.sun_path, conf.guard_socket);
+    assert_int_equal(pipe(fake_guard.stop), 0);
+    fake_guard.listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fake_guard.listener, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(fake_guard.listener, 4), 0);
+    assert_int_equal(pthread_create(&fake_guard.thread, NULL, fake_guard_run, &fake_guard), 0);
+    /* What the agent heard of its guard before it was stopped. */
+    agent.guard_heard_ms = agent_now_ms();
+    agent.guard_status.lease_left_ms = FAR_MS;
+    agent.guard_status.lease_epoch = EPOCH;
+    agent.guard_status.gate = GATE_OPEN;
+    entry()->command.execution = 7;
+    entry()->command.attempt = 1;
+    entry()->command.action = ACTION_PG_PROMOTE;
+    entry()->state = COMMAND_WAITING;
+    runs_n = 0;
+}
+
+static void run_it(void) {
+    commands_tick(&agent);
+    assert_int_equal(entry()->state, COMMAND_RUNNING);
+    assert_int_equal(uv_run(agent.loop, UV_RUN_DEFAULT), 0);
+    assert_int_equal(entry()->state, COMMAND_FINISHED);
+    assert_int_equal(write(fake_guard.stop[1], "x", 1), 1);
+    assert_int_equal(pthread_join(fake_guard.thread, NULL), 0);
+}
+
+static void put_away(void) {
+    static const char *const files[] = {"ledger.db", "ledger.db-wal", "ledger.db-shm", "guard"};
+    char path[128];
+    ledger_close(agent.ledger);
+    assert_int_equal(uv_loop_close(agent.loop), 0);
+    (void)close(fake_guard.listener);
+    (void)close(fake_guard.stop[0]);
+    (void)close(fake_guard.stop[1]);
+    for (unsigned i = 0; i < 4; i++) {
+        (void)text_format(path, sizeof path, "%s/%s", directory, files[i]);
+        (void)unlink(path);
+    }
+    assert_int_equal(rmdir(directory), 0);
+}
+
+static struct guard_answer holding(void) {
+    return (struct guard_answer){
+        .call = GUARD_STATUS, .lease_left_ms = FAR_MS, .lease_epoch = EPOCH, .gate = GATE_OPEN};
+}
+
+static void a_store_is_opened_while_the_guard_says_that_the_lease_runs(void **state) {
+    (void)state;
+    struct guard_answer says = holding();
+    about_to_run(&says, 0);
+    uint64_t deadline_ms = entry()->deadline_boot_ms;
+    run_it();
+    assert_int_equal(runs_n, 1);
+    assert_int_equal(entry()->outcome.state, OUTCOME_DONE);
+    assert_int_equal(run_deadline_ms, deadline_ms);
+    assert_int_equal(fake_guard.asked_n, 1);
+    put_away();
+}
+
+static void a_store_is_not_opened_on_an_old_word_of_the_guard(void **state) {
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        struct guard_answer says = holding();
+        struct outcome kept;
+        says.lease_left_ms = i == 0 ? 0 : i == 1 ? 600 : FAR_MS; /* 600: gate_early */
+        says.gate = i == 2 ? GATE_SHUT : GATE_OPEN;
+        says.lease_epoch = i == 3 ? EPOCH - 1 : EPOCH;
+        about_to_run(&says, 0);
+        run_it();
+        assert_int_equal(runs_n, 0);
+        assert_int_equal(entry()->outcome.state, OUTCOME_REFUSED);
+        assert_int_equal(entry()->outcome.err, ERR_PRECONDITION);
+        assert_string_equal(entry()->outcome.detail,
+                            "the lease was over when the action was about to begin");
+        /* And it is recorded: asked again after a restart, the agent says the same. */
+        assert_int_equal(ledger_outcome(agent.ledger, 7, 0, 1, &kept), ERR_OK);
+        assert_int_equal(kept.state, OUTCOME_REFUSED);
+        put_away();
+    }
+}
+
+static void an_answer_from_before_a_pause_is_asked_for_again(void **state) {
+    (void)state;
+    struct guard_answer says = holding();
+    about_to_run(&says, 1);
+    run_it();
+    assert_true(fake_guard.asked_n >= 2);
+    assert_int_equal(runs_n, 1);
+    put_away();
+    about_to_run(&says, 9);
+    run_it();
+    assert_int_equal(runs_n, 0);
+    assert_int_equal(entry()->outcome.err, ERR_PRECONDITION);
+    assert_string_equal(entry()->outcome.detail,
+                        "the guard does not say whether its lease still runs");
+    put_away();
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_asked_again_when_enough_waits_are_over),
@@ -199,6 +395,9 @@ int main(void) {
         cmocka_unit_test(only_a_members_own_answer_to_this_question_counts),
         cmocka_unit_test(a_told_wait_keeps_it_beyond_the_patience_but_not_beyond_its_time),
         cmocka_unit_test(the_lease_hastens_the_question_once),
+        cmocka_unit_test(a_store_is_opened_while_the_guard_says_that_the_lease_runs),
+        cmocka_unit_test(a_store_is_not_opened_on_an_old_word_of_the_guard),
+        cmocka_unit_test(an_answer_from_before_a_pause_is_asked_for_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
