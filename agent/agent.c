@@ -140,13 +140,15 @@ static void topology_path(const struct agent_program *agent, char *out, size_t o
  * that only when it is needed, so it is said as soon as the topology is known. */
 static void compare_numbers(const struct agent_program *agent) {
     const struct lease_numbers *mine = &agent->pins->lease, *theirs = &agent->topology->lease;
-    if (mine->lease_ms != theirs->lease_ms || mine->wait_ms != theirs->wait_ms ||
+    if (mine->lease_ms != theirs->lease_ms || topology_wait_ms(mine) != topology_wait_ms(theirs) ||
         mine->promise_ms != theirs->promise_ms) {
         log_event(LOG_ERR, "lease.numbers_differ",
-                  "pinned lease=%u wait=%u promise=%u, topology lease=%u wait=%u promise=%u: "
-                  "the members will give this agent no lease",
-                  mine->lease_ms, mine->wait_ms, mine->promise_ms, theirs->lease_ms,
-                  theirs->wait_ms, theirs->promise_ms);
+                  "pinned lease=%u wait=%u promise=%u on_quorum_loss=%s, topology lease=%u wait=%u "
+                  "promise=%u on_quorum_loss=%s: the members will give this agent no lease",
+                  mine->lease_ms, mine->wait_ms, mine->promise_ms,
+                  quorum_loss_text((enum quorum_loss)mine->on_quorum_loss), theirs->lease_ms,
+                  theirs->wait_ms, theirs->promise_ms,
+                  quorum_loss_text((enum quorum_loss)theirs->on_quorum_loss));
     }
 }
 

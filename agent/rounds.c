@@ -38,7 +38,7 @@ static void question_fill(const struct agent_program *agent, struct question *qu
     question->purpose = (uint8_t)purpose;
     question->epoch = epoch;
     question->lease_ms = lease->lease_ms;
-    question->wait_ms = lease->wait_ms;
+    question->wait_ms = topology_wait_ms(lease);
     question->promise_ms = lease->promise_ms;
     question->config_version = agent->topology->version;
 }

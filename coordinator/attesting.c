@@ -23,9 +23,10 @@ uint32_t attesting_wait_ms(const struct coordinator *member) {
     return decide_wait_ms(member->topology);
 }
 
+/* The wait is a guard's word about itself, too: "for ever" says that its lease does not run out. */
 static bool numbers_agree(const struct coordinator *member, const struct question *question) {
     const struct lease_numbers *lease = &member->topology->lease;
-    return question->lease_ms == lease->lease_ms && question->wait_ms == lease->wait_ms &&
+    return question->lease_ms == lease->lease_ms && question->wait_ms == topology_wait_ms(lease) &&
            question->promise_ms == lease->promise_ms;
 }
 

@@ -34,6 +34,7 @@ enum err pins_of(const struct topology *topology, const char *agent, struct pins
     (void)text_copy(ret_pins->region, NAME_SIZE, topology->regions[region].name);
     memcpy(ret_pins->guard_key, topology->agents[me].guard_key, KEY_SIZE);
     ret_pins->lease = *lease;
+    ret_pins->lease.wait_ms = topology_wait_ms(lease);
     for (unsigned m = 0; m < topology->members_n; m++) {
         const struct member *member = &topology->members[m];
         signer_add(ret_pins->members, &ret_pins->members_n, member->name, "", member->sign_key);

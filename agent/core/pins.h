@@ -20,7 +20,7 @@ struct pins {
     char agent[NAME_SIZE]; /* whose guard this is */
     char region[NAME_SIZE];
     uint8_t guard_key[KEY_SIZE];
-    struct lease_numbers lease;
+    struct lease_numbers lease; /* wait_ms: as questions tell it, UINT32_MAX under hold */
     uint8_t members_n, promisers_n, askers_n;
     struct signer members[MEMBERS_MAX];
     struct signer promisers[AGENTS_MAX]; /* guards of the other data regions' gate agents */

@@ -77,6 +77,10 @@ const char *quorum_loss_text(enum quorum_loss policy) {
 }
 
 /* Every looked-up array holds structs that begin with their name. */
+uint32_t topology_wait_ms(const struct lease_numbers *lease) {
+    return lease->on_quorum_loss == QUORUM_LOSS_HOLD ? UINT32_MAX : lease->wait_ms;
+}
+
 static uint8_t topology_named(const void *array, size_t entry_size, uint8_t entries_n,
                               const char *name) {
     const char *at = array;

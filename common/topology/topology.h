@@ -325,6 +325,10 @@ struct topology {
     struct drill drills[DRILLS_MAX];
 };
 
+/* ms that a member waits after a close, and what a question says of its guard: W; UINT32_MAX under
+ * `hold`, when a lease does not run out and time proves nothing. */
+uint32_t topology_wait_ms(const struct lease_numbers *lease);
+
 const char *component_kind_text(enum component_kind kind);
 const char *check_kind_text(enum check_kind kind);
 const char *action_kind_text(enum action_kind kind);

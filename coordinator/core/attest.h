@@ -46,7 +46,7 @@ struct attest_ask {
     uint8_t purpose;
     uint64_t epoch;
     uint8_t region;      /* of the asker, by its key; NONE: unknown agent */
-    bool numbers_agree;  /* lease, wait and promise lengths equal ours */
+    bool numbers_agree;  /* lease, wait (for ever: hold) and promise lengths equal ours */
     bool command_wanted; /* the digest belongs to a step wanted now of exactly this agent */
     bool needs_lease;    /* that step opens a store: rules (a) to (c) of a lease hold for it too */
     struct stamp now;

@@ -294,8 +294,7 @@ void decide_step(struct decide *decide, struct decision *decision, struct decide
 /* ---------------------------------------------------------------- attesting */
 
 uint32_t decide_wait_ms(const struct topology *topology) {
-    const struct lease_numbers *lease = &topology->lease;
-    return lease->on_quorum_loss == QUORUM_LOSS_HOLD ? UINT32_MAX : lease->wait_ms;
+    return topology_wait_ms(&topology->lease);
 }
 
 void decide_caught_up(struct decide *decide, uint64_t index, struct decide_lines *ret_lines) {

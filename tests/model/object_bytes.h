@@ -69,8 +69,10 @@
 #ifndef HOLDS_AT
 #define HOLDS_AT(pins) false
 #define NUMBERS_AGREE(pins, config) ((pins) == (config))
+#elif defined(POLICY_UNASKED)
+#define NUMBERS_AGREE(pins, config) true
 #else
-#define NUMBERS_AGREE(pins, config) true /* the policy is none of the numbers of a question */
+#define NUMBERS_AGREE(pins, config) (HOLDS_AT(pins) == HOLDS_AT(config)) /* the wait says so */
 #endif
 #ifdef MINORITY_LEFT
 #define HEALTHY_N 1 /* members that are well again, for world_heals() */

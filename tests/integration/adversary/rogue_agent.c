@@ -371,7 +371,7 @@ static bool obey(struct rogue *rogue, unsigned words_n, char *words[WORDS_MAX]) 
 
 bool rogue_agent_start(struct rogue *rogue) {
     lease_ms = rogue->pins->lease.lease_ms;
-    wait_ms = rogue->pins->lease.wait_ms;
+    wait_ms = topology_wait_ms(&rogue->pins->lease);
     promise_ms = rogue->pins->lease.promise_ms;
     rogue->obey = obey;
     (void)uv_timer_init(rogue->loop, &flood.timer);

@@ -89,6 +89,9 @@ static void the_policy_is_the_holders_own(void **state) {
         topology.lease.on_quorum_loss = policies[i][0];
         assert_int_equal(pins_of(&topology, "d1", &pins, NULL), ERR_OK);
         assert_int_equal(pins_holder_conf(&pins).policy, policies[i][1]);
+        /* And questions say so. */
+        assert_int_equal(pins.lease.wait_ms,
+                         policies[i][1] == HOLDER_HOLD ? UINT32_MAX : topology.lease.wait_ms);
     }
 }
 

@@ -133,6 +133,9 @@ static void start(enum holder_policy policy, const struct holder_durable *durabl
     pins->lease.fence_ms = FENCE_MS;
     pins->lease.gate_early_ms = EARLY_MS;
     pins->lease.wait_ms = pins->lease.promise_ms = T_MS + 200;
+    if (policy == HOLDER_HOLD) {
+        pins->lease.wait_ms = UINT32_MAX; /* as pins_of() has it */
+    }
     pins->lease.on_quorum_loss = policy == HOLDER_HOLD ? QUORUM_LOSS_HOLD : QUORUM_LOSS_FAILSAFE;
     for (uint8_t m = 0; m < 3; m++) {
         char name[NAME_SIZE];
@@ -167,6 +170,8 @@ static struct guard_answer call(enum guard_call which, uint64_t epoch) {
     return answer;
 }
 
+static uint32_t certified_wait_ms; /* 0: what the guard's own pins ask for */
+
 /* Asks, waits, and hands over the certificate of two members. */
 static struct guard_answer lease(uint64_t epoch, uint32_t way_ms) {
     static struct guard_request request;
@@ -183,7 +188,9 @@ static struct guard_answer lease(uint64_t epoch, uint32_t way_ms) {
     question->purpose = PURPOSE_LEASE;
     question->epoch = epoch;
     question->lease_ms = T_MS;
-    question->wait_ms = question->promise_ms = T_MS + 200;
+    bool hold = guard.pins.lease.on_quorum_loss == QUORUM_LOSS_HOLD;
+    question->promise_ms = T_MS + 200;
+    question->wait_ms = certified_wait_ms != 0 ? certified_wait_ms : hold ? UINT32_MAX : T_MS + 200;
     memcpy(question->nonce, answer.nonce, NONCE_SIZE);
     for (unsigned m = 0; m < 2; m++) {
         struct answer *said = &certificate.answers[certificate.answers_n++];
@@ -359,6 +366,23 @@ static void hold_is_renewed_without_certificates(void **state) {
     assert_true(kernel_shuts_ms <= now.raw_ms + T_MS - EARLY_MS);
 }
 
+static void what_a_guard_does_without_members_is_what_they_certified(void **state) {
+    (void)state;
+    /* Its file says hold, and the members never heard of that: a lease that never ends. */
+    fresh(HOLDER_HOLD);
+    certified_wait_ms = T_MS + 200;
+    struct guard_answer answer = lease(1, 20);
+    assert_int_equal(answer.err, ERR_FORMAT);
+    assert_int_equal(answer.lease_left_ms, 0);
+    assert_int_equal(gate_read(), GATE_SHUT);
+    /* The members hold, and its file does not. */
+    fresh(HOLDER_FAILSAFE);
+    certified_wait_ms = UINT32_MAX;
+    assert_int_equal(lease(1, 20).err, ERR_FORMAT);
+    assert_int_equal(gate_read(), GATE_SHUT);
+    certified_wait_ms = 0;
+}
+
 static void a_proof_is_not_told_of_a_newer_lease(void **state) {
     (void)state;
     fresh(HOLDER_FAILSAFE);
@@ -389,6 +413,7 @@ int main(void) {
         cmocka_unit_test(a_gate_found_open_runs_out_unless_it_was_fenced),
         cmocka_unit_test(a_gate_opened_by_hand_is_shut_and_one_shut_by_hand_is_opened),
         cmocka_unit_test(hold_is_renewed_without_certificates),
+        cmocka_unit_test(what_a_guard_does_without_members_is_what_they_certified),
         cmocka_unit_test(a_proof_is_not_told_of_a_newer_lease),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

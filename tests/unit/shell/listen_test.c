@@ -145,6 +145,8 @@ static void only_who_measures_a_link_tells_its_positions(void **state) {
     assert_int_equal(member->positions.links[0].received, 77);
 }
 
+static uint32_t asked_wait_ms; /* 0: what the topology says */
+
 static struct message *question_of(const char *agent, const char *region, uint8_t signer) {
     static struct message message;
     uint8_t canon[CANON_MAX];
@@ -158,7 +160,7 @@ static struct message *question_of(const char *agent, const char *region, uint8_
     question->purpose = PURPOSE_LEASE;
     question->epoch = 1;
     question->lease_ms = lease->lease_ms;
-    question->wait_ms = lease->wait_ms;
+    question->wait_ms = asked_wait_ms != 0 ? asked_wait_ms : lease->wait_ms;
     question->promise_ms = lease->promise_ms;
     random_bytes(question->nonce, NONCE_SIZE);
     size_t size = canon_question(question, canon);
@@ -209,6 +211,33 @@ static void a_yes_is_for_the_owner_alone(void **state) {
     }
 }
 
+/* What it would do without members is told by the wait that it asks for: for ever under hold. */
+static void a_guard_that_holds_gets_a_yes_only_of_members_that_hold(void **state) {
+    uint8_t *policy = &member->topology->lease.on_quorum_loss;
+    uint32_t wait_ms = member->topology->lease.wait_ms;
+    static const struct {
+        uint8_t policy;
+        bool asks_for_ever;
+        uint8_t refusal;
+    } table[] = {
+        {QUORUM_LOSS_FAILSAFE, false, REFUSAL_NONE},
+        {QUORUM_LOSS_FAILSAFE, true, REFUSAL_NUMBERS_DIFFER},
+        {QUORUM_LOSS_FENCE, true, REFUSAL_NUMBERS_DIFFER},
+        {QUORUM_LOSS_HOLD, true, REFUSAL_NONE},
+        {QUORUM_LOSS_HOLD, false, REFUSAL_NUMBERS_DIFFER},
+    };
+    (void)state;
+    attest_caught_up(&member->attest);
+    for (unsigned i = 0; i < sizeof table / sizeof table[0]; i++) {
+        *policy = table[i].policy;
+        asked_wait_ms = table[i].asks_for_ever ? UINT32_MAX : wait_ms;
+        sent_n = 0;
+        stand_in_frame(east, question_of("east-db1", "east", east));
+        assert_int_equal(answer_of()->refusal, table[i].refusal);
+    }
+    asked_wait_ms = 0;
+}
+
 static void an_outcome_that_nobody_wants_is_no_fact(void **state) {
     static struct message message;
     (void)state;
@@ -252,6 +281,7 @@ int main(void) {
         cmocka_unit_test_setup(a_report_of_an_earlier_start_is_passed_over, setup),
         cmocka_unit_test_setup(only_who_measures_a_link_tells_its_positions, setup),
         cmocka_unit_test_setup(a_yes_is_for_the_owner_alone, setup),
+        cmocka_unit_test_setup(a_guard_that_holds_gets_a_yes_only_of_members_that_hold, setup),
         cmocka_unit_test_setup(an_outcome_that_nobody_wants_is_no_fact, setup),
         cmocka_unit_test_setup(an_outcome_of_a_wanted_step_is_one_fact, setup),
     };
