@@ -5,7 +5,7 @@ import time
 import traceback
 from contextlib import suppress
 
-from . import common, network, stores, table  # network and stores register themselves in the table
+from . import common, moves, network, stores, table  # each registers its scenarios
 
 
 class Stage:
