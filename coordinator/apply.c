@@ -101,14 +101,9 @@ static void applied(struct coordinator *member, const struct decision *decision)
     const struct fact *fact = &decision->fact;
     const struct message *message = &decision->message;
     const struct verdict *verdict = &decision->verdict;
-    if (fact->event.kind == EVENT_TICK && verdict->result == RESULT_APPLIED) {
-        member->tick_applied = clock_stamp();
-        member->tick_seen = true;
-    }
-    if (fact->event.kind == EVENT_TIMEKEEPER && verdict->result == RESULT_APPLIED) {
-        member->tick_measured_ms = member_now_ms();
-        member->tick_applied = clock_stamp();
-        member->tick_seen = true;
+    bool time = fact->event.kind == EVENT_TICK || fact->event.kind == EVENT_TIMEKEEPER;
+    if (time && verdict->result == RESULT_APPLIED) {
+        propose_time_told(member, fact);
     }
     history_fact(member->history, member, fact, message, verdict, decision->comment);
     if (message->kind == MESSAGE_REQUEST) {

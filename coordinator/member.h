@@ -129,6 +129,7 @@ struct coordinator {
     struct append appends[APPENDS_MAX];
     uint64_t tick_n, view_n, lag_n;
     struct stamp tick_applied; /* when the last TICK was applied here */
+    uint64_t tick_ago_ms;      /* told so long before: 0 unless read back at a start */
     bool tick_seen;
     uint64_t tick_measured_ms; /* boot clock: the point up to which TICKs have told the time */
     uint64_t started_boot_ms;
@@ -177,6 +178,10 @@ void propose_frame(struct coordinator *member, enum event_kind kind, const char 
 void propose_config(struct coordinator *member, const char *text, size_t text_size,
                     const uint8_t *frame, size_t frame_size);
 void propose_drop(struct coordinator *member);
+/* A TICK or TIMEKEEPER was applied: what the next one tells is measured from here. One that is read
+ * back at a start was told earlier, and only the wall clocks know when. They move no lease: all that
+ * hangs on it is whether everybody must be heard again before an automatic decision. */
+void propose_time_told(struct coordinator *member, const struct fact *fact);
 
 /* attesting.c */
 /* Answers one question; ret_answer is signed. */

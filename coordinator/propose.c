@@ -143,11 +143,17 @@ static uint32_t ticks_silent_ms(const struct coordinator *member) {
     return since_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)since_ms;
 }
 
+/* The same, with what had passed before this member's start. */
+static uint32_t ticks_untold_ms(const struct coordinator *member) {
+    uint64_t untold_ms = ticks_silent_ms(member) + member->tick_ago_ms;
+    return untold_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)untold_ms;
+}
+
 static void propose_lease(struct coordinator *member, const struct wants *wants) {
     char key[FACT_KEY_SIZE];
     /* Decided before the log went away, an automatic CLOSE must not be the first fact after its
      * return: the region may be well again. The TICK behind the pause settles it. */
-    bool old = wants->close_why == CLOSE_AUTOMATIC && ticks_silent_ms(member) > TICK_ELAPSED_MAX_MS;
+    bool old = wants->close_why == CLOSE_AUTOMATIC && ticks_untold_ms(member) > TICK_ELAPSED_MAX_MS;
     if (wants->close && !old) {
         struct fact fact = fact_of(member, EVENT_CLOSE);
         fact.event.close.epoch = wants->close_epoch;
@@ -168,6 +174,18 @@ static void propose_lease(struct coordinator *member, const struct wants *wants)
 
 /* -------------------------------------------------------------------- time */
 
+void propose_time_told(struct coordinator *member, const struct fact *fact) {
+    uint64_t wall_ms = clock_wall_ms();
+    bool earlier = !member->caught_up && wall_ms > fact->wall_ms;
+    member->tick_ago_ms = earlier ? wall_ms - fact->wall_ms : 0;
+    member->tick_applied = clock_stamp();
+    member->tick_seen = true;
+    if (fact->event.kind == EVENT_TIMEKEEPER || !member->caught_up) {
+        /* It may lie before this host's boot: only the difference is ever read. */
+        member->tick_measured_ms = member_now_ms() - member->tick_ago_ms;
+    }
+}
+
 bool member_keeps_time(const struct coordinator *member) {
     return member->core.timekeeper == member->index && member->core.keeper_term > 0;
 }
@@ -186,7 +204,7 @@ static void propose_keeper(struct coordinator *member) {
     struct fact fact = fact_of(member, EVENT_TIMEKEEPER);
     fact.event.timekeeper.member = member->index;
     fact.event.timekeeper.term = member->core.keeper_term + 1;
-    fact.event.timekeeper.gap_ms = member->tick_seen ? silent_ms : UINT32_MAX;
+    fact.event.timekeeper.gap_ms = member->tick_seen ? ticks_untold_ms(member) : UINT32_MAX;
     (void)text_format(key, sizeof key, "keeper/%" PRIu64, fact.event.timekeeper.term);
     (void)append_start(member, key, &fact);
 }
@@ -319,7 +337,7 @@ static void retry_due(struct coordinator *member) {
                 append_free(append); /* somebody else keeps the time now */
                 continue;
             }
-            if (append->kind == EVENT_CLOSE && ticks_silent_ms(member) > TICK_ELAPSED_MAX_MS) {
+            if (append->kind == EVENT_CLOSE && ticks_untold_ms(member) > TICK_ELAPSED_MAX_MS) {
                 append_free(append); /* wished anew when it still is */
                 continue;
             }

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "common/io/clock.h"
 #include "tests/unit/shell/stand_in.h"
 
 static struct fact fact_in(const struct appended *append) {
@@ -91,6 +92,51 @@ static void a_tick_told_late_says_all_the_time_that_passed(void **state) {
                     1700 + TICK_ELAPSED_MAX_MS);
 }
 
+/* What the log says at a start: who keeps the time, and the last TICK, so long ago. */
+static void read_back(struct coordinator *member, uint64_t ago_ms) {
+    struct fact fact = {.event = {.kind = EVENT_TIMEKEEPER}};
+    member->caught_up = false;
+    fact.wall_ms = clock_wall_ms() - ago_ms - 3600000;
+    propose_time_told(member, &fact);
+    fact.event.kind = EVENT_TICK;
+    fact.wall_ms = clock_wall_ms() - ago_ms;
+    propose_time_told(member, &fact);
+    member->caught_up = true;
+}
+
+static void the_first_tick_after_a_start_tells_the_pause_before_it(void **state) {
+    static const uint64_t ago_ms[] = {1200, 60000};
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct coordinator *member = stand_in_member("m1");
+        stand_in_serving(member);
+        appended_n = 0;
+        read_back(member, ago_ms[i]);
+        propose_all(member);
+        assert_int_equal(stand_in_appended_n(EVENT_TICK), 1);
+        struct fact fact = fact_in(stand_in_appended(EVENT_TICK));
+        assert_in_range(fact.event.tick.elapsed_ms, ago_ms[i], ago_ms[i] + 3000);
+    }
+}
+
+static void who_takes_the_time_over_after_a_start_tells_the_pause_before_it(void **state) {
+    struct coordinator *member = stand_in_member("m2");
+    (void)state;
+    stand_in_serving(member);
+    appended_n = 0;
+    read_back(member, 60000);
+    propose_all(member);
+    assert_int_equal(stand_in_appended_n(EVENT_TIMEKEEPER),
+                     0); /* whose turn it is may be back as well */
+    member->tick_applied.boot_ms -= 2 * KEEPER_PATIENCE_MS;
+    member->tick_applied.raw_ms -= 2 * KEEPER_PATIENCE_MS;
+    propose_all(member);
+    assert_int_equal(stand_in_appended_n(EVENT_TIMEKEEPER), 1);
+    struct fact fact = fact_in(stand_in_appended(EVENT_TIMEKEEPER));
+    assert_in_range(fact.event.timekeeper.gap_ms, 60000 + 2 * KEEPER_PATIENCE_MS,
+                    64000 + 2 * KEEPER_PATIENCE_MS);
+}
+
 static void a_tick_is_dropped_when_another_keeps_the_time(void **state) {
     struct coordinator *member = stand_in_member("m1");
     (void)state;
@@ -131,6 +177,8 @@ int main(void) {
         cmocka_unit_test(a_lost_answer_means_the_same_key_and_bytes),
         cmocka_unit_test(nothing_is_proposed_before_it_is_caught_up),
         cmocka_unit_test(a_tick_told_late_says_all_the_time_that_passed),
+        cmocka_unit_test(the_first_tick_after_a_start_tells_the_pause_before_it),
+        cmocka_unit_test(who_takes_the_time_over_after_a_start_tells_the_pause_before_it),
         cmocka_unit_test(a_tick_is_dropped_when_another_keeps_the_time),
         cmocka_unit_test(every_place_taken_loses_no_wish),
     };
