@@ -15,7 +15,7 @@ static const char *gate_unit(enum gate gate, bool unit_ms) {
     switch (gate) {
     case GATE_OWN_VOICE_:
     case GATE_STANDBY_: return "agents";
-    case GATE_OUTSIDE_: return "views";
+    case GATE_OUTSIDE_: return "regions";
     case GATE_ATTEST_: return "members";
     case GATE_AUTOMATIC_:
     case GATE_NOT_HELD_:
@@ -100,7 +100,7 @@ static void gate_needs(const struct answering *answering, enum gate gate,
         break;
     case GATE_OUTSIDE_:
         (void)text_format(out, out_size,
-                          "more failed than passing views from outside; %lld failed, %lld pass",
+                          "more regions that see it fail than serve; %lld fail, %lld serve",
                           (long long)reading->value, (long long)reading->limit);
         break;
     case GATE_ATTEST_:
@@ -154,6 +154,7 @@ json_t *explain_gates(struct answering *answering, bool *ret_all, uint8_t *ret_t
             gate_needs(answering, (enum gate)g, &gates[g], needs, sizeof needs);
         }
         put_text(object, "would_need", needs);
+        put_gate_source(answering, object, (enum gate)g, &gates[g]);
     }
     return list;
 }
@@ -276,6 +277,7 @@ static void explain_region(struct answering *answering, uint8_t region) {
     json_t *all = regions_list(answering);
     json_t *one = json_array_get(all, region);
     put_object(one, "views", region_views(answering, region));
+    put_object(one, "verdict", verdict_object(answering, region));
     json_t *list = json_array();
     (void)json_array_append(list, one);
     json_decref(all);
@@ -325,6 +327,11 @@ void explain_answer(struct answering *answering) {
     if (region != NONE) {
         explain_region(answering, region);
     } else if (answering->argument[0] == '\0') {
-        put_object(answering->json, "regions", regions_list(answering));
+        json_t *all_regions = regions_list(answering), *one;
+        size_t r;
+        json_array_foreach(all_regions, r, one) {
+            put_object(one, "verdict", verdict_object(answering, (uint8_t)r));
+        }
+        put_object(answering->json, "regions", all_regions);
     }
 }

@@ -219,8 +219,8 @@ static void gate_value(struct table *table, const json_t *gate, const char *key)
 }
 
 static void show_gates(const json_t *gates) {
-    static const char *const heads[] = {"", "GATE", "NOW", "LIMIT", "WOULD NEED"};
-    struct table *table = table_of(5, heads);
+    static const char *const heads[] = {"", "GATE", "NOW", "LIMIT", "AGE", "WOULD NEED", "SAYS"};
+    struct table *table = table_of(7, heads);
     size_t i;
     json_t *gate;
     json_array_foreach(gates, i, gate) {
@@ -229,7 +229,9 @@ static void show_gates(const json_t *gates) {
         cell(table, "%s", text_in(gate, "gate"));
         gate_value(table, gate, "value");
         gate_value(table, gate, "limit");
+        cell(table, "%s", has(gate, "age_ms") ? span_text(number_in(gate, "age_ms")).at : "-");
         cell(table, "%s", text_in(gate, "would_need"));
+        cell(table, "%s", text_in(gate, "says"));
     }
     table_print(table, 0);
 }
@@ -256,6 +258,27 @@ static void show_views(const json_t *views) {
     table_print(table, 2);
 }
 
+static void show_age(const json_t *verdict, const char *key, const char *what) {
+    if (has(verdict, key)) {
+        (void)printf("%s%s old", what, span_text(number_in(verdict, key)).at);
+    } else {
+        (void)printf("%snone", what);
+    }
+}
+
+/* What was seen, how old it is, who agrees, what would change it, what happens next. */
+static void show_verdict(const json_t *region) {
+    const json_t *verdict = json_object_get(region, "verdict");
+    (void)printf("\n%s is %s: %s\n", text_in(region, "name"), text_in(region, "class"),
+                 text_in(verdict, "means"));
+    (void)printf("  seen          %s\n", text_in(verdict, "seen"));
+    show_age(verdict, "heard_ago_ms", "  how old       its own word: ");
+    show_age(verdict, "views_age_ms", "; the oldest view that counts: ");
+    (void)printf("\n  who agrees    %s\n", text_in(verdict, "agree"));
+    (void)printf("  would change  %s\n", text_in(verdict, "would_change"));
+    (void)printf("  next          %s\n", text_in(verdict, "next"));
+}
+
 void show_explain(const json_t *json) {
     const json_t *next = json_object_get(json, "next_automatic_act");
     size_t i;
@@ -273,7 +296,11 @@ void show_explain(const json_t *json) {
         show_regions(json_object_get(json, "regions"));
     }
     json_array_foreach(json_object_get(json, "regions"), i, region) {
+        if (has(region, "verdict")) {
+            show_verdict(region);
+        }
         if (has(region, "views")) {
+            (void)printf("\n");
             show_views(json_object_get(region, "views"));
         }
     }

@@ -132,15 +132,16 @@ static void count_vital(const struct core *core, const struct topology *topology
 }
 
 /* Has the store the role that its region should have? The region with the open epoch has a primary,
- * another one has none. What its checks say of roles counts while they answer, and are heard. */
+ * another one has none. What its checks say of roles counts while they answer, and are heard; what
+ * Patroni has written down of them is no proof. */
 static bool role_is_wrong(const struct core *core, const struct topology *topology,
                           const struct endpoint *endpoint, uint64_t alive) {
     bool known = false, primary = false;
     for (unsigned c = 0; c < topology->checks_n; c++) {
         const struct check *check = &topology->checks[c];
         if (check->region != endpoint->region || check->component != endpoint->component ||
-            check->outside || check->agent == NONE || !bits_has(alive, check->agent) ||
-            !is_good(core->checks[c].status[check->agent])) {
+            check->kind == CHECK_PATRONI || check->outside || check->agent == NONE ||
+            !bits_has(alive, check->agent) || !is_good(core->checks[c].status[check->agent])) {
             continue;
         }
         known = known || core->checks[c].role != ROLE_SEEN_UNKNOWN;

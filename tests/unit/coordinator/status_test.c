@@ -16,212 +16,14 @@
 #include "coordinator/member.h"
 #include "coordinator/operators_why.h"
 #include "coordinator/status.h"
-#include "tests/unit/topology/sample.h"
-
-static struct coordinator member;
-static struct topology topology;
-static char directory[64];
-
-static uint8_t agent(const char *name) {
-    return topology_agent(&topology, name);
-}
-
-/* East serves since 100 s; everybody hears everybody; the link is 300 ms behind. */
-static void make_serving(void) {
-    struct text256 why;
-    uint8_t head[DIGEST_SIZE] = {0};
-    struct core *core = &member.core;
-    struct history *history = member.history;
-    memset(&member, 0, sizeof member);
-    member.history = history;
-    core_init(core);
-    topology = *sample_topology(NULL, NULL);
-    topology.version = 3;
-    member.topology = &topology;
-    member.topology_known = true;
-    member.caught_up = true;
-    member.log_reachable = true;
-    member.started_boot_ms = member_now_ms();
-    (void)text_copy(member.keys.name, NAME_SIZE, "m1");
-    core->config_version = 3;
-    core->now_ms = 200000;
-    core->wall_ms = 1795242000000;
-    core->epoch = 1;
-    core->open = 1;
-    core->phase = PHASE_SERVING;
-    core->owner = topology_region(&topology, "east");
-    core->opened_ms = 100000;
-    core->keeper_term = 1;
-    core->timekeeper = 0;
-    for (unsigned a = 0; a < topology.agents_n; a++) {
-        core->agents[a].heard_by = 7;
-        core->agents[a].last_heard_ms = core->now_ms - 500;
-        core->agents[a].guard_present = topology.agents[a].guarded;
-        member.agents[a].heard_boot_ms = member_now_ms();
-    }
-    for (unsigned m = 0; m < topology.members_n; m++) {
-        core->members[m].present = 1;
-        core->members[m].attesting = 1;
-    }
-    core->links[0].known = 1;
-    core->links[0].lag_ms = 300;
-    (void)why;
-    history_snapshot(history, core, 0, head);
-}
-
-static void see(const char *check, const char *from, uint8_t status) {
-    for (unsigned c = 0; c < topology.checks_n; c++) {
-        if (text_equal(topology.checks[c].name, check)) {
-            member.core.checks[c].status[agent(from)] = status;
-        }
-    }
-}
-
-/* East fell silent 20 s ago; the others see it dead from outside; nobody attests any more. */
-static void make_suspect(void) {
-    make_serving();
-    struct core *core = &member.core;
-    core->phase = PHASE_SUSPECT;
-    core->suspect_ms = core->now_ms - 20000;
-    core->agents[agent("east-db1")].heard_by = 0;
-    core->agents[agent("east-db1")].last_heard_ms = core->now_ms - 20000;
-    for (unsigned m = 0; m < topology.members_n; m++) {
-        core->members[m].attesting = 0;
-    }
-    see("out-east", "west-db1", CHECK_FAILED);
-    see("out-east", "mon1", CHECK_FAILED);
-    see("out-west", "mon1", CHECK_OK);
-}
-
-static json_t *ask_from(const char *what, const char *argument, uint8_t expected_code) {
-    uint8_t code = 99;
-    char *text = status_json(&member, topology_operator(&topology, "n1"), what, argument, 0, &code);
-    assert_non_null(text);
-    json_error_t error;
-    json_t *json = json_loads(text, 0, &error);
-    assert_non_null(json);
-    assert_int_equal(code, expected_code);
-    free(text);
-    return json;
-}
-
-static const char *text_of(const json_t *json, const char *key) {
-    const char *text = json_string_value(json_object_get(json, key));
-    assert_non_null(text);
-    return text;
-}
-
-static int64_t number_of(const json_t *json, const char *key) {
-    assert_true(json_is_integer(json_object_get(json, key)));
-    return json_integer_value(json_object_get(json, key));
-}
-
-static const json_t *named(const json_t *list, const char *name) {
-    size_t i;
-    json_t *object;
-    json_array_foreach(list, i, object) {
-        if (text_equal(text_of(object, "name"), name)) {
-            return object;
-        }
-    }
-    fail_msg("nothing is called %s", name);
-    return NULL;
-}
-
-/* ------------------------------------------------------------------------- explain */
-
-static void gates_text(const json_t *gates, char *out, size_t out_size) {
-    size_t i;
-    json_t *gate;
-    out[0] = '\0';
-    json_array_foreach(gates, i, gate) {
-        char line[300];
-        (void)text_format(line, sizeof line, "%s %lld/%lld %s [%s] %s | %s\n",
-                          json_is_true(json_object_get(gate, "passes")) ? "pass" : "STOP",
-                          (long long)number_of(gate, "value"), (long long)number_of(gate, "limit"),
-                          text_of(gate, "unit"), text_of(gate, "subject"), text_of(gate, "gate"),
-                          text_of(gate, "would_need"));
-        (void)text_append(out, out_size, line);
-    }
-}
-
-static void explain_of_a_serving_region_says_what_would_be_needed(void **state) {
-    static const char golden[] =
-        "pass 1/1 yes/no [] automatic failover is allowed by policy | \n"
-        "pass 1/1 yes/no [] automation is not held | \n"
-        "pass 1/1 yes/no [] no earlier automatic failover waits for its release | \n"
-        "pass 200000/0 ms [] the anti-flap block is over | \n"
-        "pass 1/1 yes/no [] no execution is running | \n"
-        "pass 200000/60000 ms [] the members have settled | \n"
-        "STOP 1/0 agents [] the region's own voice is silent | none of its agents heard; 1 are\n"
-        "STOP 0/0 views [] the outside view says it does not serve | more failed than passing "
-        "views from outside; 0 failed, 0 pass\n"
-        "STOP 0/2 members [] no member attested its lease lately | 2 members without a yes to its "
-        "lease; 0 are\n"
-        "STOP 0/60000 ms [] the suspicion lasted for the hold-down | a suspicion of 1m\n"
-        "pass 1/1 agents [] the standby region is ready | \n"
-        "pass 300/3600000 ms [pg] the loss is known and within the objective | \n"
-        "pass 1/1 yes/no [] every writer of the region stands behind a guard | \n";
-    static char found[8192];
-    (void)state;
-    make_serving();
-    topology.policy.settle_ms = 60000;
-    topology.policy.hold_down_ms = 60000;
-    json_t *json = ask_from("explain", "", 0);
-    gates_text(json_object_get(json, "gates"), found, sizeof found);
-    assert_string_equal(found, golden);
-    assert_true(json_is_false(json_object_get(json, "all_gates_pass")));
-    assert_string_equal(text_of(json, "target"), "west");
-    json_decref(json);
-}
-
-static void explain_counts_down_to_the_automatic_failover(void **state) {
-    (void)state;
-    make_suspect();
-    topology.policy.settle_ms = 60000;
-    topology.policy.hold_down_ms = 60000;
-    json_t *json = ask_from("explain", "", 0);
-    const json_t *next = json_object_get(json, "next_automatic_act");
-    assert_string_equal(text_of(next, "text"), "automatic failover away from east");
-    assert_int_equal(number_of(next, "in_ms"), 40000);
-    json_decref(json);
-
-    member.core.held_until_ms = UINT64_MAX; /* a gate that time does not open */
-    json = ask_from("explain", "", 0);
-    next = json_object_get(json, "next_automatic_act");
-    assert_string_equal(text_of(next, "text"),
-                        "none: east looks lost, but a gate stands in the way");
-    assert_true(json_is_null(json_object_get(next, "in_ms")));
-    json_decref(json);
-}
-
-static void explain_of_a_region_shows_each_view(void **state) {
-    (void)state;
-    make_suspect();
-    json_t *json = ask_from("explain", "east", 0);
-    const json_t *region = json_array_get(json_object_get(json, "regions"), 0);
-    assert_int_equal(json_array_size(json_object_get(json, "regions")), 1);
-    assert_string_equal(text_of(region, "class"), "region-dark");
-    assert_int_equal(number_of(region, "last_heard_ago_ms"), 20000);
-    const json_t *views = json_object_get(region, "views");
-    unsigned failed_n = 0;
-    size_t i;
-    json_t *view;
-    json_array_foreach(views, i, view) {
-        failed_n += text_equal(text_of(view, "check"), "out-east") &&
-                    text_equal(text_of(view, "status"), "failed") &&
-                    json_is_true(json_object_get(view, "counts"));
-    }
-    assert_int_equal(failed_n, 2);
-    json_decref(json);
-}
+#include "tests/unit/coordinator/status_world.h"
 
 /* -------------------------------------------------------------------------- status */
 
 static void status_is_truthful_about_the_writer(void **state) {
     (void)state;
-    uint8_t east = agent("east-db1"), west = agent("west-db1");
     make_serving();
+    uint8_t east = agent("east-db1"), west = agent("west-db1");
     json_t *json = ask_from("status", "", 0);
     assert_string_equal(text_of(json, "owner"), "east");
     assert_string_equal(text_of(json, "writer"), ""); /* owning is not writing */
@@ -463,27 +265,6 @@ static void a_refusal_says_what_is_in_the_way(void **state) {
     assert_false(operators_why(&member, &cases[0].request, 301, why, sizeof why));
 }
 
-static int setup(void **state) {
-    struct text256 why = {{0}};
-    (void)state;
-    (void)text_copy(directory, sizeof directory, "/tmp/drover-status-XXXXXX");
-    assert_non_null(mkdtemp(directory));
-    assert_int_equal(history_open(directory, &member.history, &why), ERR_OK);
-    return 0;
-}
-
-static int teardown(void **state) {
-    static const char *const names[] = {"history.db", "history.db-wal", "history.db-shm"};
-    char path[128];
-    (void)state;
-    history_close(member.history);
-    for (unsigned i = 0; i < 3; i++) {
-        (void)text_format(path, sizeof path, "%s/%s", directory, names[i]);
-        (void)unlink(path);
-    }
-    return rmdir(directory);
-}
-
 /* A declared backup is as its worst check; without a check, or without word, it is not met. */
 static void a_backup_is_as_its_worst_check(void **state) {
     (void)state;
@@ -542,9 +323,6 @@ static void a_check_of_an_undeclared_backup_is_said(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(explain_of_a_serving_region_says_what_would_be_needed),
-        cmocka_unit_test(explain_counts_down_to_the_automatic_failover),
-        cmocka_unit_test(explain_of_a_region_shows_each_view),
         cmocka_unit_test(status_is_truthful_about_the_writer),
         cmocka_unit_test(status_says_whose_turn_it_is),
         cmocka_unit_test(an_undoing_names_the_agent_that_is_missing),
@@ -556,5 +334,5 @@ int main(void) {
         cmocka_unit_test(a_backup_is_as_its_worst_check),
         cmocka_unit_test(a_check_of_an_undeclared_backup_is_said),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, status_world_open, status_world_close);
 }

@@ -244,6 +244,10 @@ static void only_a_fresh_role_is_held_against_a_region(void **state) {
     say(AGENT_D1, CHECK_D_IN, SEEN_OK, 1);
     world.topology.checks[CHECK_D_OUT].component = COMPONENT_STORE; /* from outside: no say */
     assert_int_equal(verdict_of(&world.core, &world.topology, D).roles_wrong_n, 1);
+    world.topology.checks[CHECK_D_IN].kind = CHECK_PATRONI; /* books, no proof */
+    assert_int_equal(verdict_of(&world.core, &world.topology, D).roles_wrong_n, 0);
+    world.topology.checks[CHECK_D_IN].kind = CHECK_POSTGRESQL;
+    assert_int_equal(verdict_of(&world.core, &world.topology, D).roles_wrong_n, 1);
     (void)world_declare(&world, PLAN_SWITCHOVER, D);
     (void)world_outcome(&world, STEP_HANDOFF, SAID_DONE);
     (void)world_close(&world, 1); /* between two epochs the roles are on their way */
