@@ -7,7 +7,8 @@
 #include "coordinator/core/internal.h"
 
 #define OUTCOME_GRACE_MS 2000 /* an agent's outcome may come this much after the step's timeout */
-#define UNDO_AGAIN_MS 1000    /* an undoing that failed is tried again this much later */
+#define UNDO_AGAIN_MS 1000    /* an undoing that failed is tried again this much later, */
+#define UNDO_RARER_N 60       /* and behind each so many attempts by as much again */
 /* At one instant a step passes through a few states, and the execution through its stages. */
 #define ROUNDS_MAX (8 * STEPS_MAX + STAGES_N)
 
@@ -196,9 +197,16 @@ static void attempt_failed(struct core *core, struct execution *execution, const
     }
 }
 
+/* A number is never used twice: who ended an attempt tells its outcome for ever, also to a later one
+ * of the same number. So they may run out. */
+static bool attempts_left(const struct step_state *state) {
+    return state->attempt < UINT16_MAX;
+}
+
 /* A new command, with its own number and its own last moment. */
 static void attempt_begin(const struct core *core, struct step_state *state,
                           const struct step *step) {
+    ensure(attempts_left(state));
     state->attempt++;
     state->started_ms = core->now_ms;
     state->not_after_wall_ms = core->wall_ms + step->timeout_ms;
@@ -231,6 +239,11 @@ static void step_start(struct core *core, const struct topology *topology,
         return;
     }
     state->agent = agent;
+    if (!attempts_left(state)) {
+        state->tries_n = (uint16_t)(step->retries + 1);
+        attempt_failed(core, execution, plan, s, ERR_TOO_BIG);
+        return;
+    }
     state->tries_n++;
     attempt_begin(core, state, step);
     state->phase = STEP_RUNNING;
@@ -284,6 +297,18 @@ static void undo_agent(const struct core *core, const struct topology *topology,
     }
 }
 
+/* Without it the region stays read-only: try for ever, but not in a rush, and ever more rarely.
+ * That way the numbers last for a year; then people are asked. */
+static bool undo_due(const struct core *core, const struct step_state *state,
+                     const struct step *step) {
+    uint64_t passed_ms = core->now_ms - state->started_ms;
+    uint64_t again_ms = UNDO_AGAIN_MS * (1 + (uint64_t)state->attempt / UNDO_RARER_N);
+    bool failed = state->err != ERR_OK && passed_ms >= again_ms;
+    bool silent =
+        passed_ms >= again_ms && passed_ms > (uint64_t)step->timeout_ms + OUTCOME_GRACE_MS;
+    return state->undo == 0 || (state->undo == 1 && (failed || silent));
+}
+
 static void undo_advance(struct core *core, const struct topology *topology,
                          struct execution *execution, const struct plan *plan) {
     bool all = true;
@@ -300,11 +325,9 @@ static void undo_advance(struct core *core, const struct topology *topology,
             all = false;
             continue;
         }
-        uint64_t passed_ms = core->now_ms - state->started_ms;
-        bool failed = state->err != ERR_OK && passed_ms >= UNDO_AGAIN_MS;
-        bool silent = passed_ms > (uint64_t)plan->steps[s].timeout_ms + OUTCOME_GRACE_MS;
-        /* Without it the region stays read-only: try for ever, but not in a rush. */
-        if (state->undo == 0 || (state->undo == 1 && (failed || silent))) {
+        if (undo_due(core, state, &plan->steps[s]) && !attempts_left(state)) {
+            execution_pause(execution, PAUSE_STEP_FAILED, (uint8_t)s);
+        } else if (undo_due(core, state, &plan->steps[s])) {
             state->undo = 1;
             state->err = ERR_OK;
             undo_agent(core, topology, execution, &plan->steps[s], state);
@@ -314,6 +337,7 @@ static void undo_advance(struct core *core, const struct topology *topology,
     }
     if (all) {
         execution->stage = STAGE_ABORTED;
+        execution->paused = PAUSE_NO;
         execution->finished_ms = core->now_ms;
     }
 }

@@ -123,6 +123,65 @@ static void an_undoing_that_fails_is_tried_again_but_not_in_a_rush(void **state)
     assert_int_equal(stage(), STAGE_ABORTED);
 }
 
+/* Half a minute that nobody ends: how often is it begun? */
+static unsigned begun_in(uint32_t ms) {
+    const struct step_state *state = &world_execution(&world)->steps[STEP_HANDOFF];
+    uint16_t from = state->attempt;
+    for (uint32_t passed_ms = 0; passed_ms < ms; passed_ms += 500) {
+        (void)world_outcome_of(&world, STEP_HANDOFF, SAID_FAILED, 0, true);
+        (void)world_tick(&world, 500);
+    }
+    return (unsigned)(state->attempt - from);
+}
+
+static void undoing(void) {
+    world_serving(&world);
+    (void)world_declare(&world, PLAN_SWITCHOVER, D);
+    (void)world_outcome(&world, STEP_HANDOFF, SAID_FAILED);
+    assert_int_equal(stage(), STAGE_UNDO);
+}
+
+static void an_undoing_that_fails_again_and_again_becomes_rarer(void **state) {
+    (void)state;
+    undoing();
+    assert_in_range(begun_in(30000), 28, 31);
+    world_execution(&world)->steps[STEP_HANDOFF].attempt = 600;
+    assert_in_range(begun_in(33000), 2, 4);
+}
+
+/* An agent that ended an attempt tells its outcome for ever: a number that came round again would be
+ * answered by what was before it. */
+static void an_attempts_number_never_comes_round(void **state) {
+    (void)state;
+    undoing();
+    struct execution *execution = world_execution(&world);
+    struct step_state *step = &execution->steps[STEP_HANDOFF];
+    step->attempt = UINT16_MAX;
+    assert_int_equal(begun_in(3600000), 0);
+    assert_int_equal(step->attempt, UINT16_MAX);
+    assert_int_equal(stage(), STAGE_UNDO);
+    assert_int_equal(paused(), PAUSE_STEP_FAILED); /* it says that it waits for people */
+    assert_int_equal(execution->paused_step, STEP_HANDOFF);
+    /* The last one may still end well. */
+    (void)world_outcome_of(&world, STEP_HANDOFF, SAID_DONE, 0, true);
+    assert_int_equal(stage(), STAGE_ABORTED);
+}
+
+static void a_step_out_of_numbers_fails(void **state) {
+    (void)state;
+    world_serving(&world);
+    (void)world_declare(&world, PLAN_FAILOVER, D);
+    (void)world_close(&world, 1);
+    struct step_state *step = &world_execution(&world)->steps[STEP_PROMOTE];
+    step->attempt = UINT16_MAX;
+    (void)world_open(&world, 2, D);
+    (void)world_pass(&world, 2000);
+    assert_int_equal(step->attempt, UINT16_MAX);
+    assert_int_equal(step->phase, STEP_FAILED);
+    assert_int_equal(step->err, ERR_TOO_BIG);
+    assert_int_equal(paused(), PAUSE_STEP_FAILED);
+}
+
 static void an_undoing_is_taken_over_when_its_agent_is_silent(void **state) {
     (void)state;
     world_serving(&world);
@@ -185,6 +244,9 @@ int main(void) {
         cmocka_unit_test(an_aborted_handoff_that_fails_is_undone_and_not_tried_again),
         cmocka_unit_test(a_second_handoff_that_fails_while_the_first_is_undone_pauses_nothing),
         cmocka_unit_test(an_undoing_that_fails_is_tried_again_but_not_in_a_rush),
+        cmocka_unit_test(an_undoing_that_fails_again_and_again_becomes_rarer),
+        cmocka_unit_test(an_attempts_number_never_comes_round),
+        cmocka_unit_test(a_step_out_of_numbers_fails),
         cmocka_unit_test(an_undoing_is_taken_over_when_its_agent_is_silent),
         cmocka_unit_test(a_region_that_dies_while_its_handoff_is_undone_can_still_be_left),
         cmocka_unit_test(a_failed_step_before_the_fence_that_hands_nothing_over_needs_no_undoing),
