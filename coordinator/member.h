@@ -179,8 +179,8 @@ void propose_config(struct coordinator *member, const char *text, size_t text_si
                     const uint8_t *frame, size_t frame_size);
 void propose_drop(struct coordinator *member);
 /* A TICK or TIMEKEEPER was applied: what the next one tells is measured from here. One that is read
- * back at a start was told earlier, and only the wall clocks know when. They move no lease: all that
- * hangs on it is whether everybody must be heard again before an automatic decision. */
+ * back at a start was told earlier, and only the wall clocks know when. They move no lease: it is
+ * only about whether everybody must be heard again before an automatic decision. */
 void propose_time_told(struct coordinator *member, const struct fact *fact);
 
 /* attesting.c */

@@ -2,8 +2,8 @@
  * stopped cleanly (its walsenders send everything to the connected standbys first), and only
  * then the region becomes a standby cluster, still paused: from here nothing in it can become
  * writable by itself. The outcome's detail begins with lsn=X/Y, where the shutdown checkpoint
- * begins: pg_await_position at the target proves that it arrived. A failure lifts the pause
- * again, and the region goes on serving. */
+ * begins: pg_await_position at the target proves that it arrived. A failure ends a stop that is
+ * under way, lifts the pause again, and the region goes on serving. */
 #include "agent/actions/actions.h"
 #include "agent/actions/patroni_common.h"
 #include "agent/actions/pg_local.h"
@@ -22,6 +22,7 @@ struct handoff {
     struct pg_control control;
     uint64_t work_boot_ms; /* the deadline less the undo */
     bool paused;           /* we set the pause: undo it on failure */
+    bool stopping;         /* PostgreSQL was told to stop, and nobody can tell it otherwise */
     struct text256 why;
 };
 
@@ -114,6 +115,7 @@ static enum err primary_stop(struct handoff *handoff) {
         err = pause_await(handoff);
     }
     if (err == ERR_OK && handoff->control.state == PG_CONTROL_RUNNING) {
+        handoff->stopping = true;
         err = pg_local_stop(&handoff->local, handoff->work_boot_ms, &handoff->why);
     }
     if (err == ERR_OK) {
@@ -143,6 +145,13 @@ static struct action_result handoff_act(struct handoff *handoff) {
         return act_failed(err, "nothing was changed: %.120s", handoff->why.at);
     }
     struct text256 undo;
+    if (handoff->stopping) {
+        /* A clean stop waits for the peer to have everything; with the link lost that is until
+         * wal_sender_timeout, a minute by default, and all that time nobody serves. */
+        enum err ignored = pg_local_stop_at_once(
+            &handoff->local, act_within(1500, handoff->input->deadline_boot_ms), &undo);
+        (void)ignored; /* mostly: it has stopped already */
+    }
     (void)patroni_body_promote(body, sizeof body, "", true);
     enum err undone = patroni_config_patch(&handoff->region->patroni, body,
                                            handoff->input->deadline_boot_ms, &undo);

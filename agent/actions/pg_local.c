@@ -153,13 +153,23 @@ enum err pg_control_read(const struct pg_local *local, uint64_t deadline_boot_ms
     return err != ERR_OK ? err : pg_control_parse(text, ret_control, reterr);
 }
 
-enum err pg_local_stop(const struct pg_local *local, uint64_t deadline_boot_ms,
-                       struct text256 *reterr) {
+static enum err local_stop(const struct pg_local *local, const char *mode,
+                           uint64_t deadline_boot_ms, struct text256 *reterr) {
     char text[1024];
     char seconds[16];
     uint32_t left_ms = act_left_ms(deadline_boot_ms);
     (void)text_format(seconds, sizeof seconds, "%u", left_ms / 1000 > 0 ? left_ms / 1000 : 1U);
-    const char *const arguments[] = {"stop",  "-D", local->data_directory, "-m", "fast", "-w", "-t",
+    const char *const arguments[] = {"stop",  "-D", local->data_directory, "-m", mode, "-w", "-t",
                                      seconds, NULL};
     return pg_local_run(local, "pg_ctl", arguments, deadline_boot_ms, text, sizeof text, reterr);
+}
+
+enum err pg_local_stop(const struct pg_local *local, uint64_t deadline_boot_ms,
+                       struct text256 *reterr) {
+    return local_stop(local, "fast", deadline_boot_ms, reterr);
+}
+
+enum err pg_local_stop_at_once(const struct pg_local *local, uint64_t deadline_boot_ms,
+                               struct text256 *reterr) {
+    return local_stop(local, "immediate", deadline_boot_ms, reterr);
 }
