@@ -148,9 +148,14 @@ def a_switchover_whose_link_is_lost_ends_on_one_side_with_nothing_lost(world_):
         _said(world_, words, since)
         world_.lab.cut("east", "west")
         print(f"    the link is lost at: {' '.join(words)}")
+        begun = time.monotonic()
         stage = _comes_to_its_end(world_, number)
         region, other = ("west", "east") if stage == "done" else ("east", "west")
         world_.wait_writable(region, 60)
+        took_s = time.monotonic() - begun
+        print(f"    {region} serves {took_s:.1f} s after the link was lost")
+        # A stop of PostgreSQL that waits for the lost standby takes wal_sender_timeout: a minute. The steps have ten seconds.
+        expect(took_s < 45, f"{region} served only after {took_s:.1f} s")
         expect(not world_.writable(other), f"{other} takes writes too")
         reasoned(world_, f"execution {number}: {stage}", f"execution {number} begins: switchover")
         _nothing_lost(world_, region)
