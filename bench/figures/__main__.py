@@ -4,15 +4,20 @@ import os
 import sys
 import time
 
-from . import facts, failover, failover_figures, load, machine, table
+from peers import measure as peers
+
+from . import engine, facts, failover, failover_figures, load, machine, table
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 GROUPS = {
     "decide": "from the deciding fact to the actions: failovers of a killed region, hold-down longer than the lease",
     "dark": "region killed to the first write, no hold-down",
+    "speed": "region killed to the client's first acknowledged write, by lease of 3, 5 and 10 s, beside the computed bound",
     "cut": "region cut off but alive: lease end to certified, and the timers of gate and guard",
     "load": "processor and memory of agent, guard and member, idle and with 100 checks a second, beside peers",
     "facts": "what a fact costs above the engine's own commit",
+    "engine": "what an append costs beside its engine's bare commit, on etcd and on SQLite",
+    "peers": "booth, Redis Sentinel and drover through the same cuts: two at once, outage, lost writes (bench/peers/run)",
 }
 
 
@@ -26,6 +31,9 @@ def _options():
     parser.add_argument("--seconds", type=int, default=60, help="of one load run (default 60)")
     parser.add_argument("--fact-runs", type=int, default=5, help="etcd clusters to measure (default 5)")
     parser.add_argument("--rounds", type=int, default=1000, help="facts on each cluster (default 1000)")
+    parser.add_argument("--speed-runs", type=int, default=3, help="failovers of each lease (default 3)")
+    parser.add_argument("--peer-runs", type=int, default=3, help="runs of each peer and cut (default 3)")
+    parser.add_argument("--peer-seconds", type=int, default=900, help="for all runs of peers (default 900)")
     parser.add_argument("--monit", default="monit", help="Debian's monit, wherever it is; left out when it is not there")
     parser.add_argument("--blackbox", default="prometheus-blackbox-exporter", help="the same for the exporter")
     parser.add_argument("--json", help="write the figures with all their values here")
@@ -52,10 +60,17 @@ def _measure(options, wanted):
         figures += failover_figures.of_cut(stories["cut"])
     if "decide" in stories or "cut" in stories:
         figures += failover_figures.of_timers(stories.get("decide", []), stories.get("cut", []))
+    if "speed" in wanted:
+        figures += failover_figures.of_speeds(failover.run_speeds(options, _say))
     if "load" in wanted:
         figures += load.measure(options, _say)
     if "facts" in wanted:
         figures += facts.measure(options, _say)
+    if "engine" in wanted:
+        figures += engine.measure(options, _say)
+    if "peers" in wanted:
+        wish = peers.Wish(options.build, None, None, options.peer_runs, options.peer_seconds)
+        figures += peers.figures(peers.measure(wish, _say).outcomes)
     return figures
 
 

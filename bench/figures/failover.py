@@ -4,6 +4,7 @@ on, and is measured from drover's own log lines and by probers outside that know
   decide   the region is killed, and the hold-down outlasts the lease: nothing is left to wait for when
            the deciding fact is applied
   dark     the region is killed (power and links at once), T 5 s, no hold-down
+  speed    dark with leases of 3, 5 and 10 s: what clients see, beside the bound that the lease's numbers give
   cut      the region is cut off and lives, T 5 s, no hold-down: its guard and its gate tell when the lease ended
 """
 
@@ -30,6 +31,13 @@ DECIDE = Timing(lease=3000, renew=450, fence=1000, gate_early=300, wait=3200, pr
                 silent=2000, block=1000, check=500, check_timeout=450, settle=4000)
 DARK = Timing(lease=5000, renew=500, fence=1500, gate_early=500, wait=5210, promise=5210, tick=100, hold_down=0,
               silent=2000, block=1000, check=500, check_timeout=450, settle=4000)
+SPEEDS = [
+    Timing(lease=3000, renew=450, fence=1000, gate_early=300, wait=3170, promise=3170, tick=100, hold_down=0, silent=2000,
+           block=1000, check=500, check_timeout=450, settle=4000),
+    DARK,
+    Timing(lease=10000, renew=1000, fence=3000, gate_early=1000, wait=10310, promise=10310, tick=100, hold_down=0, silent=2000,
+           block=1000, check=500, check_timeout=450, settle=4000),
+]
 
 
 @dataclasses.dataclass
@@ -45,6 +53,7 @@ class Story:
     acted_s: float = None  # the last action of the first wave started
     postgres_s: float = None  # the first write that the other region's store took
     redis_s: float = None
+    client_s: float = None  # the first write of the client, by the DNS name, that the other region acknowledged
     client_outage_s: float = None
     one_writer: bool = False
     gate_due_s: float = None  # when the kernel's element runs out
@@ -146,7 +155,9 @@ def _fill_from_guard(story, world, watch, offset_s):
 
 
 def _fill_from_judges(story, world, offset_s):
-    _writes, probes = world.lab.logs_of_judge()
+    writes, probes = world.lab.logs_of_judge()
+    served = [write["done"] for write in writes if write.get("ok") and write["region"] == "west"]
+    story.client_s = min(served) / 1e9 + offset_s if served else None
     for store in ("postgres", "redis"):
         taken = [probe["done"] for probe in probes if probe.get("region") == "west" and probe.get("store") == store
                  and probe.get("outcome") == "accepted"]
@@ -160,8 +171,8 @@ def _wall_offset_s():
     return time.time() - raw_ns() / 1e9
 
 
-def run_once(kind, build, hosts):
-    timing = DECIDE if kind == "decide" else DARK
+def run_once(kind, build, hosts, timing=None):
+    timing = timing or (DECIDE if kind == "decide" else DARK)
     story = Story(kind, timing)
     with World(build, timing=timing, small=hosts == 1) as world, contextlib.ExitStack() as stack:
         offset_s = _wall_offset_s()
@@ -193,17 +204,22 @@ def run_once(kind, build, hosts):
     return story
 
 
-def run_many(kind, options, say):
-    stories = []
-    for n in range(options.runs):
+def run_many(kind, options, say, timing=None, runs=None):
+    stories, runs = [], runs or options.runs
+    for n in range(runs):
         begun = time.monotonic()
         try:
-            story = run_once(kind, options.build, options.hosts)
+            story = run_once(kind, options.build, options.hosts, timing)
         except Exception as failure:  # a run that breaks is told and counted, the others stand
-            say(f"{kind}: run {n + 1} of {options.runs} FAILED: {type(failure).__name__}: {failure}")
+            say(f"{kind}: run {n + 1} of {runs} FAILED: {type(failure).__name__}: {failure}")
             continue
         stories.append(story)
-        say(f"{kind}: run {n + 1} of {options.runs}, {time.monotonic() - begun:.0f} s"
+        say(f"{kind}: run {n + 1} of {runs}, {time.monotonic() - begun:.0f} s"
             + ("" if story.one_writer else ", ONE WRITER NOT PROVED"))
         sys.stdout.flush()
     return stories
+
+
+def run_speeds(options, say):
+    """A few of each lease: how the failover's time follows from the lease's numbers."""
+    return [story for timing in SPEEDS for story in run_many("speed", options, say, timing, options.speed_runs)]

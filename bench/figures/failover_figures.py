@@ -4,6 +4,7 @@ from .table import Figure
 
 DECIDE = "decide: from the deciding fact to the actions ({hosts} database host(s) a region, 3 members on etcd, fsync on)"
 DARK = "dark: region killed to the first write, judged from outside (T 5 s, no hold-down, no DNS TTL, probes at {hz} Hz)"
+SPEED = "speed: region killed to the first acknowledged write, by lease; the bound is W: no member said yes after the death"
 CUT = "cut: region cut off but alive, from the end of its lease (T 5 s, W 5.21 s, no hold-down)"
 TIMERS = "timers: how late drover's own clocks ring"
 PEERS_DARK = ("Patroni ttl 5: 4.8 s, default 29.0 s; pg_auto_failover tuned 6.5 s, default 50.4 s; booth expire 9: 7.2 s, "
@@ -65,6 +66,22 @@ def of_dark(stories, hz):
         Figure(group, "runs in which the judge did not prove one writer", "", [sum(not s.one_writer for s in stories)] if stories
                else []),
     ]
+
+
+def of_speeds(stories):
+    """Per lease: each moment since the death, and how far it lies beyond W, which the lease's numbers give."""
+    found = []
+    for timing in sorted({story.timing.lease: story.timing for story in stories}.values(), key=lambda timing: timing.lease):
+        mine = [story for story in stories if story.timing.lease == timing.lease]
+        head = f"T {timing.lease / 1000:g} s, W {timing.wait / 1000:g} s"
+        for what, moment in (("certified in the other region", "certified_s"), ("first PostgreSQL write there, direct", "postgres_s"),
+                             ("first acknowledged write of the client, by DNS name (TTL 1 s)", "client_s")):
+            spans = _spans(mine, "dark_s", moment, 1.0)
+            found.append(Figure(SPEED, f"{head}: dark -> {what}", "s", spans, digits=2))
+            found.append(Figure(SPEED, f"{head}:   of it beyond W", "s", [span - timing.wait / 1000 for span in spans], digits=2))
+        found.append(Figure(SPEED, f"{head}: runs in which the judge did not prove one writer", "",
+                            [sum(not story.one_writer for story in mine)]))
+    return found
 
 
 def _asked(story):

@@ -106,11 +106,13 @@ def measure(wish, say):
     programs = place.directory()
     measuring = Measuring(wish, say)
     try:
-        measuring.run(systems(wish, programs, say))
+        found = systems(wish, programs, say)
+        measuring.run(found)
     finally:
         place.abandon()
     order = {name: n for n, name in enumerate(CASES)}
-    measuring.outcomes.sort(key=lambda outcome: order[outcome.case])
+    names = {system.name: n for n, system in enumerate(found)}
+    measuring.outcomes.sort(key=lambda outcome: (order[outcome.case], names[outcome.system]))
     return measuring
 
 

@@ -55,10 +55,8 @@ def _spread(values, digits):
     values = [value for value in values if value is not None]
     if not values:
         return "-"
-    middle, low, high = statistics.median(values), min(values), max(values)
-    if low == high:
-        return f"{middle:.{digits}f}"
-    return f"{middle:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
+    middle, low, high = (f"{value:.{digits}f}" for value in (statistics.median(values), min(values), max(values)))
+    return middle if low == high else f"{middle} ({low}-{high})"
 
 
 def table(outcomes):
