@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 
-from e2e.world import World
+from e2e.world import Stalls, World
 from fleet import Timing
 from lab.base import raw_ns
 
@@ -176,6 +176,7 @@ def run_once(kind, build, hosts, timing=None):
     story = Story(kind, timing)
     with World(build, timing=timing, small=hosts == 1) as world, contextlib.ExitStack() as stack:
         offset_s = _wall_offset_s()
+        world.stalls = Stalls()
         world.writer = world.lab.writer_start(rate_hz=20, timeout_s=1.0)
         # Where latency is the question the probers leave the processors alone as far as they can.
         vantages = ("outside",) if kind == "decide" else ("outside", "east", "west")
