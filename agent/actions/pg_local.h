@@ -55,8 +55,8 @@ enum err pg_control_read(const struct pg_local *local, uint64_t deadline_boot_ms
 enum err pg_local_stop(const struct pg_local *local, uint64_t deadline_boot_ms,
                        struct text256 *reterr) ERR_CHECKED;
 
-/* pg_ctl stop -m immediate: ends a stop that waits for a standby out of reach. What was acknowledged
- * is on disk; the next start recovers it. FAILED also when no server runs. */
+/* pg_ctl stop -m immediate: ends a stop that waits for a standby out of reach. What was
+ * acknowledged is on disk; the next start recovers it. FAILED also when no server runs. */
 enum err pg_local_stop_at_once(const struct pg_local *local, uint64_t deadline_boot_ms,
                                struct text256 *reterr) ERR_CHECKED;
 

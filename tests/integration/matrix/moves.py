@@ -16,7 +16,7 @@ from .table import ROOT, refer, scenario
 
 
 world("patient")(lambda build: World(build, timing=Timing(
-    lease=10000, renew=1400, fence=3000, gate_early=1000, wait=10310, promise=10310, silent=4000, hold_down=4000, block=600000)))
+    lease=8000, renew=1100, fence=2400, gate_early=800, wait=8270, promise=8270, silent=4000, hold_down=4000, block=600000)))
 
 
 @scenario(33, world="patient", spoils=True)

@@ -300,6 +300,7 @@ def an_agent_stopped_beyond_its_lease_finds_its_messages_stale(world_):
 refer(13, "e2e", "a_stopped_agent_does_not_keep_the_region_open", "stopped and cut off")
 refer(13, "e2e", "the_kernel_gate_alone_holds", "agent and guard stopped")
 refer(13, "guard", "a_certificate_counts_once_and_from_its_question", "answers that were queued beyond the lease")
+refer(13, "guard", "a_stopped_agent_and_guard_do_not_keep_it_open", "a write just before the deadline, none behind it")
 
 
 @scenario(17, spoils=True)
