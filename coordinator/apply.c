@@ -47,9 +47,7 @@ void apply_take_off(struct coordinator *member) {
 static void note_written(struct coordinator *member, enum err err) {
     member->applying_blocked = false;
     if (err != ERR_OK) {
-        /* Keeps attesting what is open, applies nothing more, tries again with the next turn. */
-        log_event(LOG_ERR, "notes.write", "err=%s the close cannot be applied yet", err_name(err));
-        return;
+        return; /* keeps attesting what is open, applies nothing more, tries again later */
     }
     apply_queue(member);
 }

@@ -141,8 +141,13 @@ static void on_compacted(void *owner, uint64_t first) {
 
 static void on_reachable(void *owner, bool reachable) {
     struct coordinator *member = owner;
+    char why[320] = "";
+    if (member->log != NULL && !reachable) {
+        log_describe(member->log, why, sizeof why);
+    }
     if (member->log_reachable != reachable) {
-        log_event(reachable ? LOG_NOTICE : LOG_ERR, "log.reachable", "reachable=%d", reachable);
+        log_event(reachable ? LOG_NOTICE : LOG_ERR, "log.reachable", "reachable=%d%s%s", reachable,
+                  why[0] == '\0' ? "" : " ", why);
     }
     member->log_reachable = reachable;
 }

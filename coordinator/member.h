@@ -110,7 +110,8 @@ struct coordinator {
             DECIDE_FIELDS
         };
     };
-    struct notes notes; /* as on disk */
+    struct notes notes;      /* as on disk */
+    uint64_t notes_again_ms; /* boot; no write of them before that: the last one failed */
     struct log *log;
     bool log_reachable;
     bool stopped_for_human; /* the log went back: attests nothing, applies nothing */
@@ -208,8 +209,8 @@ const struct wanted *dispatch_find(const struct coordinator *member,
 /* notes.c */
 enum err notes_read(const char *directory, struct notes *ret_notes,
                     struct text256 *reterr) ERR_CHECKED;
-/* Writes on a worker thread; done is called on the loop. One at a time: BUSY while one is under
- * way. */
+/* Writes on a worker thread; done is called on the loop. BUSY while one is under way, and for half
+ * a second after one that failed, which is told in the log. */
 enum err notes_write(struct coordinator *member, const struct notes *notes,
                      void (*done)(struct coordinator *member, enum err err)) ERR_CHECKED;
 

@@ -5,10 +5,12 @@
 
 #include "common/base/bytes.h"
 #include "common/io/file.h"
+#include "common/io/log.h"
 #include "coordinator/member.h"
 
 #define NOTES_MAGIC 0x65746F6Eu /* "note" */
 #define NOTES_SIZE 64
+#define AGAIN_MS 500 /* after a failure: a full disk is neither hammered nor does it fill the log */
 
 static void notes_path(const char *directory, char *out, size_t out_size) {
     bool fits = text_format(out, out_size, "%s/notes", directory);
@@ -52,6 +54,7 @@ struct notes_work {
     struct coordinator *member;
     struct notes notes;
     enum err err;
+    struct text256 why;
     void (*done)(struct coordinator *member, enum err err);
 };
 
@@ -72,7 +75,7 @@ static void notes_work_run(uv_work_t *handle) {
     bytes_put_u32(&out, crc32_of(bytes, out.used));
     ensure(!out.failed);
     notes_path(self->member->conf->state, path, sizeof path);
-    self->err = file_write_atomic(path, bytes, out.used, 0600, NULL);
+    self->err = file_write_atomic(path, bytes, out.used, 0600, &self->why);
 }
 
 static void notes_work_done(uv_work_t *handle, int status) {
@@ -80,13 +83,17 @@ static void notes_work_done(uv_work_t *handle, int status) {
     work_busy = false;
     if (status == 0 && self->err == ERR_OK) {
         self->member->notes = self->notes;
+    } else {
+        self->member->notes_again_ms = member_now_ms() + AGAIN_MS;
+        log_event(LOG_ERR, "notes.write", "%s; no close is applied until it is written",
+                  self->why.at);
     }
     self->done(self->member, status == 0 ? self->err : ERR_IO);
 }
 
 enum err notes_write(struct coordinator *member, const struct notes *notes,
                      void (*done)(struct coordinator *member, enum err err)) {
-    if (work_busy) {
+    if (work_busy || member_now_ms() < member->notes_again_ms) {
         return ERR_BUSY;
     }
     work_busy = true;

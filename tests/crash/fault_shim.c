@@ -8,7 +8,10 @@
  *   FAULT_AT      the first call that is meant, from 1      FAULT_MANY  1: all from there on
  *   FAULT_ACT     before after tear errno wait lie retry
  *                        FAULT_ERRNO, FAULT_WAIT_MS
+ *   FAULT_SIZE    alloc: only requests of at least so many bytes are meant
  *   FAULT_HELD    1: nothing is counted before the program calls fault_shim_start()
+ *   FAULT_CONTROL a file of struct plan, shared with the runner, instead of those above it: what
+ *                 is meant changes while the program runs; `wall_ms` steps its wall clock
  *   FAULT_HIT     a file that is made when it happened      FAULT_SHADOW  where the image goes */
 #include <dirent.h>
 #include <dlfcn.h>
@@ -20,9 +23,11 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -43,11 +48,13 @@ static const char *const act_names[] = {"",      "before", "after", "tear",
                                         "errno", "wait",   "lie",   "retry"};
 
 static char dir[PATH_MAX], shadow[PATH_MAX], hit[PATH_MAX];
-static bool wanted[CALLS_N], many;
-static long at, fault_errno, wait_ms;
-static enum act act;
-static atomic_long calls_n;
 static atomic_bool armed, held;
+
+/* What is meant. The runner writes `act` last and reads `calls_n` and `hits_n`. */
+static struct plan {
+    _Atomic int64_t act, wanted, at, many, fault_errno, wait_ms, size_min, wall_ms, calls_n, hits_n;
+} own, *plan = &own;
+
 static pthread_mutex_t image_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* Blocks whose write-back failed: the kernel calls them clean, the disk never saw them. */
@@ -80,16 +87,29 @@ static void die(void) {
     }
 }
 
+/* A slow disk is slow until the runner mends it. */
+static void wait_out(int64_t ms) {
+    for (; ms > 0 && plan->act == WAIT; ms -= 20) {
+        struct timespec pause_for = {0, (ms < 20 ? ms : 20) * 1000000};
+        (void)nanosleep(&pause_for, NULL);
+    }
+}
+
 /* The act that is due at this call of a program; NONE most of the time. */
 static enum act count(enum call call) {
-    if (!atomic_load(&armed) || atomic_load(&held) || !wanted[call] || act == NONE) {
+    enum act act = (enum act)plan->act;
+    if (!atomic_load(&armed) || atomic_load(&held) || act == NONE ||
+        (plan->wanted >> call & 1) == 0) {
         return NONE;
     }
-    long n = atomic_fetch_add(&calls_n, 1) + 1;
-    if (n != at && !(many && n > at)) {
+    long n = (long)atomic_fetch_add(&plan->calls_n, 1) + 1;
+    if (n != plan->at && !(plan->many != 0 && n > plan->at)) {
         return NONE;
     }
-    int fd = (int)syscall(SYS_openat, AT_FDCWD, hit, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    plan->hits_n++;
+    int fd = hit[0] == '\0'
+                 ? -1
+                 : (int)syscall(SYS_openat, AT_FDCWD, hit, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
     if (fd >= 0) {
         (void)syscall(SYS_close, fd);
     }
@@ -97,11 +117,10 @@ static enum act count(enum call call) {
         die();
     }
     if (act == WAIT) {
-        struct timespec pause_for = {wait_ms / 1000, wait_ms % 1000 * 1000000};
-        (void)nanosleep(&pause_for, NULL);
+        wait_out(plan->wait_ms);
         return NONE;
     }
-    errno = act == ERRNO ? (int)fault_errno : errno;
+    errno = act == ERRNO ? (int)plan->fault_errno : errno;
     return act;
 }
 
@@ -253,22 +272,38 @@ static void image_begin(void) {
     image_names();
 }
 
+static void map_control(const char *path) {
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC, 0);
+    void *shared =
+        fd < 0 ? MAP_FAILED : mmap(NULL, sizeof *plan, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (shared == MAP_FAILED) {
+        abort(); /* a test without its faults must not pass */
+    }
+    (void)syscall(SYS_close, fd);
+    plan = shared;
+}
+
 __attribute__((constructor)) static void begin(void) {
-    char calls[PATH_MAX], word[PATH_MAX];
+    char calls[PATH_MAX], word[PATH_MAX], control[PATH_MAX];
     read_text("FAULT_DIR", dir);
     read_text("FAULT_SHADOW", shadow);
     read_text("FAULT_HIT", hit);
     read_text("FAULT_CALLS", calls);
     read_text("FAULT_ACT", word);
-    at = read_number("FAULT_AT");
-    many = read_number("FAULT_MANY") == 1;
-    fault_errno = read_number("FAULT_ERRNO");
-    wait_ms = read_number("FAULT_WAIT_MS");
+    read_text("FAULT_CONTROL", control);
+    own.at = read_number("FAULT_AT");
+    own.many = read_number("FAULT_MANY");
+    own.fault_errno = read_number("FAULT_ERRNO");
+    own.wait_ms = read_number("FAULT_WAIT_MS");
+    own.size_min = read_number("FAULT_SIZE");
     for (unsigned i = 0; i < CALLS_N; i++) {
-        wanted[i] = strstr(calls, call_names[i]) != NULL;
+        own.wanted |= (int64_t)(strstr(calls, call_names[i]) != NULL) << i;
     }
     for (unsigned i = 1; i < sizeof act_names / sizeof act_names[0]; i++) {
-        act = strcmp(word, act_names[i]) == 0 ? (enum act)i : act;
+        own.act = strcmp(word, act_names[i]) == 0 ? (int64_t)i : own.act;
+    }
+    if (control[0] != '\0') {
+        map_control(control);
     }
     if (shadow[0] != '\0') {
         image_begin();
@@ -410,16 +445,20 @@ int openat(int base, const char *path, int flags, ...) {
     OPEN_BODY(base);
 }
 
+static enum act count_alloc(size_t size) {
+    return size < (size_t)plan->size_min ? NONE : count(ALLOC);
+}
+
 void *malloc(size_t size) {
-    return count(ALLOC) == ERRNO ? NULL : __libc_malloc(size);
+    return count_alloc(size) == ERRNO ? NULL : __libc_malloc(size);
 }
 
 void *calloc(size_t n, size_t size) {
-    return count(ALLOC) == ERRNO ? NULL : __libc_calloc(n, size);
+    return count_alloc(n * size) == ERRNO ? NULL : __libc_calloc(n, size);
 }
 
 void *realloc(void *old, size_t size) {
-    return count(ALLOC) == ERRNO ? NULL : __libc_realloc(old, size);
+    return count_alloc(size) == ERRNO ? NULL : __libc_realloc(old, size);
 }
 
 ssize_t send(int fd, const void *bytes, size_t size, int flags) {
@@ -428,4 +467,15 @@ ssize_t send(int fd, const void *bytes, size_t size, int flags) {
 
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
     return count(SEND) == ERRNO ? -1 : syscall(SYS_sendmsg, fd, message, flags);
+}
+
+int clock_gettime(clockid_t id, struct timespec *at) {
+    int rc = (int)syscall(SYS_clock_gettime, id, at);
+    if (rc == 0 && id == CLOCK_REALTIME) {
+        int64_t step_ms = plan->wall_ms;
+        int64_t ns = at->tv_nsec + step_ms % 1000 * 1000000;
+        at->tv_sec += step_ms / 1000 + (ns < 0 ? -1 : ns / 1000000000);
+        at->tv_nsec = ns < 0 ? ns + 1000000000 : ns % 1000000000;
+    }
+    return rc;
 }

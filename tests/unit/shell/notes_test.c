@@ -102,6 +102,22 @@ static void a_disk_that_refuses_is_told_and_changes_nothing(void **state) {
     assert_int_equal(member.notes.attest.closed_epoch, 0);
 }
 
+static void a_disk_that_refused_is_left_alone_for_a_moment(void **state) {
+    struct notes notes = some_notes();
+    (void)state;
+    (void)text_copy(conf.state, sizeof conf.state, "/proc/nowhere");
+    keep(&notes);
+    (void)text_copy(conf.state, sizeof conf.state, directory);
+    assert_int_equal(notes_write(&member, &notes, on_done), ERR_BUSY);
+    assert_int_equal(done_n, 1);
+    uint64_t give_up_ms = member_now_ms() + 10000;
+    while (notes_write(&member, &notes, on_done) == ERR_BUSY && member_now_ms() < give_up_ms) {
+    }
+    (void)uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(done_n, 2);
+    assert_int_equal(done_err, ERR_OK);
+}
+
 static size_t file_bytes(uint8_t *bytes, size_t bytes_max) {
     FILE *file = fopen(path, "rb");
     assert_non_null(file);
@@ -161,6 +177,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(they_come_back_as_they_were, setup, teardown),
         cmocka_unit_test_setup_teardown(one_at_a_time, setup, teardown),
         cmocka_unit_test_setup_teardown(a_disk_that_refuses_is_told_and_changes_nothing, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_disk_that_refused_is_left_alone_for_a_moment, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(every_damage_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(a_wait_noted_for_what_was_never_closed_is_refused, setup,

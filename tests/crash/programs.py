@@ -1,0 +1,321 @@
+#!/usr/bin/python3
+"""Whole programs killed at their calls to the disk while a real fleet runs. One process, one fleet:
+
+    programs.py --engine embedded|etcd [--power] [--cycles N | --seconds S] [--seed N] [--build DIR]
+
+Each move carries the region's lease to the other side and back, by `drover declare`; meanwhile one to
+three programs are killed -9 at some call to their disk (with --power: and their disk loses what it may
+lose), and started again, often to be killed again while they recover. README.md tells what is judged."""
+import argparse
+import collections
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+
+from fleet import DISK, HASTY, REGIONS, ROOT, STEPS, Fleet, Wrong, exit_text, until
+from power import cut_power
+
+UNPROVED = "wire test: a known key's frame did not come through"
+PATIENCE_S = 90  # a move with its kills takes a second; this is for a machine that is busy
+
+
+class Memory:
+    """What each program has said of what it keeps. A later life must not know less."""
+
+    def __init__(self, fleet):
+        self.fleet = fleet
+        self.offsets = collections.Counter()
+        self.accepted, self.fenced = collections.Counter(), collections.Counter()
+        self.yes, self.closed = collections.Counter(), collections.Counter()
+        self.outcomes, self.records = {}, {}
+        self.rules = [(re.compile(pattern), rule) for pattern, rule in (
+            (r" guard\.started .*accepted=(\d+) fenced=(\d+)", self.guard_started),
+            (r" gate\.open epoch=(\d+)", lambda n, e: self.raise_to(self.accepted, n, e)),
+            (r" fence\.proved epoch=(\d+)", lambda n, e: self.raise_to(self.fenced, n, e)),
+            (r" member\.started .*closed_epoch=(\d+)", self.member_started),
+            (r" attest\.answer .*purpose=lease asked=(\d+) .*answer=0 ", self.said_yes),
+            (r" command\.finished execution=(\d+) step=(\w+) attempt=(\d+) state=(\d+)",
+             self.finished))]
+
+    @staticmethod
+    def raise_to(known, name, epoch):
+        known[name] = max(known[name], int(epoch))
+
+    def guard_started(self, name, accepted, fenced):
+        if int(accepted) < self.accepted[name] or int(fenced) < self.fenced[name]:
+            raise Wrong(f"{name} starts with accepted {accepted} and fenced {fenced}, but had opened for "
+                        f"{self.accepted[name]} and proved the fence of {self.fenced[name]}")
+
+    def member_started(self, name, closed):
+        """A yes for e is given only once the close of e - 1 is durable."""
+        if int(closed) < self.yes[name] - 1:
+            raise Wrong(f"{name} starts with closed_epoch {closed} after a yes for {self.yes[name]}")
+        self.raise_to(self.closed, name, closed)
+
+    def said_yes(self, name, epoch):
+        if int(epoch) < self.yes[name] or int(epoch) <= self.closed[name]:
+            raise Wrong(f"{name} says yes for epoch {epoch} after {self.yes[name]}; closed: "
+                        f"{self.closed[name]}")
+        self.raise_to(self.yes, name, epoch)
+
+    def finished(self, name, execution, step, attempt, state):
+        """An attempt that ended well stays so: told again it is told the same."""
+        key = (name, execution, step, attempt)
+        if self.outcomes.get(key) == "2" and state != "2":
+            raise Wrong(f"{name}: outcome {state} of {key} after it was told as done")
+        self.outcomes[key] = state
+
+    def read(self):
+        for name, program in self.fleet.programs.items():
+            text = program.log(self.offsets[name])
+            text = text[:text.rfind("\n") + 1]
+            self.offsets[name] += len(text.encode())
+            for line in text.splitlines():
+                for pattern, rule in self.rules:
+                    found = pattern.search(line)
+                    if found:
+                        rule(name, *found.groups())
+
+    def timeline(self):
+        """The audit's chain: a record that was told is told again, the same, for ever."""
+        for member in self.fleet.members:
+            for record in self.fleet.ask("timeline", "--at", member).get("records", []):
+                key = (member, record.get("height"))
+                kept = json.dumps({k: v for k, v in record.items() if k != "member"}, sort_keys=True)
+                if self.records.setdefault(key, kept) != kept:
+                    raise Wrong(f"{member}: another record at height {key[1]}: {kept} was "
+                                f"{self.records[key]}")
+
+
+class Loop:
+    def __init__(self, fleet, rng, power, forget="", lie=""):
+        self.fleet, self.rng, self.power = fleet, rng, power
+        self.forget, self.lie = forget, lie  # mutants: each has to be found
+        self.kills = collections.Counter()
+        self.calls = collections.defaultdict(lambda: 12)  # of one move, as last seen
+        self.moves_n = self.declared = self.unproved_n = 0
+        self.memory = Memory(fleet)
+        self.region = "east"
+        self.told_done = {}
+        self.trouble, self.stopping, self.calm = None, False, True
+        self.thread = threading.Thread(target=self.nurse, daemon=True)
+
+    def start(self, program):
+        shadow = None
+        if self.power:
+            shadow = program.state + ".image"
+            shutil.rmtree(shadow, ignore_errors=True)
+            os.mkdir(shadow)
+        if program.name == self.lie:
+            program.control.arm("sync", "lie", many=True)
+        program.start(shadow)
+
+    def arm(self, program):
+        if program.name == self.lie:
+            return
+        calls = self.rng.choice(["sync", "sync", "write", "rename,unlink,open,truncate", DISK, DISK])
+        program.control.arm(calls, self.rng.choice(["before", "after", "after", "tear"]),
+                            at=self.rng.randint(1, max(2, self.calls[program.name, calls])))
+        program.armed = calls
+
+    def nurse(self):
+        """A thread: whoever was killed is started again, sometimes to die again while it recovers."""
+        while not self.stopping and self.trouble is None:
+            for program in self.fleet.programs.values():
+                try:
+                    if not program.alive():
+                        self.revive(program)
+                except Exception as error:  # told by the one who waits for what will not come
+                    self.trouble = error
+            time.sleep(0.01)
+
+    def revive(self, program):
+        met = program.control.hits() > 0 or program.name == self.lie
+        if program.process.returncode == 1 and UNPROVED in program.log()[-1000:]:
+            self.unproved_n += 1  # it starts only when its wire was proved; 10 s were too short here
+        elif program.process.returncode != -signal.SIGKILL or not met:
+            raise Wrong(f"{program.name} ended by itself ({exit_text(program.process)}):\n"
+                        f"{program.log()[-1500:]}")
+        else:
+            self.kills[program.name] += 1
+        program.control.clear()
+        if program.name == self.forget:
+            shutil.rmtree(program.state)
+            os.mkdir(program.state)
+        if self.power:
+            cut_power(program.state, program.state + ".image", self.rng)
+        if self.rng.random() < 0.5 and not self.calm:
+            self.arm(program)
+            program.control.put("at", self.rng.randint(1, 12))
+        self.start(program)
+
+    def well(self):
+        if self.trouble is not None:
+            raise Wrong(str(self.trouble)) from self.trouble
+
+    def declare(self, kind, plan, to):
+        """Until somebody says yes. What was said without an answer may have been heard or not."""
+        def told():
+            self.well()
+            self.fleet.status()
+            if self.latest() > self.declared:
+                return True
+            done = self.fleet.drover("declare", "--to", to, "--kind", kind, "--plan", plan, "--reason",
+                                     f"move {self.moves_n}", "--yes", "--timeout", "2s")
+            found = re.search(r"^execution (\d+)", done.stdout, re.M)
+            if done.returncode == 0 and found:
+                self.promised = int(found.group(1))
+                return True
+            return False
+        self.promised = 0
+        until(PATIENCE_S, told, f"{kind} to {to} is declared", 0.1)
+
+    def executions(self):
+        return {e["id"]: e for e in self.fleet.ask("executions").get("executions", [])}
+
+    def latest(self):
+        return max(self.executions(), default=0)
+
+    def over(self):
+        """The latest execution is done; what failed by a kill is tried again, as a person would."""
+        self.well()
+        executions = self.executions()
+        number = max(executions, default=0)
+        if not executions:
+            self.fleet.status()  # whoever has forgotten his executions has forgotten his epoch
+        if number < self.promised and executions:
+            raise Wrong(f"execution {self.promised} was told and is gone; the latest is {number}")
+        if number <= self.declared or number < self.promised:
+            return 0
+        for old, stage in self.told_done.items():
+            if old in executions and executions[old]["stage"] != stage:
+                raise Wrong(f"execution {old} was told as {stage}, is {executions[old]['stage']}")
+        execution = executions[number]
+        for step in execution["steps"]:
+            if step["state"] == "failed":
+                self.fleet.drover("step", "retry", str(number), step["name"], "--timeout", "1s")
+        if execution.get("paused"):
+            self.fleet.drover("resume", str(number), "--timeout", "1s")
+        if execution["stage"] == "done":
+            self.told_done[number] = "done"
+            return number
+        return 0
+
+    def marks(self, number):
+        with open(self.fleet.path("marks"), encoding="utf-8") as file:
+            lines = collections.Counter(line.strip() for line in file)
+        twice = [line for line, n in lines.items() if n > 1]
+        if twice:
+            raise Wrong(f"run more than once: {twice}")
+        ran = {line.split()[1].split("-")[0] for line in lines if line.split()[0] == str(number)}
+        if len(ran) != len(STEPS):
+            raise Wrong(f"execution {number} is done, but only its steps {sorted(ran)} ran")
+
+    def move(self):
+        self.moves_n += 1
+        programs = list(self.fleet.programs.values())
+        for program in programs:
+            program.armed = None
+        self.calm = False
+        stays = self.rng.random() < 0.3
+        to = next(r for r in REGIONS if r != self.region)
+        for program in self.rng.sample(programs, self.rng.randint(2, 4)):
+            self.arm(program)
+        if self.forget:
+            self.arm(self.fleet.programs[self.forget])
+        if stays:
+            self.declare("reprotect", f"marks-{to}", to)
+        else:
+            self.declare("switchover", f"to-{to}", to)
+        if self.lie:  # it never meets what kills the others
+            time.sleep(self.rng.uniform(0, 0.3))
+            self.fleet.programs[self.lie].process.kill()
+        try:
+            number = until(PATIENCE_S, self.over, "the execution is done", 0.05)
+        except Wrong as error:
+            raise Wrong(f"{error}: {json.dumps(self.executions().get(self.latest()))[:2500]}") from None
+        self.declared = number
+        for program in programs:  # how many calls it makes, for the next draw
+            if program.armed and program.alive():
+                self.calls[program.name, program.armed] = program.control.get("calls_n")
+            elif program.armed:
+                self.calls[program.name, program.armed] += 4
+            if program.name != self.lie:
+                program.control.clear()
+        self.calm = True
+        self.region = self.region if stays else to
+        self.fleet.serving(self.region, PATIENCE_S)
+        self.well()
+        self.marks(number)
+        self.memory.read()
+        if self.moves_n % 10 == 0:
+            self.memory.timeline()
+
+    def run(self, cycles_n, seconds):
+        end = time.monotonic() + seconds
+        for program in self.fleet.programs.values():  # all under the image from now on
+            if self.power or program.name == self.lie:
+                program.kill()
+                self.start(program)
+        until(60, lambda: self.fleet.status().get("data_as_of_ms"), "a TICK was applied")
+        self.fleet.serving("east", 60)
+        self.thread.start()
+        while sum(self.kills.values()) < cycles_n if cycles_n else time.monotonic() < end:
+            self.move()
+        self.memory.timeline()
+        memory = self.memory
+        if not (self.kills and memory.accepted and memory.yes and memory.outcomes and memory.records):
+            raise Wrong(f"nothing was judged: {vars(memory)}"[:500])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--engine", default="embedded")
+    parser.add_argument("--power", action="store_true")
+    parser.add_argument("--cycles", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--build", default=os.path.join(ROOT, "build/dev"))
+    parser.add_argument("--seed", default="1")
+    parser.add_argument("--forget", default="", help="mutant: this program loses its state when killed")
+    parser.add_argument("--lie", default="", help="mutant: this program's fsync does nothing (with --power)")
+    args = parser.parse_args()
+    base = tempfile.mkdtemp(prefix="drover-crash-", dir="/dev/shm")
+    start = time.monotonic()
+    loop = None
+    try:
+        with Fleet(base, os.path.abspath(args.build), args.engine, HASTY) as fleet:
+            loop = Loop(fleet, random.Random(f"{args.seed} {args.engine} {args.power}"), args.power,
+                        args.forget, args.lie)
+            try:
+                loop.run(args.cycles, args.seconds)
+            except Wrong as error:
+                raise Wrong(f"{error}\n{fleet.tails()}") from None
+            finally:
+                loop.stopping = True
+                if loop.thread.is_alive():
+                    loop.thread.join(5)
+            knocks_n = fleet.gate.knocks_n
+    except Wrong as error:
+        print(f"FAILED after {loop.moves_n if loop else 0} moves, kills "
+              f"{dict(loop.kills) if loop else {}}: {error}")
+        return 1
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
+    kills_n = sum(loop.kills.values())
+    took = time.monotonic() - start
+    by = ", ".join(f"{name} {n}" for name, n in sorted(loop.kills.items()))
+    print(f"ok {kills_n} kills in {loop.moves_n} moves of the lease, {kills_n / took:.1f}/s, epoch "
+          f"{fleet.highest_epoch}, {knocks_n} looks at both gates, "
+          f"{len(loop.memory.records)} records, {len(loop.memory.outcomes)} outcomes ({by})")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
