@@ -310,7 +310,8 @@ static uint8_t member_unable(const struct coordinator *member, struct text256 *r
     } else if (!member->caught_up) {
         text_say(reterr, "this member has not caught up with the log since its start");
     } else if (!member->log_reachable) {
-        text_say(reterr, "the log engine does not answer: nothing can be decided now");
+        text_say(reterr, "the log engine does not answer: nothing can be decided now. Bring a "
+                         "majority of it back; drover members tells who reaches it");
     } else {
         return EXIT_OK;
     }

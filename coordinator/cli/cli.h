@@ -130,6 +130,9 @@ struct client_reply client_ask(struct session *session, const struct query *quer
 /* Every member's own reply, in the order of the pins. */
 void client_ask_all(struct session *session, const struct query *query,
                     struct client_reply ret_replies[MEMBERS_MAX]);
+/* How many members answered and have caught up with the log; asks no longer than until a majority
+ * has. */
+unsigned client_count_ready(struct session *session);
 /* Fills in who, when and a new identity, signs and sends. The next member gets the very same
  * request when one does not answer for 3 s, so it is done once whoever receives it. */
 struct client_reply client_request(struct session *session, struct request *request);

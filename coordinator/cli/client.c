@@ -6,6 +6,7 @@
 #include <string.h>
 #include <uv.h>
 
+#include "common/base/bits.h"
 #include "common/base/ensure.h"
 #include "common/io/clock.h"
 #include "common/io/sign.h"
@@ -36,7 +37,7 @@ struct client {
     struct asked_member members[MEMBERS_MAX];
     uint8_t *scratch;
 
-    enum { ASK_FIRST, ASK_EVERYBODY, ASK_IN_TURN } way;
+    enum { ASK_FIRST, ASK_EVERYBODY, ASK_MAJORITY, ASK_IN_TURN } way;
     const char *what;                  /* questions: replies to others are not ours */
     char identity[2 * NONCE_SIZE + 1]; /* requests: the same */
     uint8_t *frame;
@@ -62,13 +63,18 @@ static bool is_good(const struct client *client, const struct client_reply *repl
 
 static bool finished(const struct client *client) {
     bool all = true, good = false;
+    unsigned good_n = 0;
     for (uint8_t m = 0; m < client->session->pins->members_n; m++) {
         const struct asked_member *member = &client->members[m];
         all = all && (!asked(client, m) || member->answered);
         good = good || (member->answered && is_good(client, &member->reply));
+        good_n += member->answered && is_good(client, &member->reply);
     }
     if (client->way == ASK_EVERYBODY) {
         return all;
+    }
+    if (client->way == ASK_MAJORITY) {
+        return all || good_n >= majority_of(client->session->pins->members_n);
     }
     bool waited = client->way == ASK_FIRST && client->fallback_ms != 0 &&
                   clock_boot_ms() >= client->fallback_ms;
@@ -290,6 +296,23 @@ void client_ask_all(struct session *session, const struct query *query,
     for (unsigned m = 0; m < MEMBERS_MAX; m++) {
         ret_replies[m] = session->client->members[m].reply;
     }
+}
+
+unsigned client_count_ready(struct session *session) {
+    static struct message message;
+    struct query query = {.what = "members"};
+    unsigned ready_n = 0;
+    question_prepare(session, &query, &message);
+    struct client *client = session->client;
+    client->way = ASK_MAJORITY;
+    (void)ask_members(session, &message, question_ms(session));
+    for (unsigned m = 0; m < MEMBERS_MAX; m++) {
+        struct asked_member *member = &client->members[m];
+        ready_n += member->answered && is_good(client, &member->reply);
+        json_decref(member->reply.json);
+        member->reply.json = NULL;
+    }
+    return ready_n;
 }
 
 struct client_reply client_request(struct session *session, struct request *request) {

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/bits.h"
 #include "common/io/file.h"
 #include "coordinator/cli/cli.h"
 
@@ -120,6 +121,33 @@ static int confirm(struct session *session, struct request *request) {
     return EXIT_USAGE;
 }
 
+/* A move closes the active region's epoch first. With fewer than a majority of the members nobody
+ * could certify the next one: the service would be taken from a region that serves and given to
+ * none. --at asks one member, whatever the others do. */
+static int majority_there(struct session *session) {
+    unsigned members_n = session->pins->members_n;
+    unsigned ready_n = session->line->at != NULL ? members_n : client_count_ready(session);
+    if (ready_n == 0) {
+        return say_nobody(session);
+    }
+    if (ready_n >= majority_of(members_n)) {
+        return EXIT_OK;
+    }
+    if (session->line->json) {
+        json_t *json =
+            json_pack("{s:s,s:i,s:i,s:i}", "result", "not-decided", "members_ready_n", (int)ready_n,
+                      "members_needed_n", (int)majority_of(members_n), "members_n", (int)members_n);
+        show_json(json);
+        json_decref(json);
+        return EXIT_NO_QUORUM;
+    }
+    (void)printf("NOT DECIDED: %u of %u members answers and has caught up, %u are needed: the move "
+                 "would close the active region and open no other. Bring them back (drover members "
+                 "tells which are missing), or declare from where a majority can be reached.\n",
+                 ready_n, members_n, majority_of(members_n));
+    return EXIT_NO_QUORUM;
+}
+
 int request_declare(struct session *session) {
     const struct command_line *line = session->line;
     struct request request = {.kind = REQUEST_DECLARE, .epoch = line->epoch};
@@ -151,6 +179,7 @@ int request_declare(struct session *session) {
         return EXIT_USAGE;
     }
     int code = confirm(session, &request);
+    code = code == EXIT_OK ? majority_there(session) : code;
     return code == EXIT_OK ? send(session, &request) : code;
 }
 
