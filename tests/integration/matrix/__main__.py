@@ -8,7 +8,7 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-from . import common, moves, network, operators, stores, table  # each registers its scenarios
+from . import common, elsewhere, moves, network, operators, stores, table  # each registers its scenarios
 
 
 class Stage:

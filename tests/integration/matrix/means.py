@@ -109,6 +109,10 @@ def served_again(world, region, seconds=90):
     world.fleet.wait(lambda: set(gates_shut(world)) <= signals, seconds, f"nothing but health keeps {region}")
 
 
+def executions(world):
+    return [found["id"] for found in world.fleet.ask("executions")["executions"]]
+
+
 def declare(world, target, *more, who="sre-1", kind="failover", reason="the region is lost", check=True):
     return world.fleet.drover("declare", "--to", target, "--kind", kind, "--reason", reason, "--yes", *more, who=who,
                               check=check)
