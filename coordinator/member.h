@@ -30,6 +30,7 @@
 #include "coordinator/decide/decide.h"
 #include "coordinator/log/log.h"
 #include "coordinator/positions.h"
+#include "coordinator/ticks.h"
 #include "proto/message.h"
 
 #define APPENDS_MAX 64 /* facts on their way into the log at once */
@@ -129,9 +130,7 @@ struct coordinator {
 
     struct append appends[APPENDS_MAX];
     uint64_t tick_n, view_n, lag_n;
-    struct stamp tick_applied; /* when the last TICK was applied here */
-    uint64_t tick_ago_ms;      /* told so long before: 0 unless read back at a start */
-    bool tick_seen;
+    struct ticks ticks;        /* how old the log's newest TICK may be */
     uint64_t tick_measured_ms; /* boot clock: the point up to which TICKs have told the time */
     uint64_t started_boot_ms;
     uint64_t last_yes_boot_ms; /* any YES to a lease question of the newest epoch; 0: none */

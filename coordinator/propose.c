@@ -136,24 +136,16 @@ void propose_config(struct coordinator *member, const char *text, size_t text_si
 
 /* ------------------------------------------------------------------- lease */
 
-static uint32_t ticks_silent_ms(const struct coordinator *member) {
-    uint64_t since_ms = member->tick_seen
-                            ? stamp_most_passed_ms(member->tick_applied, clock_stamp())
-                            : member_now_ms() - member->started_boot_ms;
-    return since_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)since_ms;
-}
-
-/* The same, with what had passed before this member's start. */
-static uint32_t ticks_untold_ms(const struct coordinator *member) {
-    uint64_t untold_ms = ticks_silent_ms(member) + member->tick_ago_ms;
-    return untold_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)untold_ms;
+/* Decided before the log went away, an automatic CLOSE must not be the first fact after its
+ * return, nor the first of a member that learns of the decision only then: the region may be well
+ * again. The TICK behind the pause settles it. */
+static bool close_is_old(const struct coordinator *member) {
+    return ticks_silent_ms(&member->ticks, clock_stamp()) > TICK_ELAPSED_MAX_MS;
 }
 
 static void propose_lease(struct coordinator *member, const struct wants *wants) {
     char key[FACT_KEY_SIZE];
-    /* Decided before the log went away, an automatic CLOSE must not be the first fact after its
-     * return: the region may be well again. The TICK behind the pause settles it. */
-    bool old = wants->close_why == CLOSE_AUTOMATIC && ticks_untold_ms(member) > TICK_ELAPSED_MAX_MS;
+    bool old = wants->close_why == CLOSE_AUTOMATIC && close_is_old(member);
     if (wants->close && !old) {
         struct fact fact = fact_of(member, EVENT_CLOSE);
         fact.event.close.epoch = wants->close_epoch;
@@ -175,14 +167,17 @@ static void propose_lease(struct coordinator *member, const struct wants *wants)
 /* -------------------------------------------------------------------- time */
 
 void propose_time_told(struct coordinator *member, const struct fact *fact) {
-    uint64_t wall_ms = clock_wall_ms();
-    bool earlier = !member->caught_up && wall_ms > fact->wall_ms;
-    member->tick_ago_ms = earlier ? wall_ms - fact->wall_ms : 0;
-    member->tick_applied = clock_stamp();
-    member->tick_seen = true;
-    if (fact->event.kind == EVENT_TIMEKEEPER || !member->caught_up) {
+    uint64_t wall_ms = clock_wall_ms(), ago_ms = 0;
+    bool tick = fact->event.kind == EVENT_TICK;
+    if (!member->caught_up) {
+        ago_ms = wall_ms > fact->wall_ms ? wall_ms - fact->wall_ms : 0;
+        ticks_read_back(&member->ticks, ago_ms, clock_stamp());
+    } else {
+        ticks_applied(&member->ticks, tick ? fact->event.tick.elapsed_ms : 0, clock_stamp());
+    }
+    if (!tick || !member->caught_up) {
         /* It may lie before this host's boot: only the difference is ever read. */
-        member->tick_measured_ms = member_now_ms() - member->tick_ago_ms;
+        member->tick_measured_ms = member_now_ms() - ago_ms;
     }
 }
 
@@ -196,15 +191,17 @@ static void propose_keeper(struct coordinator *member) {
     uint32_t patience_ms = member->core.keeper_term == 0
                                ? 200u * member->index
                                : KEEPER_PATIENCE_MS + 400u * member->index;
-    uint32_t silent_ms = ticks_silent_ms(member);
-    if (silent_ms < patience_ms || append_of_kind(member, EVENT_TICK) ||
+    struct stamp now = clock_stamp();
+    uint64_t waited_ms = member->ticks.seen ? stamp_most_passed_ms(member->ticks.applied, now)
+                                            : member_now_ms() - member->started_boot_ms;
+    if (waited_ms < patience_ms || append_of_kind(member, EVENT_TICK) ||
         append_of_kind(member, EVENT_TIMEKEEPER)) {
         return;
     }
     struct fact fact = fact_of(member, EVENT_TIMEKEEPER);
     fact.event.timekeeper.member = member->index;
     fact.event.timekeeper.term = member->core.keeper_term + 1;
-    fact.event.timekeeper.gap_ms = member->tick_seen ? ticks_untold_ms(member) : UINT32_MAX;
+    fact.event.timekeeper.gap_ms = ticks_silent_ms(&member->ticks, now);
     (void)text_format(key, sizeof key, "keeper/%" PRIu64, fact.event.timekeeper.term);
     (void)append_start(member, key, &fact);
 }
@@ -337,7 +334,7 @@ static void retry_due(struct coordinator *member) {
                 append_free(append); /* somebody else keeps the time now */
                 continue;
             }
-            if (append->kind == EVENT_CLOSE && ticks_untold_ms(member) > TICK_ELAPSED_MAX_MS) {
+            if (append->kind == EVENT_CLOSE && close_is_old(member)) {
                 append_free(append); /* wished anew when it still is */
                 continue;
             }
