@@ -17,6 +17,11 @@ static uint64_t now_ms_of(const struct sim *sim, uint8_t host) {
     return sim_boot_ms(sim, (uint8_t)(HOST_FIRST + host));
 }
 
+/* As installed on this host when the agent started. */
+static const struct topology *numbers_of(const struct sim *sim, uint8_t host) {
+    return config_at(sim->agents[host].pins);
+}
+
 static bool has_guard(const struct sim *sim, uint8_t host) {
     return host_region(sim, host) != REGION_M;
 }
@@ -28,6 +33,8 @@ void agent_start(struct sim *sim, uint8_t host) {
     memset(agent, 0, sizeof *agent);
     agent->boot_id = (((kept.boot_id >> 32) + 1) << 32) | (uint32_t)rng_next(&sim->rng);
     agent->note = kept.note;
+    agent->pins = sim->pins[host];
+    agent->config_version = kept.config_version;
     if (!mutant_is(sim, MUTANT_NO_LEDGER)) {
         agent->ledger_epoch = kept.ledger_epoch;
         agent->ledger_n = kept.ledger_n;
@@ -45,18 +52,18 @@ static bool fresh(const struct sim *sim, uint8_t host, unsigned m) {
 
 uint64_t agent_newest(const struct sim *sim, uint8_t host, bool *ret_ours) {
     const struct sim_agent *agent = &sim->agents[host];
-    unsigned needed = majority_of(SIM_MEMBERS), not_ours_n = 0;
+    unsigned needed = majority_of(sim->members_n), not_ours_n = 0;
     uint64_t newest = 0;
-    for (unsigned m = 0; m < SIM_MEMBERS; m++) {
+    for (unsigned m = 0; m < sim->members_n; m++) {
         unsigned reached_n = 0;
-        for (unsigned o = 0; fresh(sim, host, m) && o < SIM_MEMBERS; o++) {
+        for (unsigned o = 0; fresh(sim, host, m) && o < sim->members_n; o++) {
             reached_n += fresh(sim, host, o) && agent->says[o].epoch >= agent->says[m].epoch;
         }
         if (reached_n >= needed && agent->says[m].epoch > newest) {
             newest = agent->says[m].epoch;
         }
     }
-    for (unsigned m = 0; newest != 0 && m < SIM_MEMBERS; m++) {
+    for (unsigned m = 0; newest != 0 && m < sim->members_n; m++) {
         not_ours_n += fresh(sim, host, m) && agent->says[m].epoch == newest &&
                       !(agent->says[m].open && agent->says[m].ours);
     }
@@ -67,7 +74,7 @@ uint64_t agent_newest(const struct sim *sim, uint8_t host, bool *ret_ours) {
 static uint64_t promised_land(const struct sim *sim, uint8_t host) {
     const struct sim_agent *agent = &sim->agents[host];
     uint64_t best = 0;
-    for (unsigned m = 0; m < SIM_MEMBERS; m++) {
+    for (unsigned m = 0; m < sim->members_n; m++) {
         if (fresh(sim, host, m) && agent->says[m].open && agent->says[m].ours &&
             agent->says[m].epoch > best) {
             best = agent->says[m].epoch;
@@ -97,12 +104,15 @@ static void call_guard(struct sim *sim, uint8_t host, const struct sim_call *cal
 
 void agent_ask(struct sim *sim, uint8_t host, const struct sim_question *question, bool relay) {
     const struct sim_agent *agent = &sim->agents[host];
-    for (uint8_t m = 0; m < SIM_MEMBERS; m++) {
+    for (uint8_t m = 0; m < sim->members_n; m++) {
         struct sim_message message = {
             .kind = MSG_QUESTION, .from = (uint8_t)(AGENT_FIRST + host), .to = m};
         message.question = *question;
         message.question.member = m;
         message.question.carrier = NONE;
+        if (rogue_is(sim, host) && mutant_is(sim, MUTANT_REGION_AS_SAID)) {
+            message.question.said_region = (uint8_t)(world_owner(sim) + 1);
+        }
         net_send(sim, &message);
         bool silent = now_ms_of(sim, host) - agent->answered_ms[m] > RELAY_AFTER_MS;
         for (uint8_t h = 0; relay && silent && h < sim->hosts_n; h++) {
@@ -126,7 +136,12 @@ static void ask_promises(struct sim *sim, uint8_t host, const struct sim_round *
                                       .from = (uint8_t)(AGENT_FIRST + host),
                                       .to = (uint8_t)(AGENT_FIRST + h)};
         message.promise = (struct sim_promise){
-            .asker = host, .giver = h, .nonce = round->nonce, .epoch = round->epoch};
+            .asker = host,
+            .giver = h,
+            .numbers = sim->agents[host].pins,
+            .nonce = round->nonce,
+            .epoch = round->epoch,
+        };
         net_send(sim, &message);
     }
 }
@@ -148,6 +163,9 @@ static void on_nonce(struct sim *sim, uint8_t host, const struct sim_reply *repl
     bool lease = reply->call.kind == CALL_BEGIN_LEASE;
     struct sim_round *round = lease ? &agent->lease_round : &agent->promise_round;
     if (!round->active || !round->asking_guard || round->epoch != reply->call.epoch) {
+        if (rogue_is(sim, host) && lease && reply->verdict == HOLDER_ACCEPTED) {
+            rogue_asks(sim, host, reply->nonce, reply->call.epoch);
+        }
         return;
     }
     round->asking_guard = false;
@@ -162,15 +180,21 @@ static void on_nonce(struct sim *sim, uint8_t host, const struct sim_reply *repl
         return;
     }
     struct sim_question question = {
-        .agent = host, .purpose = ATTEST_LEASE, .nonce = round->nonce, .epoch = round->epoch};
-    agent_ask(sim, host, &question, sim->topology->lease.on_quorum_loss == QUORUM_LOSS_FAILSAFE);
+        .agent = host,
+        .numbers = agent->pins,
+        .purpose = ATTEST_LEASE,
+        .nonce = round->nonce,
+        .epoch = round->epoch,
+    };
+    agent_ask(sim, host, &question,
+              numbers_of(sim, host)->lease.on_quorum_loss == QUORUM_LOSS_FAILSAFE);
 }
 
 static void on_reply(struct sim *sim, uint8_t host, const struct sim_reply *reply) {
     struct sim_agent *agent = &sim->agents[host];
     bool extends = reply->call.kind == CALL_CERTIFICATE || reply->call.kind == CALL_PROMISES;
     if (extends && reply->left_ms > 0 && agent_left_ms(sim, host) == 0) {
-        agent->next_lease_ms = now_ms_of(sim, host) + sim->topology->lease.renew_ms;
+        agent->next_lease_ms = now_ms_of(sim, host) + numbers_of(sim, host)->lease.renew_ms;
     }
     agent->status = *reply;
     agent->status_ms = now_ms_of(sim, host);
@@ -193,7 +217,7 @@ static void on_reply(struct sim *sim, uint8_t host, const struct sim_reply *repl
 
 /* -------------------------------------------------------------------- answers */
 
-static bool says_closed(const struct sim_answer *answer) {
+bool answer_says_closed(const struct sim_answer *answer) {
     bool over = answer->no == ATTEST_NOT_NEWEST || answer->no == ATTEST_NOT_OPEN ||
                 answer->no == ATTEST_NOT_OWNER || answer->no == ATTEST_CLOSED_HERE;
     uint64_t asked = answer->question.epoch;
@@ -217,11 +241,12 @@ static void on_lease_answer(struct sim *sim, uint8_t host, const struct sim_answ
     uint32_t wait_ms = answer->no == ATTEST_WAITING ? answer->left_ms : 0;
     bool taken = answer->no == ATTEST_YES
                      ? votes_yes(&round->votes, m)
-                     : votes_no(&round->votes, m, says_closed(answer), wait_ms);
+                     : votes_no(&round->votes, m, answer_says_closed(answer), wait_ms);
     if (!taken) {
         return;
     }
-    struct sim_call call = {.nonce = round->nonce, .epoch = round->epoch};
+    struct sim_call call = {
+        .nonce = round->nonce, .epoch = round->epoch, .numbers = answer->question.numbers};
     bool enough =
         votes_majority(&round->votes) || (mutant_is(sim, MUTANT_MINORITY) && round->votes.yes != 0);
     if (enough) {
@@ -258,6 +283,7 @@ static void on_promise(struct sim *sim, uint8_t host, const struct sim_promise *
         struct sim_call call = {.kind = CALL_PROMISES,
                                 .nonce = round->nonce,
                                 .epoch = round->epoch,
+                                .numbers = sim->agents[host].pins,
                                 .signers = round->votes.yes};
         call_guard(sim, host, &call);
     }
@@ -268,6 +294,9 @@ static void on_ack(struct sim *sim, uint8_t host, const struct sim_ack *ack) {
     bool news =
         agent->says[ack->member].epoch != ack->epoch || agent->says[ack->member].open != ack->open;
     agent->says[ack->member].heard_ms = now_ms_of(sim, host);
+    if (ack->config_version > agent->config_version) {
+        agent->config_version = ack->config_version; /* pushed, and remembered */
+    }
     agent->says[ack->member].epoch = ack->epoch;
     agent->says[ack->member].open = ack->open;
     agent->says[ack->member].ours = ack->ours;
@@ -291,6 +320,9 @@ static void carry(struct sim *sim, uint8_t host, const struct sim_message *messa
 }
 
 void agent_message(struct sim *sim, uint8_t host, const struct sim_message *message) {
+    if (rogue_is(sim, host) && rogue_hears(sim, host, message)) {
+        return;
+    }
     switch ((enum sim_message_kind)message->kind) {
     case MSG_ANSWER:
         if (message->answer.question.agent != host) {
@@ -334,7 +366,7 @@ static bool still_asking(const struct sim_round *round, uint64_t now_ms) {
 
 static void renew_if_due(struct sim *sim, uint8_t host, uint64_t now_ms) {
     struct sim_agent *agent = &sim->agents[host];
-    const struct lease_numbers *lease = &sim->topology->lease;
+    const struct lease_numbers *lease = &numbers_of(sim, host)->lease;
     uint64_t wanted = promised_land(sim, host);
     uint32_t left_ms = agent_left_ms(sim, host);
     if (wanted == 0 && left_ms > 0) {
@@ -345,12 +377,12 @@ static void renew_if_due(struct sim *sim, uint8_t host, uint64_t now_ms) {
     }
     bool recent = left_ms + 2 * lease->renew_ms > lease->lease_ms && agent->lease_epoch == wanted;
     agent->next_lease_ms = now_ms + (recent ? lease->renew_ms : ROUND_AGAIN_MS);
-    begin_round(sim, host, &agent->lease_round, CALL_BEGIN_LEASE, wanted, SIM_MEMBERS);
+    begin_round(sim, host, &agent->lease_round, CALL_BEGIN_LEASE, wanted, sim->members_n);
 }
 
 static void promise_if_due(struct sim *sim, uint8_t host, uint64_t now_ms) {
     struct sim_agent *agent = &sim->agents[host];
-    const struct lease_numbers *lease = &sim->topology->lease;
+    const struct lease_numbers *lease = &numbers_of(sim, host)->lease;
     uint32_t left_ms = agent_left_ms(sim, host);
     bool revives = mutant_is(sim, MUTANT_PROMISE_NEWER_REVIVES) ||
                    mutant_is(sim, MUTANT_PROMISE_UNCHECKED) ||
@@ -373,7 +405,7 @@ static uint64_t over_for_us(const struct sim *sim, uint8_t host) {
     if (newest == 0 || ours) {
         return 0;
     }
-    for (unsigned m = 0; m < SIM_MEMBERS; m++) {
+    for (unsigned m = 0; m < sim->members_n; m++) {
         if (agent->says[m].known && agent->says[m].epoch == newest && agent->says[m].open) {
             return newest - 1;
         }
@@ -399,7 +431,7 @@ static void ladder(struct sim *sim, uint8_t host) {
     bool ours = false;
     uint32_t left_ms = agent_left_ms(sim, host);
     struct ladder_input input = {.leased = left_ms > 0,
-                                 .soft_fence_due = left_ms <= sim->topology->lease.fence_ms,
+                                 .soft_fence_due = left_ms <= numbers_of(sim, host)->lease.fence_ms,
                                  .lease_epoch = agent->lease_epoch,
                                  .newest_epoch = agent_newest(sim, host, &ours)};
     input.newest_ours = ours;
@@ -424,10 +456,14 @@ static uint8_t look_at(const struct sim *sim, uint8_t host, uint8_t region) {
 static void report(struct sim *sim, uint8_t host) {
     struct sim_agent *agent = &sim->agents[host];
     uint8_t region = host_region(sim, host);
-    struct sim_report said = {.agent = host, .boot = agent->boot_id, .seq = ++agent->seq};
+    struct sim_report said = {.agent = host,
+                              .boot = agent->boot_id,
+                              .seq = ++agent->seq,
+                              .config_version = agent->config_version};
     if (agent->status_known) {
         said.guard_epoch = agent->status.accepted_epoch;
         said.proved_epoch = agent->status.fence_proved ? agent->status.fenced_epoch : 0;
+        said.fenced_epoch = said.proved_epoch;
         said.promised_epoch = agent->status.promised_epoch;
         said.gate = agent->status.gate_open ? 2 : 1;
         said.leased = agent->status.left_ms > 0;
@@ -436,7 +472,7 @@ static void report(struct sim *sim, uint8_t host) {
         bool looks = r != region && r != REGION_M;
         said.seen[r] = looks ? look_at(sim, host, r) : 0;
     }
-    for (uint8_t m = 0; m < SIM_MEMBERS; m++) {
+    for (uint8_t m = 0; m < sim->members_n; m++) {
         struct sim_message message = {
             .kind = MSG_REPORT, .from = (uint8_t)(AGENT_FIRST + host), .to = m};
         message.report = said;
@@ -446,6 +482,9 @@ static void report(struct sim *sim, uint8_t host) {
 
 void agent_tick(struct sim *sim, uint8_t host) {
     struct sim_agent *agent = &sim->agents[host];
+    if (rogue_is(sim, host)) {
+        rogue_tick(sim, host, false);
+    }
     uint64_t now_ms = now_ms_of(sim, host);
     if (has_guard(sim, host)) {
         if (now_ms >= agent->next_status_ms) {

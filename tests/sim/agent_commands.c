@@ -29,7 +29,7 @@ static struct ledger_entry *ledger_find(struct sim_agent *agent, const struct co
 }
 
 static void tell(struct sim *sim, uint8_t host, const struct sim_outcome *outcome) {
-    for (uint8_t m = 0; m < SIM_MEMBERS; m++) {
+    for (uint8_t m = 0; m < sim->members_n; m++) {
         struct sim_message message = {
             .kind = MSG_OUTCOME, .from = (uint8_t)(AGENT_FIRST + host), .to = m};
         message.outcome = *outcome;
@@ -50,9 +50,10 @@ static void finish(struct sim *sim, uint8_t host, struct sim_command *command, u
 }
 
 static void ask(struct sim *sim, uint8_t host, struct sim_command *command) {
-    votes_begin(&command->votes, SIM_MEMBERS);
+    votes_begin(&command->votes, sim->members_n);
     command->nonce = rng_next(&sim->rng);
     struct sim_question question = {.agent = host,
+                                    .numbers = sim->agents[host].pins,
                                     .purpose = ATTEST_COMMAND,
                                     .nonce = command->nonce,
                                     .epoch = command->name.epoch,
@@ -60,69 +61,158 @@ static void ask(struct sim *sim, uint8_t host, struct sim_command *command) {
     agent_ask(sim, host, &question, false);
 }
 
-/* The action takes its time on a worker; slot and the agent's life are told back. */
-static void run(struct sim *sim, uint8_t host, struct sim_command *command) {
-    struct sim_agent *agent = &sim->agents[host];
-    struct ledger_entry *entry = ledger_find(agent, &command->name);
-    bool observe_only = entry != NULL && !mutant_is(sim, MUTANT_RERUN_INTENT);
-    if (entry != NULL && entry->ended) {
-        command->outcome = entry->outcome;
-        finish(sim, host, command, entry->outcome.state, entry->outcome.err);
-        return;
-    }
-    if (command->name.epoch < agent->ledger_epoch) {
-        finish(sim, host, command, 4, ERR_STALE);
-        return;
-    }
-    if (entry == NULL && agent->ledger_n == LEDGER_N) {
-        finish(sim, host, command, 4, ERR_IO);
-        return;
-    }
-    agent->ledger_epoch = command->name.epoch;
-    if (entry == NULL && !mutant_is(sim, MUTANT_INTENT_LATE)) {
-        agent->ledger[agent->ledger_n++] = (struct ledger_entry){.name = command->name};
-        entry = &agent->ledger[agent->ledger_n - 1];
-    }
-    /* Asked of the guard itself, behind the intent: what the agent heard of it is older. */
-    if (command->needs_lease && !guard_lease_runs(sim, host, command->name.epoch)) {
-        finish(sim, host, command, 4, ERR_PRECONDITION);
-        if (entry != NULL) {
-            entry->ended = true;
-            entry->outcome = command->outcome;
-        }
-        return;
-    }
-    command->outcome.observed = observe_only;
-    command->state = CMD_RUNNING;
-    if (!observe_only) {
-        judge_command(sim, host, &command->name);
-        judge_ran(sim, &command->name);
-    }
-    struct sim_event *event = queue_add(sim, sim->now_us + 2000 + pick(sim, 1500000), SIM_ACTION,
-                                        (uint8_t)(AGENT_FIRST + host));
-    event->arg = (uint32_t)(command - agent->commands);
+enum { STAGE_INTENT, STAGE_ACTION, STAGE_RESULT };
+
+static void later(struct sim *sim, uint8_t host, const struct sim_command *command, uint32_t stage,
+                  uint64_t after_us) {
+    uint32_t slot = (uint32_t)(command - sim->agents[host].commands);
+    queue_add(sim, sim->now_us + after_us, SIM_ACTION, (uint8_t)(AGENT_FIRST + host))->arg =
+        slot | stage << 8;
 }
 
-void commands_action(struct sim *sim, uint8_t host, uint32_t slot) {
-    struct sim_agent *agent = &sim->agents[host];
-    struct sim_command *command = &agent->commands[slot];
-    struct ledger_entry *entry = ledger_find(agent, &command->name);
-    bool fails = sim->now_us < sim->weather.stormy_until_us &&
-                 chance(sim, sim->weather.action_fail_permille);
-    finish(sim, host, command, fails ? 3 : 2, fails ? ERR_FAILED : ERR_OK);
+static struct ledger_entry *ledger_add(struct sim_agent *agent, const struct command_name *name) {
+    struct ledger_entry *entry = ledger_find(agent, name);
     if (entry == NULL && agent->ledger_n < LEDGER_N) {
         entry = &agent->ledger[agent->ledger_n++];
-        entry->name = command->name;
+        *entry = (struct ledger_entry){.name = *name};
     }
+    if (entry != NULL && name->epoch > agent->ledger_epoch) {
+        agent->ledger_epoch = name->epoch;
+    }
+    return entry;
+}
+
+static void refuse_begun(struct sim *sim, uint8_t host, struct sim_command *command, enum err err) {
+    struct ledger_entry *entry = ledger_find(&sim->agents[host], &command->name);
+    finish(sim, host, command, 4, err);
     if (entry != NULL) {
         entry->ended = true;
         entry->outcome = command->outcome;
     }
 }
 
+/* On a worker: it takes its time, and then the result is written. */
+static void act(struct sim *sim, uint8_t host, struct sim_command *command) {
+    command->stage = STAGE_ACTION;
+    /* Asked of the guard itself, behind the intent: what the agent heard of it is older. */
+    if (command->needs_lease && !mutant_is(sim, MUTANT_LEASE_ASKED_EARLY) &&
+        !guard_lease_runs(sim, host, command->name.epoch)) {
+        refuse_begun(sim, host, command, ERR_PRECONDITION);
+        return;
+    }
+    if (!command->outcome.observed && !rogue_is(sim, host)) {
+        judge_command(sim, host, &command->name);
+        judge_ran(sim, &command->name);
+        judge_opens(sim, host, &command->name);
+    }
+    store_begins(sim, host, command);
+    later(sim, host, command, STAGE_ACTION, 2000 + pick(sim, 1500000));
+}
+
+static void begin(struct sim *sim, uint8_t host, struct sim_command *command) {
+    struct sim_agent *agent = &sim->agents[host];
+    struct ledger_entry *entry = ledger_find(agent, &command->name);
+    command->outcome.observed = entry != NULL && !mutant_is(sim, MUTANT_RERUN_INTENT);
+    command->state = CMD_RUNNING;
+    if (entry != NULL && entry->ended) {
+        command->outcome = entry->outcome;
+        finish(sim, host, command, entry->outcome.state, entry->outcome.err);
+    } else if (command->name.epoch < agent->ledger_epoch) {
+        finish(sim, host, command, 4, ERR_STALE);
+    } else if (entry == NULL && agent->ledger_n == LEDGER_N) {
+        finish(sim, host, command, 4, ERR_IO);
+    } else if (entry != NULL || mutant_is(sim, MUTANT_INTENT_LATE)) {
+        act(sim, host, command);
+    } else if (mutant_is(sim, MUTANT_LEDGER_EARLY)) {
+        later(sim, host, command, STAGE_INTENT, disk_takes_us(sim, (uint8_t)(HOST_FIRST + host)));
+        act(sim, host, command);
+    } else {
+        command->stage = STAGE_INTENT;
+        later(sim, host, command, STAGE_INTENT, disk_takes_us(sim, (uint8_t)(HOST_FIRST + host)));
+    }
+}
+
+/* The intent is on disk, or refused: then nothing is run. */
+static void intent_written(struct sim *sim, uint8_t host, struct sim_command *command) {
+    struct sim_agent *agent = &sim->agents[host];
+    uint8_t machine = (uint8_t)(HOST_FIRST + host);
+    bool refused = disk_refuses(sim, machine);
+    faults_moment(sim, (uint8_t)(AGENT_FIRST + host));
+    if (command->name.epoch < agent->ledger_epoch) {
+        finish(sim, host, command, 4, ERR_STALE);
+        return;
+    }
+    if (!refused || disk_holds_it_all_the_same(sim, machine)) {
+        (void)ledger_add(agent, &command->name);
+    }
+    if (refused && sim->now_us < sim->weather.stormy_until_us && chance(sim, 400)) {
+        /* What complains of its disk is restarted by people. */
+        queue_add(sim, sim->now_us + pick(sim, 1500000), SIM_KILL, PROCESSES_N)->arg =
+            (uint32_t)(AGENT_FIRST + host);
+    }
+    if (command->stage != STAGE_INTENT) {
+        return; /* the mutant has begun already */
+    }
+    if (refused && !mutant_is(sim, MUTANT_LEDGER_REFUSED_RUNS)) {
+        SAY(sim, (uint8_t)(AGENT_FIRST + host), "the ledger refuses an intent");
+        finish(sim, host, command, 4, ERR_IO);
+    } else {
+        act(sim, host, command);
+    }
+}
+
+static void acted(struct sim *sim, uint8_t host, struct sim_command *command) {
+    bool fails = sim->now_us < sim->weather.stormy_until_us &&
+                 chance(sim, sim->weather.action_fail_permille);
+    /* Who only looks sees what is there: nothing, when the intent alone came to the disk. */
+    fails = fails || (command->outcome.observed && !judge_has_run(sim, &command->name));
+    bool done = store_ends(sim, host, command, fails);
+    command->outcome.command = command->name;
+    command->outcome.state = done ? 2 : 3;
+    command->outcome.err = done ? ERR_OK : ERR_FAILED;
+    command->stage = STAGE_RESULT;
+    later(sim, host, command, STAGE_RESULT, disk_takes_us(sim, (uint8_t)(HOST_FIRST + host)));
+}
+
+/* Without it a restart only looks what is there; the outcome is told all the same. */
+static void result_written(struct sim *sim, uint8_t host, struct sim_command *command) {
+    struct sim_agent *agent = &sim->agents[host];
+    uint8_t machine = (uint8_t)(HOST_FIRST + host);
+    bool lands = !disk_refuses(sim, machine) || disk_holds_it_all_the_same(sim, machine);
+    struct ledger_entry *entry = lands ? ledger_add(agent, &command->name) : NULL;
+    if (entry != NULL) {
+        entry->ended = true;
+        entry->outcome = command->outcome;
+    }
+    finish(sim, host, command, command->outcome.state, command->outcome.err);
+}
+
+void commands_action(struct sim *sim, uint8_t host, uint32_t arg) {
+    struct sim_command *command = &sim->agents[host].commands[arg & 0xFFu];
+    switch (arg >> 8) {
+    case STAGE_INTENT: intent_written(sim, host, command); break;
+    case STAGE_ACTION: acted(sim, host, command); break;
+    default: result_written(sim, host, command); break;
+    }
+}
+
+/* What was on its way to the disk is there or not. */
+void commands_crash(struct sim *sim, uint8_t host) {
+    for (unsigned i = 0; i < COMMANDS_N; i++) {
+        struct sim_command *command = &sim->agents[host].commands[i];
+        bool writes = command->state == CMD_RUNNING && command->stage != STAGE_ACTION;
+        struct ledger_entry *entry =
+            writes && chance(sim, 500) ? ledger_add(&sim->agents[host], &command->name) : NULL;
+        if (entry != NULL && command->stage == STAGE_RESULT) {
+            entry->ended = true;
+            entry->outcome = command->outcome;
+        }
+    }
+}
+
 static bool holds_lease(const struct sim *sim, uint8_t host, uint64_t epoch) {
     const struct sim_reply *status = &sim->agents[host].status;
-    return agent_left_ms(sim, host) > sim->topology->lease.gate_early_ms &&
+    return agent_left_ms(sim, host) > config_at(sim->agents[host].pins)->lease.gate_early_ms &&
            status->lease_epoch == epoch && status->gate_open;
 }
 
@@ -141,7 +231,7 @@ void commands_answer(struct sim *sim, uint8_t host, const struct sim_answer *ans
         if (taken && enough) {
             command->state = CMD_WAITING;
             if (!command->needs_lease || holds_lease(sim, host, command->name.epoch)) {
-                run(sim, host, command);
+                begin(sim, host, command);
             }
         }
         return;
@@ -163,15 +253,19 @@ static struct sim_command *free_command(struct sim_agent *agent) {
     return oldest;
 }
 
+struct command_name command_name_of(const struct want_command *want) {
+    return (struct command_name){.execution = want->execution,
+                                 .epoch = want->epoch,
+                                 .attempt = want->attempt,
+                                 .step = want->step,
+                                 .agent = want->agent,
+                                 .action = want->action,
+                                 .undo = want->undo};
+}
+
 void commands_receive(struct sim *sim, uint8_t host, const struct want_command *want) {
     struct sim_agent *agent = &sim->agents[host];
-    struct command_name name = {.execution = want->execution,
-                                .epoch = want->epoch,
-                                .attempt = want->attempt,
-                                .step = want->step,
-                                .agent = want->agent,
-                                .action = want->action,
-                                .undo = want->undo};
+    struct command_name name = command_name_of(want);
     if (want->agent != host && !mutant_is(sim, MUTANT_COMMAND_ANY_AGENT)) {
         return;
     }
@@ -190,8 +284,8 @@ void commands_receive(struct sim *sim, uint8_t host, const struct want_command *
     }
     memset(command, 0, sizeof *command);
     command->name = name;
-    command->needs_lease =
-        want->action == ACTION_PATRONI_PROMOTE || want->action == ACTION_REDIS_PROMOTE;
+    command->position = want->position;
+    command->needs_lease = want->needs_lease && !mutant_is(sim, MUTANT_NO_NEEDS_LEASE);
     command->arrived_ms = now_ms_of(sim, host);
     struct ledger_entry *entry = ledger_find(agent, &name);
     if (entry != NULL && entry->ended) {
@@ -223,7 +317,7 @@ void commands_tick(struct sim *sim, uint8_t host) {
             ask(sim, host, command);
         } else if (command->state == CMD_WAITING) {
             if (holds_lease(sim, host, command->name.epoch)) {
-                run(sim, host, command);
+                begin(sim, host, command);
             } else if (age_ms > CERTIFY_PATIENCE_MS) {
                 finish(sim, host, command, 4, ERR_PRECONDITION);
             }

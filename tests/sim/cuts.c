@@ -22,8 +22,9 @@ static uint32_t warm_slots_n;
 static bool fits(const struct sim *sim) {
     const struct topology *topology = sim->topology;
     const struct step *verify = &topology->plans[PLAN_FAILOVER].steps[3];
-    return sim->hosts_n == 3 && topology->lease.on_quorum_loss == QUORUM_LOSS_FAILSAFE &&
-           topology->policy.automatic && !topology->policy.rearm_needed && verify->approval == NONE;
+    return sim->members_n == 3 && sim->hosts_n == 3 &&
+           topology->lease.on_quorum_loss == QUORUM_LOSS_FAILSAFE && topology->policy.automatic &&
+           !topology->policy.rearm_needed && verify->approval == NONE;
 }
 
 static void run_until(uint64_t until_us) {
@@ -83,7 +84,7 @@ static void apply_cut(const struct cut *cut) {
             }
         }
     }
-    for (unsigned m = 0; m < SIM_MEMBERS; m++) {
+    for (unsigned m = 0; m < sim->members_n; m++) {
         if (((unsigned)log_members >> m & 1u) == 0) {
             net_cut(sim, bit(m), bit(ENGINE_PLACE), UINT64_MAX, false);
         }

@@ -18,13 +18,14 @@ static bool known(const struct sim *sim, const struct fact_key *key) {
 /* A member that keeps up stores a snapshot, and the history behind it goes. */
 static void compact(struct sim *sim) {
     struct sim_engine *engine = &sim->engine;
-    uint8_t m = (uint8_t)pick(sim, SIM_MEMBERS);
+    uint8_t m = (uint8_t)pick(sim, sim->members_n);
     const struct sim_member *member = &sim->members[m];
     if (!sim->processes[m].alive || !member->caught_up ||
         member->applied_index <= engine->snapshot_index) {
         return;
     }
     engine->snapshot = member->core;
+    engine->snapshot_slot = member->slot;
     engine->snapshot_index = member->applied_index;
     engine->compacted = member->applied_index;
     SAY(sim, ENGINE, "compacted to %llu", (unsigned long long)engine->compacted);
@@ -44,8 +45,10 @@ static void append(struct sim *sim, const struct sim_append *asked) {
     fact->key = asked->key;
     fact->event = pending->event;
     fact->event.index = ++engine->facts_n;
-    for (unsigned m = 0; m < SIM_MEMBERS; m++) {
-        bool late = sim->now_us < sim->weather.stormy_until_us && chance(sim, 100);
+    fact->appended_us = sim->now_us;
+    for (unsigned m = 0; m < sim->members_n; m++) {
+        bool late =
+            sim->members_n > 1 && sim->now_us < sim->weather.stormy_until_us && chance(sim, 100);
         fact->visible_us[m] = sim->now_us + 1000 + pick(sim, late ? 1500000 : 4000);
     }
     sim_mix(sim, engine->facts_n << 8 | fact->event.kind);
@@ -63,10 +66,12 @@ void engine_message(struct sim *sim, const struct sim_message *message) {
         append(sim, &message->append);
         reply.kind = MSG_APPENDED;
         reply.append = message->append;
+        reply.append.history = sim->engine.history;
     } else {
         ensure(message->kind == MSG_HEAD_ASK);
         reply.kind = MSG_HEAD;
-        reply.head = sim->engine.facts_n;
+        reply.head.index = sim->engine.facts_n;
+        reply.head.history = sim->engine.history;
         reply.incarnation = message->incarnation;
     }
     net_send(sim, &reply);

@@ -14,12 +14,22 @@ uint64_t hosts_of(const struct sim *sim, uint8_t region) {
     return places;
 }
 
-static uint64_t all_members(void) {
-    return bit(SIM_MEMBERS) - 1;
+static uint64_t all_members(const struct sim *sim) {
+    return bit(sim->members_n) - 1;
 }
 
 uint64_t for_ms(struct sim *sim, uint32_t least, uint32_t most) {
     return sim->now_us + 1000 * (uint64_t)least + pick(sim, 1000 * (uint64_t)(most - least) + 1);
+}
+
+void fault_drawn(struct sim *sim, enum fault fault, uint64_t places) {
+    bool hit = false;
+    for (uint8_t h = 0; h < sim->hosts_n; h++) {
+        hit = hit || (bits_has(places, HOST_FIRST + h) && host_region(sim, h) != REGION_M &&
+                      gate_is_open(sim, h));
+    }
+    sim->judge.faults_n[fault]++;
+    sim->judge.faults_hit_n[fault] += hit;
 }
 
 static void next_fault(struct sim *sim) {
@@ -44,6 +54,22 @@ static void draw_calm(struct sim *sim) {
     (void)queue_add(sim, weather->calm_from_us, SIM_FAULT, PROCESSES_N);
 }
 
+/* What people do to members and their log, drawn beside the others. */
+static void rare_draw(struct sim *sim) {
+    struct weather *weather = &sim->weather;
+    struct rng rng;
+    rng_seed(&rng, sim->seed ^ UINT64_C(0x726172652D2D2D2D));
+    bool config = mutant_is(sim, MUTANT_CHANGE_SHORTER) || mutant_is(sim, MUTANT_CHANGE_HOLD) ||
+                  mutant_is(sim, MUTANT_NUMBERS_UNCHECKED);
+    bool back =
+        mutant_is(sim, MUTANT_SET_BACK_UNNOTICED) || mutant_is(sim, MUTANT_SET_BACK_FORGOTTEN);
+    weather->config_permille = config || rng_chance(&rng, 1, 5) ? 150 : 0;
+    weather->replaced_permille = rng_chance(&rng, 1, 6) ? 100 : 0;
+    bool backups = back || rng_chance(&rng, 1, 16);
+    weather->set_back_permille = backups ? 120 : 0;
+    sim->engine.backup_due_us = backups ? 1500000 + rng_below(&rng, 4000000) : 0;
+}
+
 static void draw_storm(struct sim *sim) {
     struct weather *weather = &sim->weather;
     weather->loss_permille = chance(sim, 500) ? (uint32_t)pick(sim, 60) : 0;
@@ -59,6 +85,7 @@ static void draw_storm(struct sim *sim) {
         weather->weights[i] = (uint8_t)(chance(sim, 600) ? pick(sim, 30) : 0);
     }
     weather->weights[0] = (uint8_t)(weather->weights[0] + 1); /* never nothing at all */
+    rare_draw(sim);
     /* The service comes up first; what goes wrong before it did shows nothing. */
     (void)queue_add(sim, 2500000 + pick(sim, 2000000), SIM_FAULT, PROCESSES_N);
 }
@@ -81,12 +108,13 @@ void faults_draw(struct sim *sim) {
 
 static void strike_cut(struct sim *sim) {
     uint64_t p = hosts_of(sim, REGION_P), d = hosts_of(sim, REGION_D) | hosts_of(sim, REGION_E);
-    uint64_t m = all_members() | hosts_of(sim, REGION_M) | bit(ENGINE_PLACE);
+    uint64_t m = all_members(sim) | hosts_of(sim, REGION_M) | bit(ENGINE_PLACE);
     uint64_t region = chance(sim, 500) ? p : hosts_of(sim, REGION_D);
     uint64_t everything = bit(PLACES_N) - 1;
     uint64_t until_us = for_ms(sim, 100, chance(sim, 400) ? 9000 : 3500);
     bool one_way = chance(sim, 250);
-    uint8_t member = (uint8_t)pick(sim, SIM_MEMBERS);
+    uint8_t member = (uint8_t)pick(sim, sim->members_n);
+    uint64_t struck = region;
     switch (pick(sim, 7)) {
     case 0: /* a region from everything */
         net_cut(sim, region, everything & ~region, until_us, one_way);
@@ -94,22 +122,29 @@ static void strike_cut(struct sim *sim) {
     case 1: /* a region from the members: relays and promises */
         net_cut(sim, region, m, until_us, one_way);
         break;
-    case 2: /* the regions from each other */ net_cut(sim, p, d, until_us, one_way); break;
+    case 2: /* the regions from each other */
+        struck = p | d;
+        net_cut(sim, p, d, until_us, one_way);
+        break;
     case 3: /* one host from everything */
-        region = bit((unsigned)(HOST_FIRST + pick(sim, sim->hosts_n)));
+        struck = region = bit((unsigned)(HOST_FIRST + pick(sim, sim->hosts_n)));
         net_cut(sim, region, everything & ~region, until_us, one_way);
         break;
     case 4: /* one member from everything, or from a region */
+        struck = 0;
         net_cut(sim, bit(member), chance(sim, 500) ? everything & ~bit(member) : region, until_us,
                 one_way);
         break;
     case 5: /* one member from the log only: it goes on attesting what it knows */
+        struck = 0;
         net_cut(sim, bit(member), bit(ENGINE_PLACE), until_us, false);
         break;
     default: /* all members from both regions */
-        net_cut(sim, all_members(), p | d, until_us, one_way);
+        struck = p | d;
+        net_cut(sim, all_members(sim), p | d, until_us, one_way);
         break;
     }
+    fault_drawn(sim, FAULT_CUT, struck);
     SAY(sim, PROCESSES_N, "a cut%s until %llu", one_way ? ", one way," : "",
         (unsigned long long)(until_us / 1000));
 }
@@ -117,11 +152,11 @@ static void strike_cut(struct sim *sim) {
 /* ----------------------------------------------------------- crashes, stops */
 
 static uint8_t any_process(struct sim *sim) {
-    uint64_t die = pick(sim, SIM_MEMBERS + 2u * sim->hosts_n);
-    if (die < SIM_MEMBERS) {
+    uint64_t die = pick(sim, sim->members_n + 2u * sim->hosts_n);
+    if (die < sim->members_n) {
         return (uint8_t)die;
     }
-    die -= SIM_MEMBERS;
+    die -= sim->members_n;
     return die < sim->hosts_n ? (uint8_t)(AGENT_FIRST + die)
                               : (uint8_t)(GUARD_FIRST + die - sim->hosts_n);
 }
@@ -131,13 +166,15 @@ static void strike_crash(struct sim *sim) {
     uint8_t host = (uint8_t)pick(sim, sim->hosts_n);
     uint64_t back_us = for_ms(sim, 0, chance(sim, 300) ? 6000 : 600);
     if (chance(sim, 250)) {
+        fault_drawn(sim, FAULT_CRASH, bit(HOST_FIRST + host));
         host_kill(sim, host, back_us);
     } else if (chance(sim, 120)) {
-        for (uint8_t m = 0; m < SIM_MEMBERS; m++) {
+        for (uint8_t m = 0; m < sim->members_n; m++) {
             process_kill(sim, m, back_us);
         }
     } else if (process < GUARD_FIRST ||
                host_region(sim, (uint8_t)(process - GUARD_FIRST)) != REGION_M) {
+        fault_drawn(sim, FAULT_CRASH, bit(place_of(process)));
         process_kill(sim, process, back_us);
     }
 }
@@ -146,10 +183,13 @@ static void strike_stop(struct sim *sim) {
     uint64_t until_us = for_ms(sim, 50, 7000);
     if (chance(sim, 400)) { /* agent and guard of a host: the kernel's gate alone must hold */
         uint8_t host = (uint8_t)pick(sim, sim->hosts_n);
+        fault_drawn(sim, FAULT_STOP, bit(HOST_FIRST + host));
         process_stop(sim, (uint8_t)(AGENT_FIRST + host), until_us);
         process_stop(sim, (uint8_t)(GUARD_FIRST + host), until_us);
     } else {
-        process_stop(sim, any_process(sim), until_us);
+        uint8_t process = any_process(sim);
+        fault_drawn(sim, FAULT_STOP, bit(place_of(process)));
+        process_stop(sim, process, until_us);
     }
 }
 
@@ -165,6 +205,7 @@ static void strike_disaster(struct sim *sim) {
         story_standby_dies(sim, region);
         return;
     }
+    fault_drawn(sim, FAULT_DISASTER, hosts_of(sim, region));
     SAY(sim, PROCESSES_N, "region %u is lost (%s) until %llu", region, power ? "power" : "links",
         (unsigned long long)(back_us / 1000));
     if (!power) {
@@ -180,16 +221,16 @@ static void strike_disaster(struct sim *sim) {
 }
 
 static void strike_machine(struct sim *sim) {
-    uint8_t place = (uint8_t)pick(sim, HOST_FIRST + sim->hosts_n);
-    struct machine *machine = &sim->machines[place];
-    switch (pick(sim, 3)) {
-    case 0: machine->disk_bad_until_us = for_ms(sim, 100, 4000); break;
-    case 1: machine->disk_slow_until_us = for_ms(sim, 100, 6000); break;
-    default: /* one of the two clocks jumps */
-        machine->boot_step_ms += (int64_t)pick(sim, 20000) - 10000;
-        SAY(sim, PROCESSES_N, "BOOTTIME of machine %u steps", place);
-        break;
+    uint64_t die = pick(sim, sim->members_n + sim->hosts_n);
+    uint8_t place = (uint8_t)(die < sim->members_n ? die : HOST_FIRST + die - sim->members_n);
+    if (chance(sim, 700)) {
+        strike_disk(sim, place);
+        return;
     }
+    /* One of the two clocks jumps. */
+    sim->machines[place].boot_step_ms += (int64_t)pick(sim, 20000) - 10000;
+    fault_drawn(sim, FAULT_CLOCK, bit(place));
+    SAY(sim, PROCESSES_N, "BOOTTIME of machine %u steps", place);
 }
 
 /* -------------------------------------------------------------------- a calm */
@@ -226,7 +267,7 @@ static void strike_calmly_on_ways(struct sim *sim) {
         }
         others &= ~data;
         break;
-    default: others &= ~(all_members() | bit(ENGINE_PLACE)); break;
+    default: others &= ~(all_members(sim) | bit(ENGINE_PLACE)); break;
     }
     net_cut(sim, here, others, until_us, false);
     weather->calm_rest_us = until_us + 1000 * (uint64_t)topology->lease.lease_ms;
@@ -240,9 +281,10 @@ static void strike_calmly(struct sim *sim) {
     const struct lease_numbers *lease = &sim->topology->lease;
     bool promises = lease->on_quorum_loss == QUORUM_LOSS_FAILSAFE && !sim->weather.calm_old_dies;
     bool log_is_well = sim->engine.down_until_us <= sim->now_us;
-    uint8_t member = (uint8_t)pick(sim, SIM_MEMBERS);
+    uint8_t member = (uint8_t)pick(sim, sim->members_n);
     uint64_t until_us = for_ms(sim, 100, 3000);
-    for (uint8_t m = 0; m < SIM_MEMBERS; m++) {
+    bool alone = sim->members_n == 1;
+    for (uint8_t m = 0; m < sim->members_n; m++) {
         bool troubled = !sim->processes[m].alive || !sim->members[m].caught_up ||
                         sim->processes[m].busy_until_us > sim->now_us ||
                         !net_reaches(sim, m, HOST_FIRST);
@@ -255,18 +297,21 @@ static void strike_calmly(struct sim *sim) {
         return;
     }
     sim->weather.calm_rest_us = until_us + 1000 * (uint64_t)lease->lease_ms;
-    switch (pick(sim, 10)) {
+    unsigned kind = (unsigned)pick(sim, 11);
+    /* A single member is all of them at once. */
+    switch (alone && kind >= 1 && kind <= 3 ? 5 : kind) {
     case 6:
     case 7:
     case 8:
     case 9: strike_calmly_on_ways(sim); break;
+    case 10: strike_config(sim); break;
     case 0: sim->engine.down_until_us = for_ms(sim, 1000, 12000); break;
     case 1: process_kill(sim, member, until_us); break;
     case 2: process_stop(sim, member, until_us); break;
     case 3: net_cut(sim, bit(member), bit(PLACES_N) - 1 - bit(member), until_us, false); break;
     case 4: sim->machines[member].disk_bad_until_us = until_us; break;
     default: /* all at once: shorter than a lease, or bridged by promises */
-        for (uint8_t m = 0; log_is_well && m < SIM_MEMBERS; m++) {
+        for (uint8_t m = 0; log_is_well && m < sim->members_n; m++) {
             uint64_t long_us = promises ? pick(sim, 8000000) : 0;
             process_kill(sim, m, sim->now_us + pick(sim, 300000) + long_us);
             sim->weather.calm_rest_us += long_us;
@@ -288,6 +333,26 @@ static unsigned weighted(struct sim *sim) {
     return kind;
 }
 
+/* Rare ones, each by its own chance in this seed. */
+static bool strike_rarely(struct sim *sim) {
+    const struct weather *weather = &sim->weather;
+    if (chance(sim, 60)) {
+        sim->engine.down_until_us = for_ms(sim, 100, 9000);
+        fault_drawn(sim, FAULT_LOG_AWAY, 0);
+        SAY(sim, ENGINE, "is away until %llu",
+            (unsigned long long)(sim->engine.down_until_us / 1000));
+    } else if (chance(sim, weather->config_permille)) {
+        strike_config(sim);
+    } else if (chance(sim, weather->replaced_permille)) {
+        strike_replaced(sim);
+    } else if (chance(sim, weather->set_back_permille)) {
+        strike_set_back(sim);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 void faults_strike(struct sim *sim) {
     static void (*const strikes[])(struct sim * sim) = {
         strike_cut,   strike_crash,   strike_stop,    strike_disaster, strike_machine,
@@ -296,12 +361,12 @@ void faults_strike(struct sim *sim) {
     next_fault(sim);
     if (sim->weather.calm) {
         strike_calmly(sim);
-    } else if (chance(sim, 60)) {
-        sim->engine.down_until_us = for_ms(sim, 100, 9000);
-        SAY(sim, ENGINE, "is away until %llu",
-            (unsigned long long)(sim->engine.down_until_us / 1000));
-    } else {
-        strikes[weighted(sim)](sim);
+    } else if (!strike_rarely(sim)) {
+        unsigned kind = weighted(sim);
+        if (kind >= 5) {
+            fault_drawn(sim, kind == 5 ? FAULT_PEOPLE : FAULT_STORY, 0);
+        }
+        strikes[kind](sim);
     }
 }
 
@@ -311,8 +376,17 @@ void faults_heal(struct sim *sim) {
     SAY(sim, PROCESSES_N, "all is healed%s", dead == NONE ? "" : ", but the active region");
     memset(sim->cut_until_us, 0, sizeof sim->cut_until_us);
     sim->engine.down_until_us = 0;
-    if (sim->weather.lies) {
-        process_kill(sim, sim->weather.liar, sim->now_us);
+    restore_heal(sim);
+    config_heal(sim);
+    for (uint8_t h = 0; h < sim->hosts_n; h++) {
+        if (bits_has(sim->weather.rogues, h)) {
+            process_kill(sim, (uint8_t)(AGENT_FIRST + h), sim->now_us);
+        }
+    }
+    for (uint8_t m = 0; m < sim->members_n; m++) {
+        if (bits_has(sim->weather.liars, m)) {
+            process_kill(sim, m, sim->now_us);
+        }
     }
     for (uint8_t i = 0; i < PLACES_N; i++) {
         sim->machines[i].disk_bad_until_us = 0;

@@ -9,7 +9,7 @@
 uint8_t world_owner(const struct sim *sim) {
     uint8_t owner = NONE;
     uint64_t epoch = 0;
-    for (uint8_t m = 0; m < SIM_MEMBERS; m++) {
+    for (uint8_t m = 0; m < sim->members_n; m++) {
         if (sim->members[m].core.epoch > epoch) {
             epoch = sim->members[m].core.epoch;
             owner = sim->members[m].core.owner;
@@ -36,7 +36,7 @@ static struct event_request some_request(struct sim *sim) {
         REQUEST_HOLD,    REQUEST_RELEASE, REQUEST_REJECT};
     struct event_request request;
     memset(&request, 0, sizeof request);
-    const struct core *core = &sim->members[pick(sim, SIM_MEMBERS)].core;
+    const struct core *core = &sim->members[pick(sim, sim->members_n)].core;
     request.kind = kinds[pick(sim, sizeof kinds)];
     request.role = ROLE_SRE;
     uint64_t identity = ++sim->requests_n << 8 | 1;
@@ -56,11 +56,11 @@ static struct event_request some_request(struct sim *sim) {
 /* The same request at one or more members, by a way of its own. */
 static void ask(struct sim *sim, const struct event_request *request, unsigned members_n) {
     struct sim_message message = {.kind = MSG_REQUEST, .request = *request};
-    uint8_t first = (uint8_t)pick(sim, SIM_MEMBERS);
+    uint8_t first = (uint8_t)pick(sim, sim->members_n);
     SAY(sim, PROCESSES_N, "an operator asks: %s %u",
         request_kind_text((enum request_kind)request->kind), request->region);
     for (unsigned i = 0; i < members_n; i++) {
-        message.to = (uint8_t)((first + i) % SIM_MEMBERS);
+        message.to = (uint8_t)((first + i) % sim->members_n);
         message.from = message.to;
         net_send(sim, &message);
     }
@@ -72,7 +72,7 @@ static void declare_to(struct sim *sim, uint8_t region) {
     request.plan_kind = PLAN_FAILOVER;
     request.region = region;
     request.for_ms = 0;
-    ask(sim, &request, SIM_MEMBERS);
+    ask(sim, &request, sim->members_n);
 }
 
 static void declare(struct sim *sim) {
@@ -85,7 +85,7 @@ static void skip_steps(struct sim *sim) {
         request.kind = REQUEST_STEP_SKIP;
         request.step = step;
         request.for_ms = 0;
-        ask(sim, &request, SIM_MEMBERS);
+        ask(sim, &request, sim->members_n);
     }
 }
 
@@ -142,6 +142,15 @@ static void silence(struct sim *sim, uint8_t region, uint64_t back_us) {
     }
 }
 
+/* Disks of these places refuse, or are slow, just when something must be written. */
+static void disks_trouble(struct sim *sim, uint64_t places) {
+    for (uint8_t place = 0; place < PLACES_N; place++) {
+        if (bits_has(places, place) && chance(sim, 700)) {
+            strike_disk(sim, place);
+        }
+    }
+}
+
 /* The active region falls silent, with its gate still open, while people declare; and then the
  * members restart, or the log is slow, or the region comes back in the middle of it. */
 void story_declared(struct sim *sim) {
@@ -151,13 +160,16 @@ void story_declared(struct sim *sim) {
     }
     silence(sim, region, for_ms(sim, 300, 6000));
     declare(sim);
-    for (uint8_t m = 0; m < SIM_MEMBERS; m++) {
+    for (uint8_t m = 0; m < sim->members_n; m++) {
         if (chance(sim, 400)) {
             process_later(sim, SIM_KILL, m, 2500000);
         }
     }
     if (chance(sim, 250)) {
         sim->engine.down_until_us = for_ms(sim, 500, 5000);
+    }
+    if (chance(sim, 150)) {
+        disks_trouble(sim, chance(sim, 500) ? bit(sim->members_n) - 1 : EVERYWHERE);
     }
     if (chance(sim, 150)) {
         story_later(sim, STORY_CLOCKS, 200000 + pick(sim, 2000000));
@@ -168,7 +180,7 @@ void story_declared(struct sim *sim) {
 static void clocks_step(struct sim *sim) {
     int64_t step_ms = 1000 + (int64_t)pick(sim, 9000);
     SAY(sim, PROCESSES_N, "BOOTTIME of all members steps by %lld ms", (long long)step_ms);
-    for (uint8_t m = 0; m < SIM_MEMBERS; m++) {
+    for (uint8_t m = 0; m < sim->members_n; m++) {
         sim->machines[m].boot_step_ms += step_ms;
     }
 }
@@ -187,6 +199,9 @@ void story_promises(struct sim *sim) {
     net_cut(sim, hosts_of(sim, active), EVERYWHERE & ~data,
             half_us + 1000 * (1500 + pick(sim, 5000)), false);
     story_later(sim, STORY_PART, half_us - sim->now_us - pick(sim, 1200000));
+    if (chance(sim, 250)) {
+        disks_trouble(sim, data & ~hosts_of(sim, active));
+    }
 }
 
 /* The regions lose each other too, and the standby's guards may restart. */
@@ -249,8 +264,8 @@ void story_stale(struct sim *sim) {
 }
 
 static void restarts(struct sim *sim) {
-    uint8_t spared = chance(sim, 500) ? (uint8_t)pick(sim, SIM_MEMBERS) : NONE;
-    for (uint8_t m = 0; m < SIM_MEMBERS; m++) {
+    uint8_t spared = chance(sim, 500) ? (uint8_t)pick(sim, sim->members_n) : NONE;
+    for (uint8_t m = 0; m < sim->members_n; m++) {
         if (m != spared) {
             process_kill(sim, m, sim->now_us + pick(sim, 50000));
         }
@@ -291,12 +306,21 @@ void story_go_on(struct sim *sim, enum story story) {
     }
 }
 
+/* It was just decided to move by itself, and the CLOSE is on its way. */
+void faults_decided(struct sim *sim) {
+    if (sim->now_us < sim->weather.stormy_until_us && !sim->weather.calm && chance(sim, 150)) {
+        sim->engine.down_until_us = for_ms(sim, 5200, 9000);
+        fault_drawn(sim, FAULT_LOG_AWAY, 0);
+    }
+}
+
 /* Just after something delicate: the process that did it, or its way out. */
 void faults_moment(struct sim *sim, uint8_t process) {
     uint8_t place = place_of(process);
     if (sim->now_us > sim->weather.stormy_until_us || !chance(sim, sim->weather.moment_permille)) {
         return;
     }
+    fault_drawn(sim, FAULT_MOMENT, bit(place));
     switch (pick(sim, 4)) {
     case 0:
     case 1: process_later(sim, SIM_KILL, process, chance(sim, 500) ? 3000 : 1500000); break;

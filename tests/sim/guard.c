@@ -45,13 +45,14 @@ static struct stamp now_of(const struct sim *sim, uint8_t host) {
 
 void guard_start(struct sim *sim, uint8_t host) {
     struct sim_guard *guard = &sim->guards[host];
-    const struct lease_numbers *lease = &sim->topology->lease;
+    guard->pins = sim->pins[host];
+    const struct lease_numbers *lease = &config_at(guard->pins)->lease;
     struct holder_conf conf = {.lease_ms = lease->lease_ms,
                                .fence_ms = lease->fence_ms,
                                .gate_early_ms = lease->gate_early_ms,
                                .promise_ms = lease->promise_ms,
                                .policy = lease->on_quorum_loss,
-                               .members_n = SIM_MEMBERS,
+                               .members_n = sim->members_n,
                                .promisers_n = promisers_n(sim, host)};
     struct holder_durable durable = guard->disk;
     if (mutant_is(sim, MUTANT_PROMISE_VOLATILE)) {
@@ -207,26 +208,38 @@ static void settle(struct sim *sim, uint8_t host, const struct sim_call *call,
 
 static void persist(struct sim *sim, uint8_t host, const struct sim_call *call) {
     struct sim_guard *guard = &sim->guards[host];
-    const struct machine *machine = &sim->machines[HOST_FIRST + host];
-    uint8_t self = (uint8_t)(GUARD_FIRST + host);
-    bool slow = machine->disk_slow_until_us > sim->now_us;
-    uint64_t took_us = 300 + pick(sim, slow ? 2500000 : 3000);
+    uint8_t self = (uint8_t)(GUARD_FIRST + host), machine = (uint8_t)(HOST_FIRST + host);
+    uint64_t took_us = disk_takes_us(sim, machine);
     guard->waiting = *call;
-    guard->disk_fails = machine->disk_bad_until_us > sim->now_us;
+    guard->disk_fails = disk_refuses(sim, machine);
+    guard->disk_unsure = guard->disk_fails && disk_holds_it_all_the_same(sim, machine);
+    guard->wished = *holder_durable_wished(&guard->holder);
     sim->processes[self].wants_disk = true;
     sim->processes[self].disk_done_us = sim->now_us + took_us;
     (void)queue_add(sim, sim->now_us + took_us, SIM_DISK, self);
+    if (mutant_is(sim, MUTANT_GUARD_EARLY)) { /* told before the disk has it */
+        settle(sim, host, call, holder_persisted(&guard->holder, now_of(sim, host)));
+        sim->processes[self].wants_disk = false;
+        guard->writes_behind++;
+    }
 }
 
 void guard_disk(struct sim *sim, uint8_t host) {
     struct sim_guard *guard = &sim->guards[host];
     sim->processes[GUARD_FIRST + host].wants_disk = false;
-    if (guard->disk_fails) {
+    if (!guard->disk_fails || guard->disk_unsure) {
+        guard->disk = guard->wished;
+    }
+    if (guard->writes_behind > 0) {
+        guard->writes_behind--;
+        return;
+    }
+    if (guard->disk_fails && !mutant_is(sim, MUTANT_GUARD_REFUSED_COUNTS)) {
+        SAY(sim, (uint8_t)(GUARD_FIRST + host), "the disk refuses");
         holder_persist_failed(&guard->holder);
         settle(sim, host, &guard->waiting, HOLDER_BUSY);
         return;
     }
-    guard->disk = *holder_durable_wished(&guard->holder);
     settle(sim, host, &guard->waiting, holder_persisted(&guard->holder, now_of(sim, host)));
 }
 
@@ -234,8 +247,9 @@ void guard_disk(struct sim *sim, uint8_t host) {
 void guard_crash(struct sim *sim, uint8_t host) {
     struct sim_guard *guard = &sim->guards[host];
     if (sim->processes[GUARD_FIRST + host].wants_disk && !guard->disk_fails && chance(sim, 500)) {
-        guard->disk = *holder_durable_wished(&guard->holder);
+        guard->disk = guard->wished;
     }
+    guard->writes_behind = 0;
     sim->processes[GUARD_FIRST + host].wants_disk = false;
 }
 
@@ -267,6 +281,15 @@ static enum holder_verdict promise(struct sim *sim, uint8_t host, const struct s
         verdict = HOLDER_ACCEPTED;
     }
     return verdict;
+}
+
+/* Whose numbers the question carries: refused where they are not those of this guard's start. */
+static bool numbers_fit(const struct sim *sim, uint8_t host, const struct sim_call *call) {
+    bool certificate =
+        call->kind == CALL_CERTIFICATE || call->kind == CALL_PROMISES || call->kind == CALL_DENIAL;
+    uint8_t numbers = call->kind == CALL_PROMISE ? call->promise.numbers : call->numbers;
+    return (!certificate && call->kind != CALL_PROMISE) ||
+           numbers_equal(sim, numbers, sim->guards[host].pins);
 }
 
 static enum holder_verdict certificate(struct sim *sim, uint8_t host, const struct sim_call *call,
@@ -319,6 +342,10 @@ void guard_call(struct sim *sim, uint8_t host, const struct sim_call *call) {
     enum holder_verdict verdict = HOLDER_ACCEPTED;
     uint8_t bytes[NONCE_SIZE] = {0};
     memcpy(bytes, &call->nonce, sizeof call->nonce);
+    if (!numbers_fit(sim, host, call)) {
+        reply(sim, host, call, HOLDER_NO_MAJORITY, 0);
+        return;
+    }
     switch ((enum guard_call_kind)call->kind) {
     case CALL_STATUS: break;
     case CALL_BEGIN_LEASE:

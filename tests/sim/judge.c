@@ -30,7 +30,7 @@ void judge_asked(struct sim *sim, uint64_t nonce) {
  * against mutants: those must be found by what the stores do. */
 static void check_deadline(struct sim *sim, uint8_t host, uint64_t nonce) {
     struct judge *judge = &sim->judge;
-    const struct lease_numbers *lease = &sim->topology->lease;
+    const struct lease_numbers *lease = &config_at(sim->guards[host].pins)->lease;
     uint64_t slow = 1000000 - (uint64_t)lease->drift_ppm;
     uint64_t longest_us = (uint64_t)lease->lease_ms * UINT64_C(1000000000) / slow + 2000;
     if (sim->mutant != MUTANT_NONE_ || nonce == 0 || lease->on_quorum_loss == QUORUM_LOSS_HOLD) {
@@ -81,17 +81,24 @@ void judge_accepted(struct sim *sim, uint8_t host, uint64_t epoch) {
     judge->accepted_here[host] = epoch;
 }
 
+bool judge_has_run(const struct sim *sim, const struct command_name *name) {
+    for (uint32_t i = 0; i < sim->judge.runs_n; i++) {
+        const struct run_record *run = &sim->judge.runs[i];
+        if (run->execution == name->execution && run->step == name->step &&
+            run->attempt == name->attempt) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void judge_ran(struct sim *sim, const struct command_name *name) {
     struct judge *judge = &sim->judge;
     SAY(sim, (uint8_t)(AGENT_FIRST + name->agent), "runs execution %llu step %u attempt %u",
         (unsigned long long)name->execution, name->step, name->attempt);
-    for (uint32_t i = 0; i < judge->runs_n; i++) {
-        const struct run_record *run = &judge->runs[i];
-        if (run->execution == name->execution && run->step == name->step &&
-            run->attempt == name->attempt) {
-            judge_fail(sim, "I4", "execution %llu step %u attempt %u was run twice",
-                       (unsigned long long)name->execution, name->step, name->attempt);
-        }
+    if (judge_has_run(sim, name)) {
+        judge_fail(sim, "I4", "execution %llu step %u attempt %u was run twice",
+                   (unsigned long long)name->execution, name->step, name->attempt);
     }
     if (judge->runs_n < RUNS_N) {
         judge->runs[judge->runs_n++] = (struct run_record){
@@ -124,6 +131,11 @@ void judge_clients(struct sim *sim) {
     struct judge *judge = &sim->judge;
     uint8_t regions = 0;
     judge->log_away_us = sim->engine.down_until_us > sim->now_us ? sim->now_us : judge->log_away_us;
+    for (uint8_t m = 0; m < sim->members_n; m++) {
+        bool cut =
+            !net_reaches(sim, m, ENGINE_PLACE) || sim->processes[m].busy_until_us > sim->now_us;
+        judge->log_cut_us = cut ? sim->now_us : judge->log_cut_us;
+    }
     for (uint8_t h = 0; h < sim->hosts_n; h++) {
         judge_host(sim, h);
         if (!gate_is_open(sim, h) || host_region(sim, h) == REGION_M) {
@@ -151,7 +163,7 @@ static bool serves(const struct sim *sim, const struct core *core) {
 }
 
 /* People are asked, and the state says for what. */
-static bool waits_for_people(const struct sim *sim, const struct core *core) {
+static bool waits_for_people(const struct core *core, const struct topology *topology) {
     for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
         const struct execution *execution = &core->executions[i];
         bool running = !execution_finished(execution);
@@ -164,30 +176,56 @@ static bool waits_for_people(const struct sim *sim, const struct core *core) {
             return true;
         }
         /* Under `hold` nothing but the proof of its guards lets a lost region go. */
-        if (running && sim->topology->lease.on_quorum_loss == QUORUM_LOSS_HOLD) {
+        if (running && topology->lease.on_quorum_loss == QUORUM_LOSS_HOLD) {
             return true;
         }
     }
     struct gate_reading gates[GATES_N];
     uint8_t target = NONE;
-    (void)gates_read(core, sim->topology, gates, &target);
+    (void)gates_read(core, topology, gates, &target);
     return core->open && (!gates[GATE_AUTOMATIC_].passes || !gates[GATE_NOT_HELD_].passes ||
                           !gates[GATE_LATCH_].passes);
 }
 
+/* A lying agent had its guard refuse this very epoch for ever: its status says so, and people must
+ * move the service on. */
+static bool fenced_itself(const struct sim *sim, const struct core *core) {
+    bool any = false;
+    for (uint8_t h = 0; h < sim->hosts_n; h++) {
+        bool of_owner = core->open && host_region(sim, h) == core->owner;
+        bool liar = sim->weather.erratic_agents || bits_has(sim->weather.rogues, h);
+        any = any || (of_owner && liar &&
+                      holder_durable_wished(&sim->guards[h].holder)->fenced_epoch >= core->epoch);
+    }
+    return any;
+}
+
+/* Or stopped by the log's going back, which it names. */
 static bool all_caught_up(const struct sim *sim) {
-    for (uint8_t m = 0; m < SIM_MEMBERS; m++) {
-        if (!sim->processes[m].alive || !sim->members[m].caught_up) {
+    for (uint8_t m = 0; m < sim->members_n; m++) {
+        const struct sim_member *member = &sim->members[m];
+        if (!sim->processes[m].alive || (!member->caught_up && !member->stopped)) {
             return false;
         }
     }
     return true;
 }
 
+/* The newest word of those that speak. */
+static uint8_t speaker(const struct sim *sim) {
+    uint8_t best = 0;
+    for (uint8_t m = 1; m < sim->members_n; m++) {
+        bool better = sim->members[best].stopped ||
+                      sim->members[m].applied_index > sim->members[best].applied_index;
+        best = !sim->members[m].stopped && better ? m : best;
+    }
+    return best;
+}
+
 bool judge_settled(struct sim *sim) {
     struct judge *judge = &sim->judge;
-    const struct core *core = &sim->members[0].core;
-    bool well = all_caught_up(sim) && serves(sim, core);
+    bool well =
+        all_caught_up(sim) && (restore_waits(sim) || serves(sim, &sim->members[speaker(sim)].core));
     if (!well) {
         judge->served_since_us = 0;
     } else if (judge->served_since_us == 0) {
@@ -198,9 +236,9 @@ bool judge_settled(struct sim *sim) {
 
 /* Two members that applied the same facts hold the same bytes. */
 static void check_equal(struct sim *sim) {
-    for (uint8_t m = 1; m < SIM_MEMBERS; m++) {
+    for (uint8_t m = 1; m < sim->members_n; m++) {
         const struct sim_member *a = &sim->members[m - 1], *b = &sim->members[m];
-        if (a->applied_index == b->applied_index &&
+        if (a->applied_index == b->applied_index && !a->stopped && !b->stopped &&
             memcmp(&a->core, &b->core, sizeof a->core) != 0) {
             judge_fail(sim, "state", "members %u and %u differ after the same facts", m, m + 1u);
         }
@@ -216,12 +254,14 @@ void judge_end(struct sim *sim) {
     if (!all_caught_up(sim)) {
         judge_fail(sim, "live", "a member has not caught up after the healing");
     }
-    const struct core *core = &sim->members[0].core;
+    uint8_t m = speaker(sim);
+    const struct core *core = &sim->members[m].core;
     if (serves(sim, core)) {
         return;
     }
-    judge->waits_for_people = waits_for_people(sim, core);
-    if (!judge->waits_for_people && !sim->weather.erratic_agents) {
+    judge->waits_for_people = restore_waits(sim) || fenced_itself(sim, core) ||
+                              waits_for_people(core, member_topology(sim, m));
+    if (!judge->waits_for_people) {
         judge_fail(sim, "live", "nobody serves, and nobody is waited for: phase %s, epoch %llu %s",
                    phase_text((enum phase)core->phase), (unsigned long long)core->epoch,
                    core->open ? "open" : "closed");

@@ -25,12 +25,12 @@ void judge_wanted(struct sim *sim, uint8_t m, const struct command_name *name) {
 
 /* I4: a majority of members said yes to exactly this command, at exactly this agent. */
 void judge_command(struct sim *sim, uint8_t host, const struct command_name *name) {
-    unsigned yes_n = sim->weather.lies ? 1 : 0; /* the thief's */
+    unsigned yes_n = bits_count(sim->weather.liars); /* the thieves' */
     for (unsigned i = 0; i < WANTED_N; i++) {
         const struct wanted_record *record = &sim->judge.decisions.wanted[i];
         yes_n += same_name(&record->name, name) ? bits_count(record->members) : 0;
     }
-    if (yes_n < majority_of(SIM_MEMBERS)) {
+    if (yes_n < majority_of(sim->members_n)) {
         judge_fail(sim, "I4", "execution %llu step %u attempt %u runs, and %u members wanted it",
                    (unsigned long long)name->execution, name->step, name->attempt, yes_n);
     }
@@ -46,6 +46,16 @@ void judge_command(struct sim *sim, uint8_t host, const struct command_name *nam
                    (unsigned long long)name->epoch, (unsigned long long)*newest);
     }
     *newest = name->epoch;
+}
+
+/* A store is opened only while its own gate is open: never under a lease that is over. */
+void judge_opens(struct sim *sim, uint8_t host, const struct command_name *name) {
+    bool opens = name->action == ACTION_PATRONI_PROMOTE || name->action == ACTION_PG_PROMOTE ||
+                 name->action == ACTION_REDIS_PROMOTE;
+    if (opens && !gate_is_open(sim, host)) {
+        judge_fail(sim, "opens", "host %u opens its store in epoch %llu behind a shut gate", host,
+                   (unsigned long long)name->epoch);
+    }
 }
 
 /* I2, by true time: nobody holds a lease of an older epoch, gate or no gate. */
@@ -71,7 +81,7 @@ void judge_lease_alone(struct sim *sim, uint8_t host, uint64_t epoch) {
 void judge_host(struct sim *sim, uint8_t host) {
     bool dead =
         !sim->processes[AGENT_FIRST + host].alive && !sim->processes[GUARD_FIRST + host].alive;
-    for (uint8_t m = 0; m < SIM_MEMBERS; m++) {
+    for (uint8_t m = 0; m < sim->members_n; m++) {
         dead = dead && net_reaches(sim, (uint8_t)(HOST_FIRST + host), m) &&
                sim->processes[m].busy_until_us <= sim->now_us;
     }
@@ -86,7 +96,7 @@ void judge_host(struct sim *sim, uint8_t host) {
 /* At the moment of that fact, whenever it was applied. */
 static bool standby_is_dead(const struct sim *sim, uint8_t region, uint64_t index) {
     uint64_t at_us = sim->facts[index - 1].visible_us[0];
-    for (uint8_t m = 1; m < SIM_MEMBERS; m++) {
+    for (uint8_t m = 1; m < sim->members_n; m++) {
         uint64_t visible_us = sim->facts[index - 1].visible_us[m];
         at_us = visible_us < at_us ? visible_us : at_us;
     }
@@ -94,21 +104,24 @@ static bool standby_is_dead(const struct sim *sim, uint8_t region, uint64_t inde
         bool dead = sim->judge.dead_since_us[h] != 0 &&
                     sim->judge.dead_since_us[h] + STANDBY_DEAD_US < at_us &&
                     sim->judge.log_away_us + STANDBY_DEAD_US < at_us;
-        if (host_region(sim, h) == region && !dead) {
+        /* A thief of its key, or what a liar said, may keep it alive in the members' eyes. */
+        if (host_region(sim, h) == region && (!dead || rogue_or_stolen(sim, h))) {
             return false;
         }
     }
     return true;
 }
 
-static void look_at_decision(struct sim *sim, const struct core *core, uint64_t execution_id) {
+static void look_at_decision(struct sim *sim, uint8_t m, uint64_t execution_id) {
+    const struct core *core = &sim->members[m].core;
     const struct judge_decisions *decisions = &sim->judge.decisions;
-    const struct policy_numbers *policy = &sim->topology->policy;
+    const struct topology *topology = member_topology(sim, m);
+    const struct policy_numbers *policy = &topology->policy;
     uint8_t target = NONE;
     for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
         target = core->executions[i].id == execution_id ? core->executions[i].target : target;
     }
-    if (!policy->automatic || sim->topology->lease.on_quorum_loss == QUORUM_LOSS_HOLD) {
+    if (!policy->automatic || topology->lease.on_quorum_loss == QUORUM_LOSS_HOLD) {
         judge_fail(sim, "I8", "an automatic failover where the policy forbids it");
     }
     if (core->now_ms < decisions->held_until_ms) {
@@ -143,11 +156,43 @@ static void look_at_request(struct judge_decisions *decisions, const struct core
     }
 }
 
+/* Decided before the log went away, an automatic CLOSE is never the first fact after it came back:
+ * the region may be well again. What was sent before may still be on its way. */
+static void look_at_close(struct sim *sim, const struct event *event, uint64_t silent_us) {
+    const struct weather *weather = &sim->weather;
+    uint64_t longest_us = 1000u * (TICK_ELAPSED_MAX_MS + 3 * TICK_ELAPSED_MAX_MS / 8) + 10000 +
+                          (weather->tail_permille > 0 ? 1000u * (uint64_t)weather->tail_ms : 0) +
+                          (weather->dup_permille > 0 ? 2000000 : 0);
+    bool ways_were_well = sim->judge.log_cut_us + 13000000 < sim->now_us || sim->members_n == 1;
+    bool asked = sim->mutant == MUTANT_NONE_ || mutant_is(sim, MUTANT_CLOSE_KEPT) ||
+                 mutant_is(sim, MUTANT_TICK_LATE_IS_NEW);
+    if (asked && event->close.why == CLOSE_AUTOMATIC && silent_us > longest_us && ways_were_well &&
+        weather->liars == 0) {
+        judge_fail(sim, "stale", "an automatic close, %llu ms after the last tick",
+                   (unsigned long long)(silent_us / 1000));
+    }
+}
+
+/* I4: what counts as done was run once, by the agent that it was for, or that agent lies. */
+static void look_at_outcome(struct sim *sim, const struct event *event) {
+    struct command_name name = {.execution = event->outcome.execution,
+                                .step = event->outcome.step,
+                                .attempt = event->outcome.attempt};
+    bool ran = sim->judge.runs_n == RUNS_N || rogue_or_stolen(sim, event->outcome.agent) ||
+               judge_has_run(sim, &name);
+    if (!ran && event->outcome.state == 2 && sim->weather.liars == 0) {
+        judge_fail(sim, "I4", "execution %llu step %u attempt %u counts as done and never ran",
+                   (unsigned long long)event->outcome.execution, event->outcome.step,
+                   event->outcome.attempt);
+    }
+}
+
 /* A member applied this fact; core is its state after it. */
-void judge_applied(struct sim *sim, const struct core *core, const struct event *event,
+void judge_applied(struct sim *sim, uint8_t m, const struct event *event,
                    const struct verdict *verdict) {
+    const struct core *core = &sim->members[m].core;
     struct judge_decisions *decisions = &sim->judge.decisions;
-    if (event->index <= decisions->last_index) {
+    if (event->index <= decisions->last_index || decisions->blind) {
         return;
     }
     /* A member took a snapshot before anybody had applied all of it: what it covers is unknown. */
@@ -162,15 +207,23 @@ void judge_applied(struct sim *sim, const struct core *core, const struct event 
     if (paused || long_gap || event->kind == EVENT_CONFIG) {
         decisions->settle_from_ms = core->now_ms;
     }
+    uint64_t at_us = sim->facts[event->index - 1].appended_us;
+    if (event->kind == EVENT_TICK || event->kind == EVENT_TIMEKEEPER) {
+        decisions->tick_us = at_us;
+    }
     if (event->kind == EVENT_CLOSE) {
+        look_at_close(sim, event, at_us - decisions->tick_us);
         sim->judge.closes_n[event->close.why & 3u]++;
-        decisions->block_until_ms = core->now_ms + sim->topology->policy.block_ms;
+        decisions->block_until_ms = core->now_ms + member_topology(sim, m)->policy.block_ms;
         decisions->latched = decisions->latched || event->close.why == CLOSE_AUTOMATIC;
+    }
+    if (event->kind == EVENT_OUTCOME) {
+        look_at_outcome(sim, event);
     }
     if (event->kind == EVENT_REQUEST) {
         look_at_request(decisions, core, &event->request);
     }
     if (event->kind == EVENT_TICK && verdict->execution != 0) {
-        look_at_decision(sim, core, verdict->execution);
+        look_at_decision(sim, m, verdict->execution);
     }
 }

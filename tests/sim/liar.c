@@ -24,16 +24,19 @@ void liar_draw(struct sim *sim) {
     bool early = mutant_is(sim, MUTANT_LIAR_FROM_LAST_YES);
     bool asked =
         laggard || early || (sim->mutant == MUTANT_NONE_ && rng_chance(&rng, LIES_PERMILLE, 1000));
-    if (asked && !weather->calm) {
+    if (asked && !weather->calm && sim->members_n > 1) {
         weather->lies = true;
-        weather->liar = (uint8_t)rng_below(&rng, SIM_MEMBERS);
+        weather->liars = (uint8_t)(1u << rng_below(&rng, sim->members_n));
+        if (sim->members_n == 5 && rng_chance(&rng, 1, 2)) {
+            weather->liars |= (uint8_t)(1u << rng_below(&rng, sim->members_n));
+        }
         bool close = !laggard && !early;
         sim->topology->lease.wait_from = close ? WAIT_FROM_CLOSE : WAIT_FROM_LAST_YES;
     }
 }
 
 bool liar_is(const struct sim *sim, uint8_t m) {
-    return sim->weather.lies && sim->weather.liar == m &&
+    return sim->weather.lies && bits_has(sim->weather.liars, m) &&
            sim->now_us < sim->weather.stormy_until_us;
 }
 

@@ -8,9 +8,10 @@
 
 #define COMMANDS_AGAIN_US 400000
 #define HEAD_AGAIN_US 1000000
+#define NOTES_EVERY_US 1500000
 
-uint32_t member_wait_ms(const struct sim *sim) {
-    const struct lease_numbers *lease = &sim->topology->lease;
+uint32_t member_wait_ms(const struct sim *sim, uint8_t m) {
+    const struct lease_numbers *lease = &member_topology(sim, m)->lease;
     if (mutant_is(sim, MUTANT_WAIT_ZERO)) {
         return 0;
     }
@@ -23,14 +24,21 @@ uint32_t member_wait_ms(const struct sim *sim) {
 
 bool member_hears(const struct sim *sim, uint8_t m, uint8_t host) {
     uint64_t heard_ms = sim->members[m].agents[host].heard_ms;
-    return heard_ms != 0 && sim_boot_ms(sim, m) - heard_ms < sim->topology->policy.silent_ms;
+    return heard_ms != 0 &&
+           sim_boot_ms(sim, m) - heard_ms < member_topology(sim, m)->policy.silent_ms;
 }
 
 void member_start(struct sim *sim, uint8_t m) {
     struct sim_member *member = &sim->members[m];
     struct attest_durable disk = member->disk;
+    struct log_memory_kept memory = member->disk_memory;
     memset(member, 0, sizeof *member);
-    member->disk = disk;
+    member->disk = member->noted = disk;
+    member->disk_memory = memory;
+    if (!mutant_is(sim, MUTANT_SET_BACK_FORGOTTEN)) {
+        member->memory = memory;
+    }
+    member->noted_us = sim->now_us;
     member->boot_id = rng_next(&sim->rng);
     member->started_ms = sim_boot_ms(sim, m);
     core_init(&member->core);
@@ -42,7 +50,8 @@ void member_start(struct sim *sim, uint8_t m) {
         struct attest_durable nothing = {0, 0};
         attest_init(&member->attest, &nothing, sim_stamp(sim, m));
     }
-    if (mutant_is(sim, MUTANT_NO_CLOSE_NO_CATCHUP) || mutant_is(sim, MUTANT_NO_CLOSED_NO_CATCHUP)) {
+    if (mutant_is(sim, MUTANT_NOTE_REFUSED_COUNTS) || mutant_is(sim, MUTANT_NO_CLOSE_NO_CATCHUP) ||
+        mutant_is(sim, MUTANT_NO_CLOSED_NO_CATCHUP)) {
         attest_caught_up(&member->attest);
         member->caught_up = true;
     }
@@ -52,26 +61,43 @@ void member_start(struct sim *sim, uint8_t m) {
 
 /* ------------------------------------------------------------------- the disk */
 
+enum { NOTE_CLOSE = 1, NOTE_WAITED, NOTE_MEMORY };
+
 static void note_write(struct sim *sim, uint8_t m, const struct attest_durable *durable,
                        uint8_t why) {
     struct sim_member *member = &sim->members[m];
-    bool slow = sim->machines[m].disk_slow_until_us > sim->now_us;
     ensure(!member->writing);
     member->writing = true;
     member->being_written = *durable;
+    member->memory_being_written = member->memory;
+    member->noted_us = sim->now_us;
     member->write_for = why;
-    (void)queue_add(sim, sim->now_us + 500 + pick(sim, slow ? 3000000 : 3000), SIM_DISK, m);
+    (void)queue_add(sim, sim->now_us + disk_takes_us(sim, m), SIM_DISK, m);
+}
+
+static void note_lands(struct sim_member *member) {
+    member->disk = member->being_written;
+    member->disk_memory = member->memory_being_written;
 }
 
 void member_disk(struct sim *sim, uint8_t m) {
     struct sim_member *member = &sim->members[m];
     member->writing = false;
-    if (sim->machines[m].disk_bad_until_us > sim->now_us) {
+    bool refused = disk_refuses(sim, m);
+    if (refused && disk_holds_it_all_the_same(sim, m)) {
+        note_lands(member);
+    }
+    bool counts = !refused || mutant_is(sim, MUTANT_NOTE_REFUSED_COUNTS);
+    if (!counts) {
         SAY(sim, m, "the disk refuses a note");
         return;
     }
-    member->disk = member->being_written;
-    if (member->write_for == 2 && member->disk.waited_epoch >= member->attest.closing_epoch &&
+    if (!refused) {
+        note_lands(member);
+    }
+    member->noted = member->being_written;
+    if (member->write_for == NOTE_WAITED &&
+        member->noted.waited_epoch >= member->attest.closing_epoch &&
         member->attest.closing_epoch > 0) {
         attest_waited(&member->attest);
     }
@@ -81,14 +107,14 @@ void member_disk(struct sim *sim, uint8_t m) {
 void member_crash(struct sim *sim, uint8_t m) {
     struct sim_member *member = &sim->members[m];
     if (member->writing && chance(sim, 500)) {
-        member->disk = member->being_written;
+        note_lands(member);
     }
 }
 
 static void attest_close_in(struct sim *sim, uint8_t m, uint64_t epoch) {
     struct attest *attest = &sim->members[m].attest;
     uint64_t closed_before = attest->durable.closed_epoch;
-    if (sim->topology->lease.wait_from == WAIT_FROM_CLOSE) {
+    if (member_topology(sim, m)->lease.wait_from == WAIT_FROM_CLOSE) {
         attest_close_from(attest, epoch, sim_stamp(sim, m));
     } else {
         attest_close(attest, epoch);
@@ -106,13 +132,13 @@ static void attest_close_in(struct sim *sim, uint8_t m, uint64_t epoch) {
     }
     faults_moment(sim, m);
     SAY(sim, m, "closes %llu, waits %u ms", (unsigned long long)epoch,
-        attest_wait_left_ms(attest, sim_stamp(sim, m), member_wait_ms(sim)));
+        attest_wait_left_ms(attest, sim_stamp(sim, m), member_wait_ms(sim, m)));
 }
 
 /* True when the CLOSE may be applied now; else its note is on the way to the disk. */
 static bool close_is_noted(struct sim *sim, uint8_t m, uint64_t epoch) {
     struct sim_member *member = &sim->members[m];
-    if (member->disk.closed_epoch >= epoch || mutant_is(sim, MUTANT_NO_CLOSE_NO_CATCHUP)) {
+    if (member->noted.closed_epoch >= epoch || mutant_is(sim, MUTANT_NO_CLOSE_NO_CATCHUP)) {
         attest_close_in(sim, m, epoch);
         return true;
     }
@@ -121,20 +147,26 @@ static bool close_is_noted(struct sim *sim, uint8_t m, uint64_t epoch) {
         if (mutant_is(sim, MUTANT_NOTE_EARLY)) {
             durable.waited_epoch = durable.closed_epoch;
         }
-        note_write(sim, m, &durable, 1);
+        note_write(sim, m, &durable, NOTE_CLOSE);
     }
     return false;
 }
 
+/* The wait is over; and how far the log had come, so that one set back is recognised. */
 static void notes_if_due(struct sim *sim, uint8_t m) {
     struct sim_member *member = &sim->members[m];
-    if (member->writing || mutant_is(sim, MUTANT_NO_NOTE) ||
+    if (member->writing || member->stopped || mutant_is(sim, MUTANT_NO_NOTE) ||
         mutant_is(sim, MUTANT_NO_CLOSE_NO_CATCHUP)) {
         return;
     }
-    if (attest_waited_due(&member->attest, sim_stamp(sim, m), member_wait_ms(sim))) {
+    bool moved = member->memory.index != member->disk_memory.index ||
+                 member->memory.history != member->disk_memory.history;
+    bool first = member->disk_memory.history == 0;
+    if (attest_waited_due(&member->attest, sim_stamp(sim, m), member_wait_ms(sim, m))) {
         struct attest_durable durable = attest_waited_durable(&member->attest);
-        note_write(sim, m, &durable, 2);
+        note_write(sim, m, &durable, NOTE_WAITED);
+    } else if (moved && (first || sim->now_us - member->noted_us > NOTES_EVERY_US)) {
+        note_write(sim, m, &member->attest.durable, NOTE_MEMORY);
     }
 }
 
@@ -185,6 +217,7 @@ static void check_proofs(struct sim *sim, uint8_t m) {
 static void snapshot_take(struct sim *sim, uint8_t m) {
     struct sim_member *member = &sim->members[m];
     member->core = sim->engine.snapshot;
+    member->slot = sim->engine.snapshot_slot;
     member->applied_index = sim->engine.snapshot_index;
     if (!member->core.open && member->core.epoch > 0) {
         attest_close_in(sim, m, member->core.epoch);
@@ -199,14 +232,19 @@ static void told(struct sim *sim, uint8_t m, const struct event *event,
     struct sim_member *member = &sim->members[m];
     bool applied = verdict->result == RESULT_APPLIED;
     if (applied && (event->kind == EVENT_TICK || event->kind == EVENT_TIMEKEEPER)) {
-        member->tick_applied = sim_stamp(sim, m);
-        member->tick_seen = true;
+        bool late_is_new = mutant_is(sim, MUTANT_TICK_LATE_IS_NEW);
+        uint32_t counted_ms = event->kind == EVENT_TICK ? event->tick.elapsed_ms : 0;
+        ticks_applied(&member->ticks, late_is_new ? UINT32_MAX : counted_ms,
+                      member->caught_up || late_is_new, sim_stamp(sim, m));
     }
     if (applied && event->kind == EVENT_TIMEKEEPER) {
         member->tick_measured_ms = sim_boot_ms(sim, m);
     }
     if (event->kind == EVENT_CLOSE) {
         check_proofs(sim, m);
+    }
+    if (applied && event->kind == EVENT_TICK && verdict->execution != 0) {
+        faults_decided(sim);
     }
     if (sim->trace) {
         trace_fact(sim, m, event, verdict);
@@ -233,15 +271,21 @@ static bool apply_one(struct sim *sim, uint8_t m, const struct sim_fact *fact) {
     struct sim_member *member = &sim->members[m];
     struct event event = fact->event;
     bool closes = event.kind == EVENT_CLOSE &&
-                  core_accepts_close(&member->core, sim->topology, event.close.epoch);
+                  core_accepts_close(&member->core, member_topology(sim, m), event.close.epoch);
     if (closes && !close_is_noted(sim, m, event.close.epoch)) {
         return false;
     }
     complete(member, &event);
-    struct verdict verdict = core_step(&member->core, sim->topology, &event);
+    if (event.kind == EVENT_CONFIG && !config_take(sim, m, fact)) {
+        struct verdict refused = {.result = RESULT_REFUSED};
+        member->applied_index = event.index;
+        judge_applied(sim, m, &event, &refused);
+        return true;
+    }
+    struct verdict verdict = core_step(&member->core, member_topology(sim, m), &event);
     member->applied_index = event.index;
     told(sim, m, &event, &verdict);
-    judge_applied(sim, &member->core, &event, &verdict);
+    judge_applied(sim, m, &event, &verdict);
     sim_mix(sim, (uint64_t)m << 32 | event.index << 8 | verdict.rule);
     return true;
 }
@@ -251,7 +295,7 @@ static void apply_all(struct sim *sim, uint8_t m) {
     const struct sim_engine *engine = &sim->engine;
     bool reaches = engine->down_until_us <= sim->now_us && net_reaches(sim, ENGINE_PLACE, m) &&
                    net_reaches(sim, m, ENGINE_PLACE);
-    if (!reaches) {
+    if (!reaches || !memory_fits(sim, m)) {
         return;
     }
     if (member->applied_index < engine->compacted) {
@@ -262,7 +306,11 @@ static void apply_all(struct sim *sim, uint8_t m) {
     uint64_t page_n = reads_anew ? 4 + pick(sim, 60) : UINT64_MAX;
     for (uint64_t n = 0; n < page_n && member->applied_index < engine->facts_n; n++) {
         const struct sim_fact *fact = &sim->facts[member->applied_index];
-        if (fact->visible_us[m] > sim->now_us || !apply_one(sim, m, fact)) {
+        if (fact->visible_us[m] > sim->now_us) {
+            break;
+        }
+        memory_saw(sim, member->applied_index + 1, &member->memory);
+        if (!apply_one(sim, m, fact)) {
             break;
         }
     }
@@ -270,7 +318,8 @@ static void apply_all(struct sim *sim, uint8_t m) {
 
 static void catch_up(struct sim *sim, uint8_t m) {
     struct sim_member *member = &sim->members[m];
-    if (!member->head_known && sim->now_us - member->head_asked_us > HEAD_AGAIN_US) {
+    if (!member->head_known && !member->stopped &&
+        sim->now_us - member->head_asked_us > HEAD_AGAIN_US) {
         struct sim_message ask = {.kind = MSG_HEAD_ASK, .from = m, .to = ENGINE};
         ask.incarnation = sim->processes[m].incarnation;
         member->head_asked_us = sim->now_us;
@@ -322,6 +371,10 @@ static void answer(struct sim *sim, uint8_t m, const struct sim_question *questi
                    uint8_t from_host) {
     struct sim_member *member = &sim->members[m];
     struct lease_view view = core_lease(&member->core);
+    uint8_t region = host_region(sim, question->agent);
+    if (mutant_is(sim, MUTANT_REGION_AS_SAID) && question->said_region != 0) {
+        region = (uint8_t)(question->said_region - 1);
+    }
     if ((mutant_is(sim, MUTANT_NO_OWNER) || mutant_is(sim, MUTANT_NO_EPOCH)) && view.open) {
         view.owner = host_region(sim, question->agent);
     }
@@ -330,19 +383,20 @@ static void answer(struct sim *sim, uint8_t m, const struct sim_question *questi
     }
     struct attest_ask ask = {.purpose = question->purpose,
                              .epoch = question->epoch,
-                             .region = host_region(sim, question->agent),
-                             .numbers_agree = true,
+                             .region = region,
+                             .numbers_agree = numbers_equal(sim, question->numbers, member->slot),
                              .command_wanted = question->purpose == ATTEST_COMMAND &&
                                                says_wanted(sim, m, &question->command),
                              .needs_lease = question->purpose == ATTEST_COMMAND &&
-                                            opens_a_store(question->command.action),
+                                            opens_a_store(question->command.action) &&
+                                            !mutant_is(sim, MUTANT_NO_NEEDS_LEASE),
                              .now = sim_stamp(sim, m),
-                             .wait_ms = member_wait_ms(sim)};
+                             .wait_ms = member_wait_ms(sim, m)};
     struct sim_message reply = {
         .kind = MSG_ANSWER, .from = m, .to = (uint8_t)(AGENT_FIRST + from_host)};
     reply.answer.question = *question;
     reply.answer.no = (uint8_t)attest_ask(&member->attest, &view, &ask);
-    if (liar_silences(sim, m) && !liar_is(sim, m)) {
+    if ((liar_silences(sim, m) && !liar_is(sim, m)) || member->stopped) {
         reply.answer.no = ATTEST_NOT_CAUGHT_UP;
     }
     view = core_lease(&member->core);
@@ -360,7 +414,9 @@ static void answer(struct sim *sim, uint8_t m, const struct sim_question *questi
         is_wanted(member, &question->command)) {
         judge_wanted(sim, m, &question->command);
     }
-    net_send(sim, &reply);
+    if (!question->thief) {
+        net_send(sim, &reply);
+    }
 }
 
 static void take_report(struct sim *sim, uint8_t m, const struct sim_report *report) {
@@ -374,11 +430,14 @@ static void take_report(struct sim *sim, uint8_t m, const struct sim_report *rep
                          .open = view.open,
                          .ours = view.owner == host_region(sim, report->agent) ||
                                  mutant_is(sim, MUTANT_NO_OWNER) || mutant_is(sim, MUTANT_NO_EPOCH),
-                         .caught_up = member->caught_up};
+                         .caught_up = member->caught_up,
+                         .config_version = member->core.config_version};
     if (liar_is(sim, m)) {
         liar_ack(sim, &reply.ack);
     }
-    net_send(sim, &reply);
+    if (!report->thief) {
+        net_send(sim, &reply);
+    }
     const struct sim_report *last = &member->agents[report->agent].report;
     if (member->agents[report->agent].reported &&
         (report->boot < last->boot || (report->boot == last->boot && report->seq <= last->seq))) {
@@ -392,9 +451,11 @@ static void take_report(struct sim *sim, uint8_t m, const struct sim_report *rep
     }
 }
 
-static void take_outcome(struct sim *sim, uint8_t m, const struct sim_outcome *outcome) {
+static void take_outcome(struct sim *sim, uint8_t m, const struct sim_outcome *outcome,
+                         uint8_t host) {
     const struct command_name *name = &outcome->command;
-    if (!is_wanted(&sim->members[m], name)) {
+    bool its_own = name->agent == host || mutant_is(sim, MUTANT_OUTCOME_ANY_AGENT);
+    if (!its_own || !is_wanted(&sim->members[m], name)) {
         return;
     }
     struct event event = {.kind = EVENT_OUTCOME};
@@ -405,6 +466,7 @@ static void take_outcome(struct sim *sim, uint8_t m, const struct sim_outcome *o
     event.outcome.state = outcome->state;
     event.outcome.err = outcome->err;
     event.outcome.observed = outcome->observed;
+    event.outcome.position = outcome->position;
     struct fact_key key = {EVENT_OUTCOME, name->execution,
                            (uint64_t)name->step << 32 | name->attempt, name->agent};
     propose_event(sim, m, &key, &event);
@@ -419,12 +481,17 @@ void member_message(struct sim *sim, uint8_t m, const struct sim_message *messag
     switch ((enum sim_message_kind)message->kind) {
     case MSG_QUESTION: answer(sim, m, &message->question, host); break;
     case MSG_REPORT: take_report(sim, m, &message->report); break;
-    case MSG_OUTCOME: take_outcome(sim, m, &message->outcome); break;
-    case MSG_APPENDED: propose_appended(sim, m, &message->append); break;
+    case MSG_OUTCOME: take_outcome(sim, m, &message->outcome, host); break;
+    case MSG_APPENDED:
+        if (memory_fits(sim, m)) {
+            propose_appended(sim, m, &message->append);
+        }
+        break;
     case MSG_HEAD:
-        if (!member->head_known && message->incarnation == sim->processes[m].incarnation) {
+        if (memory_fits(sim, m) && !member->head_known &&
+            message->incarnation == sim->processes[m].incarnation) {
             member->head_known = true;
-            member->head_index = message->head;
+            member->head_index = message->head.index;
         }
         break;
     case MSG_REQUEST: {
@@ -472,12 +539,12 @@ void member_tick(struct sim *sim, uint8_t m) {
     apply_all(sim, m);
     catch_up(sim, m);
     notes_if_due(sim, m);
-    core_wants(&sim->members[m].core, sim->topology, &sim->members[m].wants);
+    core_wants(&sim->members[m].core, member_topology(sim, m), &sim->members[m].wants);
     send_commands(sim, m);
     if (liar_is(sim, m)) {
         liar_tick(sim, m);
     }
-    if (sim->members[m].caught_up) {
+    if (sim->members[m].caught_up && !sim->members[m].stopped) {
         propose_all(sim, m);
     }
 }

@@ -54,7 +54,7 @@ static struct pending_append *append_start(struct sim *sim, uint8_t m, const str
 
 void propose_event(struct sim *sim, uint8_t m, const struct fact_key *key,
                    const struct event *event) {
-    if (sim->members[m].caught_up) {
+    if (sim->members[m].caught_up && !sim->members[m].stopped) {
         (void)append_start(sim, m, key, event);
     }
 }
@@ -71,10 +71,18 @@ void propose_appended(struct sim *sim, uint8_t m, const struct sim_append *appen
     pending->used = false;
 }
 
+/* Decided before the log went away, an automatic CLOSE must not be the first fact after its return,
+ * nor the first of a member that learns of the decision only then. */
+static bool close_is_old(const struct sim *sim, uint8_t m) {
+    return ticks_silent_ms(&sim->members[m].ticks, sim_stamp(sim, m)) > TICK_ELAPSED_MAX_MS &&
+           !mutant_is(sim, MUTANT_CLOSE_KEPT);
+}
+
 static void propose_lease(struct sim *sim, uint8_t m) {
     struct sim_member *member = &sim->members[m];
     const struct wants *wants = &member->wants;
-    if (wants->close) {
+    bool old = wants->close_why == CLOSE_AUTOMATIC && close_is_old(sim, m);
+    if (wants->close && !old) {
         struct event event = {.kind = EVENT_CLOSE};
         event.close.epoch = wants->close_epoch;
         event.close.why = wants->close_why;
@@ -96,9 +104,9 @@ static bool keeps_time(const struct sim_member *member, uint8_t m) {
 
 static void propose_keeper(struct sim *sim, uint8_t m) {
     struct sim_member *member = &sim->members[m];
-    uint64_t since_ms = member->tick_seen
-                            ? stamp_most_passed_ms(member->tick_applied, sim_stamp(sim, m))
-                            : sim_boot_ms(sim, m) - member->started_ms;
+    struct stamp now = sim_stamp(sim, m);
+    uint64_t since_ms = member->ticks.seen ? stamp_most_passed_ms(member->ticks.applied, now)
+                                           : sim_boot_ms(sim, m) - member->started_ms;
     uint64_t patience_ms = member->core.keeper_term == 0 ? 100u * m : KEEPER_PATIENCE_MS + 300u * m;
     if (since_ms < patience_ms || append_of_kind(member, EVENT_TICK) ||
         append_of_kind(member, EVENT_TIMEKEEPER)) {
@@ -107,8 +115,7 @@ static void propose_keeper(struct sim *sim, uint8_t m) {
     struct event event = {.kind = EVENT_TIMEKEEPER};
     event.timekeeper.member = m;
     event.timekeeper.term = member->core.keeper_term + 1;
-    event.timekeeper.gap_ms =
-        member->tick_seen && since_ms < UINT32_MAX ? (uint32_t)since_ms : UINT32_MAX;
+    event.timekeeper.gap_ms = ticks_silent_ms(&member->ticks, now);
     struct fact_key key = {EVENT_TIMEKEEPER, event.timekeeper.term, 0, 0};
     (void)append_start(sim, m, &key, &event);
 }
@@ -141,10 +148,10 @@ static void propose_view(struct sim *sim, uint8_t m) {
         applied |= bits_has(member->core.agents[h].heard_by, m) ? bit(h) : 0;
     }
     bool attesting = member->last_yes_ms != 0 && member->last_yes_epoch == member->core.epoch &&
-                     now_ms - member->last_yes_ms < 3u * sim->topology->lease.renew_ms;
+                     now_ms - member->last_yes_ms < 3u * member_topology(sim, m)->lease.renew_ms;
     const struct member_view *view = &member->core.members[m];
     bool same = view->present && view->attesting == attesting && applied == heard;
-    bool young = now_ms - member->started_ms < sim->topology->policy.silent_ms;
+    bool young = now_ms - member->started_ms < member_topology(sim, m)->policy.silent_ms;
     if (same || append_of_kind(member, EVENT_VIEW) || (young && heard == 0)) {
         return;
     }
@@ -162,18 +169,18 @@ static void propose_view(struct sim *sim, uint8_t m) {
 }
 
 bool report_to_event(const struct sim *sim, const struct sim_report *report,
-                     uint32_t config_version, struct event_report *ret_event) {
+                     struct event_report *ret_event) {
     memset(ret_event, 0, sizeof *ret_event);
     ret_event->agent = report->agent;
     ret_event->boot = report->boot;
     ret_event->seq = report->seq;
-    ret_event->config_version = config_version;
+    ret_event->config_version = report->config_version;
     ret_event->guard_epoch = report->guard_epoch;
-    ret_event->fenced_epoch = report->proved_epoch;
+    ret_event->fenced_epoch = report->fenced_epoch;
     ret_event->promised_epoch = report->promised_epoch;
     ret_event->gate = report->gate;
     ret_event->leased = report->leased;
-    ret_event->guard_present = host_region(sim, report->agent) != REGION_M;
+    ret_event->guard_present = host_region(sim, report->agent) != REGION_M && !report->no_guard;
     for (uint16_t check = 0; check < sim->topology->checks_n; check++) {
         uint8_t status = report->seen[sim->topology->checks[check].region];
         if (status != 0) {
@@ -193,9 +200,8 @@ void propose_reports(struct sim *sim, uint8_t m) {
         const struct sim_report *report = &member->agents[h].report;
         memset(&event, 0, sizeof event);
         event.kind = EVENT_REPORT;
-        if (!member->agents[h].reported ||
-            !report_to_event(sim, report, member->core.config_version, &event.report) ||
-            !core_report_is_news(&member->core, sim->topology, &event.report)) {
+        if (!member->agents[h].reported || !report_to_event(sim, report, &event.report) ||
+            !core_report_is_news(&member->core, member_topology(sim, m), &event.report)) {
             member->agents[h].news_since_ms = 0;
             continue;
         }
@@ -222,6 +228,10 @@ static void retry_due(struct sim *sim, uint8_t m) {
     for (uint8_t i = 0; i < APPENDS_N; i++) {
         struct pending_append *pending = &member->appends[i];
         if (!pending->used || sim->now_us < pending->next_try_us) {
+            continue;
+        }
+        if (pending->key.kind == EVENT_CLOSE && close_is_old(sim, m)) {
+            pending->used = false; /* wished anew when it still is */
             continue;
         }
         if (pending->key.kind == EVENT_TICK) {

@@ -63,7 +63,29 @@
     X(OUTSIDE_ALONE, "outside-alone", "the look from outside alone is enough")                     \
     X(LIAR_AND_LAGGARD, "liar-and-laggard", "one member key stolen, honest members as they are")   \
     X(LIAR_FROM_LAST_YES, "liar-from-last-yes",                                                    \
-      "one member key stolen, and the default: waits run from the last yes")
+      "one member key stolen, and the default: waits run from the last yes")                       \
+    X(GUARD_TRUSTS_AGENT, "guard-trusts-agent", "a guard takes its agent's word for who signed")   \
+    X(PROOF_UNSIGNED, "proof-unsigned", "members take an agent's word for its guard's proof")      \
+    X(PROMISE_UNSIGNED, "promise-unsigned", "an agent's word counts as its guard's promise")       \
+    X(REGION_AS_SAID, "region-as-said", "a member believes the region that a question names")      \
+    X(OUTCOME_ANY_AGENT, "outcome-any-agent", "a member takes an outcome from any agent")          \
+    X(CHANGE_SHORTER, "change-wait-shorter", "a new topology may make the wait shorter")           \
+    X(CHANGE_HOLD, "change-hold-left", "a new topology may leave hold")                            \
+    X(NUMBERS_UNCHECKED, "numbers-unchecked", "nobody compares the numbers that a question has")   \
+    X(SET_BACK_UNNOTICED, "set-back-unnoticed", "members go on with a log that went back")         \
+    X(SET_BACK_FORGOTTEN, "set-back-forgotten",                                                    \
+      "a restarted member does not remember how far the log had come")                             \
+    X(NOTE_REFUSED_COUNTS, "refused-note-counts",                                                  \
+      "a note that the disk refused counts, and a restarted member does not catch up")             \
+    X(GUARD_REFUSED_COUNTS, "refused-write-counts", "what a guard's disk refused counts")          \
+    X(GUARD_EARLY, "told-before-durable", "a guard tells before its disk has it")                  \
+    X(LEDGER_REFUSED_RUNS, "refused-intent-runs", "a command runs though its intent was refused")  \
+    X(LEDGER_EARLY, "run-before-intent", "a command runs while its intent is being written")       \
+    X(CLOSE_KEPT, "stale-close-kept", "an automatic CLOSE is kept while the log is away")          \
+    X(NO_NEEDS_LEASE, "no-needs-lease", "an agent opens a store whether it holds the lease or not") \
+    X(LEASE_ASKED_EARLY, "lease-asked-early", "the lease is not asked for again before a store opens") \
+    X(TICK_LATE_IS_NEW, "late-tick-is-new",                                                        \
+      "a member takes the moment of applying a TICK for its age: a decision looks new")
 
 enum mutant {
 #define MUTANT_ENUM(name, option, text) MUTANT_##name,

@@ -2,8 +2,14 @@
  * some are kept by a queue on the way and arrive when nobody expects them any more. */
 #include "sim.h"
 
+/* The log of a single member is a file beside it. */
+static bool is_local(const struct sim *sim, uint8_t from_place, uint8_t to_place) {
+    return sim->members_n == 1 && (from_place == ENGINE_PLACE || to_place == ENGINE_PLACE);
+}
+
 bool net_reaches(const struct sim *sim, uint8_t from_place, uint8_t to_place) {
-    return sim->cut_until_us[from_place][to_place] <= sim->now_us;
+    return is_local(sim, from_place, to_place) ||
+           sim->cut_until_us[from_place][to_place] <= sim->now_us;
 }
 
 void net_cut(struct sim *sim, uint64_t from_places, uint64_t to_places, uint64_t until_us,
@@ -33,6 +39,10 @@ void net_send(struct sim *sim, const struct sim_message *message) {
     uint64_t delay_us = 500 + pick(sim, 4000);
     if (sim->free_n < EVENTS_MAX / 8) {
         return; /* a bounded network: full queues drop */
+    }
+    if (is_local(sim, from, to)) {
+        post(sim, message, delay_us);
+        return;
     }
     if (!net_reaches(sim, from, to)) {
         if (weather->cuts_are_tight || !chance(sim, 200)) {

@@ -23,13 +23,13 @@
 #include "common/base/text.h"
 #include "common/topology/roles.h"
 #include "coordinator/core/core.h"
+#include "coordinator/ticks.h"
+#include "faults.h"
 #include "judge_decisions.h"
+#include "messages.h"
 #include "mutants.h"
 
-/* P is the first owner; E, a third data region, is there in some seeds. */
-enum { REGION_P = 0, REGION_D = 1, REGION_M = 2, REGION_E = 3, SIM_REGIONS };
-
-#define SIM_MEMBERS 3
+#define SIM_MEMBERS 5   /* most of them: 1, 3 or 5 in a run */
 #define SIM_HOSTS_MAX 6 /* guarded hosts of P, D and E, and the vantage last */
 /* Processes: members, then an agent and a guard for each host, then the log's engine. */
 #define AGENT_FIRST SIM_MEMBERS
@@ -49,145 +49,6 @@ enum { REGION_P = 0, REGION_D = 1, REGION_M = 2, REGION_E = 3, SIM_REGIONS };
 #define RUNS_N 256
 #define EVENTS_MAX 16384
 
-/* ------------------------------------------------------------------ messages */
-
-enum sim_message_kind {
-    MSG_QUESTION,    /* agent -> member */
-    MSG_ANSWER,      /* member -> agent, or to the carrier, who passes it on */
-    MSG_RELAY,       /* agent -> carrier: a question for `member` */
-    MSG_REPORT,      /* agent -> member */
-    MSG_ACK,         /* member -> agent */
-    MSG_COMMAND,     /* member -> agent */
-    MSG_OUTCOME,     /* agent -> member */
-    MSG_PROMISE_ASK, /* agent -> agent of the standby */
-    MSG_PROMISE,     /* and back */
-    MSG_CALL,        /* agent -> its guard */
-    MSG_REPLY,       /* and back */
-    MSG_REQUEST,     /* operator -> member */
-    MSG_APPEND,      /* member -> engine */
-    MSG_APPENDED,    /* and back */
-    MSG_HEAD_ASK,
-    MSG_HEAD
-};
-
-struct sim_question {
-    uint8_t agent, member, carrier; /* host indexes; carrier NONE: asked directly */
-    uint8_t purpose;                /* enum attest_purpose */
-    uint64_t nonce, epoch;
-    struct command_name command;
-};
-
-struct sim_answer {
-    struct sim_question question;
-    uint8_t no; /* enum attest_no */
-    uint64_t newest_epoch;
-    bool newest_open;
-    uint32_t left_ms;
-};
-
-struct sim_report {
-    uint8_t agent;
-    uint64_t boot, seq, guard_epoch, proved_epoch, promised_epoch;
-    uint8_t gate, leased;
-    uint8_t seen[SIM_REGIONS]; /* enum check status of the other data regions, from outside */
-};
-
-struct sim_ack {
-    uint8_t member;
-    uint64_t epoch;
-    bool open, ours, caught_up;
-};
-
-struct sim_outcome {
-    struct command_name command;
-    uint8_t state, err;
-    bool observed;
-};
-
-struct sim_promise {
-    uint8_t asker, giver; /* hosts */
-    uint64_t nonce, epoch;
-    bool given;
-};
-
-enum guard_call_kind {
-    CALL_STATUS,
-    CALL_BEGIN_LEASE,
-    CALL_BEGIN_PROMISE,
-    CALL_CERTIFICATE,
-    CALL_PROMISES,
-    CALL_DENIAL,
-    CALL_FENCE,
-    CALL_PROMISE
-};
-
-struct sim_call {
-    uint8_t kind; /* enum guard_call_kind */
-    uint64_t nonce, epoch, signers;
-    struct sim_promise promise;
-};
-
-struct sim_reply {
-    struct sim_call call;
-    uint8_t verdict; /* enum holder_verdict */
-    uint64_t nonce, accepted_epoch, fenced_epoch, promised_epoch, lease_epoch;
-    uint32_t left_ms;
-    bool gate_open, fence_proved;
-};
-
-/* The identity of a fact: the log takes each only once. */
-struct fact_key {
-    uint8_t kind;
-    uint64_t a, b, c;
-};
-
-struct sim_append {
-    uint8_t member, slot;
-    struct fact_key key;
-    uint64_t token;
-};
-
-struct sim_message {
-    uint8_t kind, from, to; /* processes */
-    uint32_t incarnation;   /* of the receiver, for calls over a local socket */
-    union {
-        struct sim_question question;
-        struct sim_answer answer;
-        struct sim_report report;
-        struct sim_ack ack;
-        struct want_command command;
-        struct sim_outcome outcome;
-        struct sim_promise promise;
-        struct sim_call call;
-        struct sim_reply reply;
-        struct event_request request;
-        struct sim_append append;
-        uint64_t head;
-    };
-};
-
-enum sim_event_kind {
-    SIM_MESSAGE,
-    SIM_TICK,
-    SIM_DISK,
-    SIM_ACTION,
-    /* Of the world: */
-    SIM_FAULT,
-    SIM_STORY,
-    SIM_CLIENT,
-    SIM_HEAL,
-    SIM_KILL,
-    SIM_STOP
-};
-
-struct sim_event {
-    uint64_t at_us, order;
-    uint8_t kind, to;     /* enum sim_event_kind; process */
-    uint32_t incarnation; /* SIM_TICK, SIM_DISK, SIM_ACTION: only for that life of the process */
-    uint32_t arg;
-    struct sim_message message;
-};
-
 /* ------------------------------------------------------------------- actors */
 
 struct process {
@@ -204,6 +65,13 @@ struct machine {
     int64_t boot_step_ms;
     uint64_t base_ms;
     uint64_t disk_bad_until_us, disk_slow_until_us;
+    bool disk_unsure;         /* what it refuses may stand there all the same: a failing fsync */
+    uint32_t disk_slow_by_us; /* at most, for one write */
+};
+
+/* What a member remembers of the log (coordinator/log: struct log_memory). */
+struct log_memory_kept {
+    uint64_t history, index, key;
 };
 
 struct pending_append {
@@ -217,15 +85,19 @@ struct sim_member {
     struct core core;
     struct attest attest;
     struct attest_durable disk; /* survives */
-    struct attest_durable being_written;
+    struct attest_durable noted, being_written;
+    struct log_memory_kept memory, memory_being_written;
+    struct log_memory_kept disk_memory; /* survives */
+    uint64_t noted_us;
+    bool stopped; /* the log went back: until a human has looked */
     bool writing;
-    uint8_t write_for; /* 0 nothing, 1 a close, 2 the wait's end */
+    uint8_t write_for;
+    uint8_t slot; /* of its topology, in config.c */
     uint64_t boot_id, applied_index, head_index, head_asked_us;
     bool head_known, caught_up;
     struct pending_append appends[APPENDS_N];
     uint64_t tick_n, view_n, report_n;
-    struct stamp tick_applied;
-    bool tick_seen;
+    struct ticks ticks;
     uint64_t tick_measured_ms, started_ms, last_yes_ms, last_yes_epoch;
     struct {
         uint64_t heard_ms, proved_epoch, news_since_ms;
@@ -245,7 +117,8 @@ struct sim_round {
 enum sim_command_state { CMD_FREE, CMD_CERTIFYING, CMD_WAITING, CMD_RUNNING, CMD_FINISHED };
 
 struct sim_command {
-    uint8_t state;
+    uint8_t state, stage;
+    uint64_t position; /* handed on by a hand-off */
     struct command_name name;
     bool needs_lease;
     uint64_t arrived_ms, next_round_ms, nonce;
@@ -260,6 +133,8 @@ struct ledger_entry {
 };
 
 struct sim_agent {
+    uint8_t pins;            /* a slot of config.c, as installed when it started */
+    uint32_t config_version; /* of the topology that the members pushed; survives */
     uint64_t boot_id, seq;
     struct {
         uint64_t heard_ms, epoch;
@@ -282,25 +157,34 @@ struct sim_agent {
 struct sim_guard {
     struct holder holder;
     struct holder_durable disk; /* survives */
+    uint8_t pins;               /* as installed when it started */
     uint64_t gate_shut_us;      /* the kernel's: open until then, true time; survives the guard */
     bool was_leased, fence_proved;
     uint64_t proved_epoch, nonce_n;
-    struct sim_call waiting; /* for the disk */
-    bool disk_fails;
+    struct sim_call waiting;      /* for the disk */
+    struct holder_durable wished; /* on its way to the disk */
+    bool disk_fails, disk_unsure;
+    uint8_t writes_behind;
 };
 
 struct sim_fact {
     struct fact_key key;
     struct event event;
-    uint64_t visible_us[SIM_MEMBERS];
+    uint64_t appended_us, visible_us[SIM_MEMBERS];
 };
 
 struct sim_engine {
     uint64_t facts_n;   /* index of the newest; sim->facts[i] has index i + 1 */
     uint64_t compacted; /* facts up to here are gone */
     uint64_t snapshot_index;
+    uint8_t snapshot_slot;
     struct core snapshot;
     uint64_t down_until_us;
+    uint64_t history; /* its identity */
+    bool put_back;    /* a backup stands in its place */
+    uint64_t backup_due_us, backup_n, backup_compacted, backup_snapshot_index;
+    uint8_t backup_slot;
+    struct core backup_snapshot;
 };
 
 /* ---------------------------------------------------------------- the judge */
@@ -329,10 +213,11 @@ struct judge {
     uint64_t accepted_here[SIM_HOSTS_MAX], lease_sent_us[SIM_HOSTS_MAX];
     uint64_t served_since_us, moves_n, promises_n, proofs_n, lies_n;
     uint64_t closes_n[4]; /* by enum close_why */
+    uint64_t faults_n[FAULTS_N], faults_hit_n[FAULTS_N];
     bool waits_for_people;
     uint64_t ran_epoch[SIM_HOSTS_MAX];
     uint64_t dead_since_us[SIM_HOSTS_MAX]; /* agent and guard of the host; 0: alive */
-    uint64_t log_away_us;                  /* last seen so */
+    uint64_t log_away_us, log_cut_us;      /* last seen so */
     struct judge_decisions decisions;
 };
 
@@ -349,9 +234,11 @@ struct weather {
     uint64_t calm_excused_until_us; /* truly cut off: fenced, but not moved */
     bool cuts_are_tight;            /* nothing is kept by a queue on a way that is cut */
     uint8_t weights[10];            /* of the kinds of faults: every seed has its own mixture */
-    uint32_t moment_permille;       /* a fault just when something delicate happened */
-    bool lies;                      /* one member's key is stolen (liar.c) */
-    uint8_t liar;
+    uint32_t config_permille, replaced_permille, set_back_permille;
+    uint32_t moment_permille; /* a fault just when something delicate happened */
+    bool lies;                /* keys of fewer than a majority of members are stolen */
+    uint8_t liars;            /* whose: a set (liar.c) */
+    uint8_t rogues, thieves;  /* hosts whose agent lies, whose key is stolen (rogue.c) */
 };
 
 struct sim {
@@ -359,8 +246,12 @@ struct sim {
     struct rng rng;
     bool trace;
     uint64_t hash, events_n;
-    uint8_t mutant; /* enum mutant */
-    struct topology *topology;
+    uint8_t mutant;            /* enum mutant */
+    struct topology *topology; /* as it is at the start; changes: config.c */
+    uint8_t config_n, config_wanted;
+    bool config_eager, config_healed;
+    uint8_t pins[SIM_HOSTS_MAX]; /* as people installed them, by host */
+    uint8_t members_n;
     uint8_t hosts_n; /* the vantage is the last */
     uint8_t host_regions[SIM_HOSTS_MAX];
     struct weather weather;
@@ -446,6 +337,49 @@ void liar_answer(struct sim *sim, struct sim_answer *answer);
 void liar_ack(struct sim *sim, struct sim_ack *ack);
 void liar_tick(struct sim *sim, uint8_t m);
 
+/* rogue.c */
+void rogue_draw(struct sim *sim);
+bool rogue_is(const struct sim *sim, uint8_t host);
+/* Its agent lies, or its key is stolen, in this run. */
+bool rogue_or_stolen(const struct sim *sim, uint8_t host);
+void rogue_tick(struct sim *sim, uint8_t host, bool thief);
+void rogue_asks(struct sim *sim, uint8_t host, uint64_t nonce, uint64_t epoch);
+void rogue_world(struct sim *sim);
+bool rogue_hears(struct sim *sim, uint8_t host, const struct sim_message *message);
+
+/* restore.c */
+void memory_saw(const struct sim *sim, uint64_t index, struct log_memory_kept *memory);
+bool memory_fits(struct sim *sim, uint8_t m);
+void restore_back_up(struct sim *sim);
+void restore_heal(struct sim *sim);
+bool restore_waits(const struct sim *sim);
+void strike_set_back(struct sim *sim);
+void strike_replaced(struct sim *sim);
+
+/* disks.c */
+uint64_t disk_takes_us(struct sim *sim, uint8_t machine);
+bool disk_refuses(const struct sim *sim, uint8_t machine);
+bool disk_holds_it_all_the_same(struct sim *sim, uint8_t machine);
+void strike_disk(struct sim *sim, uint8_t machine);
+
+/* stores.c */
+void stores_start(struct sim *sim);
+void stores_tick(struct sim *sim);
+void stores_forget(struct sim *sim, uint8_t m);
+void store_begins(struct sim *sim, uint8_t host, const struct sim_command *command);
+bool store_ends(struct sim *sim, uint8_t host, struct sim_command *command, bool fails);
+
+/* config.c */
+#define CONFIG_SLOTS 4
+const struct topology *config_at(uint8_t slot);
+const struct topology *member_topology(const struct sim *sim, uint8_t m);
+bool config_take(struct sim *sim, uint8_t m, const struct sim_fact *fact);
+bool numbers_equal(const struct sim *sim, uint8_t slot_a, uint8_t slot_b);
+bool config_make(struct sim *sim, bool same);
+void config_go_on(struct sim *sim);
+void config_heal(struct sim *sim);
+void strike_config(struct sim *sim);
+
 /* engine.c */
 void engine_message(struct sim *sim, const struct sim_message *message);
 bool key_equal(const struct fact_key *a, const struct fact_key *b);
@@ -456,7 +390,7 @@ void member_tick(struct sim *sim, uint8_t m);
 void member_message(struct sim *sim, uint8_t m, const struct sim_message *message);
 void member_disk(struct sim *sim, uint8_t m);
 void member_crash(struct sim *sim, uint8_t m);
-uint32_t member_wait_ms(const struct sim *sim);
+uint32_t member_wait_ms(const struct sim *sim, uint8_t m);
 bool member_hears(const struct sim *sim, uint8_t m, uint8_t host);
 
 /* member_propose.c */
@@ -466,7 +400,7 @@ void propose_event(struct sim *sim, uint8_t m, const struct fact_key *key,
                    const struct event *event);
 void propose_reports(struct sim *sim, uint8_t m);
 bool report_to_event(const struct sim *sim, const struct sim_report *report,
-                     uint32_t config_version, struct event_report *ret_event);
+                     struct event_report *ret_event);
 
 /* agent.c */
 void agent_start(struct sim *sim, uint8_t host);
@@ -474,13 +408,16 @@ void agent_tick(struct sim *sim, uint8_t host);
 void agent_message(struct sim *sim, uint8_t host, const struct sim_message *message);
 uint32_t agent_left_ms(const struct sim *sim, uint8_t host);
 void agent_ask(struct sim *sim, uint8_t host, const struct sim_question *question, bool relay);
+bool answer_says_closed(const struct sim_answer *answer);
 uint64_t agent_newest(const struct sim *sim, uint8_t host, bool *ret_ours);
 
 /* agent_commands.c */
 void commands_receive(struct sim *sim, uint8_t host, const struct want_command *want);
 void commands_answer(struct sim *sim, uint8_t host, const struct sim_answer *answer);
 void commands_tick(struct sim *sim, uint8_t host);
-void commands_action(struct sim *sim, uint8_t host, uint32_t slot);
+void commands_action(struct sim *sim, uint8_t host, uint32_t arg);
+void commands_crash(struct sim *sim, uint8_t host);
+struct command_name command_name_of(const struct want_command *want);
 
 /* guard.c */
 void guard_start(struct sim *sim, uint8_t host);
@@ -496,6 +433,7 @@ uint8_t promiser_place(const struct sim *sim, uint8_t asker, uint8_t host);
 uint8_t promisers_n(const struct sim *sim, uint8_t asker);
 
 /* faults.c */
+void fault_drawn(struct sim *sim, enum fault fault, uint64_t places);
 void faults_draw(struct sim *sim);
 void faults_strike(struct sim *sim);
 void faults_heal(struct sim *sim);
@@ -526,6 +464,7 @@ void story_stale(struct sim *sim);
 void story_standby_dies(struct sim *sim, uint8_t active);
 uint8_t world_owner(const struct sim *sim); /* of the newest epoch that any member knows */
 /* Something delicate just happened in this process: a close noted, a promise given, a lease had. */
+void faults_decided(struct sim *sim);
 void faults_moment(struct sim *sim, uint8_t process);
 
 /* judge.c */
@@ -534,15 +473,17 @@ void judge_fail(struct sim *sim, const char *rule, const char *format, ...)
 void judge_asked(struct sim *sim, uint64_t nonce);
 void judge_gate_open(struct sim *sim, uint8_t host, uint64_t nonce, uint64_t epoch);
 void judge_accepted(struct sim *sim, uint8_t host, uint64_t epoch);
+bool judge_has_run(const struct sim *sim, const struct command_name *name);
 void judge_ran(struct sim *sim, const struct command_name *name);
 void judge_clients(struct sim *sim);
 
 /* judge_decisions.c */
 void judge_wanted(struct sim *sim, uint8_t m, const struct command_name *name);
 void judge_command(struct sim *sim, uint8_t host, const struct command_name *name);
+void judge_opens(struct sim *sim, uint8_t host, const struct command_name *name);
 void judge_host(struct sim *sim, uint8_t host);
 void judge_lease_alone(struct sim *sim, uint8_t host, uint64_t epoch);
-void judge_applied(struct sim *sim, const struct core *core, const struct event *event,
+void judge_applied(struct sim *sim, uint8_t m, const struct event *event,
                    const struct verdict *verdict);
 /* After the healing: true when the service is well again, or waits for people by name. */
 bool judge_settled(struct sim *sim);

@@ -283,7 +283,7 @@ static bool look_at_process(const struct sim *sim, uint8_t process) {
 }
 
 void trace_look(const struct sim *sim) {
-    for (uint8_t m = 0; m < SIM_MEMBERS; m++) {
+    for (uint8_t m = 0; m < sim->members_n; m++) {
         if (look_at_process(sim, m)) {
             look_at_member(sim, m);
         }

@@ -89,11 +89,6 @@ static void clocks_draw(struct sim *sim) {
 
 /* ------------------------------------------------------------------ topology */
 
-struct topology *world_make(void) {
-    static struct topology topology;
-    return &topology;
-}
-
 static struct step *add_step(struct plan *plan, enum action_kind action, uint8_t agent) {
     struct step *step = &plan->steps[plan->steps_n++];
     memset(step, 0, offsetof(struct step, arguments));
@@ -191,8 +186,9 @@ static void make_topology(struct sim *sim) {
     add_hosts(sim, REGION_E, third ? 1 : 0);
     add_hosts(sim, REGION_M, 1);
     topology->version = 1;
+    sim->engine.history = 1;
     topology->initial_region = REGION_P;
-    topology->members_n = SIM_MEMBERS;
+    topology->members_n = sim->members_n;
     topology->regions_n = third ? 4 : 3;
     topology->regions[REGION_M].kind = REGION_MONITORING;
     topology->agents_n = sim->hosts_n;
@@ -250,7 +246,9 @@ void process_kill(struct sim *sim, uint8_t process, uint64_t back_us) {
     SAY(sim, process, "is killed");
     if (process < AGENT_FIRST) {
         member_crash(sim, process);
-    } else if (process >= GUARD_FIRST) {
+    } else if (process < GUARD_FIRST) {
+        commands_crash(sim, (uint8_t)(process - AGENT_FIRST));
+    } else {
         guard_crash(sim, (uint8_t)(process - GUARD_FIRST));
     }
     self->alive = false;
@@ -301,7 +299,7 @@ static void restart_due(struct sim *sim) {
             process_start(sim, (uint8_t)(AGENT_FIRST + h));
         }
     }
-    for (uint8_t m = 0; m < SIM_MEMBERS; m++) {
+    for (uint8_t m = 0; m < sim->members_n; m++) {
         if (!sim->processes[m].alive && sim->processes[m].restart_us <= sim->now_us) {
             process_start(sim, m);
         }
@@ -397,6 +395,9 @@ static void to_world(struct sim *sim, const struct sim_event *event) {
         break;
     case SIM_CLIENT:
         restart_due(sim);
+        restore_back_up(sim);
+        rogue_world(sim);
+        stores_tick(sim);
         judge_clients(sim);
         (void)queue_add(sim, sim->now_us + CLIENT_EVERY_US, SIM_CLIENT, PROCESSES_N);
         break;
@@ -405,6 +406,7 @@ static void to_world(struct sim *sim, const struct sim_event *event) {
             faults_heal(sim);
         }
         break;
+    case SIM_CONFIG: config_go_on(sim); break;
     case SIM_KILL: process_kill(sim, (uint8_t)event->arg, sim->now_us + pick(sim, 400000)); break;
     case SIM_STOP: process_stop(sim, (uint8_t)event->arg, sim->now_us + pick(sim, 5000000)); break;
     case SIM_MESSAGE:
@@ -414,12 +416,25 @@ static void to_world(struct sim *sim, const struct sim_event *event) {
     }
 }
 
+/* Drawn beside the others. */
+static void members_draw(struct sim *sim) {
+    struct rng rng;
+    rng_seed(&rng, sim->seed ^ UINT64_C(0x6D656D6265727321));
+    uint64_t die = rng_below(&rng, 100);
+    bool lies =
+        mutant_is(sim, MUTANT_LIAR_AND_LAGGARD) || mutant_is(sim, MUTANT_LIAR_FROM_LAST_YES);
+    sim->members_n = die < 12 && !lies ? 1 : die < 24 ? 5 : 3;
+}
+
 static void begin(struct sim *sim) {
+    members_draw(sim);
     make_topology(sim);
     clocks_draw(sim);
     faults_draw(sim);
     liar_draw(sim);
-    for (uint8_t m = 0; m < SIM_MEMBERS; m++) {
+    rogue_draw(sim);
+    stores_start(sim);
+    for (uint8_t m = 0; m < sim->members_n; m++) {
         process_start(sim, m);
     }
     for (uint8_t h = 0; h < sim->hosts_n; h++) {
