@@ -24,7 +24,8 @@ static bool fits(const struct sim *sim) {
     const struct step *verify = &topology->plans[PLAN_FAILOVER].steps[3];
     return sim->members_n == 3 && sim->hosts_n == 3 &&
            topology->lease.on_quorum_loss == QUORUM_LOSS_FAILSAFE && topology->policy.automatic &&
-           !topology->policy.rearm_needed && verify->approval == NONE;
+           !topology->policy.rearm_needed && topology->policy.hold_down_ms == 1000 &&
+           verify->approval == NONE;
 }
 
 static void run_until(uint64_t until_us) {

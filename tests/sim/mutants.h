@@ -82,8 +82,10 @@
     X(LEDGER_REFUSED_RUNS, "refused-intent-runs", "a command runs though its intent was refused")  \
     X(LEDGER_EARLY, "run-before-intent", "a command runs while its intent is being written")       \
     X(CLOSE_KEPT, "stale-close-kept", "an automatic CLOSE is kept while the log is away")          \
-    X(NO_NEEDS_LEASE, "no-needs-lease", "an agent opens a store whether it holds the lease or not") \
-    X(LEASE_ASKED_EARLY, "lease-asked-early", "the lease is not asked for again before a store opens") \
+    X(NO_NEEDS_LEASE, "no-needs-lease",                                                            \
+      "an agent opens a store whether it holds the lease or not")                                  \
+    X(LEASE_ASKED_EARLY, "lease-asked-early",                                                      \
+      "the lease is not asked for again before a store opens")                                     \
     X(TICK_LATE_IS_NEW, "late-tick-is-new",                                                        \
       "a member takes the moment of applying a TICK for its age: a decision looks new")
 
