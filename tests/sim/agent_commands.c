@@ -285,7 +285,8 @@ void commands_receive(struct sim *sim, uint8_t host, const struct want_command *
     memset(command, 0, sizeof *command);
     command->name = name;
     command->position = want->position;
-    command->needs_lease = want->needs_lease && !mutant_is(sim, MUTANT_NO_NEEDS_LEASE);
+    command->needs_lease = (want->needs_lease || opens_a_store(want->action)) &&
+                           !mutant_is(sim, MUTANT_NO_NEEDS_LEASE);
     command->arrived_ms = now_ms_of(sim, host);
     struct ledger_entry *entry = ledger_find(agent, &name);
     if (entry != NULL && entry->ended) {

@@ -83,8 +83,10 @@ bool config_take(struct sim *sim, uint8_t m, const struct sim_fact *fact) {
 
 bool numbers_equal(const struct sim *sim, uint8_t slot_a, uint8_t slot_b) {
     const struct lease_numbers *a = &slots[slot_a].lease, *b = &slots[slot_b].lease;
+    bool hold_a = a->on_quorum_loss == QUORUM_LOSS_HOLD;
+    bool hold_b = b->on_quorum_loss == QUORUM_LOSS_HOLD;
     return (a->lease_ms == b->lease_ms && a->wait_ms == b->wait_ms &&
-            a->promise_ms == b->promise_ms) ||
+            a->promise_ms == b->promise_ms && hold_a == hold_b) ||
            mutant_is(sim, MUTANT_NUMBERS_UNCHECKED);
 }
 

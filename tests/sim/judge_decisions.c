@@ -50,9 +50,7 @@ void judge_command(struct sim *sim, uint8_t host, const struct command_name *nam
 
 /* A store is opened only while its own gate is open: never under a lease that is over. */
 void judge_opens(struct sim *sim, uint8_t host, const struct command_name *name) {
-    bool opens = name->action == ACTION_PATRONI_PROMOTE || name->action == ACTION_PG_PROMOTE ||
-                 name->action == ACTION_REDIS_PROMOTE;
-    if (opens && !gate_is_open(sim, host)) {
+    if (opens_a_store(name->action) && !gate_is_open(sim, host)) {
         judge_fail(sim, "opens", "host %u opens its store in epoch %llu behind a shut gate", host,
                    (unsigned long long)name->epoch);
     }

@@ -227,18 +227,29 @@ static void snapshot_take(struct sim *sim, uint8_t m) {
     SAY(sim, m, "takes the snapshot of %llu", (unsigned long long)member->applied_index);
 }
 
+/* coordinator/propose.c: propose_time_told(); the walls' clocks are right here. */
+static void time_told(struct sim *sim, uint8_t m, const struct event *event) {
+    struct sim_member *member = &sim->members[m];
+    struct stamp now = sim_stamp(sim, m);
+    uint64_t ago_ms = 0;
+    bool late_is_new = mutant_is(sim, MUTANT_TICK_LATE_IS_NEW), tick = event->kind == EVENT_TICK;
+    if (!member->caught_up) {
+        ago_ms = (sim->now_us - sim->facts[event->index - 1].appended_us) / 1000;
+        ticks_read_back(&member->ticks, late_is_new ? 0 : ago_ms, now);
+    } else {
+        uint32_t counted_ms = tick ? event->tick.elapsed_ms : 0;
+        ticks_applied(&member->ticks, late_is_new ? UINT32_MAX : counted_ms, now);
+    }
+    if (!tick || !member->caught_up) {
+        member->tick_measured_ms = sim_boot_ms(sim, m) - ago_ms;
+    }
+}
+
 static void told(struct sim *sim, uint8_t m, const struct event *event,
                  const struct verdict *verdict) {
-    struct sim_member *member = &sim->members[m];
     bool applied = verdict->result == RESULT_APPLIED;
     if (applied && (event->kind == EVENT_TICK || event->kind == EVENT_TIMEKEEPER)) {
-        bool late_is_new = mutant_is(sim, MUTANT_TICK_LATE_IS_NEW);
-        uint32_t counted_ms = event->kind == EVENT_TICK ? event->tick.elapsed_ms : 0;
-        ticks_applied(&member->ticks, late_is_new ? UINT32_MAX : counted_ms,
-                      member->caught_up || late_is_new, sim_stamp(sim, m));
-    }
-    if (applied && event->kind == EVENT_TIMEKEEPER) {
-        member->tick_measured_ms = sim_boot_ms(sim, m);
+        time_told(sim, m, event);
     }
     if (event->kind == EVENT_CLOSE) {
         check_proofs(sim, m);
@@ -362,7 +373,7 @@ static bool says_wanted(const struct sim *sim, uint8_t m, const struct command_n
     return is_wanted(member, name);
 }
 
-static bool opens_a_store(uint8_t action) {
+bool opens_a_store(uint8_t action) {
     return action == ACTION_PATRONI_PROMOTE || action == ACTION_PG_PROMOTE ||
            action == ACTION_REDIS_PROMOTE;
 }

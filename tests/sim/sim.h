@@ -390,6 +390,7 @@ void member_tick(struct sim *sim, uint8_t m);
 void member_message(struct sim *sim, uint8_t m, const struct sim_message *message);
 void member_disk(struct sim *sim, uint8_t m);
 void member_crash(struct sim *sim, uint8_t m);
+bool opens_a_store(uint8_t action);
 uint32_t member_wait_ms(const struct sim *sim, uint8_t m);
 bool member_hears(const struct sim *sim, uint8_t m, uint8_t host);
 

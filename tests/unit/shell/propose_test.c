@@ -128,8 +128,8 @@ static void who_takes_the_time_over_after_a_start_tells_the_pause_before_it(void
     propose_all(member);
     assert_int_equal(stand_in_appended_n(EVENT_TIMEKEEPER),
                      0); /* whose turn it is may be back as well */
-    member->tick_applied.boot_ms -= 2 * KEEPER_PATIENCE_MS;
-    member->tick_applied.raw_ms -= 2 * KEEPER_PATIENCE_MS;
+    member->ticks.applied.boot_ms -= 2 * KEEPER_PATIENCE_MS;
+    member->ticks.applied.raw_ms -= 2 * KEEPER_PATIENCE_MS;
     propose_all(member);
     assert_int_equal(stand_in_appended_n(EVENT_TIMEKEEPER), 1);
     struct fact fact = fact_in(stand_in_appended(EVENT_TIMEKEEPER));
