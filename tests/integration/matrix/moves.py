@@ -15,11 +15,11 @@ from .table import ROOT, refer, scenario
 # -- a bad network. Messages go over TCP: what is lost comes later, so the lease is longer than elsewhere, as booth's was.
 
 
-world("patient")(lambda build: World(build, timing=Timing(
+world("noisy")(lambda build: World(build, timing=Timing(
     lease=8000, renew=1100, fence=2400, gate_early=800, wait=8270, promise=8270, silent=4000, hold_down=4000, block=600000)))
 
 
-@scenario(33, world="patient", spoils=True)
+@scenario(33, world="noisy", spoils=True)
 def lost_late_doubled_and_overtaking_packets_change_no_outcome(world_):
     """Between all regions: packets 100 ms late, overtaking each other, every tenth twice: nothing moves. Then 30 % of them lost
     besides, and the active region is lost: it is moved once, as over a good network, and with the network good again at the latest."""
