@@ -197,8 +197,8 @@ static void attempt_failed(struct core *core, struct execution *execution, const
     }
 }
 
-/* A number is never used twice: who ended an attempt tells its outcome for ever, also to a later one
- * of the same number. So they may run out. */
+/* A number is never used twice: who ended an attempt tells its outcome for ever, also to a later
+ * one of the same number. So they may run out. */
 static bool attempts_left(const struct step_state *state) {
     return state->attempt < UINT16_MAX;
 }

@@ -70,11 +70,37 @@ void decide_start(struct decide *decide, const struct attest_durable *durable, s
              durable->waited_epoch);
 }
 
+/* Out of the topology, to another region, without a guard, or under another key: in each case what
+ * proves its fence then is not the guard that may hold the lease. */
+static bool guard_leaves(const struct agent *agent, const struct topology *next) {
+    uint8_t there = topology_agent(next, agent->name);
+    bool stays = there != NONE && next->agents[there].guarded &&
+                 next->agents[there].region == agent->region &&
+                 memcmp(next->agents[there].guard_key, agent->guard_key, KEY_SIZE) == 0;
+    return agent->guarded && !stays;
+}
+
+/* The proof of a guard that left is asked of nobody any more, and its lease may still run: it ends
+ * as every lease does, within the wait behind the last YES to it, and that was before now. After a
+ * start from a snapshot nobody knows what left before. Under `hold`: decide_leases_follow(). */
+static void note_guard_left(struct decide *decide, uint32_t version) {
+    const struct topology *now = decide->topology, *next = decide->topology_next;
+    bool left = !decide->topology_known && version > 1;
+    for (unsigned a = 0; decide->topology_known && a < now->agents_n; a++) {
+        left = left || guard_leaves(&now->agents[a], next);
+    }
+    if (left && next->lease.on_quorum_loss != QUORUM_LOSS_HOLD) {
+        decide->guard_left = true;
+        decide->guard_left_at = decide->step_at;
+    }
+}
+
 /* topology_next holds the new one. */
 static void topology_take(struct decide *decide, const char *text, size_t text_size,
                           uint32_t version) {
     struct topology *old = decide->topology;
     ensure(text_size <= TOPOLOGY_BYTES_MAX);
+    note_guard_left(decide, version);
     decide->topology = decide->topology_next;
     decide->topology_next = old;
     decide->topology->version = version;
@@ -157,6 +183,26 @@ bool decide_topology_follows(const struct topology *now, const struct topology *
     return true;
 }
 
+/* Under `hold` no time ends the lease of a guard that leaves: it must have proved its fence. */
+bool decide_leases_follow(const struct decide *decide, struct text256 *reterr) {
+    const struct core *core = &decide->core;
+    const struct topology *now = decide->topology;
+    uint64_t over = core->open ? core->epoch - 1 : core->epoch;
+    for (unsigned a = 0; a < now->agents_n && now->lease.on_quorum_loss == QUORUM_LOSS_HOLD; a++) {
+        const struct agent *agent = &now->agents[a];
+        bool may_hold =
+            (core->open && core->owner == agent->region) || core->agents[a].fenced_epoch < over;
+        if (may_hold && guard_leaves(agent, decide->topology_next)) {
+            text_say(reterr,
+                     "under hold agent %s may not leave its region or its guard's key before the "
+                     "guard has proved its fence: its lease never runs out",
+                     agent->name);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool config_fits(const struct decide *decide, const struct fact *fact,
                         struct text256 *reterr) {
     const struct topology *now = decide->topology, *next = decide->topology_next;
@@ -168,7 +214,7 @@ static bool config_fits(const struct decide *decide, const struct fact *fact,
     if (!decide->topology_known || decide->core.config_version == 0) {
         return true;
     }
-    return decide_topology_follows(now, next, reterr);
+    return decide_topology_follows(now, next, reterr) && decide_leases_follow(decide, reterr);
 }
 
 static bool config_take(struct decide *decide, const struct fact *fact, struct text256 *reterr) {
@@ -272,6 +318,7 @@ void decide_step(struct decide *decide, struct decision *decision, struct decide
     const struct event *event = &decision->fact.event;
     ret_lines->n = 0;
     uint64_t closes = decide_closes(decide, decision);
+    bool guard_left = decide->guard_left; /* proofs may have come, and did not count */
     if (closes > 0) {
         close_in(decide, closes);
     }
@@ -286,7 +333,7 @@ void decide_step(struct decide *decide, struct decision *decision, struct decide
                  verdict->result, phase_text((enum phase)decide->core.phase), decide->core.epoch,
                  verdict->execution, rule_sentence(verdict->rule), decision->comment);
     }
-    if (event->kind == EVENT_CLOSE) {
+    if (event->kind == EVENT_CLOSE || guard_left) {
         check_proofs(decide, ret_lines);
     }
 }
@@ -328,7 +375,11 @@ static void check_proofs(struct decide *decide, struct decide_lines *lines) {
     const struct topology *topology = decide->topology;
     const struct core *core = &decide->core;
     uint64_t closed = decide->attest.durable.closed_epoch;
-    if (closed == 0 || core->epoch < closed || core->epoch > closed + 1) {
+    if (decide->guard_left) {
+        decide->guard_left = stamp_least_passed_ms(decide->guard_left_at, decide->step_at) <
+                             decide_wait_ms(topology);
+    }
+    if (decide->guard_left || closed == 0 || core->epoch < closed || core->epoch > closed + 1) {
         return;
     }
     uint8_t region = NONE;

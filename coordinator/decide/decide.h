@@ -18,7 +18,9 @@
     struct core core;                                                                              \
     struct attest attest;                                                                          \
     struct stamp step_at; /* when the fact or snapshot in hand came: the caller's to set */        \
-    uint64_t proved_epoch[AGENTS_MAX];  /* by agent: its guard's verified fence proof */           \
+    uint64_t proved_epoch[AGENTS_MAX]; /* by agent: its guard's verified fence proof */            \
+    bool guard_left; /* a guard left the topology, and its lease may still run: no proof counts */ \
+    struct stamp guard_left_at;         /* when this member saw it go */                           \
     uint8_t told_answer[AGENTS_MAX][2]; /* by agent and purpose: the last answer, plus one */      \
     uint8_t *inner_scratch;             /* FACTS_SCRATCH_SIZE, the owner's */
 
@@ -74,6 +76,8 @@ bool decide_read(struct decide *decide, const uint8_t *bytes, size_t size, uint6
  * run? False with why. */
 bool decide_topology_follows(const struct topology *now, const struct topology *next,
                              struct text256 *reterr);
+/* The same for the leases of guards that topology_next no longer lists. */
+bool decide_leases_follow(const struct decide *decide, struct text256 *reterr);
 /* The epoch that must be durably closed by this member before decide_step(); 0: none. */
 uint64_t decide_closes(const struct decide *decide, const struct decision *decision);
 void decide_step(struct decide *decide, struct decision *decision, struct decide_lines *ret_lines);

@@ -22,7 +22,11 @@ static struct stamp stamp_get(struct bytes_in *in) {
     return stamp;
 }
 
-static void attest_put(struct bytes_out *out, const struct attest *attest) {
+#define FENCE_PROVED 1u
+#define GUARD_LEFT 2u /* its stamp follows */
+
+static void attest_put(struct bytes_out *out, const struct decide *decide) {
+    const struct attest *attest = &decide->attest;
     bytes_put_u64(out, attest->durable.closed_epoch);
     bytes_put_u64(out, attest->durable.waited_epoch);
     stamp_put(out, attest->started);
@@ -32,10 +36,15 @@ static void attest_put(struct bytes_out *out, const struct attest *attest) {
     stamp_put(out, attest->last_yes);
     bytes_put_u64(out, attest->closing_epoch);
     stamp_put(out, attest->wait_from);
-    bytes_put_u8(out, attest->fence_proved);
+    bytes_put_u8(out, (uint8_t)((attest->fence_proved ? FENCE_PROVED : 0) |
+                                (decide->guard_left ? GUARD_LEFT : 0)));
+    if (decide->guard_left) {
+        stamp_put(out, decide->guard_left_at);
+    }
 }
 
-static void attest_get(struct bytes_in *in, struct attest *ret_attest) {
+static void attest_get(struct bytes_in *in, struct decide *decide) {
+    struct attest *ret_attest = &decide->attest;
     memset(ret_attest, 0, sizeof *ret_attest);
     ret_attest->durable.closed_epoch = bytes_get_u64(in);
     ret_attest->durable.waited_epoch = bytes_get_u64(in);
@@ -46,7 +55,10 @@ static void attest_get(struct bytes_in *in, struct attest *ret_attest) {
     ret_attest->last_yes = stamp_get(in);
     ret_attest->closing_epoch = bytes_get_u64(in);
     ret_attest->wait_from = stamp_get(in);
-    ret_attest->fence_proved = bytes_get_u8(in) != 0;
+    uint8_t flags = bytes_get_u8(in);
+    ret_attest->fence_proved = (flags & FENCE_PROVED) != 0;
+    decide->guard_left = (flags & GUARD_LEFT) != 0;
+    decide->guard_left_at = decide->guard_left ? stamp_get(in) : (struct stamp){0};
 }
 
 static bool attest_is_sane(const struct attest *attest) {
@@ -58,14 +70,14 @@ void decide_digest(const struct decide *decide, uint8_t ret_digest[DIGEST_SIZE])
     uint8_t parts[DIGEST_SIZE + ATTEST_BYTES_MAX];
     digest_sha256((const uint8_t *)&decide->core, sizeof decide->core, parts);
     struct bytes_out out = bytes_writer(parts + DIGEST_SIZE, ATTEST_BYTES_MAX);
-    attest_put(&out, &decide->attest);
+    attest_put(&out, decide);
     ensure(!out.failed);
     digest_sha256(parts, DIGEST_SIZE + out.used, ret_digest);
 }
 
 size_t decide_state_write(const struct decide *decide, uint8_t *out, size_t out_size) {
     struct bytes_out to = bytes_writer(out, out_size);
-    attest_put(&to, &decide->attest);
+    attest_put(&to, decide);
     for (unsigned a = 0; a < AGENTS_MAX; a++) {
         bytes_put_u64(&to, decide->proved_epoch[a]);
         bytes_put_raw(&to, decide->told_answer[a], 2);
@@ -135,7 +147,7 @@ enum err decide_state_read(struct decide *decide, const uint8_t *bytes, size_t s
                            struct text256 *reterr) {
     static struct findings findings;
     struct bytes_in in = bytes_reader(bytes, size);
-    attest_get(&in, &decide->attest);
+    attest_get(&in, decide);
     for (unsigned a = 0; a < AGENTS_MAX; a++) {
         decide->proved_epoch[a] = bytes_get_u64(&in);
         bytes_get_raw(&in, decide->told_answer[a], 2);

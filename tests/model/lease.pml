@@ -13,6 +13,8 @@
  *  MAXRESTART     member restarts; with SNAPSHOT a restart may fall back to any older index
  *  MAXGREST       guard restarts (round forgotten, durable notes kept, kernel gate untouched)
  *  EXTRA_P EXTRA_D a second guard in region P or D      REOPEN epoch 3 is D's again, not P's
+ *  LEAVES         with EXTRA_P, not with SYM: at any moment the log drops guard 2 from the topology
+ *  WAIT_FROM_CLOSE lease.wait_from = "close": the wait runs from applying the CLOSE
  *  FAILSAFE       promises of the other region's gate agents extend a live lease
  *  FENCELESS      no guard ever hands out a proof (keeps the promise runs small)
  *  HOLD           a lease never runs out; CLOSE only with the proof of every guard
@@ -85,6 +87,11 @@ byte t[N];                   /* own wait: ticks of W left since the last YES (or
 byte f[N];                   /* ticks this fast clock ran double in that wait                */
 byte y[N];                   /* bit g: said YES to the round guard g has in flight           */
 byte restarts;
+#ifdef LEAVES
+byte lc;                     /* index behind which the log changes the topology, 0 = not yet */
+bool gone[N];                /* this member applied that: guard 2 is in no topology any more */
+byte lv[N];                  /* own clock: ticks of W left since then, or since the start    */
+#endif
 
 /* ---- the guards -------------------------------------------------------------------------- */
 byte ep[NG];                 /* durable: highest epoch accepted                              */
@@ -212,6 +219,9 @@ inline member_tick(i) {      /* a fast clock runs double at most EPS times in on
    fi;
    if :: t[i]==0 -> f[i]=0 :: else fi
 }
+#ifdef LEAVES
+inline leave_tick(i) { if :: lv[i]>0 -> lv[i]-- :: else fi }
+#endif
 #ifdef FAILSAFE
 inline promise_tick(g) {
    if
@@ -241,6 +251,21 @@ inline promise_tick(g) {
 #else
 #define PROOF(e) (FREE(0,e) && FREE(1,e))
 #endif
+/* Guard 2 is asked for no proof any more once it left; its lease may run for W. */
+#ifdef LEAVES
+#ifdef LEAVES_AT_ONCE
+#define LEFT(i) gone[i]
+#else
+#define LEFT(i) (gone[i] && lv[i]==0)
+#endif
+#define PROOF_FOR(i,e) (FREE(0,e) && FREE(1,e) && (LEFT(i) || (!gone[i] && FREE(2,e))))
+#define LISTED(i,g) (g!=2 || !gone[i])
+#define APPLIES(i) (a[i]<ci && !(a[i]==lc && !gone[i]))
+#else
+#define PROOF_FOR(i,e) PROOF(e)
+#define LISTED(i,g) true
+#define APPLIES(i) (a[i]<ci)
+#endif
 #ifdef NO_EPOCH
 #define COND_A(i,g) OPEN(a[i])
 #else
@@ -257,9 +282,9 @@ inline promise_tick(g) {
 #define COND_B(i,e) true
 #else
 #ifdef PROOF_SKIPS_OLDER
-#define COND_B(i,e) (ov[i]>=(e) || t[i]==0 || ((e)>1 && PROOF((e)-1)))
+#define COND_B(i,e) (ov[i]>=(e) || t[i]==0 || ((e)>1 && PROOF_FOR(i,(e)-1)))
 #else
-#define COND_B(i,e) (ov[i]>=(e) || t[i]==0 || ((e)>1 && PROOF((e)-1) && ov[i]>=(e)-1))
+#define COND_B(i,e) (ov[i]>=(e) || t[i]==0 || ((e)>1 && PROOF_FOR(i,(e)-1) && ov[i]>=(e)-1))
 #endif
 #endif
 #ifdef NO_CLOSED_CHECK
@@ -272,7 +297,7 @@ inline promise_tick(g) {
 #else
 #define COND_D(i) (head[i]==0)
 #endif
-#define HONEST(i,g) (COND_A(i,g) && COND_B(i,re[g]) && COND_C(i,re[g]) && COND_D(i))
+#define HONEST(i,g) (LISTED(i,g) && COND_A(i,g) && COND_B(i,re[g]) && COND_C(i,re[g]) && COND_D(i))
 #ifdef LIAR
 #define ANSWERS(i,g) (i==N-1 || HONEST(i,g))   /* one stolen member key: YES to everything */
 #else
@@ -326,6 +351,9 @@ proctype Clock() {
        guard_tick(2);
 #endif
        member_tick(0); member_tick(1); member_tick(2); canon();
+#ifdef LEAVES
+       leave_tick(0); leave_tick(1); leave_tick(2);
+#endif
 #ifdef FAILSAFE
        promise_tick(0); promise_tick(1);
 #if NG>2
@@ -518,6 +546,9 @@ inline apply(i) {
       /* counts from the last YES for the epoch just closed only; none given: no wait at all */
       if :: ov[i]<a[i]/2 -> t[i]=0; f[i]=0 :: else fi;
 #endif
+#ifdef WAIT_FROM_CLOSE
+      if :: ov[i]<a[i]/2+1 -> t[i]=W; f[i]=0 :: else fi;
+#endif
 #ifdef NOTE_EARLY
       if :: a[i]/2+1>ov[i] -> ov[i]=a[i]/2+1 :: else fi;
 #endif
@@ -544,6 +575,9 @@ inline member_restart(i) {
 #ifdef NO_CATCHUP
    head[i]=0;
 #endif
+#ifdef LEAVES
+   if :: gone[i] -> lv[i]=W :: else fi;
+#endif
 #ifdef NO_RESTART_GRACE
    t[i]=0; f[i]=0;
 #else
@@ -556,7 +590,10 @@ proctype Member(byte i) {
 #ifdef LIVE_NOMAJ
   :: atomic { calm && i>0 -> break }
 #endif
-  :: atomic { a[i]<ci -> apply(i); canon() }
+  :: atomic { APPLIES(i) -> apply(i); canon() }
+#ifdef LEAVES
+  :: atomic { lc>0 && a[i]==lc && !gone[i] -> gone[i]=true; lv[i]=W }
+#endif
   :: atomic { HEARD && STORM && ASKED(i,0) && ANSWERS(i,0) -> yes(i,0) }
   :: atomic { HEARD && ASKED(i,1) && ANSWERS(i,1) -> yes(i,1) }
 #if NG>2
@@ -576,6 +613,9 @@ proctype Member(byte i) {
 proctype Log() {
   end: do
   :: atomic { ci<MAXLOG && !(calm && ci==3) && (!OPEN(ci) || CLOSE_ALLOWED) -> ci++ }
+#ifdef LEAVES
+  :: atomic { lc==0 -> lc=ci }
+#endif
 #ifdef LIVE
   :: atomic { !calm && ci<=3 -> calm=true }
 #endif

@@ -149,8 +149,8 @@ static void an_undoing_that_fails_again_and_again_becomes_rarer(void **state) {
     assert_in_range(begun_in(33000), 2, 4);
 }
 
-/* An agent that ended an attempt tells its outcome for ever: a number that came round again would be
- * answered by what was before it. */
+/* An agent that ended an attempt tells its outcome for ever: a number that came round again would
+ * be answered by what was before it. */
 static void an_attempts_number_never_comes_round(void **state) {
     (void)state;
     undoing();
