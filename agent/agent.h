@@ -9,7 +9,7 @@
  *   ledger.c     what must survive a restart: intents, results, highest epoch, ladder note
  *   checks.c     which checks are mine, when they run, what they said
  *   reports.c    one signed report a second, and at once when something changed
- *   workers.c    jobs on libuv's threads, fencing on a thread of its own
+ *   workers.c    jobs off the loop: libuv's threads, and threads of their own
  *   writable.c   HTTP answer to HAProxy: may this region be written
  * One loop; whatever may block runs on workers. */
 #ifndef DROVER_AGENT_H
@@ -246,7 +246,7 @@ struct job {
     uv_thread_t thread;
     uv_async_t async;
 };
-/* On the pool. */
+/* On the pool; when all its threads are taken, on a thread of its own. */
 void worker_run(struct job *job);
 /* On a thread of its own, at once, however busy the pool is: for fencing. */
 void worker_run_now(struct job *job);

@@ -1,5 +1,6 @@
-/* Jobs off the loop: probes and actions on libuv's pool, fencing on a thread of its own, so that a
- * pool full of hung targets never delays it. */
+/* Jobs off the loop: probes on libuv's pool, actions and fencing on a thread of their own. And a
+ * probe, too, when every thread of the pool is taken: targets that hang must delay no other check.
+ * One run of a check at a time, so there are never more threads than checks. */
 #include "agent/agent.h"
 #include "common/base/ensure.h"
 #include "common/io/clock.h"
@@ -48,6 +49,8 @@ bool workers_wait(uint32_t within_ms) {
     return idle;
 }
 
+static unsigned pool_jobs_n; /* of the loop's thread: queued or run, and not yet told */
+
 static void pool_run(uv_work_t *work) {
     struct job *job = work->data;
     job->run(job);
@@ -57,12 +60,15 @@ static void pool_run(uv_work_t *work) {
 static void pool_done(uv_work_t *work, int status) {
     struct job *job = work->data;
     (void)status; /* jobs are never cancelled */
+    ensure(pool_jobs_n > 0);
+    pool_jobs_n--;
     job->done(job);
 }
 
-void worker_run(struct job *job) {
+static void pool_queue(struct job *job) {
     job->work.data = job;
     job_begun();
+    pool_jobs_n++;
     int rc = uv_queue_work(job->agent->loop, &job->work, pool_run, pool_done);
     ensure(rc == 0);
 }
@@ -85,11 +91,37 @@ static void async_done(uv_async_t *async) {
     uv_close((uv_handle_t *)async, async_closed);
 }
 
+/* False when the system gives no more threads. */
+static bool thread_start(struct job *job) {
+    job_begun();
+    if (uv_thread_create(&job->thread, thread_run, job) == 0) {
+        return true;
+    }
+    job_ended();
+    return false;
+}
+
 void worker_run_now(struct job *job) {
     job->async.data = job;
     int rc = uv_async_init(job->agent->loop, &job->async, async_done);
     ensure(rc == 0);
-    job_begun();
-    rc = uv_thread_create(&job->thread, thread_run, job);
+    bool started = thread_start(job);
+    ensure(started);
+}
+
+static void async_given_up(uv_handle_t *handle) {
+    pool_queue(handle->data);
+}
+
+void worker_run(struct job *job) {
+    if (pool_jobs_n < job->agent->conf->workers) {
+        pool_queue(job);
+        return;
+    }
+    job->async.data = job;
+    int rc = uv_async_init(job->agent->loop, &job->async, async_done);
     ensure(rc == 0);
+    if (!thread_start(job)) { /* it has to wait for the pool */
+        uv_close((uv_handle_t *)&job->async, async_given_up);
+    }
 }
