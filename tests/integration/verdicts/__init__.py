@@ -1,0 +1,1 @@
+"""The verdict on each region, on a real fleet."""

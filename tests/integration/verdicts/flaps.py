@@ -1,0 +1,81 @@
+"""What comes and goes: one flap changes nothing, and a suspicion that ends within the hold-down moves nothing."""
+
+import time
+
+from e2e.world import Stalls
+
+from .stage import TIMING
+from .table import Setting
+
+ROUNDS = 5
+TRIES = 3  # a round on a machine that stood still itself says nothing
+# Shorter than the interval of the checks: at most one reading in a row is bad, of three that it takes.
+FLAP_S = TIMING.check / 1000 * 0.8
+STALL_S = 0.4
+WELL = ("well", "well", "well")
+
+
+def _class_changes(stage):
+    """As the members' own history has them."""
+    return [row["text"] for row in stage.fleet.ask("timeline")["records"] if row["kind"] == "region"]
+
+
+def _flap(stage, before, after):
+    """Returns True when it lasted no longer than it should."""
+    begun = time.monotonic()
+    before()
+    time.sleep(FLAP_S)
+    after()
+    return time.monotonic() - begun < FLAP_S + STALL_S
+
+
+def _flaps(stage, before, after):
+    """Every class change that the flaps brought, and how many of them were as short as they should be."""
+    for _ in range(TRIES):
+        known, short_n, stalls = len(_class_changes(stage)), 0, Stalls()
+        for _ in range(ROUNDS):
+            short_n += _flap(stage, before, after)
+            time.sleep(1.5 * TIMING.check / 1000)  # a good reading between two flaps
+        stage.settle(WELL)
+        changes, late_s = _class_changes(stage)[known:], stalls.stop()
+        if not changes or (short_n == ROUNDS and late_s < STALL_S):
+            break
+        print(f"    this machine stalled for {late_s:.1f} s, {ROUNDS - short_n} flaps lasted too long: once more")
+    return changes
+
+
+def one_flap_changes_nothing(stage, count):
+    agent = stage.fleet.process("east-db1/agent")
+    ways = {"the link between the regions": (lambda: stage.lab.cut("east", "west"), lambda: stage.lab.heal("east", "west")),
+            "the link to the members": (lambda: stage.lab.cut("east", "watch"), lambda: stage.lab.heal("east", "watch")),
+            "the agent": (agent.sigstop, agent.sigcont)}
+    for name, (before, after) in ways.items():
+        begun = time.monotonic()
+        changes = _flaps(stage, before, after)
+        count(not changes, f"{ROUNDS} flaps of {name}, {FLAP_S:.2f} s each, change no verdict", begun, "; ".join(changes))
+
+
+def a_suspicion_that_ends_moves_nothing(stage, count):
+    begun = time.monotonic()
+    stage.bring(Setting(cuts="PD PM"))
+    stage.settle(("region-dark", "well", "well"))
+    told = stage.fleet.ask("explain")
+    gates = {gate["gate"]: gate for gate in told["gates"]}
+    held = gates["the suspicion lasted for the hold-down"]
+    verdict = told["regions"][0]["verdict"]
+    count(told["phase"] == "suspect" and not held["passes"] and held["would_need"].endswith("of suspicion"),
+          "a dark region is suspected, and the hold-down runs", begun, f"{told['phase']}, {held}")
+    count("the suspicion runs" in verdict["next"] and "seen to fail from west, watch" in verdict["agree"]
+          and "silent: east-db1" in verdict["seen"], "explain says so in words", begun, f"{verdict}")
+    stage.bring(Setting())
+    said = stage.settle(WELL)
+    status = stage.fleet.ask("status")
+    count(said == WELL and status["phase"] == "serving" and status["epoch"] == 1 and not status["executions"],
+          "it came back within the hold-down: nothing has moved", begun, f"{said}, {status}")
+
+
+def run(stage, options, count):
+    if options.only:
+        return
+    one_flap_changes_nothing(stage, count)
+    a_suspicion_that_ends_moves_nothing(stage, count)
