@@ -299,7 +299,11 @@ inline promise_tick(g) {
 #endif
 #define HONEST(i,g) (LISTED(i,g) && COND_A(i,g) && COND_B(i,re[g]) && COND_C(i,re[g]) && COND_D(i))
 #ifdef LIAR
+#ifdef NO_LAG                                  /* and who is honest is never behind the log */
+#define ANSWERS(i,g) (i==N-1 || (a[i]==ci && HONEST(i,g)))
+#else
 #define ANSWERS(i,g) (i==N-1 || HONEST(i,g))   /* one stolen member key: YES to everything */
+#endif
 #else
 #define ANSWERS(i,g) HONEST(i,g)
 #endif

@@ -37,7 +37,11 @@ static void member_apply(struct model_member *m) {
     m->applied++;
     if (!log_is_open(m->applied)) {
         struct attest a = member_load(m);
+#ifdef WAIT_FROM_CLOSE
+        attest_close_from(&a, EPOCH_OF(m->applied), stamp_of(0));
+#else
         attest_close(&a, EPOCH_OF(m->applied));
+#endif
         member_store(m, &a);
     }
 }
