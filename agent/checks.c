@@ -7,6 +7,10 @@
 #include "common/io/clock.h"
 #include "common/io/log.h"
 
+/* Probes end at their deadline. One that ended so much behind it was held up with its whole host
+ * or process, and so may its target's answer have been. */
+#define LATE_MS 500
+
 struct check_job {
     struct job job;
     uint16_t check;
@@ -16,6 +20,7 @@ struct check_job {
     const struct probe_kind *kind;
     uint32_t timeout_ms;
     bool active;
+    bool late;
     struct reading reading;
 };
 
@@ -59,6 +64,7 @@ static void check_run(struct job *base) {
         .exec_directory = job->conf->exec_directory,
     };
     job->reading = job->kind->run(&input);
+    job->late = clock_boot_ms() > input.deadline_boot_ms + LATE_MS;
 }
 
 static void check_done(struct job *base) {
@@ -72,6 +78,13 @@ static void check_done(struct job *base) {
     }
     const struct check *check = &agent->topology->checks[job->check];
     bool good = reading->err == ERR_OK && reading->good;
+    if (!good && job->late) {
+        /* Our lateness is not the target's failure: no reading; in time the check is stale. */
+        log_event(LOG_WARNING, "check.late", "check=%s \"%s\"", check->name, reading->detail);
+        state->running = false;
+        free(job);
+        return;
+    }
     bool role_moved = state->role != reading->role || state->writable != reading->writable;
     bool changed = debounce_reading(&state->debounce, good, reading->warn, check->failures_n,
                                     check->passes_n, agent_now_ms());
