@@ -89,6 +89,10 @@ static const struct probe_kind kinds[] = {
                    "max_age=seconds, keep=seconds, min_bytes=number, max_shrink=per cent, "
                    "archive=storage class, archive_after=seconds, peer_url=url, peer_..., "
                    "peer_path=directory, grace=seconds"},
+    {CHECK_PATH, path_run, path_accepts,
+     "what=latency|closed|bandwidth, address=host:port, samples=5, max_ms=100, source=network of "
+     "the tunnel's own address, url=http(s)://... of at least that many bytes, mib=16, "
+     "min_kbit=1000000, ca=path, user=name, password_ref=name, token_ref=name, tls=1.2|1.3"},
     {CHECK_GIT, git_run, git_accepts,
      WEB_ARGUMENTS ", ref=HEAD, mirror_url=url, deployed=commit, backup=declared type"},
 };

@@ -197,6 +197,7 @@ static struct check_defaults check_defaults_of(enum check_kind kind) {
     case CHECK_KUBERNETES:
     case CHECK_STORAGE:
     case CHECK_PARITY:
+    case CHECK_PATH:
     case CHECK_S3:
     case CHECK_KINDS_N:
     default: return api;

@@ -66,7 +66,8 @@ enum component_kind {
     X(BACKUP, "backup")                                                                            \
     X(GIT, "git")                                                                                  \
     X(STORAGE, "storage")                                                                          \
-    X(PARITY, "parity")
+    X(PARITY, "parity")                                                                            \
+    X(PATH, "path")
 
 enum check_kind {
 #define CHECK_ENUM(name, text) CHECK_##name,

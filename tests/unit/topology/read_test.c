@@ -366,6 +366,7 @@ static void checks_have_their_kinds_times(void **state) {
         {"git", 300000, 30000, 1},
         {"storage", 10000, 5000, 3},
         {"parity", 10000, 5000, 3},
+        {"path", 10000, 5000, 3},
     };
     assert_int_equal(sizeof rows / sizeof rows[0], CHECK_KINDS_N);
     for (size_t i = 0; i < CHECK_KINDS_N; i++) {
