@@ -56,7 +56,7 @@ def a_pause_short_of_the_lease_moves_nothing(world):
         for handle in handles:
             handle.sigcont()
         stood_s = passed_s(begun)
-        expect(stood_s < 6, f"this machine let 3 s become {stood_s:.1f} s: nothing can be learnt from that")
+        expect(stood_s < 12, f"this machine let 3 s become {stood_s:.1f} s: nothing can be learnt from that")
         common.nothing_moves(world, 3)
         if names[0].endswith("/agent") or len(names) == 1:
             _log_says(world, names[0], "process.paused", 2900)
@@ -66,7 +66,7 @@ def a_pause_short_of_the_lease_moves_nothing(world):
     common.reasoned(world, r"no longer hears east-db1", r"hears east-db1")
 
 
-@scenario(16)
+@scenario(16, world="house")
 def the_wall_clock_may_step(world):
     """The wall clock of the holder's agent and guard, and of two members, jumps by an hour, forward and back: no lease ends,
     nothing moves, and each says so in its log."""
@@ -90,7 +90,7 @@ def the_wall_clock_may_step(world):
     common.reasoned(world, r"serving|east is well")
 
 
-@scenario(20, spoils=True)
+@scenario(20, world="house", spoils=True)
 def a_member_that_cannot_write_does_not_vote_and_one_without_its_disk_waits(world):
     """Two of three members have a disk that is full, or takes no writes, when the region is cut off: they refuse rather than
     warn, so nothing is promoted, and they say why. Then the full disk is lost, and its member comes back under its name and
@@ -110,7 +110,7 @@ def a_member_that_cannot_write_does_not_vote_and_one_without_its_disk_waits(worl
         world.never_writable("west", world.timing.wait / 1000 + 3)
         for name in ("m2", "m3"):
             said = world.log(name).rsplit("member.started", 1)[-1]
-            expect("notes.write" in said and "the close cannot be applied yet" in said, f"{name} does not say what is wrong")
+            expect("notes.write" in said and "no close is applied until it is written" in said, f"{name} does not say what is wrong")
         begun = time.monotonic()
         full.replace()
         world.never_writable("west", world.timing.wait / 1000 - 0.2)
@@ -135,20 +135,21 @@ def _caught_up(world, name):
                      f"{name} has caught up")
 
 
-@scenario(24, spoils=True)
+@scenario(24, world="house", spoils=True)
 def a_dead_database_is_patronis_first_and_an_operator_may_come_between(world):
     """PostgreSQL dies, its agent lives: Patroni starts it again within the hold-down, and the region keeps the service. When
     Patroni is dead, too, the policy `automatic_sick` moves the service behind the hold-down; at about that instant an operator
     declares the same: one execution, by whoever came first in the log, and the operator is told its number. Behind the
     point of no return it cannot be left, and the refusal says why."""
-    apply(world, replaced(topology_text(world), [(r"policy: \{", "policy: { automatic_sick = true;"),
-                                                 (r"hold_down = \d+", "hold_down = 10000")]), "a sick region moves, too")
+    def sick_moves(hold_down_ms):
+        apply(world, replaced(topology_text(world), [(r"policy: \{", "policy: { automatic_sick = true;"),
+                                                     (r"hold_down = \d+", f"hold_down = {hold_down_ms}")]), "a sick region moves")
+    sick_moves(120000)
     epoch, known = common.epoch(world), executions(world)
     world.lab.postmaster("east-db1").kill()
-    world.wait_writable("east", 60)
-    wait_class(world, "east", "well", 40)
+    served_again(world, "east", 100)
     expect(common.epoch(world) == epoch and executions(world) == known, "Patroni was not waited for")
-    served_again(world, "east")
+    sick_moves(12000)
     world.lab.service_stop("east-db1", "patroni", sig=9)
     world.lab.postmaster("east-db1").kill()
     wait_class(world, "east", "region-sick", 40)
@@ -173,7 +174,7 @@ def a_dead_database_is_patronis_first_and_an_operator_may_come_between(world):
                     rf"OPEN epoch {epoch + 1} for west", r"REFUSED by rule 399")
 
 
-@scenario(39)
+@scenario(39, world="house")
 def a_standby_that_is_not_fit_is_said_beforehand(world):
     """The standby's database is down: `explain` says so while all is well with the active region; when that one is cut off,
     nothing moves into a region that could not serve. Healed, the region serves on."""
@@ -193,7 +194,7 @@ def a_standby_that_is_not_fit_is_said_beforehand(world):
     served_again(world, "east")
 
 
-@scenario(38, spoils=True)
+@scenario(38, world="house", spoils=True)
 def lag_beyond_the_objective_is_for_people_and_a_hung_step_stops_the_plan(world):
     """Replication lags beyond the objective when the region is cut off: every other gate passes and nothing moves, with the
     figure and the limit shown. An operator declares: that goes past the gate, for this run alone. The promotion hangs: its
