@@ -8,6 +8,8 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
+from lab.base import LabError
+
 from . import common, elsewhere, moves, network, operators, stores, table  # each registers its scenarios
 
 
@@ -21,10 +23,18 @@ class Stage:
         if self.kind != kind:
             self.leave()
         if self.world is None:
-            world = common.WORLDS[kind](self.build)
-            world.__enter__()
-            self.world, self.kind = world, kind
+            try:
+                self.world = self.made(kind)
+            except LabError as error:  # the servers alone did not come up, drover was not even started
+                print(f"    {kind}: once more: {error}", flush=True)
+                self.world = self.made(kind)
+            self.kind = kind
         return self.world
+
+    def made(self, kind):
+        world = common.WORLDS[kind](self.build)
+        world.__enter__()
+        return world
 
     def leave(self, error=(None, None, None)):
         world, self.world, self.kind = self.world, None, None

@@ -100,7 +100,7 @@ refer(19, "sim", "no-durable-close", "a yes before the close is on disk is caugh
 
 def _declare_switchover(world_, to="west"):
     known = {found["id"] for found in world_.fleet.ask("executions")["executions"]}
-    world_.fleet.drover("declare", "--to", to, "--kind", "switchover", "--reason", "maintenance", "--yes")
+    common.ordered(world_, "declare", "--to", to, "--kind", "switchover", "--reason", "maintenance", "--yes")
     return (({found["id"] for found in world_.fleet.ask("executions")["executions"]}) - known).pop()
 
 

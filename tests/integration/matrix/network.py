@@ -253,7 +253,7 @@ def three_members_of_five_move_what_the_logs_leader_cannot(world_):
     _majority_goes_on(world_, few, many)
     world_.lab.isolate("east")
     time.sleep(world_.timing.silent / 1000)
-    world_.fleet.drover("declare", "--to", "west", "--reason", "east is gone", "--yes", "--at", many[0])
+    common.ordered(world_, "declare", "--to", "west", "--reason", "east is gone", "--yes", "--at", many[0])
     execution = 1
     world_.fleet.wait(lambda: world_.writable("west"), bound_s(world_), "west takes writes")
     asked = selves(world_)

@@ -44,7 +44,7 @@ class Noise:
             self.process = subprocess.Popen(
                 ["nsenter", f"--net={net.namespace_path(self.wan)}", sys.executable, "-m", "matrix.noise", DEVICE, *self.figures],
                 env=self.lab.python_env() | {"PATH": os.environ["PATH"]}, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        until("the noise's device is up", self._up, 10, 0.05)
+        until("the noise's device is up", self._up, 40, 0.05)
         with net.inside(self.wan):
             for name in ("all", DEVICE):
                 with open(f"/proc/sys/net/ipv4/conf/{name}/rp_filter", "w", encoding="ascii") as file:
