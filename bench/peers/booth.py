@@ -46,9 +46,9 @@ def _grant_request():
 
 
 class Booth:
-    def __init__(self, expire_s, programs):
-        self.expire_s, self.programs = expire_s, programs
-        self.name = f"booth, expire {expire_s} s"
+    def __init__(self, expire_s, programs, acquire_after_s=0):
+        self.expire_s, self.programs, self.acquire_after_s = expire_s, programs, acquire_after_s
+        self.name = f"booth, expire {expire_s} s" + (f", acquire-after {acquire_after_s} s" if acquire_after_s else "")
         self.cases = ("renewal", "stopped", "isolated", "oneway", "majority", "dead")
 
     def _config(self, place):
@@ -56,7 +56,7 @@ class Booth:
         lines = ["transport = UDP", f"port = {PORT}", f"arbitrator = {place.hosts['third'].address}"]
         lines += [f"site = {place.hosts[name].address}" for name in SITES]
         lines += ['ticket = "right"', f"expire = {self.expire_s}", f"timeout = {self.expire_s * 1000 // 15}ms", "retries = 3",
-                  "acquire-after = 0"]
+                  f"acquire-after = {self.acquire_after_s}"]
         place.write("booth.conf", "\n".join(lines) + "\n")
 
     def _start(self, place, host):

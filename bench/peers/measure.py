@@ -45,7 +45,7 @@ def systems(wish, programs, say):
         say("booth is not installed: left out")
     else:
         booth.build(programs)
-        found += [booth.Booth(expire_s, programs) for expire_s in (5, 30)]
+        found += [booth.Booth(expire_s, programs, after_s) for expire_s, after_s in ((5, 0), (30, 0), (30, 15))]
     if sentinel.missing():
         say("redis-sentinel is not installed: left out")
     else:
