@@ -4,6 +4,8 @@ import sys
 import time
 import traceback
 
+from fleet import once_more
+
 from .scenarios import SCENARIOS
 
 
@@ -30,7 +32,7 @@ def main():
         for _ in range(options.repeat):
             begun = time.monotonic()
             try:
-                function(options.build)
+                once_more(name, lambda run=function: run(options.build))
                 passed += 1
                 word = "ok"
             except Exception as error:  # a scenario that breaks is a failed one, whatever broke

@@ -8,6 +8,7 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
+from fleet import once_more
 from lab.base import LabError
 
 from . import common, elsewhere, moves, network, operators, stores, table  # each registers its scenarios
@@ -82,7 +83,7 @@ def run_unit(build, unit, repeat):
             for _ in range(repeat):
                 begun = time.monotonic()
                 try:
-                    stage.run(scenario)
+                    once_more(f"{scenario.number} {scenario.name}", lambda one=scenario: stage.run(one))
                     passed += 1
                     word = "ok"
                 except Exception as error:  # a scenario that breaks is a failed one, whatever broke
