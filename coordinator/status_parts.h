@@ -59,6 +59,8 @@ void explain_answer(struct answering *answering); /* status_explain.c */
 const char *standby_name(const struct answering *answering);
 json_t *explain_gates(struct answering *answering, bool *ret_all, uint8_t *ret_target);
 json_t *explain_next_act(struct answering *answering);
+uint64_t region_age_ms(const struct answering *answering, uint8_t region,
+                       const struct region_verdict *verdict);
 json_t *verdict_object(const struct answering *answering, uint8_t region); /* status_verdict.c */
 /* "says", "age_ms", "margin_ms": whose word the gate rests on, and how old it is; null: no age. */
 void put_gate_source(const struct answering *answering, json_t *object, enum gate gate,

@@ -101,6 +101,20 @@ static uint64_t views_age_ms(const struct answering *answering, uint8_t region) 
     return any ? oldest_ms : UINT64_MAX;
 }
 
+/* The members agree on silence only; how fresh the word of a region is that speaks, each knows for
+ * itself. */
+uint64_t region_age_ms(const struct answering *answering, uint8_t region,
+                       const struct region_verdict *verdict) {
+    uint64_t age_ms = core_since(answering->core, verdict->last_heard_ms);
+    for (uint8_t a = 0; a < answering->topology->agents_n && verdict->heard_n > 0; a++) {
+        uint64_t ago_ms = heard_ago_ms(answering->member, a);
+        if (answering->topology->agents[a].region == region && ago_ms < age_ms) {
+            age_ms = ago_ms;
+        }
+    }
+    return age_ms;
+}
+
 static void put_age(json_t *object, const char *key, uint64_t age_ms) {
     if (age_ms == UINT64_MAX) {
         put_null(object, key);
@@ -255,7 +269,7 @@ json_t *verdict_object(const struct answering *answering, uint8_t region) {
     put_text(object, "means", class_sentence((enum region_class)verdict.class));
     put_text(object, "seen", seen.at);
     put_age(object, "heard_ago_ms",
-            verdict.heard_ever ? core_since(core, verdict.last_heard_ms) : UINT64_MAX);
+            verdict.heard_ever ? region_age_ms(answering, region, &verdict) : UINT64_MAX);
     put_age(object, "views_age_ms", views_age_ms(answering, region));
     put_text(object, "agree", agree.at);
     put_text(object, "would_change", change.at);
@@ -285,7 +299,7 @@ static uint64_t say_standby(const struct answering *answering, struct words *wor
         if (agent->region != region || !agent->gate || !is_heard(answering, a)) {
             continue;
         }
-        uint64_t ago_ms = core_since(answering->core, answering->core->agents[a].last_heard_ms);
+        uint64_t ago_ms = heard_ago_ms(answering->member, a);
         oldest_ms = oldest_ms == UINT64_MAX || ago_ms > oldest_ms ? ago_ms : oldest_ms;
         say_name(words, &names_n, agent->name);
     }
@@ -325,7 +339,7 @@ void put_gate_source(const struct answering *answering, json_t *object, enum gat
     case GATE_OWN_VOICE_: {
         struct region_verdict verdict = verdict_of(core, answering->topology, core->owner);
         say(&words, "the members: %u of %u of its agents heard", verdict.heard_n, verdict.agents_n);
-        age_ms = verdict.heard_ever ? core_since(core, verdict.last_heard_ms) : UINT64_MAX;
+        age_ms = verdict.heard_ever ? region_age_ms(answering, core->owner, &verdict) : UINT64_MAX;
         break;
     }
     case GATE_OUTSIDE_:

@@ -32,7 +32,7 @@ json_t *regions_list(struct answering *answering) {
         put_count(object, "vital_n", verdict.vital_n);
         put_count(object, "vital_bad_n", verdict.vital_bad_n);
         put_yes(object, "heard_ever", verdict.last_heard_ms != 0);
-        put_count(object, "last_heard_ago_ms", core_since(answering->core, verdict.last_heard_ms));
+        put_count(object, "last_heard_ago_ms", region_age_ms(answering, r, &verdict));
     }
     return list;
 }
