@@ -300,7 +300,7 @@ static void answer(struct answering *answering, const char *what) {
                    {"executions", executions_answer}, {"timeline", timeline_answer},
                    {"report", report_answer},         {"config", config_answer},
                    {"whoami", whoami_answer},         {"preview", preview_answer},
-                   {"backups", backups_answer}};
+                   {"backups", backups_answer},       {"readiness", readiness_answer}};
     for (unsigned i = 0; i < sizeof answers / sizeof answers[0]; i++) {
         if (text_equal(what, answers[i].what)) {
             answers[i].answer(answering);

@@ -83,7 +83,8 @@ void preview_answer(struct answering *answering);
 void waits_say(struct answering *answering, json_t *waits, char *ret_act, size_t act_size);
 void timeline_answer(struct answering *answering); /* status_report.c */
 void report_answer(struct answering *answering);
-void backups_answer(struct answering *answering); /* status_backups.c */
+void backups_answer(struct answering *answering);   /* status_backups.c */
+void readiness_answer(struct answering *answering); /* status_readiness.c */
 
 /* "error" and exit code 2. */
 void answer_wrong(struct answering *answering, const char *format, ...)

@@ -211,11 +211,22 @@ enum err topology_read_backups(struct conf *conf, const struct config_setting_t 
                          backup_read);
 }
 
+static enum err drill_last_read(struct conf *conf, const struct config_setting_t *at, void *base) {
+    struct drill *drill = base;
+    const char *text = NULL;
+    enum err err = conf_text(conf, at, "a day, as 2026-01-25", &text);
+    if (err == ERR_OK && !day_from_text(text, &drill->last_wall_ms)) {
+        err = conf_expected(conf, at, "a day, as 2026-01-25");
+    }
+    return err;
+}
+
 static const struct field drill_fields[] = {
     {"name", FIELD_NAME, FIELD_OF(struct drill, name), .required = true},
     {"type", FIELD_NAME, FIELD_OF(struct drill, type), .required = true},
     {"every", FIELD_DURATION, FIELD_OF(struct drill, every_ms), .required = true, .min = HOUR_MS},
     {"duration", FIELD_DURATION, FIELD_OF(struct drill, duration_ms), .min = 1},
+    {"last", FIELD_READ, .read = drill_last_read},
     {"source", FIELD_TEXT, FIELD_OF(struct drill, source)},
 };
 

@@ -22,6 +22,37 @@ static const char *const check_kinds[] = {
 
 static const char *const link_kinds[] = {"stream", "async", "bucket", "canary", NULL};
 
+/* ---- readiness ---- */
+
+static const char *const ready_at_texts[] = {"standby", "active", "both", NULL};
+
+/* true says the same as "blocker", false leaves a check out that would count by itself. */
+static enum err ready_read(struct conf *conf, const struct config_setting_t *at,
+                           uint8_t *ret_ready) {
+    static const char *const texts[] = {"true", "blocker", "warning", "false", NULL};
+    static const uint8_t meanings[] = {READY_BLOCKER, READY_BLOCKER, READY_WARNING, READY_NOTHING};
+    char text[16] = "";
+    struct conf silent = {.file = conf->file};
+    if (conf_scalar(&silent, at, text, sizeof text) == ERR_OK) {
+        for (unsigned i = 0; texts[i] != NULL; i++) {
+            if (text_equal(texts[i], text)) {
+                *ret_ready = meanings[i];
+                return ERR_OK;
+            }
+        }
+    }
+    return conf_expected(conf, at, "true, false, \"blocker\" or \"warning\"");
+}
+
+/* Who asks is told what mends it: a line that says only "not ready" helps nobody at night. */
+static enum err ready_needs_fix(struct conf *conf, const struct config_setting_t *at, uint8_t ready,
+                                const char *fix) {
+    bool counts = ready == READY_BLOCKER || ready == READY_WARNING;
+    return counts && fix[0] == '\0'
+               ? conf_wrong(conf, at, "the field \"fix\" is missing: which command mends it?")
+               : ERR_OK;
+}
+
 /* ---- endpoints ---- */
 
 static enum err endpoint_agents_read(struct conf *conf, const struct config_setting_t *at,
@@ -135,6 +166,10 @@ enum err topology_read_components(struct conf *conf, const struct config_setting
 
 /* ---- links ---- */
 
+static enum err link_ready_read(struct conf *conf, const struct config_setting_t *at, void *base) {
+    return ready_read(conf, at, &((struct link *)base)->ready);
+}
+
 static const struct field link_fields[] = {
     {"name", FIELD_NAME, FIELD_OF(struct link, name), .required = true},
     {"kind", FIELD_CHOICE, FIELD_OF(struct link, kind), .required = true, .choices = link_kinds},
@@ -143,6 +178,8 @@ static const struct field link_fields[] = {
     {"target_lag", FIELD_DURATION, FIELD_OF(struct link, target_lag_ms)},
     {"alert_lag", FIELD_DURATION, FIELD_OF(struct link, alert_lag_ms)},
     {"rpo", FIELD_DURATION, FIELD_OF(struct link, rpo_ms)},
+    {"ready", FIELD_READ, .read = link_ready_read},
+    {"fix", FIELD_TEXT, FIELD_OF(struct link, fix)},
 };
 
 const struct fields_table link_table = {"links", link_fields, FIELDS_N(link_fields)};
@@ -150,8 +187,10 @@ const struct fields_table link_table = {"links", link_fields, FIELDS_N(link_fiel
 static enum err link_read(struct conf *conf, const struct config_setting_t *at,
                           struct topology *topology, uint8_t index) {
     /* "Replication lag: > 5 min" (SEED-52). */
-    topology->links[index].alert_lag_ms = (uint32_t)(5 * MINUTE_MS);
-    return conf_group(conf, at, link_fields, FIELDS_N(link_fields), &topology->links[index]);
+    struct link *link = &topology->links[index];
+    link->alert_lag_ms = (uint32_t)(5 * MINUTE_MS);
+    enum err err = conf_group(conf, at, link_fields, FIELDS_N(link_fields), link);
+    return err != ERR_OK ? err : ready_needs_fix(conf, at, link->ready, link->fix);
 }
 
 enum err topology_read_links(struct conf *conf, const struct config_setting_t *at, void *base) {
@@ -209,6 +248,10 @@ static enum err check_args_read(struct conf *conf, const struct config_setting_t
     return topology_arguments(conf, at, NAME_SIZE - 1, &check->arguments);
 }
 
+static enum err check_ready_read(struct conf *conf, const struct config_setting_t *at, void *base) {
+    return ready_read(conf, at, &((struct check *)base)->ready);
+}
+
 static const struct field check_fields[] = {
     {"name", FIELD_NAME, FIELD_OF(struct check, name), .required = true},
     {"kind", FIELD_CHOICE, FIELD_OF(struct check, kind), .required = true, .choices = check_kinds},
@@ -223,6 +266,9 @@ static const struct field check_fields[] = {
     {"timeout", FIELD_DURATION, FIELD_OF(struct check, timeout_ms), .min = 10},
     {"failures", FIELD_COUNT, FIELD_OF(struct check, failures_n), .min = 1, .max = 100},
     {"passes", FIELD_COUNT, FIELD_OF(struct check, passes_n), .min = 1, .max = 100},
+    {"ready", FIELD_READ, .read = check_ready_read},
+    {"ready_at", FIELD_CHOICE, FIELD_OF(struct check, ready_at), .choices = ready_at_texts},
+    {"fix", FIELD_TEXT, FIELD_OF(struct check, fix)},
     {"args", FIELD_READ, .read = check_args_read},
 };
 
@@ -257,6 +303,10 @@ static enum err check_read(struct conf *conf, const struct config_setting_t *at,
     if (err == ERR_OK) {
         err = conf_group(conf, at, check_fields, FIELDS_N(check_fields), check);
     }
+    if (err != ERR_OK) {
+        return err;
+    }
+    err = ready_needs_fix(conf, at, check->ready, check->fix);
     if (err != ERR_OK) {
         return err;
     }

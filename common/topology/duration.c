@@ -45,3 +45,37 @@ struct duration duration_text(uint64_t ms) {
                       units[i].text);
     return text;
 }
+
+static unsigned month_days(unsigned year, unsigned month) {
+    static const uint8_t days[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return days[month - 1] + (month == 2 && leap ? 1u : 0u);
+}
+
+bool day_from_text(const char *text, uint64_t *ret_wall_ms) {
+    unsigned figures[3] = {0, 0, 0}, part = 0;
+    if (strlen(text) != 10) {
+        return false;
+    }
+    for (unsigned i = 0; i < 10; i++) {
+        bool dash = i == 4 || i == 7;
+        if (dash != (text[i] == '-') || (!dash && (text[i] < '0' || text[i] > '9'))) {
+            return false;
+        }
+        part += dash;
+        figures[part] = dash ? 0 : figures[part] * 10 + (unsigned)(text[i] - '0');
+    }
+    unsigned year = figures[0], month = figures[1], day = figures[2];
+    if (year < 1970 || month < 1 || month > 12 || day < 1 || day > month_days(year, month)) {
+        return false;
+    }
+    uint64_t days = day - 1;
+    for (unsigned m = 1; m < month; m++) {
+        days += month_days(year, m);
+    }
+    for (unsigned y = 1970; y < year; y++) {
+        days += 337 + month_days(y, 2);
+    }
+    *ret_wall_ms = days * DAY_MS;
+    return true;
+}

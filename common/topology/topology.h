@@ -102,6 +102,10 @@ enum action_kind {
 
 /* canary: its positions are numbers of canary writes, not bytes. */
 enum link_kind { LINK_STREAM = 0, LINK_ASYNC = 1, LINK_BUCKET = 2, LINK_CANARY = 3 };
+/* What a check or link that is not well means to `drover readiness`, and of which region it must
+ * speak to count there. BY_DEFAULT: docs/readiness.md. */
+enum ready { READY_BY_DEFAULT = 0, READY_BLOCKER = 1, READY_WARNING = 2, READY_NOTHING = 3 };
+enum ready_at { READY_AT_STANDBY = 0, READY_AT_ACTIVE = 1, READY_AT_BOTH = 2 };
 enum quorum_loss { QUORUM_LOSS_FAILSAFE = 0, QUORUM_LOSS_FENCE = 1, QUORUM_LOSS_HOLD = 2 };
 /* What a member's own wait counts from: its last yes, or the CLOSE (docs/safety.md). */
 enum wait_from { WAIT_FROM_LAST_YES = 0, WAIT_FROM_CLOSE = 1 };
@@ -199,8 +203,11 @@ struct check {
     uint8_t link;   /* the replication link it measures, or NONE */
     bool vital;     /* counts for the region's verdict */
     uint32_t interval_ms, timeout_ms;
-    uint8_t failures_n; /* this many bad readings in a row make it failed */
-    uint8_t passes_n;   /* this many good ones make it well again */
+    uint8_t failures_n;      /* this many bad readings in a row make it failed */
+    uint8_t passes_n;        /* this many good ones make it well again */
+    uint8_t ready;           /* enum ready */
+    uint8_t ready_at;        /* enum ready_at */
+    char fix[SENTENCE_SIZE]; /* the command that mends it, for people; "" */
     struct arguments arguments;
 };
 
@@ -211,6 +218,8 @@ struct link {
     uint32_t target_lag_ms; /* the documents' target */
     uint32_t alert_lag_ms;
     uint32_t rpo_ms; /* automatic failover is refused above it; 0: the tier's RPO */
+    uint8_t ready;   /* enum ready */
+    char fix[SENTENCE_SIZE];
 };
 
 struct step {
@@ -267,7 +276,8 @@ struct drill {
     char name[NAME_SIZE];
     char type[NAME_SIZE]; /* "full", "tabletop", "component", "restore" */
     uint64_t every_ms;
-    uint64_t duration_ms; /* 0: not declared */
+    uint64_t duration_ms;  /* 0: not declared */
+    uint64_t last_wall_ms; /* the day it was held last, as people declare; 0: never */
     char source[NAME_SIZE];
 };
 

@@ -24,7 +24,8 @@ enum {
     OPTION_YES,
     OPTION_FROM,
     OPTION_PRINT,
-    OPTION_SET
+    OPTION_SET,
+    OPTION_FAIL_ON
 };
 
 static const struct option options[] = {{"config", required_argument, NULL, OPTION_CONFIG},
@@ -46,6 +47,7 @@ static const struct option options[] = {{"config", required_argument, NULL, OPTI
                                         {"from", required_argument, NULL, OPTION_FROM},
                                         {"print", no_argument, NULL, OPTION_PRINT},
                                         {"set", required_argument, NULL, OPTION_SET},
+                                        {"fail-on", required_argument, NULL, OPTION_FAIL_ON},
                                         {NULL, 0, NULL, 0}};
 
 static const struct {
@@ -69,7 +71,8 @@ static const struct {
                 {OPTION_YES, TAKES_YES, "--yes"},
                 {OPTION_FROM, TAKES_FROM, "--from N"},
                 {OPTION_PRINT, TAKES_PRINT, "--print"},
-                {OPTION_SET, TAKES_SET, "--set NUMBER=VALUE"}};
+                {OPTION_SET, TAKES_SET, "--set NUMBER=VALUE"},
+                {OPTION_FAIL_ON, TAKES_FAIL_ON, "--fail-on warning"}};
 
 #define MEANINGS_N (sizeof meanings / sizeof meanings[0])
 
@@ -93,6 +96,11 @@ static bool take_timeout(struct command_line *line, const char *value) {
 static bool take_for(struct command_line *line, const char *value) {
     return duration_from_text(value, &line->for_ms) && line->for_ms >= SECOND_MS &&
            line->for_ms <= UINT32_MAX;
+}
+
+static bool take_fail_on(struct command_line *line, const char *value) {
+    line->fail_on_warning = text_equal(value, "warning");
+    return line->fail_on_warning || text_equal(value, "blocker");
 }
 
 static bool take_set(struct command_line *line, const char *value) {
@@ -120,6 +128,7 @@ static bool take_option(struct command_line *line, int option, const char *value
     case OPTION_YES: line->yes = true; return true;
     case OPTION_PRINT: line->print = true; return true;
     case OPTION_SET: return take_set(line, value);
+    case OPTION_FAIL_ON: return take_fail_on(line, value);
     case OPTION_EPOCH: return text_to_u64(value, INT64_MAX, &line->epoch);
     case OPTION_FROM: return text_to_u64(value, INT64_MAX, &line->from);
     case OPTION_TIMEOUT: return take_timeout(line, value);

@@ -6,6 +6,8 @@
  * requests.c  what changes something: signed requests, and the question before them
  * client.c    asking the members: all at once for a question, one after the other for a request
  * local.c     what needs no member: keys, checking and comparing topology files
+ * readiness.c could a region take over now; asks every member
+ * doctor*.c   what is wrong with the installation on this machine
  * replay.c    a member's recordings, decided again
  * help.c      help and completion, out of the table of verbs
  * show*.c     the members' JSON as text for people */
@@ -56,7 +58,8 @@ enum option_set {
     TAKES_YES = 1 << 9,
     TAKES_FROM = 1 << 10,
     TAKES_PRINT = 1 << 11,
-    TAKES_SET = 1 << 12
+    TAKES_SET = 1 << 12,
+    TAKES_FAIL_ON = 1 << 13
 };
 
 struct command_line {
@@ -64,6 +67,7 @@ struct command_line {
     uint64_t epoch, from, for_ms;
     uint32_t timeout_ms; /* 0: drover.conf's */
     bool json, watch, yes, print;
+    bool fail_on_warning;
     const char *sets[SETS_MAX]; /* "lease.wait=20s" */
     unsigned sets_n;
     const struct verb *verb;
@@ -145,6 +149,9 @@ int local_config_check(struct session *session);
 int local_config_diff(struct session *session);
 /* Reads and checks; findings go to stdout. OK, USAGE (it does not read), REFUSED (errors). */
 int local_check_file(const char *path, bool quiet_when_good, json_t **ret_json);
+
+/* readiness.c */
+int readiness_run(struct session *session);
 
 /* replay.c */
 int replay_run(struct session *session);

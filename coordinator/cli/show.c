@@ -239,7 +239,8 @@ void show_reply(const struct session *session, const char *what, json_t *json) {
                 {"members", show_members},        {"rules", show_rules},
                 {"executions", show_executions},  {"timeline", show_timeline},
                 {"report", show_report},          {"config", show_config},
-                {"whoami", show_whoami},          {"backups", show_backups}};
+                {"whoami", show_whoami},          {"backups", show_backups},
+                {"readiness", show_readiness}};
     for (unsigned i = 0; !session->line->json && i < sizeof ways / sizeof ways[0]; i++) {
         if (text_equal(ways[i].what, what)) {
             ways[i].show(json);

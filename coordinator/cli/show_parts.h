@@ -56,6 +56,7 @@ void show_status(const json_t *json);
 void show_explain(const json_t *json);
 void show_components(const json_t *json);
 void show_backups(const json_t *json);
+void show_readiness(const json_t *json);
 void show_agents(const json_t *json);
 void show_members(const json_t *json);
 void show_rules(const json_t *json);

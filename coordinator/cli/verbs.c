@@ -121,6 +121,14 @@ static const struct verb verbs[] = {
      "Each with its checks in both regions, the newest one's age, and what is missing. Exit code 9 "
      "when one is not met, not known or not checked.",
      "drover backups", 0, 0, 0, false, run_query},
+    {"readiness", "[REGION] [--fail-on warning]", "Could a region take over now?",
+     "Every line that is not good says what is wrong, how old the observation is, and which "
+     "command "
+     "mends it; what is not known is not good. Without a region the one that does not own the "
+     "lease. "
+     "Exit code 9 with a blocker, with --fail-on warning also with a warning, 6 without a "
+     "majority.",
+     "drover readiness west", TAKES_FAIL_ON, 0, 1, false, readiness_run},
     {"agents", "", "The agents and their guards.", "", "drover agents", 0, 0, 0, false, run_query},
     {"members", "", "The members, each asked itself.",
      "Exit code 6 when fewer than a majority answered.", "drover members", 0, 0, 0, false,

@@ -1,0 +1,72 @@
+/* readiness: could this region take over now? A pure question: everything that is known goes in as
+ * values, lines come out, no clock is read. A declaration never waits for it: it is for the days
+ * before.
+ *
+ * What is old is not known, and what is not known is not ready: silence never reads as "good". */
+#ifndef DROVER_READINESS_H
+#define DROVER_READINESS_H
+
+#include "coordinator/core/core.h"
+#include "proto/message.h"
+
+struct readiness_agent {
+    bool heard;                  /* within policy.silent, by the asked member */
+    uint64_t heard_ago_ms;       /* UINT64_MAX: never */
+    const struct report *report; /* the newest, of whatever topology version; NULL: none */
+};
+
+struct readiness_link {
+    bool known;
+    uint64_t lag_ms;
+    uint64_t sampled_ago_ms; /* of the active side's newest position */
+};
+
+struct readiness_input {
+    const struct core *core;
+    const struct topology *topology;
+    uint8_t target;   /* the region that would take over */
+    uint64_t wall_ms; /* for drills */
+    struct readiness_agent agents[AGENTS_MAX];
+    struct readiness_link links[LINKS_MAX];
+};
+
+enum readiness_state {
+    READINESS_GOOD = 0,
+    READINESS_WRONG = 1,
+    READINESS_UNKNOWN = 2 /* no word, or an old one: counts like wrong */
+};
+
+struct readiness_line {
+    uint8_t weight;          /* enum ready: BLOCKER or WARNING */
+    uint8_t state;           /* enum readiness_state */
+    char name[64];           /* "agent west-db1", "check west-disk": stable, for programs */
+    char text[256];          /* what is so, or what is wrong */
+    char fix[SENTENCE_SIZE]; /* the command that mends it; "" of a good line */
+    int64_t age_ms;          /* the observation is no older than this; -1: it is no observation */
+};
+
+/* Every agent, check, link, drill once, and drover's own. */
+#define READINESS_LINES_MAX (AGENTS_MAX * 3 + CHECKS_MAX + LINKS_MAX + DRILLS_MAX + 16)
+
+struct readiness {
+    uint16_t n, blockers_n, warnings_n, good_n;
+    struct readiness_line lines[READINESS_LINES_MAX]; /* as found; blockers are not sorted first */
+};
+
+/* The target must be a data region that does not own the newest epoch. About 300 KiB: keep the
+ * result in static storage. */
+void readiness_read(const struct readiness_input *input, struct readiness *ret_readiness);
+
+/* readiness_world.c: what the topology declares; readiness.c calls them. */
+void readiness_checks(const struct readiness_input *input, struct readiness *readiness);
+void readiness_links(const struct readiness_input *input, struct readiness *readiness);
+void readiness_drills(const struct readiness_input *input, struct readiness *readiness);
+
+/* A new line with its name; its text and fix follow. */
+struct readiness_line *readiness_add(struct readiness *readiness, enum ready weight,
+                                     enum readiness_state state, int64_t age_ms, const char *format,
+                                     ...) __attribute__((format(printf, 5, 6)));
+/* Does this check count for the readiness of input->target? READY_NOTHING: it does not. */
+enum ready readiness_weight(const struct readiness_input *input, const struct check *check);
+
+#endif

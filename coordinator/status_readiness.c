@@ -1,0 +1,88 @@
+/* Could a region take over now: what this member knows, as coordinator/decide/readiness.h wants it,
+ * and its lines as JSON, what fails first. */
+#include "common/io/clock.h"
+#include "coordinator/decide/readiness.h"
+#include "coordinator/status_parts.h"
+
+#define EXIT_NOT_READY 9
+
+static void input_fill(const struct answering *answering, uint8_t target,
+                       struct readiness_input *ret_input) {
+    const struct topology *topology = answering->topology;
+    uint64_t wall_ms = clock_wall_ms();
+    *ret_input = (struct readiness_input){
+        .core = answering->core, .topology = topology, .target = target, .wall_ms = wall_ms};
+    for (uint8_t a = 0; a < topology->agents_n; a++) {
+        const struct agent_live *live = &answering->member->agents[a];
+        ret_input->agents[a] =
+            (struct readiness_agent){.heard = listen_agent_heard(answering->member, a),
+                                     .heard_ago_ms = heard_ago_ms(answering->member, a),
+                                     .report = live->reported ? &live->report : NULL};
+    }
+    for (uint8_t l = 0; l < topology->links_n; l++) {
+        struct lag lag = positions_lag(&answering->member->positions, l);
+        ret_input->links[l] = (struct readiness_link){
+            .known = lag.known,
+            .lag_ms = lag.ms,
+            .sampled_ago_ms = wall_ms > lag.sampled_wall_ms ? wall_ms - lag.sampled_wall_ms : 0};
+    }
+}
+
+static void add_line(json_t *list, const struct readiness_line *line) {
+    static const char *const states[] = {"good", "wrong", "unknown"};
+    json_t *object = list_add(list);
+    put_text(object, "weight", line->weight == READY_BLOCKER ? "blocker" : "warning");
+    put_text(object, "state", states[line->state]);
+    put_text(object, "name", line->name);
+    put_text(object, "text", line->text);
+    if (line->age_ms >= 0) {
+        put_number(object, "age_ms", line->age_ms);
+    } else {
+        put_null(object, "age_ms");
+    }
+    put_text(object, "fix", line->fix);
+}
+
+static json_t *lines_json(const struct readiness *readiness) {
+    json_t *list = json_array();
+    for (unsigned turn = 0; turn < 3; turn++) {
+        for (unsigned i = 0; i < readiness->n; i++) {
+            const struct readiness_line *line = &readiness->lines[i];
+            bool good = line->state == READINESS_GOOD;
+            unsigned mine = good ? 2 : line->weight == READY_BLOCKER ? 0 : 1;
+            if (mine == turn) {
+                add_line(list, line);
+            }
+        }
+    }
+    return list;
+}
+
+void readiness_answer(struct answering *answering) {
+    static struct readiness_input input;
+    static struct readiness readiness;
+    const struct topology *topology = answering->topology;
+    const char *name =
+        answering->argument[0] != '\0' ? answering->argument : standby_name(answering);
+    uint8_t target = topology_region(topology, name);
+    if (target == NONE || topology->regions[target].kind != REGION_DATA) {
+        answer_wrong(answering, "no region that could take over is called \"%s\"", name);
+        return;
+    }
+    if (target == answering->core->owner) {
+        answer_wrong(answering, "%s owns epoch %llu: readiness is a question to the others", name,
+                     (unsigned long long)answering->core->epoch);
+        return;
+    }
+    input_fill(answering, target, &input);
+    readiness_read(&input, &readiness);
+    put_text(answering->json, "region", name);
+    put_text(answering->json, "owner", name_region(topology, answering->core->owner));
+    put_count(answering->json, "epoch", answering->core->epoch);
+    put_yes(answering->json, "ready", readiness.blockers_n == 0);
+    put_count(answering->json, "blockers_n", readiness.blockers_n);
+    put_count(answering->json, "warnings_n", readiness.warnings_n);
+    put_count(answering->json, "good_n", readiness.good_n);
+    put_object(answering->json, "lines", lines_json(&readiness));
+    answering->exit_code = readiness.blockers_n == 0 ? answering->exit_code : EXIT_NOT_READY;
+}
