@@ -153,6 +153,9 @@ int local_check_file(const char *path, bool quiet_when_good, json_t **ret_json);
 /* readiness.c */
 int readiness_run(struct session *session);
 
+/* doctor.c */
+int doctor_run(struct session *session);
+
 /* replay.c */
 int replay_run(struct session *session);
 

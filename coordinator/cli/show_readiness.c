@@ -1,4 +1,4 @@
-/* Readiness as text: one verdict, then each line that is not good with its age and what mends it. */
+/* Readiness as text: one verdict, then each line that is not good, its age and what mends it. */
 #include "coordinator/cli/show_parts.h"
 
 static void show_line(const json_t *line) {

@@ -194,6 +194,13 @@ static const struct verb verbs[] = {
      "It is checked here, at the member, and by every member again when it is applied.",
      "drover config apply topology.conf --reason \"a second agent in west\"", TAKES_REASON, 1, 1,
      false, request_config_apply},
+    {"doctor", "[FILE|DIRECTORY]...", "What is wrong with the installation on this machine?",
+     "Looks at files, keys, members, ports, the gate, clocks, systemd's order and HAProxy, and "
+     "says "
+     "in plain words what is wrong and what mends it. Changes nothing, prints no secret. Without a "
+     "word /etc/drover; as root it sees more; with an operator's --config it asks the members. "
+     "Exit code 10 when something is wrong.",
+     "drover doctor /etc/drover", 0, 0, 8, true, doctor_run},
     {"keygen", "--kind member|agent|guard|operator NAME [--out DIR]", "Makes one identity's keys.",
      "NAME.key is secret (mode 0600) and stays where it is made; NAME.pub holds the lines for the "
      "topology and the pins.",

@@ -164,7 +164,7 @@ static void read_voice(const struct readiness_input *input, uint8_t a,
                       agent->name);
 }
 
-/* Lease, policy and checks are numbers of one topology version: who works by another one disagrees. */
+/* Lease, policy and checks are numbers of one topology version: who works by another disagrees. */
 static void read_version(const struct readiness_input *input, uint8_t a,
                          struct readiness *readiness) {
     const struct readiness_agent *seen = &input->agents[a];

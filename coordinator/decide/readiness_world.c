@@ -69,7 +69,7 @@ static struct readiness_line *check_line(const struct readiness_input *input,
     return line;
 }
 
-/* A warning of a blocker's check is a warning: the declared limit is passed and the target serves. */
+/* A warning of a blocker's check is a warning: a declared limit is passed and the target serves. */
 static void judge(enum ready declared, const struct check_report *seen, enum ready *ret_weight,
                   enum readiness_state *ret_state) {
     *ret_weight = declared;
