@@ -22,6 +22,12 @@ static const struct parameter parameters[] = {
     {.name = "expect", .type = PARAMETER_TEXT},
     {.name = "max_ttl", .type = PARAMETER_NUMBER, .min = 0, .max = INT32_MAX},
     {.name = "authoritative", .type = PARAMETER_FLAG},
+    {.name = "zone", .type = PARAMETER_TEXT},
+    {.name = "key_name", .type = PARAMETER_TEXT},
+    {.name = "key_secret_ref", .type = PARAMETER_NAME},
+    {.name = "algorithm",
+     .type = PARAMETER_CHOICE,
+     .choices = "|hmac-sha1|hmac-sha256|hmac-sha512|"},
 };
 
 struct dns_question {
@@ -62,6 +68,12 @@ enum err dns_accepts(const struct arguments *arguments, struct text256 *reterr) 
     }
     if (question_make(arguments, &question) != ERR_OK) {
         text_say(reterr, "argument name: expected a domain name");
+        return ERR_CONFIG;
+    }
+    bool keyed = arguments_get(arguments, "key_name") != NULL;
+    if (keyed && (arguments_get(arguments, "zone") == NULL ||
+                  arguments_get(arguments, "key_secret_ref") == NULL)) {
+        text_say(reterr, "argument key_name: expected zone and key_secret_ref with it");
         return ERR_CONFIG;
     }
     for (const char *at = arguments_get(arguments, "servers");
@@ -286,6 +298,9 @@ struct reading dns_run(const struct probe_input *input) {
             reading_judged(true, "%u/%u servers answered; %.60s", answered_n, servers_n, why.at);
         reading.value = first.ttl_max_s;
         reading_warn(&reading);
+    }
+    if (reading.good && arguments_get(input->arguments, "key_name") != NULL) {
+        reading = dns_credential_judge(input, reading);
     }
     reading.latency_ms = (uint32_t)(clock_boot_ms() - start_ms);
     return reading;

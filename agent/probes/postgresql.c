@@ -20,6 +20,9 @@ static const struct parameter parameters[] = {
     {.name = "table", .type = PARAMETER_TABLE},
     {.name = "max_slot_lag", .type = PARAMETER_NUMBER, .min = 1, .max = INT64_MAX},
     {.name = "archiver", .type = PARAMETER_FLAG},
+    {.name = "rewind", .type = PARAMETER_FLAG},
+    {.name = "slot", .type = PARAMETER_TEXT},
+    {.name = "min_wal_keep", .type = PARAMETER_NUMBER, .min = 1, .max = INT64_MAX},
 };
 
 enum err postgresql_accepts(const struct arguments *arguments, struct text256 *reterr) {
@@ -110,6 +113,7 @@ static struct reading look(const struct probe_input *input, struct pg_client *cl
     char state[6] = "";
     char slots[64] = "";
     char archiver[48] = "";
+    char returns[72] = "";
     enum err err = pg_role_ask(client, &seen, &why);
     if (err == ERR_OK && table != NULL && input->active && seen.role == STORE_PRIMARY) {
         err = write_try(client, table, &seen, state, sizeof state, &why);
@@ -121,20 +125,23 @@ static struct reading look(const struct probe_input *input, struct pg_client *cl
     if (err == ERR_OK && parameter_flag(arguments, "archiver", false)) {
         err = archiver_look(client, archiver, sizeof archiver, &why);
     }
+    if (err == ERR_OK) {
+        err = pg_return_look(client, arguments, returns, sizeof returns, &why);
+    }
     if (err != ERR_OK) {
         return reading_failed(err, "%s", why.at);
     }
     const char *expected = parameter_text(arguments, "expect_role", "any");
-    bool good = role_good(input, &seen);
+    bool good = role_good(input, &seen) && returns[0] == '\0';
     bool surprising =
         probe_expect_role(arguments) != STORE_UNKNOWN && probe_expect_role(arguments) != seen.role;
     struct reading reading =
-        reading_judged(good, "%s%s%s%s%s%s%s", probe_role_text(seen.role),
+        reading_judged(good, "%s%s%s%s%s%s%s%s", probe_role_text(seen.role),
                        surprising ? ", expected " : "", surprising ? expected : "",
                        seen.writable      ? ", writable"
                        : state[0] != '\0' ? ", write refused: "
                                           : "",
-                       state[0] != '\0' ? pg_state_text(state) : "", slots, archiver);
+                       state[0] != '\0' ? pg_state_text(state) : "", returns, slots, archiver);
     reading.role = seen.role;
     reading.writable = seen.writable;
     reading.positions_n = seen.positions_n;
