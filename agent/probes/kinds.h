@@ -35,7 +35,8 @@ PROBE_FUNCTIONS(s3)
 PROBE_FUNCTIONS(backup)
 PROBE_FUNCTIONS(git)
 
-/* dns_credential.c: the reading of a dns check that is good so far, and whether its key is taken. */
+/* dns_credential.c: the reading of a dns check that is good so far, and whether its key is taken.
+ */
 struct reading dns_credential_judge(const struct probe_input *input, struct reading reading);
 
 #endif

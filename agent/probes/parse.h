@@ -144,8 +144,9 @@ struct dns_noop {
 /* CONFIG: no such names, no such key. */
 enum err dns_noop_build(const struct dns_credential *credential, uint16_t id,
                         struct dns_noop *ret_noop) ERR_CHECKED;
-/* OK: the server would change the record for this key, and signed its answer with it. AUTH: it does
- * not take the key; DENIED: its policy; SIGNATURE; FAILED: another code; FORMAT: no answer to it. */
+/* OK: the server would change the record for this key, and signed its answer with it. AUTH: it
+ * does not take the key; DENIED: its policy; SIGNATURE; FAILED: another code; FORMAT: no answer to
+ * this. */
 enum err dns_noop_reply(const struct dns_credential *credential, const struct dns_noop *noop,
                         const uint8_t *wire, size_t wire_n, struct text256 *reterr) ERR_CHECKED;
 

@@ -52,8 +52,8 @@ bool pg_rows_lsn(const struct pg_rows *rows, unsigned row, unsigned column, uint
 /* A short English phrase for the states a probe meets ("read-only", ...); the code itself else. */
 const char *pg_state_text(const char *sqlstate);
 
-/* pg_return.c. With the arguments rewind, slot or min_wal_keep: what stands in the way of a return as
- * a standby is written into `note`, else it is "". */
+/* pg_return.c. With the arguments rewind, slot or min_wal_keep: what stands in the way of a return
+ * as a standby is written into `note`, else it is "". */
 enum err pg_return_look(struct pg_client *client, const struct arguments *arguments, char *note,
                         size_t note_size, struct text256 *reterr) ERR_CHECKED;
 

@@ -19,8 +19,9 @@ static const struct probe_kind kinds[] = {
      "ca=path, user=name, password_ref=name, tls=1.2|1.3"},
     {CHECK_TCP, tcp_run, tcp_accepts, "address=host:port"},
     {CHECK_POSTGRESQL, postgresql_run, postgresql_accepts,
-     PG_ARGUMENTS ", expect_role=primary|standby|any, table=write probe's table, "
-                  "max_slot_lag=bytes, archiver=true|false, rewind=true, slot=name, min_wal_keep=bytes"},
+     PG_ARGUMENTS
+     ", expect_role=primary|standby|any, table=write probe's table, "
+     "max_slot_lag=bytes, archiver=true|false, rewind=true, slot=name, min_wal_keep=bytes"},
     {CHECK_PATRONI, patroni_run, patroni_accepts,
      "url=http(s)://member:8008, members=expected number, expect_role=primary|standby|any, "
      "ca=path, user=name, password_ref=name"},
@@ -42,7 +43,8 @@ static const struct probe_kind kinds[] = {
      "min_days=14, tls=1.2|1.3"},
     {CHECK_DNS, dns_run, dns_accepts,
      "servers=ip:port[,ip:port...], name=record, type=A|AAAA|CNAME|TXT, expect=value[,value...], "
-     "max_ttl=seconds, authoritative=true|false, and for the key of updates zone=name, key_name=name, "
+     "max_ttl=seconds, authoritative=true|false, and for the key of updates zone=name, "
+     "key_name=name, "
      "key_secret_ref=name, algorithm=hmac-sha256"},
     {CHECK_HAPROXY, haproxy_run, haproxy_accepts,
      "socket=path or url=http(s)://.../;csv, backend=name, min_up=1, ca=path, user=name, "

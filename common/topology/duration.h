@@ -14,8 +14,8 @@
  * does not fit 64 bits of ms; *ret_ms is untouched then. */
 bool duration_from_text(const char *text, uint64_t *ret_ms);
 
-/* "2026-01-25" -> ms since 1970 of the beginning of that day, UTC; 1970 to 9999. False when it is no
- * such day; *ret_wall_ms is untouched then. */
+/* "2026-01-25" -> ms since 1970 of the beginning of that day, UTC; 1970 to 9999. False when it is
+ * no such day; *ret_wall_ms is untouched then. */
 bool day_from_text(const char *text, uint64_t *ret_wall_ms);
 
 struct duration {

@@ -40,7 +40,13 @@ static bool proc_read(const char *pid, const char *name, char *out, size_t out_s
     return n > 0;
 }
 
-/* The name of a process and the file it was started with: 0 none, else its pid; *ret_state as ps. */
+/* The kernel keeps 15 characters of a program's name. */
+static bool is_program(const char *comm, const char *program) {
+    size_t n = strlen(program) < 15 ? strlen(program) : 15;
+    return strncmp(comm, program, n) == 0 && (comm[n] == ' ' || comm[n] == '\0');
+}
+
+/* By its name and the file it was started with. 0: none, else its pid; *ret_state as ps has it. */
 static long process_find(const char *comm, const char *conf, char *ret_state) {
     char name[64], command[2048], stat_[512];
     long found = 0;
@@ -52,7 +58,7 @@ static long process_find(const char *comm, const char *conf, char *ret_state) {
             break;
         }
         if (entry->d_name[0] < '1' || entry->d_name[0] > '9' ||
-            !proc_read(entry->d_name, "comm", name, sizeof name) || strncmp(name, comm, 15) != 0 ||
+            !proc_read(entry->d_name, "comm", name, sizeof name) || !is_program(name, comm) ||
             !proc_read(entry->d_name, "cmdline", command, sizeof command)) {
             continue;
         }
@@ -206,7 +212,7 @@ static void look_taken(struct doctor *doctor, const char *subject, const char *a
     if (inode != 0 && holder[0] == '\0') {
         doctor_say(doctor, DOCTOR_SKIPPED, subject, "run this as root",
                    "%s is taken; by whom cannot be seen", address);
-    } else if (strncmp(holder, program, 15) == 0) {
+    } else if (is_program(holder, program)) {
         doctor_say(doctor, DOCTOR_GOOD, subject, NULL, "%s is held by %s", address, holder);
     } else {
         doctor_say(doctor, DOCTOR_WRONG, subject, fix, "%s is taken by %s", address,

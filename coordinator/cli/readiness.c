@@ -1,5 +1,5 @@
-/* Could a region take over now? Every member is asked: the first that has caught up tells the lines,
- * and whoever is silent gets one of its own, which no member could say of itself. */
+/* Could a region take over now? Every member is asked: the first that has caught up tells the
+ * lines, and whoever is silent gets one of its own, which no member could say of itself. */
 #include <stdio.h>
 
 #include "coordinator/cli/show_parts.h"

@@ -121,7 +121,8 @@ static const struct verb verbs[] = {
      "Each with its checks in both regions, the newest one's age, and what is missing. Exit code 9 "
      "when one is not met, not known or not checked.",
      "drover backups", 0, 0, 0, false, run_query},
-    {"readiness", "[REGION] [--fail-on warning]", "Could a region take over now?",
+    {"readiness", "[REGION] [--fail-on warning]",
+     "Could a region take over now, and what stands in its way.",
      "Every line that is not good says what is wrong, how old the observation is, and which "
      "command "
      "mends it; what is not known is not good. Without a region the one that does not own the "
@@ -194,7 +195,7 @@ static const struct verb verbs[] = {
      "It is checked here, at the member, and by every member again when it is applied.",
      "drover config apply topology.conf --reason \"a second agent in west\"", TAKES_REASON, 1, 1,
      false, request_config_apply},
-    {"doctor", "[FILE|DIRECTORY]...", "What is wrong with the installation on this machine?",
+    {"doctor", "[FILE|DIRECTORY]...", "What is wrong with the installation on this machine.",
      "Looks at files, keys, members, ports, the gate, clocks, systemd's order and HAProxy, and "
      "says "
      "in plain words what is wrong and what mends it. Changes nothing, prints no secret. Without a "

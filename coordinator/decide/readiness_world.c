@@ -210,7 +210,8 @@ static void read_link(const struct readiness_input *input, uint8_t l, enum ready
     struct readiness_line *line =
         readiness_add(readiness, weight, READINESS_GOOD,
                       seen->known ? (int64_t)seen->sampled_ago_ms : -1, "link %s", link->name);
-    struct duration lag = duration_text(seen->lag_ms / 100 * 100);
+    uint64_t unit_ms = seen->lag_ms < 5 * SECOND_MS ? 100 : SECOND_MS;
+    struct duration lag = duration_text(seen->lag_ms / unit_ms * unit_ms);
     if (!seen->known) {
         link_says(topology, link, weight, READINESS_UNKNOWN, line);
         (void)text_copy(line->text, sizeof line->text,

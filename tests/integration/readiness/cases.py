@@ -6,9 +6,10 @@ import socket
 import subprocess
 
 from fleet import topology
+from lab import plan
 from lab.net import inside
 
-from place import expect, today
+from place import HEAL, expect, today
 
 CASES = []
 
@@ -49,13 +50,15 @@ def a_healthy_fleet_is_ready(place):
 
 @case
 def a_cut_replication_is_told(place):
-    place.lab.cut("east-front", "west-db1")
+    front = place.lab.hosts["east-front"].address
+    place.lab.run("west-db1", ["nft", "-f", "-"], text="table inet cut {\n chain out {\n  type filter hook output priority 0;\n"
+                  f"  ip daddr {front} tcp dport {plan.FRONT_POSTGRES_PORT} reject with tcp reset\n }}\n}}\n")
     place.becomes({"link postgresql": ("blocker", "the objective (RPO) is 5s"), "check west-stream": ("blocker", "")}, 9,
                   "the cut shows")
     shown = place.fleet.drover("readiness", "west", check=False)
     expect(shown.returncode == 9 and "NOT READY  west could not take over now: 2 blockers" in shown.stdout, shown.stdout)
-    expect(f"fix  {place.fleet.place}/heal" in shown.stdout and "seen at most" in shown.stdout, shown.stdout)
-    place.mend(f"{place.fleet.place}/heal")
+    expect(f"fix  {HEAL}" in shown.stdout and "seen at most" in shown.stdout, shown.stdout)
+    place.mend(HEAL)
     place.ready()
 
 
@@ -225,7 +228,7 @@ def the_doctor_finds_who_has_the_port(place):
     with inside(west.namespace):
         taken = socket.create_server((west.address, 7421))
     try:
-        place.wrong({"drover-agent": "does not run", "writable_listen": "is taken by python3"})
+        place.wrong({"drover-agent": "does not run", "writable_listen": "is taken by run"})
     finally:
         taken.close()
     place.restart("west-db1", "drover-agent")

@@ -7,15 +7,16 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 import time
 
 from e2e import world as e2e_world
 from e2e.world import World
-from fleet import Fleet, FleetError, topology
+from fleet import Fleet, topology
+from fleet.fleet import FleetError
 from lab import plan, postgres
 
-PATIENCE_S = 120  # for a state that must come; a loaded machine has time for its checks, renewals and retries
+HEAL = "nft delete table inet cut"
+PATIENCE_S = 90  # for a state that must come; a loaded machine has time for its checks, renewals and retries
 
 
 class Failure(Exception):
@@ -76,17 +77,6 @@ class ReadyFleet(Fleet):
 
     # -- the topology
 
-    def mender(self, name, text):
-        """A script that mends, as an installation would have one; its call is the check's `fix`."""
-        path = f"{self.place}/{name}"
-        self._write(path, f"#!/bin/sh\nset -e\n{text}\n", 0o755)
-        return path
-
-    def heal(self):
-        here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-        return self.mender("heal", f"cd {here}\nexec {sys.executable} -c \"from lab import Lab; "
-                                   f"Lab.attach('{self.lab.run_dir}').heal('east-front', 'west-db1')\"")
-
     def checks(self):
         west = self.databases("west")[0]
         ns1 = self.lab.hosts["watch-ns1"].address
@@ -94,7 +84,7 @@ class ReadyFleet(Fleet):
         resume = f"patronictl -c {postgres.configuration_path(west)} resume"
         return [
             f'{{ name = "west-stream"; kind = "pg_replication"; component = "postgresql"; link = "postgresql"; {pace} true; '
-            f'fix = "{self.heal()}"; args: {{ address = "{west.address}:5432"; user = "drover"; password_ref = "postgres"; '
+            f'fix = "{HEAL}"; args: {{ address = "{west.address}:5432"; user = "drover"; password_ref = "postgres"; '
             f'database = "{plan.SCOPE}"; }}; }}',
             f'{{ name = "west-members"; kind = "patroni"; component = "postgresql"; {pace} "blocker"; fix = "{resume}"; '
             f'args: {{ url = "http://{west.address}:8008"; members = 1; expect_role = "standby"; }}; }}',
@@ -119,7 +109,7 @@ class ReadyFleet(Fleet):
     def ready_text(self, base, drill_days=1):
         text = base.replace("checks: (\n", "checks: (\n" + "".join(f"    {row},\n" for row in self.checks()), 1)
         text = re.sub(r'(name = "postgresql"; kind = "stream"; component = "postgresql"; )target_lag = "1m";',
-                      rf'\1target_lag = 3000; rpo = 5000; ready = true; fix = "{self.place}/heal";', text, count=1)
+                      rf'\1target_lag = 3000; rpo = 5000; ready = true; fix = "{HEAL}";', text, count=1)
         text = re.sub(r'(name = "(?:postgresql-canary|redis-canary|redis)"; kind = "\w+"; component = "\w+";)',
                       r"\1 ready = false;", text)
         return text + (f'drills: ( {{ name = "component-failover"; type = "component"; every = "30d"; '

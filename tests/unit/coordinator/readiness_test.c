@@ -1,0 +1,407 @@
+/* Readiness of west, from states made by hand: every line that is not good, by name. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka wants those first */
+#include <cmocka.h>
+#include <string.h>
+
+#include "common/topology/duration.h"
+#include "coordinator/decide/readiness.h"
+#include "tests/unit/topology/sample.h"
+
+#define NOW_MS (20000 * DAY_MS)
+
+static struct core core;
+static struct topology topology;
+static struct readiness_input input;
+static struct readiness result;
+static struct report reports[AGENTS_MAX];
+
+static uint8_t agent(const char *name) {
+    uint8_t a = topology_agent(&topology, name);
+    assert_int_not_equal(a, NONE);
+    return a;
+}
+
+static struct check *check(const char *name) {
+    for (uint8_t c = 0; c < topology.checks_n; c++) {
+        if (text_equal(topology.checks[c].name, name)) {
+            return &topology.checks[c];
+        }
+    }
+    fail();
+    return NULL;
+}
+
+static struct check_report *seen(const char *agent_name, const char *check_name) {
+    struct report *report = &reports[agent(agent_name)];
+    uint16_t index = (uint16_t)(check(check_name) - topology.checks);
+    for (unsigned i = 0; i < report->checks_n; i++) {
+        if (report->checks[i].check == index) {
+            return &report->checks[i];
+        }
+    }
+    fail();
+    return NULL;
+}
+
+/* Who runs what, everything well, a second ago. */
+static void fill_reports(void) {
+    for (uint8_t a = 0; a < topology.agents_n; a++) {
+        struct report *report = &reports[a];
+        memset(report, 0, sizeof *report);
+        report->config_version = 3;
+        report->guard.present = true;
+        report->guard.gate = topology.agents[a].region == core.owner ? GATE_OPEN : GATE_SHUT;
+        for (uint8_t c = 0; c < topology.checks_n; c++) {
+            const struct check *one = &topology.checks[c];
+            if (one->outside ? one->region != topology.agents[a].region : one->agent == a) {
+                report->checks[report->checks_n++] =
+                    (struct check_report){.check = c, .status = CHECK_OK, .detail = "as it was"};
+            }
+        }
+        input.agents[a] =
+            (struct readiness_agent){.heard = true, .heard_ago_ms = 1000, .report = report};
+    }
+}
+
+static void make_well(void) {
+    core_init(&core);
+    topology = *sample_topology(NULL, NULL);
+    topology.version = 3;
+    core.config_version = 3;
+    core.now_ms = 200000;
+    core.epoch = 1;
+    core.open = 1;
+    core.phase = PHASE_SERVING;
+    core.owner = topology_region(&topology, "east");
+    memset(&input, 0, sizeof input);
+    input.core = &core;
+    input.topology = &topology;
+    input.target = topology_region(&topology, "west");
+    input.wall_ms = NOW_MS;
+    input.links[0] = (struct readiness_link){.known = true, .lag_ms = 300, .sampled_ago_ms = 1000};
+    topology.drills[0].last_wall_ms = NOW_MS - 10 * DAY_MS;
+    struct check *lag = check("pg-lag");
+    lag->ready = READY_BLOCKER;
+    (void)text_copy(lag->fix, sizeof lag->fix, "mend the lag");
+    fill_reports();
+}
+
+/* The names of the lines that are not good, blockers with a "!" before them, "?" for not known. */
+static const char *failing(void) {
+    static char names[1024];
+    readiness_read(&input, &result);
+    names[0] = '\0';
+    for (unsigned i = 0; i < result.n; i++) {
+        const struct readiness_line *line = &result.lines[i];
+        if (line->state == READINESS_GOOD) {
+            assert_string_equal(line->fix, "");
+            continue;
+        }
+        assert_string_not_equal(line->fix, "");
+        assert_string_not_equal(line->text, "");
+        size_t used = strlen(names);
+        (void)text_format(names + used, sizeof names - used, "%s%s%s%s", used > 0 ? ", " : "",
+                          line->weight == READY_BLOCKER ? "!" : "",
+                          line->state == READINESS_UNKNOWN ? "?" : "", line->name);
+    }
+    return names;
+}
+
+static const struct readiness_line *line_of(const char *name) {
+    for (unsigned i = 0; i < result.n; i++) {
+        if (text_equal(result.lines[i].name, name)) {
+            return &result.lines[i];
+        }
+    }
+    fail_msg("no line is called %s", name);
+    return NULL;
+}
+
+static void a_well_region_is_ready(void **state) {
+    (void)state;
+    make_well();
+    assert_string_equal(failing(), "");
+    assert_int_equal(result.blockers_n + result.warnings_n, 0);
+    assert_int_equal(result.good_n, result.n);
+    assert_int_equal(line_of("check pg-lag")->age_ms, 1000 + 1000 + 1000);
+}
+
+/* ------------------------------------------------------------------ drover's own */
+
+static void the_lease_and_executions_count(void **state) {
+    (void)state;
+    make_well();
+    core.open = 0;
+    core.phase = PHASE_CLOSED;
+    core.executions[1].id = 7;
+    core.executions[1].stage = STAGE_RUN;
+    reports[agent("east-db1")].guard.gate = GATE_SHUT;
+    assert_string_equal(failing(), "!lease, !executions");
+    make_well();
+    core.executions[1].id = 7;
+    core.executions[1].stage = STAGE_RUN;
+    core.executions[1].paused = PAUSE_OPERATOR;
+    assert_string_equal(failing(), "!executions");
+    assert_string_equal(line_of("executions")->fix, "drover resume 7");
+    core.executions[1].paused = PAUSE_STEP_FAILED;
+    core.executions[1].paused_step = 1;
+    assert_string_equal(failing(), "!executions");
+    assert_string_equal(line_of("executions")->fix, "drover step retry 7 check");
+    core.executions[1].stage = STAGE_DONE;
+    assert_string_equal(failing(), "");
+}
+
+static void what_holds_automation_counts_where_it_is_promised(void **state) {
+    (void)state;
+    make_well();
+    core.held_until_ms = UINT64_MAX;
+    core.latched = 1;
+    core.block_until_ms = core.now_ms + 1500;
+    assert_string_equal(failing(), "!automation held, !automation latched, automation blocked");
+    assert_non_null(strstr(line_of("automation blocked")->text, "still for 2s"));
+    topology.policy.automatic = false;
+    assert_string_equal(failing(), "");
+}
+
+/* One silent agent is one line, whatever else its silence hides; of the region that may be lost
+ * it is a warning. */
+static void a_silent_agent_is_one_line(void **state) {
+    (void)state;
+    make_well();
+    input.agents[agent("west-db1")].heard = false;
+    input.agents[agent("west-db1")].heard_ago_ms = 12900;
+    assert_string_equal(failing(), "!?agent west-db1");
+    assert_string_equal(line_of("agent west-db1")->text,
+                        "silent for 12s; 1 declared observations are lost with it");
+    assert_int_equal(line_of("agent west-db1")->age_ms, 12900);
+    make_well();
+    input.agents[agent("east-db1")] = (struct readiness_agent){.heard_ago_ms = UINT64_MAX};
+    assert_string_equal(failing(), "?agent east-db1");
+    assert_int_equal(line_of("agent east-db1")->age_ms, -1);
+    assert_non_null(strstr(line_of("agent east-db1")->text, "never heard"));
+}
+
+static void an_agent_of_another_version_is_one_line(void **state) {
+    (void)state;
+    make_well();
+    reports[agent("west-db1")].config_version = 2;
+    assert_string_equal(failing(), "!topology west-db1");
+    input.agents[agent("west-db1")].report = NULL;
+    assert_string_equal(failing(), "!topology west-db1");
+}
+
+static void guards_and_gates_count(void **state) {
+    static const struct {
+        bool present;
+        uint8_t gate;
+        const char *failing;
+    } rows[] = {{true, GATE_SHUT, ""},
+                {false, GATE_SHUT, "!guard west-db1"},
+                {true, GATE_ABSENT, "!guard west-db1"},
+                {true, GATE_UNKNOWN, "!guard west-db1"},
+                {true, GATE_OPEN, "!guard west-db1"}};
+    (void)state;
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        make_well();
+        reports[agent("west-db1")].guard.present = rows[i].present;
+        reports[agent("west-db1")].guard.gate = rows[i].gate;
+        assert_string_equal(failing(), rows[i].failing);
+    }
+}
+
+/* ------------------------------------------------------------------- the declared */
+
+static void a_check_counts_as_it_is_declared(void **state) {
+    static const struct {
+        uint8_t ready, status;
+        const char *failing;
+    } rows[] = {{READY_BLOCKER, CHECK_OK, ""},
+                {READY_BLOCKER, CHECK_FAILED, "!check pg-lag"},
+                {READY_BLOCKER, CHECK_WARN, "check pg-lag"},
+                {READY_BLOCKER, CHECK_SUSPECT, "check pg-lag"},
+                {READY_BLOCKER, CHECK_UNKNOWN, "!?check pg-lag"},
+                {READY_BLOCKER, CHECK_STALE, "!?check pg-lag"},
+                {READY_WARNING, CHECK_FAILED, "check pg-lag"},
+                {READY_WARNING, CHECK_STALE, "?check pg-lag"},
+                {READY_NOTHING, CHECK_FAILED, ""},
+                {READY_BY_DEFAULT, CHECK_FAILED, ""}};
+    (void)state;
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        make_well();
+        check("pg-lag")->ready = rows[i].ready;
+        seen("west-db1", "pg-lag")->status = rows[i].status;
+        assert_string_equal(failing(), rows[i].failing);
+    }
+    make_well();
+    seen("west-db1", "pg-lag")->status = CHECK_FAILED;
+    assert_string_equal(failing(), "!check pg-lag");
+    assert_string_equal(line_of("check pg-lag")->fix, "mend the lag");
+    assert_string_equal(line_of("check pg-lag")->text, "as it was");
+    reports[agent("west-db1")].checks_n = 0;
+    assert_string_equal(failing(), "!?check pg-lag");
+}
+
+static void a_check_counts_on_its_side(void **state) {
+    (void)state;
+    make_well();
+    struct check *east = check("pg-east");
+    seen("east-db1", "pg-east")->status = CHECK_FAILED;
+    assert_string_equal(failing(), ""); /* vital, of the region that is not asked about */
+    east->ready = READY_BLOCKER;
+    assert_string_equal(failing(), "");
+    east->ready_at = READY_AT_ACTIVE;
+    assert_string_equal(failing(), "!check pg-east");
+    east->ready_at = READY_AT_BOTH;
+    assert_string_equal(failing(), "!check pg-east");
+    topology.components[east->component].excluded = true;
+    assert_string_equal(failing(), "");
+    make_well();
+    check("page")->ready = READY_BLOCKER; /* seen in the monitoring region: counts for both */
+    seen("mon1", "page")->status = CHECK_FAILED;
+    assert_string_equal(failing(), "!check page");
+    assert_string_equal(line_of("check page")->fix, "look: drover components status.bud.ai");
+    make_well();
+    east = check("pg-east"); /* vital of the region asked about: a blocker by itself */
+    east->agent = agent("west-db1");
+    east->region = input.target;
+    fill_reports();
+    seen("west-db1", "pg-east")->status = CHECK_FAILED;
+    assert_string_equal(failing(), "!check pg-east");
+}
+
+/* The majority of those that are heard; nobody heard is not good. */
+static void the_view_from_outside_counts(void **state) {
+    (void)state;
+    make_well();
+    check("out-west")->ready = READY_BLOCKER;
+    assert_string_equal(failing(), "");
+    seen("mon1", "out-west")->status = CHECK_FAILED;
+    assert_string_equal(failing(), "!check out-west"); /* one of two */
+    seen("mon1", "out-west")->status = CHECK_UNKNOWN;
+    assert_string_equal(failing(), "");
+    seen("east-db1", "out-west")->status = CHECK_STALE;
+    assert_string_equal(failing(), "!?check out-west");
+}
+
+static void links_count_against_their_objectives(void **state) {
+    static const struct {
+        struct readiness_link link;
+        const char *failing;
+    } rows[] = {{{true, 300, 1000}, ""},
+                {{true, 60000, 1000}, ""},
+                {{true, 60001, 1000}, "link pg"},
+                {{true, HOUR_MS, 1000}, "link pg"},
+                {{true, HOUR_MS + 1, 1000}, "!link pg"},
+                {{true, 0, 13000}, ""},
+                {{true, 0, 13001}, "!?link pg"},
+                {{false, 0, 0}, "!?link pg"}};
+    (void)state;
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        make_well();
+        input.links[0] = rows[i].link;
+        assert_string_equal(failing(), rows[i].failing);
+    }
+    make_well();
+    input.links[0].known = false;
+    topology.links[0].ready = READY_WARNING;
+    (void)text_copy(topology.links[0].fix, sizeof topology.links[0].fix, "mend the link");
+    assert_string_equal(failing(), "?link pg");
+    assert_string_equal(line_of("link pg")->fix, "mend the link");
+    topology.links[0].ready = READY_NOTHING;
+    assert_string_equal(failing(), "");
+    topology.links[0].ready = READY_BY_DEFAULT; /* its store is not guarded: no writer is lost */
+    topology.components[topology.links[0].component].guarded = false;
+    assert_string_equal(failing(), "?link pg");
+    make_well(); /* without an objective of its own the tier's counts */
+    topology.links[0].rpo_ms = 0;
+    input.links[0].lag_ms = HOUR_MS + 1;
+    assert_string_equal(failing(), "!link pg");
+}
+
+static void drills_must_be_held(void **state) {
+    (void)state;
+    make_well();
+    topology.drills[0].last_wall_ms = 0;
+    assert_string_equal(failing(), "drill full");
+    topology.drills[0].last_wall_ms = NOW_MS - 366 * DAY_MS;
+    assert_string_equal(failing(), "");
+    topology.drills[0].last_wall_ms = NOW_MS - 366 * DAY_MS - 1;
+    assert_string_equal(failing(), "drill full");
+    assert_non_null(strstr(line_of("drill full")->fix, "drover config apply"));
+    topology.drills[0].last_wall_ms = NOW_MS + DAY_MS; /* a clock that is behind */
+    assert_string_equal(failing(), "");
+}
+
+static void days_are_read(void **state) {
+    static const struct {
+        const char *text;
+        uint64_t day; /* 0: refused */
+    } rows[] = {{"1970-01-02", 1},
+                {"2026-11-21", 20778},
+                {"2024-02-29", 19782},
+                {"2000-03-01", 11017},
+                {"2026-02-29", 0},
+                {"2100-02-29", 0},
+                {"1969-12-31", 0},
+                {"2026-13-01", 0},
+                {"2026-00-01", 0},
+                {"2026-01-00", 0},
+                {"2026-04-31", 0},
+                {"2026-1-01", 0},
+                {"2026-01-01 ", 0},
+                {"20260101", 0},
+                {"2026/01/01", 0},
+                {"2026-01-0x", 0},
+                {"", 0}};
+    (void)state;
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint64_t ms = 5;
+        bool read = day_from_text(rows[i].text, &ms);
+        assert_int_equal(read, rows[i].day != 0);
+        assert_true(ms == (read ? rows[i].day * DAY_MS : 5));
+    }
+}
+
+/* As many lines as a topology can ask for fit. */
+static void the_largest_topology_fits(void **state) {
+    (void)state;
+    make_well();
+    while (topology.checks_n < CHECKS_MAX) {
+        topology.checks[topology.checks_n++] = *check("pg-lag");
+    }
+    while (topology.agents_n < AGENTS_MAX) {
+        topology.agents[topology.agents_n++] = topology.agents[agent("west-db1")];
+    }
+    while (topology.links_n < LINKS_MAX) {
+        topology.links[topology.links_n++] = topology.links[0];
+    }
+    while (topology.drills_n < DRILLS_MAX) {
+        topology.drills[topology.drills_n++] = topology.drills[0];
+    }
+    fill_reports();
+    readiness_read(&input, &result);
+    assert_true(result.n > CHECKS_MAX && result.n <= READINESS_LINES_MAX);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_well_region_is_ready),
+        cmocka_unit_test(the_lease_and_executions_count),
+        cmocka_unit_test(what_holds_automation_counts_where_it_is_promised),
+        cmocka_unit_test(a_silent_agent_is_one_line),
+        cmocka_unit_test(an_agent_of_another_version_is_one_line),
+        cmocka_unit_test(guards_and_gates_count),
+        cmocka_unit_test(a_check_counts_as_it_is_declared),
+        cmocka_unit_test(a_check_counts_on_its_side),
+        cmocka_unit_test(the_view_from_outside_counts),
+        cmocka_unit_test(links_count_against_their_objectives),
+        cmocka_unit_test(drills_must_be_held),
+        cmocka_unit_test(days_are_read),
+        cmocka_unit_test(the_largest_topology_fits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
