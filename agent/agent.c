@@ -150,6 +150,11 @@ static void compare_numbers(const struct agent_program *agent) {
                   theirs->wait_ms, theirs->promise_ms,
                   quorum_loss_text((enum quorum_loss)theirs->on_quorum_loss));
     }
+    if (mine->on_quorum_loss == QUORUM_LOSS_FAILSAFE && !peers_all_asked(agent)) {
+        log_event(LOG_ERR, "lease.promisers_differ",
+                  "the topology has a gate guard that the pinned one has not: no promise is asked "
+                  "for until agent and guard are started with it");
+    }
 }
 
 static bool adopt(struct agent_program *agent, const char *text, size_t size, uint32_t version) {

@@ -220,6 +220,8 @@ void peers_carry_back(struct agent_program *agent, const struct relay *relay);
 /* Gate agents of the other data regions: their number, and the place of one among them (NONE). */
 uint8_t peers_promisers_n(const struct agent_program *agent);
 uint8_t peers_promiser(const struct agent_program *agent, const char *name);
+/* Are the gate guards that the topology lists now all among the pins? */
+bool peers_all_asked(const struct agent_program *agent);
 
 /* fence.c */
 void fence_tick(struct agent_program *agent);

@@ -36,6 +36,26 @@ uint8_t peers_promiser(const struct agent_program *agent, const char *name) {
     return NONE;
 }
 
+/* A promise extends a lease only when every gate guard of the others gave it, and this guard asks
+ * those of its pins: one that joined since might take the next lease without having promised. */
+bool peers_all_asked(const struct agent_program *agent) {
+    const struct topology *there = agent->topology;
+    for (uint8_t a = 0; a < there->agents_n; a++) {
+        const struct agent *entry = &there->agents[a];
+        const struct region *region = &there->regions[entry->region];
+        if (!entry->gate || !entry->guarded || region->kind != REGION_DATA ||
+            text_equal(region->name, agent->pins->regions[agent->region].name)) {
+            continue;
+        }
+        uint8_t pinned = topology_agent(agent->pins, entry->name);
+        if (pinned == NONE || !is_promiser(agent, pinned) ||
+            memcmp(agent->pins->agents[pinned].guard_key, entry->guard_key, KEY_SIZE) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* ------------------------------------------------------------- asking others */
 
 void peers_relay(struct agent_program *agent, uint8_t member, const uint8_t *frame,

@@ -350,7 +350,7 @@ static void promise_if_due(struct agent_program *agent, uint64_t now_ms) {
     bool missed = left_ms > 0 && left_ms + 3 * lease->renew_ms < lease->lease_ms;
     uint8_t promisers_n = peers_promisers_n(agent);
     if (!missed || lease->on_quorum_loss != QUORUM_LOSS_FAILSAFE || promisers_n == 0 ||
-        now_ms < agent->next_promise_round_ms ||
+        !peers_all_asked(agent) || now_ms < agent->next_promise_round_ms ||
         still_asking(agent, &agent->promise_round, now_ms)) {
         return;
     }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "common/base/bits.h"
 #include "common/base/ensure.h"
 #include "common/io/sign.h"
 #include "common/io/topology_read.h"
@@ -184,19 +185,48 @@ bool decide_topology_follows(const struct topology *now, const struct topology *
 }
 
 /* Under `hold` no time ends the lease of a guard that leaves: it must have proved its fence. */
-bool decide_leases_follow(const struct decide *decide, struct text256 *reterr) {
+static bool may_leave(const struct decide *decide, uint8_t a) {
     const struct core *core = &decide->core;
-    const struct topology *now = decide->topology;
+    bool owns = core->open && core->owner == decide->topology->agents[a].region;
     uint64_t over = core->open ? core->epoch - 1 : core->epoch;
-    for (unsigned a = 0; a < now->agents_n && now->lease.on_quorum_loss == QUORUM_LOSS_HOLD; a++) {
-        const struct agent *agent = &now->agents[a];
-        bool may_hold =
-            (core->open && core->owner == agent->region) || core->agents[a].fenced_epoch < over;
-        if (may_hold && guard_leaves(agent, decide->topology_next)) {
+    return decide->topology->lease.on_quorum_loss != QUORUM_LOSS_HOLD ||
+           (!owns && core->agents[a].fenced_epoch >= over);
+}
+
+/* Under `failsafe` a gate guard that joins gave no promise to the region that holds the lease. Who
+ * is heard there learns of it, and asks for no promises without it (agent/peers.c); who is not may
+ * live on the promises of the others. */
+static bool may_join(const struct decide *decide, const struct agent *joins) {
+    const struct topology *now = decide->topology;
+    const struct core *core = &decide->core;
+    bool promises = now->lease.on_quorum_loss == QUORUM_LOSS_FAILSAFE && joins->gate &&
+                    core->epoch > 0 && core->owner != joins->region;
+    for (unsigned a = 0; promises && a < now->agents_n; a++) {
+        if (now->agents[a].guarded && now->agents[a].region == core->owner &&
+            bits_count(core->agents[a].heard_by) < majority_of(now->members_n)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool decide_leases_follow(const struct decide *decide, struct text256 *reterr) {
+    const struct topology *now = decide->topology, *next = decide->topology_next;
+    for (uint8_t a = 0; a < now->agents_n; a++) {
+        if (guard_leaves(&now->agents[a], next) && !may_leave(decide, a)) {
             text_say(reterr,
                      "under hold agent %s may not leave its region or its guard's key before the "
                      "guard has proved its fence: its lease never runs out",
-                     agent->name);
+                     now->agents[a].name);
+            return false;
+        }
+    }
+    for (uint8_t a = 0; a < next->agents_n; a++) {
+        if (guard_leaves(&next->agents[a], now) && !may_join(decide, &next->agents[a])) {
+            text_say(reterr,
+                     "agent %s may not join while a guarded agent of the region that holds the "
+                     "lease is not heard: that one may live on the promises of the others",
+                     next->agents[a].name);
             return false;
         }
     }

@@ -62,12 +62,58 @@ static void a_short_lease_asks_again_sooner(void **state) {
     }
 }
 
+static void agent_add(struct topology *topology, const char *name, uint8_t region, bool gate,
+                      uint8_t key) {
+    struct agent *entry = &topology->agents[topology->agents_n++];
+    (void)text_copy(entry->name, NAME_SIZE, name);
+    entry->region = region;
+    entry->guarded = entry->gate = gate;
+    memset(entry->guard_key, key, KEY_SIZE);
+}
+
+/* What joined the standby since the guard's start might take the next lease without having
+ * promised anything. */
+static void promises_are_asked_for_only_when_every_gate_guard_is_asked(void **state) {
+    static struct agent_program agent;
+    static struct topology pins, there;
+    static const struct {
+        const char *name;
+        uint8_t region;
+        bool gate;
+        uint8_t key;
+        bool asked;
+    } joins[] = {
+        {"d1", 1, true, 2, true},  {"d2", 1, true, 3, false},
+        {"d2", 1, false, 3, true}, {"p2", 0, true, 3, true}, /* of our own region */
+        {"m1", 2, true, 3, true},                            /* monitoring: it holds no lease */
+        {"d1", 1, true, 9, false}                            /* another guard under the name */
+    };
+    (void)state;
+    (void)text_copy(pins.regions[0].name, NAME_SIZE, "p");
+    (void)text_copy(pins.regions[1].name, NAME_SIZE, "d");
+    (void)text_copy(pins.regions[2].name, NAME_SIZE, "m");
+    pins.regions[2].kind = REGION_MONITORING;
+    pins.regions_n = 3;
+    agent_add(&pins, "p1", 0, true, 1);
+    agent_add(&pins, "d1", 1, true, 2);
+    agent.pins = &pins;
+    agent.topology = &there;
+    assert_true(peers_all_asked(&agent)); /* none was pushed yet */
+    for (unsigned i = 0; i < sizeof joins / sizeof joins[0]; i++) {
+        there = pins;
+        there.agents_n = 1;
+        agent_add(&there, joins[i].name, joins[i].region, joins[i].gate, joins[i].key);
+        assert_int_equal(peers_all_asked(&agent), joins[i].asked);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_no_that_is_taken_back_hastens_once),
         cmocka_unit_test(who_said_yes_or_nothing_yet_hastens_nothing),
         cmocka_unit_test(a_round_that_is_over_is_not_hastened),
         cmocka_unit_test(a_short_lease_asks_again_sooner),
+        cmocka_unit_test(promises_are_asked_for_only_when_every_gate_guard_is_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -195,6 +195,41 @@ static void under_hold_it_must_have_proved_its_fence(void **state) {
     assert_true(decide_leases_follow(&decide, NULL));
 }
 
+static void a_gate_guard_joins_only_while_the_active_region_is_heard(void **state) {
+    static struct topology now, next;
+    static const struct {
+        uint8_t policy;
+        uint64_t epoch;
+        uint8_t owner, heard_by;
+        bool follows;
+    } table[] = {
+        {QUORUM_LOSS_FAILSAFE, 1, 1, 7, true},
+        {QUORUM_LOSS_FAILSAFE, 1, 1, 3, true},
+        {QUORUM_LOSS_FAILSAFE, 1, 1, 1, false}, /* by one of three members */
+        {QUORUM_LOSS_FAILSAFE, 1, 1, 0, false},
+        {QUORUM_LOSS_FAILSAFE, 1, 0, 0, true}, /* it joins the active region itself */
+        {QUORUM_LOSS_FAILSAFE, 0, NONE, 0, true},
+        {QUORUM_LOSS_FENCE, 1, 1, 0, true}, /* nobody asks for promises */
+    };
+    (void)state;
+    next = *sample_topology(WEST, SECOND("@33"));
+    now = *sample_topology(NULL, NULL);
+    memset(&decide, 0, sizeof decide);
+    decide.topology = &now;
+    decide.topology_next = &next;
+    assert_int_equal(now.regions_n, 3);
+    for (unsigned i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct text256 why = {{0}};
+        now.lease.on_quorum_loss = next.lease.on_quorum_loss = table[i].policy;
+        core_init(&decide.core);
+        decide.core.epoch = table[i].epoch;
+        decide.core.owner = table[i].owner;
+        decide.core.agents[topology_agent(&now, "west-db1")].heard_by = table[i].heard_by;
+        assert_int_equal(decide_leases_follow(&decide, &why), table[i].follows);
+        assert_true(table[i].follows || strstr(why.at, "east-db2") != NULL);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_proofs_of_the_others_end_no_wait_while_its_lease_may_run),
@@ -202,6 +237,7 @@ int main(void) {
         cmocka_unit_test(a_member_started_from_a_snapshot_knows_of_no_guard_that_left),
         cmocka_unit_test(it_is_kept_with_the_state),
         cmocka_unit_test(under_hold_it_must_have_proved_its_fence),
+        cmocka_unit_test(a_gate_guard_joins_only_while_the_active_region_is_heard),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
