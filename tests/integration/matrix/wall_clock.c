@@ -1,5 +1,5 @@
-/* Preloaded into drover's own programs: their CLOCK_REALTIME is off by the number of seconds that
- * the file WALL_CLOCK_OFFSET holds, whenever that file changes. All other clocks are the kernel's. */
+/* Preloaded into drover's own programs: their CLOCK_REALTIME is off by the number of seconds in the
+ * file WALL_CLOCK_OFFSET, whenever that file changes. All other clocks are the kernel's. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdint.h>
