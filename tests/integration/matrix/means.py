@@ -19,7 +19,7 @@ from . import common
 
 # A lease so long that 3 s without its agent are well short of the soft fence, which comes 16 s after the last question.
 common.WORLDS["patient"] = lambda build: World(
-    build, timing=Timing(lease=20000, wait=20600, promise=20600, fence=4000, hold_down=3000))
+    build, timing=Timing(lease=20000, wait=20600, promise=20600, fence=4000, gate_early=1000, hold_down=3000))
 
 # A fleet as any other, beside the network's: so the two can stand at one time.
 common.WORLDS["house"] = World
