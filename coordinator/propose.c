@@ -173,7 +173,11 @@ void propose_time_told(struct coordinator *member, const struct fact *fact) {
         ago_ms = wall_ms > fact->wall_ms ? wall_ms - fact->wall_ms : 0;
         ticks_read_back(&member->ticks, ago_ms, clock_stamp());
     } else {
-        ticks_applied(&member->ticks, tick ? fact->event.tick.elapsed_ms : 0, clock_stamp());
+        /* A pause told: the core has settled, and what it decides from here on is new. */
+        bool settles = tick ? fact->event.tick.elapsed_ms > TICK_ELAPSED_MAX_MS
+                            : fact->event.timekeeper.gap_ms > 2 * TICK_ELAPSED_MAX_MS;
+        uint32_t counted_ms = settles ? UINT32_MAX : tick ? fact->event.tick.elapsed_ms : 0;
+        ticks_applied(&member->ticks, counted_ms, clock_stamp());
     }
     if (!tick || !member->caught_up) {
         /* It may lie before this host's boot: only the difference is ever read. */

@@ -1,6 +1,7 @@
 #include "coordinator/ticks.h"
 
 #define FORGIVEN_MS 20
+#define BEHIND_MAX_MS 10000 /* made good within half a minute */
 
 static uint64_t passed_ms(struct stamp since, struct stamp now) {
     uint64_t most_ms = stamp_most_passed_ms(since, now);
@@ -19,7 +20,8 @@ void ticks_applied(struct ticks *ticks, uint32_t counted_ms, struct stamp now) {
     /* The first one here, or the first by a clock that was set back: nothing to compare it with. */
     bool comparable = ticks->seen && !ticks->read_back && passed < UINT32_MAX;
     uint64_t late_ms = comparable ? ticks->behind_ms + passed : 0;
-    ticks->behind_ms = late_ms > counted ? late_ms - counted : 0;
+    uint64_t behind_ms = late_ms > counted ? late_ms - counted : 0;
+    ticks->behind_ms = behind_ms > BEHIND_MAX_MS ? BEHIND_MAX_MS : behind_ms;
     ticks->seen = true;
     ticks->read_back = false;
     ticks->applied = now;

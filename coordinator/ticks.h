@@ -23,7 +23,8 @@ struct ticks {
 
 /* One was read while catching up: only the wall clocks tell how long ago it was. */
 void ticks_read_back(struct ticks *ticks, uint64_t ago_ms, struct stamp now);
-/* A TICK (counted_ms: its elapsed time) or a TIMEKEEPER (0) was applied. */
+/* A TICK (counted_ms: its elapsed time) or a TIMEKEEPER (0) was applied; UINT32_MAX: it told a
+ * pause, and nothing from before it is still decided on. */
 void ticks_applied(struct ticks *ticks, uint32_t counted_ms, struct stamp now);
 
 /* ms since the newest TICK was put into the log, at most; UINT32_MAX: nobody knows. */
