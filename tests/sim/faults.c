@@ -262,7 +262,8 @@ static void strike_calmly_on_ways(struct sim *sim) {
         others &= ~third;
         break;
     case 2:
-        if (!relays) {
+        /* The vantage is truly blind then: one lying view beside it, and most views say so. */
+        if (!relays || (sim->weather.rogues | sim->weather.thieves) != 0) {
             return;
         }
         others &= ~data;

@@ -237,7 +237,10 @@ static void time_told(struct sim *sim, uint8_t m, const struct event *event) {
         ago_ms = (sim->now_us - sim->facts[event->index - 1].appended_us) / 1000;
         ticks_read_back(&member->ticks, late_is_new ? 0 : ago_ms, now);
     } else {
-        uint32_t counted_ms = tick ? event->tick.elapsed_ms : 0;
+        /* A pause told: the core has settled, and what it decides from here on is new. */
+        bool settles = tick ? event->tick.elapsed_ms > TICK_ELAPSED_MAX_MS
+                            : event->timekeeper.gap_ms > 2 * TICK_ELAPSED_MAX_MS;
+        uint32_t counted_ms = settles ? UINT32_MAX : tick ? event->tick.elapsed_ms : 0;
         ticks_applied(&member->ticks, late_is_new ? UINT32_MAX : counted_ms, now);
     }
     if (!tick || !member->caught_up) {
