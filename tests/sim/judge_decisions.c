@@ -158,7 +158,7 @@ static void look_at_request(struct judge_decisions *decisions, const struct core
  * the region may be well again. What was sent before may still be on its way. */
 static void look_at_close(struct sim *sim, const struct event *event, uint64_t silent_us) {
     const struct weather *weather = &sim->weather;
-    uint64_t longest_us = 1000u * (TICK_ELAPSED_MAX_MS + 3 * TICK_ELAPSED_MAX_MS / 8) + 10000 +
+    uint64_t longest_us = 1000u * (TICK_ELAPSED_MAX_MS + 7 * TICK_ELAPSED_MAX_MS / 8) + 10000 +
                           (weather->tail_permille > 0 ? 1000u * (uint64_t)weather->tail_ms : 0) +
                           (weather->dup_permille > 0 ? 2000000 : 0);
     bool ways_were_well = sim->judge.log_cut_us + 13000000 < sim->now_us || sim->members_n == 1;
