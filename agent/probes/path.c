@@ -1,8 +1,8 @@
 /* path: the way to the other region. By `what`:
  *   latency    the time a TCP connection takes, one round trip, the slowest of some samples; with
  *              `source`, the kernel must choose an address of ours from that network for it: the
- *              tunnel's. Measured from both ends by two checks, it tells a failure in one direction,
- *              because no connection is made over a path that only goes there.
+ *              tunnel's. Measured from both ends by two checks, it tells a failure in one
+ *              direction: no connection is made over a path that only goes there.
  *   closed     nobody accepts at the address: the way around the tunnel does not exist.
  *   bandwidth  the rate of one bounded download from the other end. */
 #include <arpa/inet.h>
