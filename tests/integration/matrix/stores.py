@@ -150,6 +150,8 @@ def a_dead_database_is_patronis_first_and_an_operator_may_come_between(world):
     served_again(world, "east", 100)
     expect(common.epoch(world) == epoch and executions(world) == known, "Patroni was not waited for")
     sick_moves(12000)
+    wait_gate(world, "loss is known", True, 60)  # behind a new topology the lag has to be learnt again
+    wait_gate(world, "members have settled", True, 60)
     world.lab.service_stop("east-db1", "patroni", sig=9)
     world.lab.postmaster("east-db1").kill()
     wait_class(world, "east", "region-sick", 40)
