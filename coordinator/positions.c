@@ -64,23 +64,20 @@ struct lag positions_lag(const struct positions *positions, uint8_t link_index) 
     }
     const struct position_sample *newest = sample_seen(link, link->n - 1);
     lag.sampled_wall_ms = newest->wall_ms;
-    lag.known = true;
+    lag.known = true; /* unless no sample is old enough, below */
     if (link->received >= newest->position) {
         return lag;
     }
     lag.bytes = newest->position - link->received;
-    const struct position_sample *oldest = sample_seen(link, 0);
-    uint64_t had_ms = oldest->wall_ms;
-    bool covered = false;
     for (uint32_t i = link->n; i > 0; i--) {
         const struct position_sample *sample = sample_seen(link, i - 1);
         if (sample->position <= link->received) {
-            had_ms = sample->wall_ms;
-            covered = true;
-            break;
+            lag.ms = newest->wall_ms - sample->wall_ms;
+            return lag;
         }
     }
-    /* The standby lags further back than we remember: at least this much. */
-    lag.ms = newest->wall_ms - had_ms + (covered ? 0 : 1);
+    /* Further back than we remember, after a member's start perhaps by seconds of memory: nobody
+     * here knows how late that is, and "at least so much" would pass for good. */
+    lag.known = false;
     return lag;
 }

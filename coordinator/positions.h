@@ -29,7 +29,7 @@ struct positions {
 };
 
 struct lag {
-    bool known;
+    bool known;     /* false also when the standby is further back than the oldest sample */
     uint64_t bytes; /* written by the active side and not received */
     uint64_t ms;    /* age of the first missing byte when the active side was last sampled */
     uint64_t sampled_wall_ms; /* of that last sample */
