@@ -204,7 +204,7 @@ bool doctor_connects(const char *address) {
 
 static void look_taken(struct doctor *doctor, const char *subject, const char *address,
                        unsigned port, const char *program) {
-    char holder[128], fix[160];
+    char holder[128] = {0}, fix[160];
     unsigned long inode = listener_find(port);
     holder_find(inode, holder, sizeof holder);
     (void)text_format(fix, sizeof fix, "stop what listens there, or choose another address for %s",
