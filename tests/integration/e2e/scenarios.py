@@ -206,7 +206,7 @@ def all_members_gone_promotes_nothing_and_serves_on(build):
         expect(world.writable("east"), "the lease was lost when the members came back")
         report = world.judged()
         world.one_writer(report)
-        expect(report["outage_s"] < 2.0, f"the client saw {report['outage_s']:.1f} s without a write")
+        world.served_on(report)
 
 
 @scenario
@@ -236,7 +236,7 @@ def a_standby_out_of_reach_fences_nothing(build):
         expect(world.writable("east"), "the primary was disturbed")
         report = world.judged()
         world.one_writer(report)
-        expect(report["outage_s"] < 2.0, f"the client saw {report['outage_s']:.1f} s without a write")
+        world.served_on(report)
 
 
 @scenario

@@ -115,6 +115,13 @@ class World:
         expect(report["outage_s"] <= bound + self.stalled_s,
                f"outage {report['outage_s']:.2f} s, at most {bound:.2f} s and the stalls' {self.stalled_s:.2f} s are allowed")
 
+    def served_on(self, report, region="east", most_s=2.0):
+        """The gate was not shut, as its guard tells, and no client had to wait."""
+        log = self.log(f"{region}-db1/guard")
+        expect("gate.open" in log and "gate.shut" not in log, "the gate was shut")
+        expect(report["outage_s"] < most_s + self.stalled_s,
+               f"the client saw {report['outage_s']:.1f} s without a write; this machine stalled for {self.stalled_s:.2f} s")
+
     # -- looking
 
     def recovering(self, host):
