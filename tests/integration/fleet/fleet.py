@@ -199,11 +199,14 @@ class Fleet:
         return self.processes[key]
 
     def boot_host(self, _lab, host):
-        """What systemd does: the guard before any store, the agent beside it."""
+        """What systemd does: the guard before any store, which waits for its socket (gated.conf); the agent beside it."""
         if host.name in self.guarded:
+            socket = f"{self.directory}/{host.name}/g.sock"
+            if os.path.lexists(socket):
+                os.unlink(socket)  # it is on /run
             self.start_guard(host.name)
+            self.wait(lambda: os.path.exists(socket), 30, f"the guard of {host.name} serves")
             self.start_agent(host.name, self.agent_late_s)
-
 
     def start(self, wait=True):
         self.prepare()
