@@ -194,8 +194,9 @@ def fence_proofs_end_a_wait_whatever_its_length(recordings):
 
 
 def _later(was, now, by_ms):
-    """Behind the recorded failover the world is another one (the standby was promoted): it may be never."""
-    return now is None or now - was >= by_ms
+    """Behind the recorded failover the world is another one (the standby was promoted): it may be never. The core's ages count
+    what TICKs say has passed, the moments here are when they were written: a busy member's differ by some tens of ms."""
+    return now is None or now - was >= max(1, by_ms - 200)
 
 
 def a_longer_hold_down_begins_the_failover_later(recordings):
