@@ -368,7 +368,10 @@ def hold_keeps_the_gate_until_it_is_told(room):
     try:
         room.fresh()
         with _stores(room) as store:
-            _see(room.lease(1)["verdict"] == ACCEPTED, "no lease")
+            room.tell_numbers("failsafe")
+            _see(room.lease(1)["left"] == 0, "a question that does not tell of hold got a lease")
+            room.tell_numbers("hold")
+            _see(room.lease(1)["left"] > 0, "no lease")
             writer = Writer(room.net, **KEPT)
             time.sleep(T_MS / 1000 + 1.5)
             _see(not writer.refused and writer.thread.is_alive(), "shut without being told")

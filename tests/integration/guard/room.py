@@ -287,7 +287,6 @@ class Room:
             for name in names:
                 self.client(f"keygen {self.directory} {kind} {name}")
                 self.client(f"load {self.path(name)}.key")
-        self.client(f"me lab r1-db1 r1 {T_MS} {V_MS} {V_MS}")
         self.write_pins()
 
     def path(self, name):
@@ -318,6 +317,12 @@ class Room:
             f'guard_key = "{self.public(a + "-guard")["sign_public"]}"; }}'
             for a, r in self.agents.items()) + ");")
         self.write("pins.conf", "\n".join(lines) + "\n")
+        self.tell_numbers(on_quorum_loss)
+
+    def tell_numbers(self, on_quorum_loss="failsafe"):
+        """What the client's questions say; under hold a wait without end (topology_wait_ms)."""
+        wait_ms = 0xFFFFFFFF if on_quorum_loss == "hold" else V_MS
+        self.client(f"me lab r1-db1 r1 {T_MS} {wait_ms} {V_MS}")
 
     def write(self, name, text, mode=0o644):
         with open(self.path(name), "w") as file:
