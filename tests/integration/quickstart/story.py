@@ -77,6 +77,11 @@ def judge(lab, died=None):
     return report
 
 
+def behind(loss):
+    """A canary's positions are counted writes, any other link's are bytes."""
+    return f"{loss['lag_writes']} writes" if "lag_writes" in loss else f"{loss['lag_bytes']} bytes"
+
+
 def print_report(fleet, execution):
     say(f"\nwhat drover says of it itself ({command_line(['report', str(execution)])}):")
     report = fleet.ask("report", str(execution))
@@ -87,7 +92,7 @@ def print_report(fleet, execution):
              "run_ms": "old lease waited out, and the steps"}
     say("    " + ", ".join(f"{names[key]} {value / 1000:.1f} s" for key, value in spans.items() if value is not None))
     for loss in report["losses"]:
-        figures = (f"at most {loss['lag_ms'] / 1000:.1f} s, {loss['lag_bytes']} bytes, of {loss['rpo_ms'] / 1000:.0f} s allowed"
+        figures = (f"at most {loss['lag_ms'] / 1000:.1f} s, {behind(loss)}, of {loss['rpo_ms'] / 1000:.0f} s allowed"
                    f" ({'met' if loss['met'] else 'MISSED'})" if loss["known"] else "not known")
         say(f"    RPO of {loss['component']}: {figures}")
     return report
