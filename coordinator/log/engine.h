@@ -53,7 +53,8 @@ struct log {
     const struct log_engine *engine;
     uv_loop_t *loop;
     struct log_events events;
-    struct log_memory memory;
+    struct log_memory memory; /* the newest fact delivered; at first what the caller remembers */
+    uint64_t seen;        /* the newest index that any answer named: the log ends there or later */
     uv_timer_t later;     /* runs results that were known at once */
     struct log_op *known; /* ... in order of the calls */
     struct log_op *ops;   /* every op, newest first */
@@ -87,8 +88,10 @@ void log_tell_compacted(struct log *log, uint64_t first);
 void log_tell_reachable(struct log *log, bool reachable);
 void log_tell_went_back(struct log *log, const char *why);
 
-/* The fact of that key is known to stand at index: the log may never again end before it. */
-void log_saw(struct log *log, uint64_t index, const char *key);
+/* A fact is said to stand at index: the log may never again end before it. It moves `seen` alone.
+ * The memory moves with delivered facts only: what stands at a newer index says nothing of whether
+ * the history up to it is the one that this member knows. */
+void log_saw(struct log *log, uint64_t index);
 /* True when this member has seen a fact of another key at that index. */
 bool log_contradicts(const struct log *log, uint64_t index, const char *key);
 

@@ -76,7 +76,7 @@ static enum err head_read(struct etcd_call *call, struct etcd_answer *answer, ui
             etcd_other_history(etcd, head);
             return ERR_WENT_BACK;
         }
-        log_saw(&etcd->log, head, key);
+        log_saw(&etcd->log, head);
     }
     *ret_head = head;
     return ERR_OK;
@@ -206,8 +206,7 @@ static void etcd_describe(const struct log *log, char *out, size_t out_size) {
     (void)text_format(out, out_size,
                       "etcd %s: %s; newest fact %llu; retries %llu, rewatches %llu,"
                       " malformed %llu, foreign %llu; %s%s",
-                      etcd->endpoint[etcd->current], health,
-                      (unsigned long long)log->memory.highest_index,
+                      etcd->endpoint[etcd->current], health, (unsigned long long)log->seen,
                       (unsigned long long)etcd->retries_n, (unsigned long long)etcd->rewatches_n,
                       (unsigned long long)etcd->malformed_n, (unsigned long long)etcd->foreign_n,
                       log->went_back   ? "went back: "

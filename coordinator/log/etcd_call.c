@@ -253,7 +253,7 @@ static void call_send(struct etcd_call *call) {
     call->retry_at_ms = 0;
     call->tries_n++;
     call->endpoint = etcd->current;
-    call->floor = etcd->log.memory.highest_index;
+    call->floor = etcd->log.seen;
     char url[ETCD_ENDPOINT_SIZE + 64];
     (void)text_format(url, sizeof(url), "%s%s", etcd->endpoint[call->endpoint], call->path);
     const char *const headers[] = {"Content-Type: application/json"};

@@ -320,7 +320,7 @@ void etcd_watch_from(struct etcd *etcd, uint64_t from) {
 /* The head has shown a fact for a second, and the watch has not brought it. */
 static bool watch_is_dead(struct etcd *etcd, uint64_t now_ms) {
     struct etcd_watch *watch = &etcd->watch;
-    if (watch->next > etcd->log.memory.highest_index) {
+    if (watch->next > etcd->log.seen) {
         watch->behind_since_ms = 0;
         return false;
     }

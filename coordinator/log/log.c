@@ -43,6 +43,7 @@ void log_begin(struct log *log, const struct log_engine *engine, uv_loop_t *loop
     log->loop = loop;
     log->events = *events;
     log->memory = *memory;
+    log->seen = memory->highest_index;
     int failed = uv_timer_init(loop, &log->later);
     ensure(failed == 0);
     log->later.data = log;
@@ -57,7 +58,7 @@ static void op_answer(struct log_op *op, enum err err) {
     switch (op->kind) {
     case OP_APPEND:
         if (ok) {
-            log_saw(op->log, op->index, op->key);
+            log_saw(op->log, op->index);
         }
         op->done.appended(op->owner, err, ok ? op->index : 0, ok && op->existed);
         return;
@@ -279,11 +280,9 @@ static uint64_t key_hash(const char *key) {
     return hash == 0 ? 1 : hash;
 }
 
-void log_saw(struct log *log, uint64_t index, const char *key) {
-    struct log_memory *memory = &log->memory;
-    if (index > memory->highest_index) {
-        memory->highest_index = index;
-        memory->highest_key = key_hash(key);
+void log_saw(struct log *log, uint64_t index) {
+    if (index > log->seen) {
+        log->seen = index;
     }
 }
 
@@ -296,7 +295,11 @@ bool log_contradicts(const struct log *log, uint64_t index, const char *key) {
 void log_tell_fact(struct log *log, uint64_t index, const char *key, const uint8_t *bytes,
                    size_t size) {
     if (!log->closed && !log->went_back) {
-        log_saw(log, index, key);
+        log_saw(log, index);
+        if (index > log->memory.highest_index) {
+            log->memory.highest_index = index;
+            log->memory.highest_key = key_hash(key);
+        }
         log->events.on_fact(log->events.owner, index, key, bytes, size);
     }
 }

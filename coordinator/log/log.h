@@ -38,8 +38,8 @@ struct log_events {
 };
 
 /* What this member remembers of the log between starts; kept by the caller, durable. Zeros at
- * first. highest_index is the newest fact that this member knows to stand in the log, delivered or
- * not: a guard against a log that lost facts, not the place to subscribe from. */
+ * first. highest_index is the newest fact that was ever delivered to this member: a guard against a
+ * log that lost facts, not the place to subscribe from. */
 struct log_memory {
     uint64_t cluster_id;
     uint64_t highest_index;

@@ -301,6 +301,15 @@ def etcd_restored_backup_stops_the_member(world):
     back.line("went_back", 10)
     check(not back.facts(), "facts of another history were delivered")
     back.quit()
+    # A head, read or acknowledged before the first page came, says nothing of the history below it.
+    for name, told in (("head", "head "), ("append e x", "ack e")):
+        early = world.client(prefix, "--cluster", cluster, "--highest", highest, "--highest-key",
+                             highest_key, etcd=etcd)
+        early.ask(name, told)
+        early.say("subscribe %d" % (int(highest) + 1))
+        early.line("went_back", 10)
+        check(not early.facts(), "facts of another history were delivered after %s" % name)
+        early.quit()
     other.quit()
     client.quit()
     etcd.stop()
