@@ -1,12 +1,10 @@
 /* The agent's start, its timer, and the frames of the members. */
 #include "agent/agent.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/bits.h"
-#include "common/base/jumps.h"
 #include "common/io/clock.h"
 #include "common/io/file.h"
 #include "common/io/log.h"
@@ -263,21 +261,10 @@ static void on_notice(void *owner, const char *text) {
     log_event(LOG_WARNING, "wire.refused", "%s", text);
 }
 
-/* For whoever reads the log afterwards: a lease is timed by other clocks. */
-static void tell_jumps(void) {
-    static struct jumps jumps;
-    struct jump jump = jumps_look(&jumps, clock_boot_ms(), clock_wall_ms(), TIMER_MS);
-    if (jump.paused_ms > 0) {
-        log_event(LOG_WARNING, "process.paused", "for_ms=%" PRIu64, jump.paused_ms);
-    }
-    if (jump.stepped_ms != 0) {
-        log_event(LOG_WARNING, "clock.stepped", "by_ms=%" PRId64, jump.stepped_ms);
-    }
-}
-
 static void on_timer(uv_timer_t *timer) {
+    static struct jumps jumps;
     struct agent_program *agent = timer->data;
-    tell_jumps();
+    log_jumps(&jumps, TIMER_MS);
     rounds_tick(agent);
     fence_tick(agent);
     commands_tick(agent);

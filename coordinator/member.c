@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/jumps.h"
 #include "common/io/clock.h"
 #include "common/io/file.h"
 #include "common/io/log.h"
@@ -241,22 +240,11 @@ void member_stir(struct coordinator *member) {
     propose_all(member);
 }
 
-/* For whoever reads the log afterwards: the waits are timed by other clocks. */
-static void tell_jumps(void) {
-    static struct jumps jumps;
-    struct jump jump = jumps_look(&jumps, clock_boot_ms(), clock_wall_ms(), TIMER_MS);
-    if (jump.paused_ms > 0) {
-        log_event(LOG_WARNING, "process.paused", "for_ms=%" PRIu64, jump.paused_ms);
-    }
-    if (jump.stepped_ms != 0) {
-        log_event(LOG_WARNING, "clock.stepped", "by_ms=%" PRId64, jump.stepped_ms);
-    }
-}
-
 static void on_timer(uv_timer_t *timer) {
     static uint64_t asked_ms;
+    static struct jumps jumps;
     struct coordinator *member = timer->data;
-    tell_jumps();
+    log_jumps(&jumps, TIMER_MS);
     uint64_t now_ms = member_now_ms();
     if (!member->head_known && now_ms - asked_ms > 1000) {
         asked_ms = now_ms;

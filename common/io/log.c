@@ -1,6 +1,7 @@
 #include "common/io/log.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -130,4 +131,14 @@ void log_event(int level, const char *event, const char *format, ...) {
         (void)atomic_fetch_add(&lost_n, lost + 1);
     }
     errno = kept;
+}
+
+void log_jumps(struct jumps *jumps, uint32_t every_ms) {
+    struct jump jump = jumps_look(jumps, clock_boot_ms(), clock_wall_ms(), every_ms);
+    if (jump.paused_ms > 0) {
+        log_event(LOG_WARNING, "process.paused", "for_ms=%" PRIu64, jump.paused_ms);
+    }
+    if (jump.stepped_ms != 0) {
+        log_event(LOG_WARNING, "clock.stepped", "by_ms=%" PRId64, jump.stepped_ms);
+    }
 }

@@ -7,7 +7,10 @@
 #ifndef DROVER_IO_LOG_H
 #define DROVER_IO_LOG_H
 
+#include <stdint.h>
 #include <syslog.h> /* LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG */
+
+#include "common/base/jumps.h"
 
 #define LOG_LINE_SIZE 1024 /* with the newline; longer lines are cut and end in "..." */
 
@@ -20,5 +23,10 @@ void log_level(int level);
  * when nobody reads stderr the line is lost, and the next one says lines_lost=N. errno is kept. */
 void log_event(int level, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* At each turn of a loop's timer: says when the process stood still (process.paused for_ms=), and
+ * when somebody set the wall clock (clock.stepped by_ms=). For whoever reads the log afterwards:
+ * leases and waits are timed by other clocks. */
+void log_jumps(struct jumps *jumps, uint32_t every_ms);
 
 #endif

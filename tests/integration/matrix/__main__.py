@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from fleet import once_more
-from lab.base import LabError
 
 from . import common, elsewhere, moves, network, operators, stores, table  # each registers its scenarios
 
@@ -24,18 +23,10 @@ class Stage:
         if self.kind != kind:
             self.leave()
         if self.world is None:
-            try:
-                self.world = self.made(kind)
-            except LabError as error:  # the servers alone did not come up, drover was not even started
-                print(f"    {kind}: once more: {error}", flush=True)
-                self.world = self.made(kind)
-            self.kind = kind
+            world = common.WORLDS[kind](self.build)
+            world.__enter__()
+            self.world, self.kind = world, kind
         return self.world
-
-    def made(self, kind):
-        world = common.WORLDS[kind](self.build)
-        world.__enter__()
-        return world
 
     def leave(self, error=(None, None, None)):
         world, self.world, self.kind = self.world, None, None
