@@ -177,6 +177,9 @@ static void on_report(struct coordinator *member, uint8_t agent, const struct me
     }
     acknowledge(member, agent, report->seq);
     push_config(member, agent, report->config_version);
+    /* Signed by the guard, and true for ever: it counts in whatever report it comes. Whoever has
+     * the agent's key can make all of its reports look old. */
+    attesting_fence_proof(member, agent, &report->fence);
     bool same = live->reported && report->boot == live->report.boot;
     bool earlier = live->reported && report->boot < live->report.boot;
     if (earlier || (same && report->seq <= live->report.seq) ||
@@ -185,7 +188,6 @@ static void on_report(struct coordinator *member, uint8_t agent, const struct me
     }
     live->report = *report;
     live->reported = true;
-    attesting_fence_proof(member, agent, &report->fence);
     if (report->config_version == member->core.config_version) {
         remember_positions(member, report, agent);
         consider_news(member, agent, message, frame, frame_size);

@@ -452,6 +452,10 @@ static void take_report(struct sim *sim, uint8_t m, const struct sim_report *rep
     if (!report->thief) {
         net_send(sim, &reply);
     }
+    if (report->proved_epoch > member->agents[report->agent].proved_epoch) {
+        member->agents[report->agent].proved_epoch = report->proved_epoch;
+        check_proofs(sim, m);
+    }
     const struct sim_report *last = &member->agents[report->agent].report;
     if (member->agents[report->agent].reported &&
         (report->boot < last->boot || (report->boot == last->boot && report->seq <= last->seq))) {
@@ -459,10 +463,6 @@ static void take_report(struct sim *sim, uint8_t m, const struct sim_report *rep
     }
     member->agents[report->agent].report = *report;
     member->agents[report->agent].reported = true;
-    if (report->proved_epoch > member->agents[report->agent].proved_epoch) {
-        member->agents[report->agent].proved_epoch = report->proved_epoch;
-        check_proofs(sim, m);
-    }
 }
 
 static void take_outcome(struct sim *sim, uint8_t m, const struct sim_outcome *outcome,

@@ -51,11 +51,6 @@ void rogue_draw(struct sim *sim) {
     if (!drawn && !asked_for(sim)) {
         return;
     }
-    /* A thief whose report has a start's number above every honest one hides the fence proof, too:
-     * then a move waits its time, and under hold for people. */
-    if (weather->calm && weather->calm_after_a_move) {
-        return;
-    }
     if (weather->calm) {
         uint8_t host = (uint8_t)rng_below(&rng, sim->hosts_n);
         bool vantage = host_region(sim, host) == REGION_M && rng_chance(&rng, 1, 2);

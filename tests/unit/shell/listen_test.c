@@ -128,6 +128,46 @@ static void a_report_of_an_earlier_start_is_passed_over(void **state) {
     assert_false(member->agents[east].reported);
 }
 
+/* A guard's own signed word about a fence, as its agent's reports carry it. */
+static void put_proof(struct report *report, const uint8_t guard_secret[KEY_SIZE], uint64_t epoch) {
+    struct fence_proof *proof = &report->fence;
+    uint8_t canon[CANON_MAX];
+    proof->present = true;
+    proof->epoch = epoch;
+    (void)text_copy(proof->agent, NAME_SIZE, report->agent);
+    (void)text_copy(proof->region, NAME_SIZE, "east");
+    size_t size = canon_fence(member->topology->cluster, proof, canon);
+    assert_int_equal(sign_bytes(guard_secret, canon, size, proof->signature), ERR_OK);
+}
+
+/* A thief of the agent's key can make its reports old; its guard's proof is not the thief's. */
+static void a_guards_proof_counts_in_a_report_that_is_old(void **state) {
+    static const struct {
+        uint64_t thief_boot; /* said before by whoever has the agent's key; 0: nobody did */
+        uint64_t log_boot;   /* a later start that the log has heard of */
+        bool by_guard;       /* the proof is signed by the guard's key, not the agent's */
+    } table[] = {
+        {0, 0, true}, {UINT64_MAX, 0, true}, {0, UINT64_MAX, true}, {UINT64_MAX, 0, false}};
+    uint8_t guard_secret[KEY_SIZE];
+    (void)state;
+    assert_int_equal(sign_keypair(guard_secret, member->topology->agents[east].guard_key), ERR_OK);
+    for (unsigned i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct message *message = report_of("east-db1");
+        member->agents[east].reported = false;
+        member->core.agents[east].boot = table[i].log_boot;
+        member->proved_epoch[east] = 0;
+        if (table[i].thief_boot != 0) {
+            message->report.boot = table[i].thief_boot;
+            send_report(east, east, message);
+            assert_true(member->agents[east].reported);
+            message = report_of("east-db1");
+        }
+        put_proof(&message->report, table[i].by_guard ? guard_secret : agent_secret[east], 1);
+        send_report(east, east, message);
+        assert_int_equal(member->proved_epoch[east], table[i].by_guard ? 1 : 0);
+    }
+}
+
 static void only_who_measures_a_link_tells_its_positions(void **state) {
     struct message *message = report_of("mon1");
     (void)state;
@@ -279,6 +319,7 @@ int main(void) {
         cmocka_unit_test_setup(a_report_signed_by_another_key_is_refused, setup),
         cmocka_unit_test_setup(an_older_report_of_the_same_start_is_passed_over, setup),
         cmocka_unit_test_setup(a_report_of_an_earlier_start_is_passed_over, setup),
+        cmocka_unit_test_setup(a_guards_proof_counts_in_a_report_that_is_old, setup),
         cmocka_unit_test_setup(only_who_measures_a_link_tells_its_positions, setup),
         cmocka_unit_test_setup(a_yes_is_for_the_owner_alone, setup),
         cmocka_unit_test_setup(a_guard_that_holds_gets_a_yes_only_of_members_that_hold, setup),
