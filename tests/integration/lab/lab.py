@@ -92,9 +92,7 @@ class Lab:
         self.run_dir = os.path.abspath(run_dir) if run_dir else None
         self.keep = keep  # True: a failed up() is left for a look; down() leaves the run directory
         self.say = say or (lambda text: None)  # told in words how far up() is
-        self.boot_before = (
-            []
-        )  # callables (lab, host), run for each host that boots, before its services
+        self.boot_before = []  # callables (lab, host), run for each booting host before its services
         self.owner = None  # the pid whose death makes this lab an orphan (see registry.py)
         self.prefix = None
         self.hosts = {}
@@ -390,8 +388,8 @@ class Lab:
         return handle.stop(timeout_s, sig)
 
     def patroni_after(self, host_name, path):
-        """From now on a boot of the host starts Patroni only when path is there, as a unit's ExecStartPre would
-        have it; the boot itself removes it, as a file on /run."""
+        """From now on a boot of the host starts Patroni only when path is there, as a unit's
+        ExecStartPre would have it; the boot itself removes it, as a file on /run."""
         with self.state.edit() as values:
             values["start_after"][f"{self.host(host_name).name} patroni"] = path
 
@@ -524,19 +522,12 @@ class Lab:
         """(lines of the writer, lines of all probers)"""
         folder = f"{self.run_dir}/logs"
         names = sorted(n for n in os.listdir(folder) if n.endswith(".jsonl"))
-        writes = [
-            line
-            for n in names
-            if n.startswith("writer")
-            for line in judge.read_lines(f"{folder}/{n}")
-        ]
-        probes = [
-            line
-            for n in names
-            if n.startswith("prober")
-            for line in judge.read_lines(f"{folder}/{n}")
-        ]
-        return writes, probes
+
+        def lines(kind):
+            named = [n for n in names if n.startswith(kind)]
+            return [line for n in named for line in judge.read_lines(f"{folder}/{n}")]
+
+        return lines("writer"), lines("prober")
 
     def judge(self, host_name=None):
         """The report; rows are read from host_name, or from the one PostgreSQL that takes

@@ -114,6 +114,8 @@ static void without_more_threads_a_job_waits_for_the_pool(void **state) {
     huge = before;
     huge.rlim_cur = (rlim_t)200 << 40;
     if (before.rlim_max != RLIM_INFINITY) {
+        print_message("skipped: RLIMIT_STACK's hard limit of %llu bytes lets no stack be too big\n",
+                      (unsigned long long)before.rlim_max);
         skip();
     }
     assert_int_equal(uv_loop_init(&loop), 0);
