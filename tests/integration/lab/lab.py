@@ -206,6 +206,7 @@ class Lab:
             if segment is not None:
                 subprocess.run(["ipcrm", "-m", str(segment)], capture_output=True, check=False)
         net.drop_all(self.prefix)
+        net.unmount_below(self.run_dir)
         if not self.keep:
             shutil.rmtree(self.run_dir)
         else:

@@ -203,6 +203,16 @@ def kill_all(namespace_names, signal_number, keep=(), timeout_s=10.0):
     until(f"processes of {', '.join(namespace_names)} are gone", left, timeout_s, 0.02)
 
 
+def unmount_below(directory):
+    """Detaches what a test mounted inside a directory: a killed one cannot, and the directory could
+    not be removed."""
+    with open("/proc/self/mounts", encoding="utf-8", errors="replace") as file:
+        points = [line.split()[1] for line in file]
+    for point in reversed(points):  # the youngest first: one may lie within another
+        if point.startswith(f"{directory}/"):
+            _command(["umount", "--lazy", point])
+
+
 def _zombie(pid):
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:

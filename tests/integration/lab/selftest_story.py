@@ -216,7 +216,9 @@ def second_lab_lives_beside_the_first(lab):
 
 def sweep_takes_down_the_lab_of_a_killed_test(lab):
     code = (
-        "import os,time\nfrom lab import Lab\nwith Lab(small=True, members=1) as l:\n"
+        "import os,subprocess,time\nfrom lab import Lab\nwith Lab(small=True, members=1) as l:\n"
+        " disk=f'{l.run_dir}/disk'; os.mkdir(disk)\n"
+        " subprocess.run(['mount','-t','tmpfs','-o','size=1m','drover-lab',disk],check=True)\n"
         " print(l.run_dir, l.prefix, flush=True)\n time.sleep(600)"
     )
     child = subprocess.Popen(
