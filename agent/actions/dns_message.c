@@ -6,19 +6,11 @@
 #include <ldns/ldns.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-
-#include "common/base/ensure.h"
 
 #define EPOCH_PREFIX "\"drover-epoch="
-#define TSIG_FUDGE_S 300
 
 static ldns_rr_type type_of(const char *type) {
     return ldns_get_rr_type_by_name(type);
-}
-
-static enum err id_take(uint16_t *ret_id) {
-    return getrandom(ret_id, sizeof *ret_id, 0) == (ssize_t)sizeof *ret_id ? ERR_OK : ERR_IO;
 }
 
 /* "name ttl IN type value" as a record. */
@@ -79,28 +71,11 @@ enum err dns_value_canonical(const char *name, const char *type, const char *val
     return fits ? ERR_OK : ERR_FORMAT;
 }
 
-static enum err packet_write(const ldns_pkt *packet, struct dns_message *message) {
-    uint8_t *wire = NULL;
-    size_t size = 0;
-    if (ldns_pkt2wire(&wire, packet, &size) != LDNS_STATUS_OK) {
-        return ERR_FORMAT;
-    }
-    enum err err = size <= sizeof message->wire ? ERR_OK : ERR_TOO_BIG;
-    if (err == ERR_OK) {
-        memcpy(message->wire, wire, size);
-        message->size = size;
-    }
-    free(wire);
-    return err;
-}
-
 enum err dns_query_build(const char *name, const char *type, struct dns_message *ret_message) {
-    memset(ret_message, 0, sizeof *ret_message);
+    struct text256 why;
     ldns_rdf *owner = ldns_dname_new_frm_str(name);
-    enum err err = id_take(&ret_message->id);
-    if (owner == NULL || err != ERR_OK) {
-        ldns_rdf_deep_free(owner);
-        return owner == NULL ? ERR_FORMAT : err;
+    if (owner == NULL) {
+        return ERR_FORMAT;
     }
     /* No recursion: authorities are asked what they themselves say. */
     ldns_pkt *packet = ldns_pkt_query_new(owner, type_of(type), LDNS_RR_CLASS_IN, 0);
@@ -108,8 +83,7 @@ enum err dns_query_build(const char *name, const char *type, struct dns_message 
         ldns_rdf_deep_free(owner);
         return ERR_NO_MEMORY;
     }
-    ldns_pkt_set_id(packet, ret_message->id);
-    err = packet_write(packet, ret_message);
+    enum err err = dns_packet_write(packet, /* key= */ NULL, ret_message, &why);
     ldns_pkt_free(packet);
     return err;
 }
@@ -160,34 +134,8 @@ static bool change_add(ldns_rr_list *list, const struct dns_change *change) {
     return added && epoch_change_add(list, change);
 }
 
-static bool algorithm_name(const char *algorithm, char *out, size_t out_size) {
-    return text_format(out, out_size, "%s.", algorithm);
-}
-
-static enum err packet_sign(ldns_pkt *packet, const struct dns_key *key,
-                            struct dns_message *message, struct text256 *reterr) {
-    char algorithm[40];
-    if (!algorithm_name(key->algorithm, algorithm, sizeof algorithm)) {
-        return ERR_CONFIG;
-    }
-    ldns_status status =
-        ldns_pkt_tsig_sign(packet, key->name, key->secret, TSIG_FUDGE_S, algorithm, NULL);
-    if (status != LDNS_STATUS_OK) {
-        text_say(reterr, "the update cannot be signed: %s", ldns_get_errorstr_by_id(status));
-        return ERR_CONFIG;
-    }
-    const ldns_rdf *mac = ldns_rr_rdf(ldns_pkt_tsig(packet), 3);
-    if (mac == NULL || ldns_rdf_size(mac) > sizeof message->mac) {
-        return ERR_TOO_BIG;
-    }
-    message->mac_size = ldns_rdf_size(mac);
-    memcpy(message->mac, ldns_rdf_data(mac), message->mac_size);
-    return ERR_OK;
-}
-
 enum err dns_update_build(const struct dns_change *change, const struct dns_key *key,
                           struct dns_message *ret_message, struct text256 *reterr) {
-    memset(ret_message, 0, sizeof *ret_message);
     ldns_rr_list *before = ldns_rr_list_new();
     ldns_rr_list *updates = ldns_rr_list_new();
     ldns_rr_list *additional = ldns_rr_list_new();
@@ -199,16 +147,9 @@ enum err dns_update_build(const struct dns_change *change, const struct dns_key 
         prerequisite_add(before, change->epoch_name, "TXT", change->old_texts) &&
         change_add(updates, change)) {
         packet = ldns_update_pkt_new(zone, LDNS_RR_CLASS_IN, before, updates, additional);
-        err = packet != NULL ? id_take(&ret_message->id) : ERR_NO_MEMORY;
+        err = packet != NULL ? dns_packet_write(packet, key, ret_message, reterr) : ERR_NO_MEMORY;
     } else {
         text_say(reterr, "the update cannot be built of these names and values");
-    }
-    if (packet != NULL && err == ERR_OK) {
-        ldns_pkt_set_id(packet, ret_message->id);
-        err = packet_sign(packet, key, ret_message, reterr);
-    }
-    if (packet != NULL && err == ERR_OK) {
-        err = packet_write(packet, ret_message);
     }
     ldns_pkt_free(packet);
     ldns_rdf_deep_free(packet == NULL ? zone : NULL); /* the packet owns it otherwise */
@@ -216,26 +157,6 @@ enum err dns_update_build(const struct dns_change *change, const struct dns_key 
     ldns_rr_list_deep_free(updates);
     ldns_rr_list_deep_free(additional);
     return err;
-}
-
-static const char *rcode_text(ldns_pkt_rcode rcode) {
-    const ldns_lookup_table *entry = ldns_lookup_by_id(ldns_rcodes, (int)rcode);
-    return entry != NULL ? entry->name : "unknown";
-}
-
-static ldns_pkt *reply_read(const struct dns_message *question, const uint8_t *wire, size_t size,
-                            struct text256 *reterr) {
-    ldns_pkt *packet = NULL;
-    if (ldns_wire2pkt(&packet, wire, size) != LDNS_STATUS_OK) {
-        text_say(reterr, "malformed DNS reply");
-        return NULL;
-    }
-    if (ldns_pkt_id(packet) != question->id || !ldns_pkt_qr(packet)) {
-        text_say(reterr, "a DNS reply to something else");
-        ldns_pkt_free(packet);
-        return NULL;
-    }
-    return packet;
 }
 
 static enum err rrset_take(const ldns_pkt *packet, const char *name, const char *type,
@@ -270,14 +191,14 @@ enum err dns_reply_parse(const struct dns_message *query, const uint8_t *wire, s
                          struct text256 *reterr) {
     struct dns_rrset rrset;
     memset(&rrset, 0, sizeof rrset);
-    ldns_pkt *packet = reply_read(query, wire, size, reterr);
+    ldns_pkt *packet = dns_packet_read(query, wire, size, reterr);
     if (packet == NULL) {
         return ERR_FORMAT;
     }
     ldns_pkt_rcode rcode = ldns_pkt_get_rcode(packet);
     enum err err = ERR_OK;
     if (rcode != LDNS_RCODE_NOERROR && rcode != LDNS_RCODE_NXDOMAIN) {
-        text_say(reterr, "%s", rcode_text(rcode));
+        text_say(reterr, "%s", dns_packet_code(packet));
         err = rcode == LDNS_RCODE_REFUSED ? ERR_DENIED : ERR_FAILED;
     } else if (!ldns_pkt_aa(packet)) {
         text_say(reterr, "not an authority for %s", name);
@@ -289,72 +210,6 @@ enum err dns_reply_parse(const struct dns_message *query, const uint8_t *wire, s
     if (err == ERR_OK) {
         *ret_rrset = rrset;
     }
-    return err;
-}
-
-/* The TSIG record's own error field. */
-static const char *tsig_error_text(const ldns_pkt *packet) {
-    const ldns_rr *tsig = ldns_pkt_tsig(packet);
-    const ldns_rdf *field = tsig != NULL ? ldns_rr_rdf(tsig, 5) : NULL;
-    if (field == NULL || ldns_rdf_size(field) != 2) {
-        return "no TSIG";
-    }
-    switch (ldns_rdf2native_int16(field)) {
-    case 0: return "no TSIG error";
-    case 16: return "BADSIG";
-    case 17: return "BADKEY";
-    case 18: return "BADTIME";
-    default: return "TSIG error";
-    }
-}
-
-static bool reply_verifies(ldns_pkt *packet, const struct dns_message *update,
-                           const struct dns_key *key, const uint8_t *wire, size_t size) {
-    if (ldns_pkt_tsig(packet) == NULL) {
-        return false;
-    }
-    ldns_rdf *mac = ldns_rdf_new_frm_data(LDNS_RDF_TYPE_INT16_DATA, update->mac_size, update->mac);
-    bool verifies =
-        mac != NULL && ldns_pkt_tsig_verify(packet, wire, size, key->name, key->secret, mac);
-    ldns_rdf_deep_free(mac);
-    return verifies;
-}
-
-static enum err reply_judge(ldns_pkt *packet, const struct dns_message *update,
-                            const struct dns_key *key, const uint8_t *wire, size_t size,
-                            struct text256 *reterr) {
-    ldns_pkt_rcode rcode = ldns_pkt_get_rcode(packet);
-    if (rcode == LDNS_RCODE_NOTAUTH) {
-        text_say(reterr, "NOTAUTH (%s)", tsig_error_text(packet));
-        return ERR_AUTH;
-    }
-    if (!reply_verifies(packet, update, key, wire, size)) {
-        text_say(reterr, "%s, but the reply's TSIG does not verify", rcode_text(rcode));
-        return ERR_SIGNATURE;
-    }
-    switch ((int)rcode) {
-    case LDNS_RCODE_NOERROR: return ERR_OK;
-    case LDNS_RCODE_NXDOMAIN:
-    case LDNS_RCODE_YXDOMAIN:
-    case LDNS_RCODE_YXRRSET:
-    case LDNS_RCODE_NXRRSET:
-        text_say(reterr, "stale prerequisite: %s", rcode_text(rcode));
-        return ERR_STALE;
-    case LDNS_RCODE_REFUSED:
-        text_say(reterr, "REFUSED by the server's update policy");
-        return ERR_DENIED;
-    default: text_say(reterr, "%s", rcode_text(rcode)); return ERR_FAILED;
-    }
-}
-
-enum err dns_reply_check(const struct dns_message *update, const struct dns_key *key,
-                         const uint8_t *wire, size_t size, struct text256 *reterr) {
-    ldns_pkt *packet = reply_read(update, wire, size, reterr);
-    if (packet == NULL) {
-        return ERR_FORMAT;
-    }
-    enum err err = reply_judge(packet, update, key, wire, size, reterr);
-    ldns_pkt_free(packet);
     return err;
 }
 

@@ -1,5 +1,5 @@
 /* dns_message: the DNS messages of dns_update, to and from wire format: plain queries, and updates
- * after RFC 2136 signed after RFC 8945. The only includer of ldns here. No network. */
+ * after RFC 2136, signed and judged by dns_packet.h. The only includer of ldns here. No network. */
 #ifndef DROVER_ACTIONS_DNS_MESSAGE_H
 #define DROVER_ACTIONS_DNS_MESSAGE_H
 
@@ -9,32 +9,17 @@
 
 #include "common/base/err.h"
 #include "common/base/text.h"
+#include "common/io/dns_packet.h"
 
 #define DNS_NAME_SIZE 256
 #define DNS_VALUE_SIZE 300
 #define DNS_VALUES_MAX 8
-#define DNS_WIRE_SIZE 8192
-#define DNS_MAC_SIZE 128
-
-struct dns_message {
-    uint8_t wire[DNS_WIRE_SIZE];
-    size_t size;
-    uint16_t id;
-    uint8_t mac[DNS_MAC_SIZE]; /* of a signed one, with its length before it */
-    size_t mac_size;
-};
 
 /* All records of one name and type, values as in a zone file. */
 struct dns_rrset {
     uint8_t n;
     uint32_t ttl;
     char value[DNS_VALUES_MAX][DNS_VALUE_SIZE];
-};
-
-struct dns_key {
-    const char *name;      /* "drover." */
-    const char *secret;    /* base64 */
-    const char *algorithm; /* "hmac-sha256" */
 };
 
 /* One change: `name` gets exactly one record `value`, the epoch's name gets the epoch record;
@@ -62,12 +47,6 @@ enum err dns_update_build(const struct dns_change *change, const struct dns_key 
 enum err dns_reply_parse(const struct dns_message *query, const uint8_t *wire, size_t size,
                          const char *name, const char *type, struct dns_rrset *ret_rrset,
                          struct text256 *reterr) ERR_CHECKED;
-
-/* The reply to an update. OK: applied, and the reply is signed by the same key. STALE: a
- * prerequisite no longer holds (NXRRSET, YXRRSET ...). AUTH: NOTAUTH with the TSIG error named.
- * DENIED: REFUSED by policy. SIGNATURE: the reply's own signature does not verify. */
-enum err dns_reply_check(const struct dns_message *update, const struct dns_key *key,
-                         const uint8_t *wire, size_t size, struct text256 *reterr) ERR_CHECKED;
 
 /* The largest N of "drover-epoch=N" among the texts; 0: none. */
 uint64_t dns_epoch_of(const struct dns_rrset *texts);

@@ -224,7 +224,7 @@ static enum err update_send(struct update *update) {
         text_say(&update->why, "%s: %s", update->servers.at[update->writer].text, err_text(err));
         return err;
     }
-    return dns_reply_check(&message, &update->key, reply, size, &update->why);
+    return dns_packet_reply(&message, &update->key, reply, size, &update->why);
 }
 
 /* Reads, judges, changes; again when somebody else changed it in between. */

@@ -1,7 +1,6 @@
 /* Does the TSIG key still open the zone? The very message of a failover, with nothing to change: a
  * key that was revoked is found on a quiet day (N18). */
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "agent/probes/kinds.h"
@@ -14,14 +13,14 @@
 #define ASK_N 3
 
 static enum err answer_read(int fd, const struct dns_credential *credential,
-                            const struct dns_noop *noop, uint64_t deadline_boot_ms,
+                            const struct dns_message *noop, uint64_t deadline_boot_ms,
                             struct text256 *reterr) {
     for (;;) {
         uint8_t wire[UDP_SIZE];
         size_t n = 0;
         enum err err = net_receive(fd, wire, sizeof wire, deadline_boot_ms, &n);
         if (err == ERR_OK) {
-            err = dns_noop_reply(credential, noop, wire, n, reterr);
+            err = dns_packet_reply(noop, &credential->key, wire, n, reterr);
         }
         if (err != ERR_FORMAT) { /* somebody else's datagram is passed over */
             return err;
@@ -32,20 +31,16 @@ static enum err answer_read(int fd, const struct dns_credential *credential,
 static enum err server_try(const char *server_text, const struct dns_credential *credential,
                            uint64_t deadline_boot_ms, struct text256 *reterr) {
     struct net_address server;
-    struct dns_noop noop;
-    uint16_t id = 0;
+    struct dns_message noop;
     int fd = -1;
     enum err err = net_address_parse(server_text, &server, reterr);
-    if (err == ERR_OK && getrandom(&id, sizeof id, 0) != (ssize_t)sizeof id) {
-        err = ERR_IO;
-    }
-    err = err != ERR_OK ? err : dns_noop_build(credential, id, &noop);
+    err = err != ERR_OK ? err : dns_noop_build(credential, &noop, reterr);
     err = err != ERR_OK ? err : net_connect_udp(&server, &fd, reterr);
     if (err != ERR_OK) {
         return err;
     }
     for (unsigned left_n = ASK_N; left_n > 0; left_n--) {
-        err = net_send(fd, noop.wire, noop.wire_n, deadline_boot_ms);
+        err = net_send(fd, noop.wire, noop.size, deadline_boot_ms);
         err = err != ERR_OK
                   ? err
                   : answer_read(fd, credential, &noop,
@@ -75,9 +70,9 @@ struct reading dns_credential_judge(const struct probe_input *input, struct read
         .zone = arguments_get(arguments, "zone"),
         .name = arguments_get(arguments, "name"),
         .type = arguments_get(arguments, "type"),
-        .key_name = arguments_get(arguments, "key_name"),
-        .algorithm = parameter_text(arguments, "algorithm", "hmac-sha256"),
-        .secret = secret,
+        .key = {.name = arguments_get(arguments, "key_name"),
+                .secret = secret,
+                .algorithm = parameter_text(arguments, "algorithm", "hmac-sha256")},
     };
     const char *list = arguments_get(arguments, "servers");
     for (const char *at = list; *at != '\0' && list_next(&at, server, sizeof server);) {
@@ -96,7 +91,7 @@ struct reading dns_credential_judge(const struct probe_input *input, struct read
     }
     secret_wipe(secret);
     if (!taken) {
-        return reading_failed(worst_err, "the key %.20s: %.66s", credential.key_name, worst.at);
+        return reading_failed(worst_err, "the key %.20s: %.66s", credential.key.name, worst.at);
     }
     size_t used = strlen(reading.detail);
     (void)text_format(reading.detail + used, sizeof reading.detail - used, ", key accepted");

@@ -9,6 +9,7 @@
 
 #include "common/base/err.h"
 #include "common/base/text.h"
+#include "common/io/dns_packet.h"
 #include "common/topology/limits.h"
 
 /* PostgreSQL's "16/B374D848". False when it is not one. */
@@ -129,25 +130,14 @@ enum err dns_answer_parse(const uint8_t *wire, size_t wire_size, const char *nam
 /* A value as the configuration writes it, in the form of dns_view.values. */
 bool dns_value_normal(const char *type, const char *value, char ret_value[DNS_VALUE_SIZE]);
 
-/* An update of one record that changes nothing, signed by the key that a failover will use. */
+/* An update of one record that changes nothing, signed by the key that a failover will use. The
+ * answer to it is judged by dns_packet_reply. */
 struct dns_credential {
     const char *zone, *name, *type;
-    const char *key_name, *secret, *algorithm; /* "drover.", base64, "hmac-sha256" */
-};
-#define DNS_NOOP_MAX 2048
-struct dns_noop {
-    uint16_t id;
-    size_t wire_n, mac_n;
-    uint8_t wire[DNS_NOOP_MAX];
-    uint8_t mac[128]; /* with its length before it */
+    struct dns_key key;
 };
 /* CONFIG: no such names, no such key. */
-enum err dns_noop_build(const struct dns_credential *credential, uint16_t id,
-                        struct dns_noop *ret_noop) ERR_CHECKED;
-/* OK: the server would change the record for this key, and signed its answer with it. AUTH: it
- * does not take the key; DENIED: its policy; SIGNATURE; FAILED: another code; FORMAT: no answer to
- * this. */
-enum err dns_noop_reply(const struct dns_credential *credential, const struct dns_noop *noop,
-                        const uint8_t *wire, size_t wire_n, struct text256 *reterr) ERR_CHECKED;
+enum err dns_noop_build(const struct dns_credential *credential, struct dns_message *ret_message,
+                        struct text256 *reterr) ERR_CHECKED;
 
 #endif

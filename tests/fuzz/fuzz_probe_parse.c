@@ -5,6 +5,7 @@
 
 #include "agent/probes/net.h"
 #include "agent/probes/parse.h"
+#include "common/io/dns_packet.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -44,8 +45,26 @@ static void text_fuzz(uint8_t which, const char *text, size_t size) {
     }
 }
 
+/* The reply to an update signed by this key; the update's id is the input's own. A yes carries the
+ * key's signature: its record alone is longer than this. */
+static void reply_fuzz(const uint8_t *wire, size_t size) {
+    static const struct dns_key key = {"drover.",
+                                       "c2VjcmV0LXNlY3JldC1zZWNyZXQtMTIzNDU2Nzg=", "hmac-sha256"};
+    struct dns_message update = {.id = 0, .mac = {0, 32, 'm', 'a', 'c'}, .mac_size = 34};
+    struct text256 why = {""};
+    update.id = size >= 2 ? (uint16_t)((unsigned)wire[0] << 8 | wire[1]) : 0;
+    enum err err = dns_packet_reply(&update, &key, wire, size, &why);
+    if ((err == ERR_OK) != (why.at[0] == '\0') || (err == ERR_OK && size < 12 + 32)) {
+        abort();
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size < 1) {
+        return 0;
+    }
+    if (data[0] == 'n') {
+        reply_fuzz(data + 1, size - 1);
         return 0;
     }
     uint8_t which = data[0] % 8;

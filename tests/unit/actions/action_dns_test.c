@@ -132,9 +132,6 @@ static void foreign_bytes_never_get_past_the_parser(void **state) {
             bent[i] = (uint8_t)byte;
             err = dns_reply_parse(&query, bent, size, "api.bud.test.", "A", &rrset, &why);
             (void)err;
-            struct dns_message update = query;
-            err = dns_reply_check(&update, &key, bent, size, &why);
-            assert_int_not_equal(err, ERR_OK); /* nothing of this is signed */
         }
     }
     LDNS_FREE(wire);

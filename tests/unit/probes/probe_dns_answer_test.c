@@ -132,6 +132,57 @@ static void expected_values_take_the_form_of_answers(void **state) {
     assert_false(dns_value_normal("A", "", value));
 }
 
+/* The message of a failover with nothing in it to change: deletes a value that no record has. */
+static void the_no_op_deletes_what_no_record_has(void **state) {
+    static const struct {
+        const char *type, *data;
+    } table[] = {{"A", "0.0.0.0"},
+                 {"AAAA", "::"},
+                 {"CNAME", "drover-no-such-record.invalid."},
+                 {"TXT", "\"drover-no-such-record\""}};
+    (void)state;
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct dns_credential credential = {
+            .zone = "bud.test",
+            .name = "api.bud.test",
+            .type = table[i].type,
+            .key = {"drover.", "c2VjcmV0LXNlY3JldC1zZWNyZXQtMTIzNDU2Nzg=", "hmac-sha256"}};
+        struct dns_message noop;
+        struct text256 why = {""};
+        ldns_pkt *packet = NULL;
+        assert_int_equal(dns_noop_build(&credential, &noop, &why), ERR_OK);
+        assert_int_equal(ldns_wire2pkt(&packet, noop.wire, noop.size), LDNS_STATUS_OK);
+        assert_int_equal(ldns_pkt_get_opcode(packet), LDNS_PACKET_UPDATE);
+        assert_int_equal(ldns_pkt_ancount(packet), 0); /* no condition */
+        assert_int_equal(ldns_pkt_nscount(packet), 1);
+        assert_non_null(ldns_pkt_tsig(packet));
+        const ldns_rr *rr = ldns_rr_list_rr(ldns_pkt_authority(packet), 0);
+        assert_int_equal(ldns_rr_get_class(rr), LDNS_RR_CLASS_NONE);
+        assert_int_equal(ldns_rr_ttl(rr), 0);
+        assert_int_equal(ldns_rr_get_type(rr), ldns_get_rr_type_by_name(table[i].type));
+        char *data = ldns_rdf2str(ldns_rr_rdf(rr, 0));
+        assert_string_equal(data, table[i].data);
+        free(data);
+        ldns_pkt_free(packet);
+    }
+}
+
+static void a_no_op_of_bad_names_or_keys_is_not_made(void **state) {
+    (void)state;
+    struct dns_message noop;
+    struct text256 why = {""};
+    struct dns_credential credential = {.zone = "bud.test",
+                                        .name = "a..b",
+                                        .type = "A",
+                                        .key = {"drover.", "c2VjcmV0", "hmac-sha256"}};
+    assert_int_equal(dns_noop_build(&credential, &noop, &why), ERR_CONFIG);
+    credential.name = "api.bud.test";
+    assert_int_equal(dns_noop_build(&credential, &noop, &why), ERR_OK);
+    credential.key.algorithm = "md4";
+    assert_int_equal(dns_noop_build(&credential, &noop, &why), ERR_CONFIG);
+    assert_non_null(strstr(why.at, "cannot be signed"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answer_gives_sorted_values_and_the_longest_ttl),
@@ -141,6 +192,8 @@ int main(void) {
         cmocka_unit_test(too_many_values_are_refused),
         cmocka_unit_test(questions_are_made_of_good_names_only),
         cmocka_unit_test(expected_values_take_the_form_of_answers),
+        cmocka_unit_test(the_no_op_deletes_what_no_record_has),
+        cmocka_unit_test(a_no_op_of_bad_names_or_keys_is_not_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
