@@ -345,7 +345,9 @@ long TXT {long_text}
   recursion no; pid-file none; session-keyfile "{control}/session.key"; dnssec-validation no;
 }};
 controls {{ }};
-zone "bud.test" {{ type primary; file "{control}/zone"; }};
+key "drover" {{ algorithm hmac-sha256; secret "{PASSWORD}"; }};
+zone "bud.test" {{ type primary; file "{control}/zone";
+  update-policy {{ grant drover name api.bud.test. A; }}; }};
 """)
         self.process = lab.start(name, ["named", "-f", "-n", "1", "-c", config])
         wait_for(name, lambda: accepts(self.port))
