@@ -25,7 +25,9 @@ enum {
     OPTION_FROM,
     OPTION_PRINT,
     OPTION_SET,
-    OPTION_FAIL_ON
+    OPTION_FAIL_ON,
+    OPTION_FORMAT,
+    OPTION_SECRETS
 };
 
 static const struct option options[] = {{"config", required_argument, NULL, OPTION_CONFIG},
@@ -48,6 +50,8 @@ static const struct option options[] = {{"config", required_argument, NULL, OPTI
                                         {"print", no_argument, NULL, OPTION_PRINT},
                                         {"set", required_argument, NULL, OPTION_SET},
                                         {"fail-on", required_argument, NULL, OPTION_FAIL_ON},
+                                        {"format", required_argument, NULL, OPTION_FORMAT},
+                                        {"secrets", required_argument, NULL, OPTION_SECRETS},
                                         {NULL, 0, NULL, 0}};
 
 static const struct {
@@ -72,7 +76,9 @@ static const struct {
                 {OPTION_FROM, TAKES_FROM, "--from N"},
                 {OPTION_PRINT, TAKES_PRINT, "--print"},
                 {OPTION_SET, TAKES_SET, "--set NUMBER=VALUE"},
-                {OPTION_FAIL_ON, TAKES_FAIL_ON, "--fail-on warning"}};
+                {OPTION_FAIL_ON, TAKES_FAIL_ON, "--fail-on warning"},
+                {OPTION_FORMAT, TAKES_FORMAT, "--format FORMAT"},
+                {OPTION_SECRETS, TAKES_SECRETS, "--secrets DIR"}};
 
 #define MEANINGS_N (sizeof meanings / sizeof meanings[0])
 
@@ -122,6 +128,8 @@ static bool take_option(struct command_line *line, int option, const char *value
     case OPTION_REASON: line->reason = value; return true;
     case OPTION_COMMENT: line->comment = value; return true;
     case OPTION_OUT: line->out = value; return true;
+    case OPTION_FORMAT: line->format = value; return true;
+    case OPTION_SECRETS: line->secrets = value; return true;
     case OPTION_FOR: return take_for(line, value);
     case OPTION_JSON: line->json = true; return true;
     case OPTION_WATCH: line->watch = true; return true;

@@ -9,6 +9,7 @@
  * readiness.c could a region take over now; asks every member
  * doctor*.c   what is wrong with the installation on this machine
  * replay.c    a member's recordings, decided again
+ * plans.c     plans: listed, shown, rendered as runbooks
  * help.c      help and completion, out of the table of verbs
  * show*.c     the members' JSON as text for people */
 #ifndef DROVER_CLI_H
@@ -59,11 +60,13 @@ enum option_set {
     TAKES_FROM = 1 << 10,
     TAKES_PRINT = 1 << 11,
     TAKES_SET = 1 << 12,
-    TAKES_FAIL_ON = 1 << 13
+    TAKES_FAIL_ON = 1 << 13,
+    TAKES_FORMAT = 1 << 14,
+    TAKES_SECRETS = 1 << 15
 };
 
 struct command_line {
-    const char *config, *at, *kind, *plan, *to, *reason, *comment, *out;
+    const char *config, *at, *kind, *plan, *to, *reason, *comment, *out, *format, *secrets;
     uint64_t epoch, from, for_ms;
     uint32_t timeout_ms; /* 0: drover.conf's */
     bool json, watch, yes, print;
@@ -85,6 +88,13 @@ struct session {
     struct client *client; /* opened by the first question */
 };
 
+/* Does a verb need a member, and so the operator's key and pins? */
+enum verb_local {
+    LOCAL_NO = 0,
+    LOCAL_YES = 1,
+    LOCAL_WITH_FILE = 2 /* not when its last word, a file, is given */
+};
+
 struct verb {
     const char *name;  /* "step retry" */
     const char *usage; /* what follows the name */
@@ -93,7 +103,7 @@ struct verb {
     const char *example;
     uint16_t takes; /* enum option_set */
     uint8_t words_min, words_max;
-    bool local; /* needs no member and no key */
+    uint8_t local; /* enum verb_local */
     int (*run)(struct session *session);
 };
 
@@ -158,6 +168,11 @@ int doctor_run(struct session *session);
 
 /* replay.c */
 int replay_run(struct session *session);
+
+/* plans.c */
+int plan_list_run(struct session *session);
+int plan_show_run(struct session *session);
+int plan_render_run(struct session *session);
 
 /* help.c */
 int help_run(struct session *session);

@@ -37,6 +37,11 @@ static int session_open(struct session *session) {
     return EXIT_OK;
 }
 
+static bool line_is_local(const struct command_line *line) {
+    return line->verb->local == LOCAL_YES ||
+           (line->verb->local == LOCAL_WITH_FILE && line->words_n == line->verb->words_max);
+}
+
 int main(int argc, char **argv) {
     static struct command_line line;
     static struct session session;
@@ -48,7 +53,7 @@ int main(int argc, char **argv) {
         return code;
     }
     session.line = &line;
-    code = line.verb->local ? EXIT_OK : session_open(&session);
+    code = line_is_local(&line) ? EXIT_OK : session_open(&session);
     if (code == EXIT_OK) {
         code = line.verb->run(&session);
     }

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/plan/manual.h"
 #include "coordinator/cli/cli.h"
 
 #define WATCH_MS 1000
@@ -195,6 +196,21 @@ static const struct verb verbs[] = {
      "It is checked here, at the member, and by every member again when it is applied.",
      "drover config apply topology.conf --reason \"a second agent in west\"", TAKES_REASON, 1, 1,
      false, request_config_apply},
+    {"plan list", "[FILE]", "The declared plans; the first of a kind is its default.",
+     "Of a topology file, asking no member; else of the topology in force.", "drover plan list", 0,
+     0, 1, LOCAL_WITH_FILE, plan_list_run},
+    {"plan show", "PLAN [FILE]", "A plan's steps in the order in which they run.",
+     "Steps of one wave may run side by side. AT MOST: every attempt used up. BEHIND: the numbers "
+     "of the steps it waits for.",
+     "drover plan show failover topology.conf", 0, 1, 2, LOCAL_WITH_FILE, plan_show_run},
+    {"plan render",
+     "PLAN [FILE] [--to REGION] [--format text|markdown|html|svg|commands] [--secrets DIR]",
+     "The plan as a runbook, with the command by hand of every step.",
+     "For the day on which drover is not there: print it, keep it off the machines. Commands are "
+     "bash; secrets are read from files in --secrets, " MANUAL_SECRETS " without it. svg is the "
+     "order of recovery as a picture, commands a script.",
+     "drover plan render failover topology.conf --format markdown",
+     TAKES_TO | TAKES_FORMAT | TAKES_SECRETS, 1, 2, LOCAL_WITH_FILE, plan_render_run},
     {"doctor", "[FILE|DIRECTORY]...", "What is wrong with the installation on this machine.",
      "Looks at files, keys, members, ports, the gate, clocks, systemd's order and HAProxy, and "
      "says "

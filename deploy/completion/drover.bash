@@ -1,7 +1,7 @@
 # bash completion for drover, made by: drover completion bash
 _drover() {
     local word="${COMP_WORDS[COMP_CWORD]}" words=""
-    local verbs="status explain regions components links backups readiness agents members rules executions timeline report whoami declare approve reject pause resume abort step hold release config doctor keygen replay completion help"
+    local verbs="status explain regions components links backups readiness agents members rules executions timeline report whoami declare approve reject pause resume abort step hold release config plan doctor keygen replay completion help"
     local common=" --config --at --timeout --json --help"
     if [ "$COMP_CWORD" -eq 1 ]; then
         mapfile -t COMPREPLY < <(compgen -W "$verbs $common" -- "$word")
@@ -11,6 +11,7 @@ _drover() {
         case "${COMP_WORDS[1]}" in
     step) words="retry skip done" ;;
     config) words="show check diff apply" ;;
+    plan) words="list show render" ;;
     help) words="$verbs" ;;
     esac
     fi
@@ -30,6 +31,7 @@ _drover() {
     "hold"*) words="$words --reason --for" ;;
     "release"*) words="$words --reason" ;;
     "config apply"*) words="$words --reason" ;;
+    "plan render"*) words="$words --to --format --secrets" ;;
     "keygen"*) words="$words --kind --out" ;;
     "replay"*) words="$words --print --set" ;;
     esac

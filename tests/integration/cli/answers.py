@@ -39,6 +39,23 @@ def every_question_answers_as_text_and_as_json(place):
         expect("(null)" not in plain.stdout, f"{words}: {plain.stdout}")
 
 
+def plans_are_told_of_the_topology_in_force_and_of_a_file(place):
+    file = place.path("topology.conf")
+    live, offline = place.ask("plan", "list")["plans"], place.drover("plan", "list", file, "--json", who=None)
+    expect(live and json.loads(offline.stdout)["plans"] == live, f"{live}: {offline}")
+    name = live[0]["name"]
+    steps = place.ask("plan", "show", name)["steps"]
+    expect(len(steps) == live[0]["steps"] and all(step["wave"] >= 1 for step in steps), steps)
+    for form in ("text", "markdown", "html", "svg", "commands"):
+        one = place.drover("plan", "render", name, "--format", form)
+        other = place.drover("plan", "render", name, file, "--format", form, who=None)
+        expect(one.returncode == 0 and one.stdout == other.stdout, f"{form}: the same runbook: {one} {other}")
+        expect(all(step["name"] in one.stdout for step in steps), f"{form}: {one.stdout}")
+    for words in (["plan", "show", "nothing"], ["plan", "render", name, "--format", "pdf"],
+                  ["plan", "render", name, "--to", "nowhere"]):
+        expect(place.drover(*words).returncode == 2, words)
+
+
 def explain_names_each_gate_and_what_it_needs(place):
     gates = place.ask("explain")["gates"]
     expect(len(gates) == 13, len(gates))
@@ -175,6 +192,7 @@ def help_teaches_without_a_member(place):
 TESTS = [status_tells_the_truth_about_a_place_without_agents,
          status_has_colour_on_a_terminal_only_and_never_with_no_color,
          every_question_answers_as_text_and_as_json,
+         plans_are_told_of_the_topology_in_force_and_of_a_file,
          explain_names_each_gate_and_what_it_needs,
          unknown_names_are_usage_errors,
          members_asks_each_and_tells_its_engine,

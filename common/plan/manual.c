@@ -1,0 +1,101 @@
+/* manual: the table, and what several kinds share. */
+#include "common/plan/manual.h"
+
+#include <string.h>
+
+#include "common/base/ensure.h"
+#include "common/plan/manual_parts.h"
+
+/* One row a kind, at its place: a kind without a row fails tests/unit/plan/manual_test.c. */
+static const struct manual_kind *const kinds[] = {
+    [ACTION_PATRONI_DEMOTE] = &manual_patroni_demote,
+    [ACTION_PATRONI_PROMOTE] = &manual_patroni_promote,
+    [ACTION_PATRONI_HANDOFF] = &manual_patroni_handoff,
+    [ACTION_PG_PROMOTE] = &manual_pg_promote,
+    [ACTION_PG_AWAIT_POSITION] = &manual_pg_await_position,
+    [ACTION_REDIS_DEMOTE] = &manual_redis_demote,
+    [ACTION_REDIS_PROMOTE] = &manual_redis_promote,
+    [ACTION_REDIS_HANDOFF] = &manual_redis_handoff,
+    [ACTION_DNS_UPDATE] = &manual_dns_update,
+    [ACTION_HTTP_CALL] = &manual_http_call,
+    [ACTION_EXEC] = &manual_exec,
+    [ACTION_APPROVAL] = &manual_approval,
+    [ACTION_VERIFY] = &manual_verify,
+    [ACTION_PG_REJOIN] = &manual_pg_rejoin,
+};
+_Static_assert(sizeof kinds / sizeof kinds[0] == ACTION_KINDS_N,
+               "a new action kind needs its row: what does a person type instead?");
+
+const struct manual_kind *manual_kind_of(enum action_kind kind) {
+    ensure(kind < ACTION_KINDS_N);
+    return kinds[kind];
+}
+
+uint8_t step_acts_in(const struct step *step, uint8_t source, uint8_t target) {
+    return step->at_source ? source : target;
+}
+
+enum err manual_open(const struct topology *topology, const struct plan *plan, uint8_t step,
+                     uint8_t source, uint8_t target, struct manual *ret_manual) {
+    ensure(step < plan->steps_n);
+    struct manual manual = {
+        .topology = topology,
+        .plan = plan,
+        .step = &plan->steps[step],
+        .region = step_acts_in(&plan->steps[step], source, target),
+        .peer = step_acts_in(&plan->steps[step], target, source),
+        .secrets = MANUAL_SECRETS,
+        .programs = MANUAL_PROGRAMS,
+    };
+    enum err err = topology_step_arguments(topology, manual.step, manual.region, manual.peer,
+                                           &manual.arguments);
+    if (err == ERR_OK) {
+        *ret_manual = manual;
+    }
+    return err;
+}
+
+const char *manual_value(const struct manual *manual, const char *name, const char *broader,
+                         const char *otherwise) {
+    const char *value = arguments_get(&manual->arguments, name);
+    if (value == NULL && broader != NULL) {
+        value = arguments_get(&manual->arguments, broader);
+    }
+    return value != NULL ? value : otherwise;
+}
+
+void manual_secret(const struct manual *manual, const char *ref, struct page *page) {
+    char path[512];
+    (void)text_format(path, sizeof path, "%s/%s", manual->secrets, ref);
+    page_say(page, "\"$(cat ");
+    page_word(page, path);
+    page_say(page, ")\"");
+}
+
+bool manual_place_at(const char *list, unsigned index, struct manual_place *ret_place) {
+    for (; index > 0; index--) {
+        list += strcspn(list, ",");
+        if (*list == '\0') {
+            return false;
+        }
+        list++;
+    }
+    char part[VALUE_SIZE];
+    size_t n = strcspn(list, ",");
+    if (n == 0 || n >= sizeof part) {
+        return false;
+    }
+    memcpy(part, list, n);
+    part[n] = '\0';
+    char *colon = strrchr(part, ':');
+    if (colon == NULL || !text_copy(ret_place->port, sizeof ret_place->port, colon + 1)) {
+        return false;
+    }
+    *colon = '\0';
+    size_t host_n = strlen(part);
+    bool bracketed = host_n > 2 && part[0] == '[' && part[host_n - 1] == ']';
+    if (bracketed) {
+        part[host_n - 1] = '\0';
+    }
+    return text_copy(ret_place->host, sizeof ret_place->host, bracketed ? part + 1 : part);
+}

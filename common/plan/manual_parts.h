@@ -1,0 +1,33 @@
+/* The parts of manual. Not for others. */
+#ifndef DROVER_PLAN_MANUAL_PARTS_H
+#define DROVER_PLAN_MANUAL_PARTS_H
+
+#include "common/plan/manual.h"
+
+extern const struct manual_kind manual_patroni_demote, manual_patroni_promote,
+    manual_patroni_handoff, manual_pg_promote, manual_pg_await_position, manual_pg_rejoin,
+    manual_redis_demote, manual_redis_promote, manual_redis_handoff, manual_dns_update,
+    manual_http_call, manual_exec, manual_approval, manual_verify;
+
+/* The value of an argument, of a broader one, or `otherwise`. */
+const char *manual_value(const struct manual *manual, const char *name, const char *broader,
+                         const char *otherwise);
+
+/* "$(cat /etc/drover/secrets/NAME)", the name being the value of the argument `ref`. */
+void manual_secret(const struct manual *manual, const char *ref, struct page *page);
+
+/* One IP:PORT of a list, taken apart; the brackets of IPv6 are taken off. */
+struct manual_place {
+    char host[VALUE_SIZE];
+    char port[8];
+};
+
+/* The index-th of "IP:PORT,IP:PORT"; false behind the last. */
+bool manual_place_at(const char *list, unsigned index, struct manual_place *ret_place);
+
+/* PGPASSWORD=... psql -h ... -c SQL against the index-th member of pg_addresses, or, with
+ * MANUAL_WRITABLE, whichever of them is not in recovery. */
+#define MANUAL_WRITABLE 255u
+void manual_psql(const struct manual *manual, unsigned index, const char *sql, struct page *page);
+
+#endif

@@ -1,0 +1,42 @@
+/* order: in which order, and when at the latest, the steps of a plan run. Pure.
+ *
+ * Steps run as soon as what they need is done, so a plan has no one order: it has waves. Steps of
+ * one wave may run side by side; they are listed by tier. Hand-off steps come first, then the
+ * fence, which is no step, then all others. */
+#ifndef DROVER_PLAN_ORDER_H
+#define DROVER_PLAN_ORDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/topology/topology.h"
+
+struct place_in_order {
+    uint8_t step;      /* its index in the plan */
+    uint8_t wave;      /* from 1: one more than the latest of what it needs */
+    uint64_t start_ms; /* at the latest, from the beginning of its side of the fence: every step
+                         * before it used all of its attempts */
+    uint64_t end_ms;
+    bool before_fence;
+};
+
+struct order {
+    uint8_t n;
+    struct place_in_order at[STEPS_MAX];
+};
+
+/* False when steps need each other in a circle (E170), or one needs what is not there (E171);
+ * *ret_order is untouched then. */
+bool plan_order(const struct plan *plan, struct order *ret_order);
+
+/* The longest that a step can take: each attempt its timeout. Waiting for a person is not in it,
+ * but for `action = "approval"`, whose timeout is how long it waits. */
+uint64_t step_longest_ms(const struct step *step);
+
+/* 1 to 4, and 5 for a step in no tier. */
+unsigned step_tier(const struct step *step);
+
+/* Does the plan fence? A reprotect does not. */
+bool plan_fences(const struct plan *plan);
+
+#endif

@@ -1,0 +1,109 @@
+/* The order of a plan's steps: what is needed before what needs it, hand-offs before the fence. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/plan/order.h"
+
+static struct plan plan;
+
+static void step_add(uint8_t tier, uint32_t timeout_ms, uint8_t retries, uint8_t needs_n,
+                     uint8_t first, uint8_t second) {
+    struct step *step = &plan.steps[plan.steps_n++];
+    step->tier = tier;
+    step->timeout_ms = timeout_ms;
+    step->retries = retries;
+    step->needs_n = needs_n;
+    step->needs[0] = first;
+    step->needs[1] = second;
+}
+
+static int plan_empty(void **state) {
+    (void)state;
+    memset(&plan, 0, sizeof plan);
+    return 0;
+}
+
+static void waves_follow_needs_and_tiers_order_a_wave(void **state) {
+    (void)state;
+    struct order order;
+    step_add(3, 1000, 0, 1, 3, 0); /* 0: needs 3 */
+    step_add(0, 1000, 0, 0, 0, 0); /* 1: no tier */
+    step_add(2, 1000, 0, 0, 0, 0); /* 2 */
+    step_add(1, 5000, 2, 0, 0, 0); /* 3: 15 s */
+    step_add(1, 2000, 0, 2, 0, 2); /* 4: needs 0 and 2 */
+    assert_true(plan_order(&plan, &order));
+    static const uint8_t expected[] = {3, 2, 1, 0, 4};
+    static const uint8_t waves[] = {1, 1, 1, 2, 3};
+    static const uint64_t starts[] = {0, 0, 0, 15000, 16000};
+    assert_int_equal(order.n, 5);
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(order.at[i].step, expected[i]);
+        assert_int_equal(order.at[i].wave, waves[i]);
+        assert_int_equal(order.at[i].start_ms, starts[i]);
+    }
+    assert_int_equal(order.at[4].end_ms, 18000);
+}
+
+static void hand_offs_come_first_and_the_fence_begins_a_new_count(void **state) {
+    (void)state;
+    struct order order;
+    plan.kind = PLAN_SWITCHOVER;
+    step_add(1, 1000, 0, 0, 0, 0);
+    step_add(4, 9000, 0, 0, 0, 0);
+    plan.steps[1].before_fence = true;
+    step_add(1, 1000, 0, 1, 1, 0); /* behind the fence, needs the hand-off */
+    assert_true(plan_order(&plan, &order));
+    assert_int_equal(order.at[0].step, 1);
+    assert_true(order.at[0].before_fence);
+    assert_int_equal(order.at[1].step, 0);
+    assert_int_equal(order.at[2].step, 2);
+    assert_int_equal(order.at[2].start_ms, 0);
+    /* A reprotect has no fence: nothing is before it. */
+    plan.kind = PLAN_REPROTECT;
+    assert_true(plan_order(&plan, &order));
+    assert_false(order.at[0].before_fence);
+    assert_false(plan_fences(&plan));
+}
+
+static void a_circle_has_no_order(void **state) {
+    (void)state;
+    struct order order = {.n = 77};
+    step_add(1, 1, 0, 1, 1, 0);
+    step_add(1, 1, 0, 1, 0, 0);
+    assert_false(plan_order(&plan, &order));
+    assert_int_equal(order.n, 77);
+    plan.steps_n = 1;
+    plan.steps[0].needs[0] = 9; /* not there */
+    assert_false(plan_order(&plan, &order));
+    plan.steps[0].needs[0] = 0; /* itself */
+    assert_false(plan_order(&plan, &order));
+}
+
+static void the_largest_plan_has_an_order(void **state) {
+    (void)state;
+    struct order order;
+    for (unsigned i = 0; i < STEPS_MAX; i++) {
+        step_add((uint8_t)(i % 6), 1000, 0, i > 0, (uint8_t)(i - 1), 0);
+    }
+    plan.steps[0].needs_n = 0;
+    assert_true(plan_order(&plan, &order));
+    for (unsigned i = 0; i < STEPS_MAX; i++) {
+        assert_int_equal(order.at[i].step, i);
+        assert_int_equal(order.at[i].wave, i + 1);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(waves_follow_needs_and_tiers_order_a_wave, plan_empty),
+        cmocka_unit_test_setup(hand_offs_come_first_and_the_fence_begins_a_new_count, plan_empty),
+        cmocka_unit_test_setup(a_circle_has_no_order, plan_empty),
+        cmocka_unit_test_setup(the_largest_plan_has_an_order, plan_empty),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
