@@ -166,6 +166,7 @@ void apply_queue(struct coordinator *member) {
         applied_n++;
     }
     apply_check_caught_up(member);
+    epochs_check(member);
     if (applied_n > 0) {
         member_stir(member);
     }

@@ -23,6 +23,13 @@ uint32_t attesting_wait_ms(const struct coordinator *member) {
     return decide_wait_ms(member->topology);
 }
 
+uint32_t attesting_wait_left_ms(const struct coordinator *member, struct stamp now) {
+    uint32_t left_ms = attest_wait_left_ms(&member->attest, now, attesting_wait_ms(member));
+    uint32_t first_ms =
+        attest_first_left_ms(&member->attest, now, decide_first_wait_ms(member->topology));
+    return first_ms > left_ms ? first_ms : left_ms;
+}
+
 /* The wait is a guard's word about itself, too: "for ever" says that its lease does not run out. */
 static bool numbers_agree(const struct coordinator *member, const struct question *question) {
     const struct lease_numbers *lease = &member->topology->lease;
@@ -95,7 +102,7 @@ void attesting_answer(struct coordinator *member, const struct question *questio
         ret_answer->refusal = REFUSAL_UNKNOWN_AGENT;
     } else {
         ret_answer->refusal = judge(member, question, agent, now);
-        ret_answer->left_ms = attest_wait_left_ms(&member->attest, now, attesting_wait_ms(member));
+        ret_answer->left_ms = attesting_wait_left_ms(member, now);
     }
     if (ret_answer->refusal == REFUSAL_NONE) {
         note_yes(member, question, agent);

@@ -180,6 +180,9 @@ static void on_report(struct coordinator *member, uint8_t agent, const struct me
     /* Signed by the guard, and true for ever: it counts in whatever report it comes. Whoever has
      * the agent's key can make all of its reports look old. */
     attesting_fence_proof(member, agent, &report->fence);
+    if (report->guard.present) {
+        epochs_named(member, agent, report->guard.epoch);
+    }
     bool same = live->reported && report->boot == live->report.boot;
     bool earlier = live->reported && report->boot < live->report.boot;
     if (earlier || (same && report->seq <= live->report.seq) ||

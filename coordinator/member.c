@@ -201,16 +201,22 @@ static void snapshot_if_due(struct coordinator *member) {
                        on_snapshot_stored);
 }
 
+static void wait_over(struct coordinator *member, uint64_t epoch) {
+    static struct decide_lines lines;
+    struct recorder_record record = {.kind = RECORDER_WAITED, .at = clock_stamp(), .index = epoch};
+    bool waits = decide_waited(&member->decide, epoch, &lines);
+    ensure(waits);
+    recording_put(member->recording, &member->decide, &record, &lines);
+    recording_log(&lines);
+}
+
 static void wait_noted(struct coordinator *member, enum err err) {
+    if (err == ERR_OK && member->attest.durable.first_wait && !member->notes.attest.first_wait) {
+        wait_over(member, 0);
+    }
     if (err == ERR_OK && member->notes.attest.waited_epoch >= member->attest.closing_epoch &&
         member->attest.closing_epoch > 0) {
-        static struct decide_lines lines;
-        struct recorder_record record = {
-            .kind = RECORDER_WAITED, .at = clock_stamp(), .index = member->attest.closing_epoch};
-        bool waits = decide_waited(&member->decide, member->attest.closing_epoch, &lines);
-        ensure(waits);
-        recording_put(member->recording, &member->decide, &record, &lines);
-        recording_log(&lines);
+        wait_over(member, member->attest.closing_epoch);
     }
 }
 
@@ -221,14 +227,18 @@ static void notes_if_due(struct coordinator *member) {
     uint64_t now_ms = member_now_ms();
     bool waited = member->topology_known &&
                   attest_waited_due(&member->attest, clock_stamp(), attesting_wait_ms(member));
+    bool first =
+        member->topology_known && member->caught_up && member->named.epoch == 0 &&
+        attest_first_due(&member->attest, clock_stamp(), decide_first_wait_ms(member->topology));
     struct notes notes = member->notes;
     notes.log = log_memory_now(member->log);
     bool moved = notes.log.highest_index != member->notes.log.highest_index ||
                  notes.log.cluster_id != member->notes.log.cluster_id;
-    if (!waited && (!moved || now_ms - written_ms < NOTES_EVERY_MS)) {
+    if (!waited && !first && (!moved || now_ms - written_ms < NOTES_EVERY_MS)) {
         return;
     }
     notes.attest = waited ? attest_waited_durable(&member->attest) : member->attest.durable;
+    notes.attest.first_wait = notes.attest.first_wait && !first;
     if (notes_write(member, &notes, wait_noted) == ERR_OK) {
         written_ms = now_ms;
     }
@@ -379,6 +389,12 @@ enum err member_start(struct coordinator *member, uv_loop_t *loop, struct coordi
     member->timer.data = member;
     (void)uv_timer_init(loop, &member->timer);
     (void)uv_timer_start(&member->timer, on_timer, TIMER_MS, TIMER_MS);
+    if (member->notes.attest.first_wait) {
+        log_event(
+            LOG_NOTICE, "member.first_wait",
+            "state=%s has no notes: no lease is attested before a whole lease.wait has passed",
+            conf->state);
+    }
     log_event(LOG_NOTICE, "member.started",
               "name=%s closed_epoch=%" PRIu64 " waited_epoch=%" PRIu64, member->keys.name,
               member->notes.attest.closed_epoch, member->notes.attest.waited_epoch);

@@ -5,6 +5,7 @@
  *   apply.c     facts in the log's order -> the core, the notes, the audit
  *   propose.c   wishes and observations -> facts appended to the log
  *   attesting.c questions of agents -> signed answers; fence proofs
+ *   epochs.c    a higher epoch than the log's, named by an agent
  *   listen.c    frames of agents; reports; pushing the topology
  *   dispatch.c  wanted commands -> agents
  *   operators.c frames of operators: requests into the log, queries to status.c
@@ -98,6 +99,15 @@ struct wanted {
     bool usable; /* arguments could be put together */
 };
 
+/* A higher epoch than the log's, as an agent's report names it (epochs.c). */
+struct named_epoch {
+    uint64_t epoch; /* 0: none */
+    uint8_t agent;
+    bool asking, head_known; /* the log's head, read since */
+    uint64_t head_index;
+    uint64_t said_boot_ms; /* the last line about one */
+};
+
 struct coordinator {
     uv_loop_t *loop;
     struct coordinator_conf *conf;
@@ -135,6 +145,8 @@ struct coordinator {
     uint64_t started_boot_ms;
     uint64_t last_yes_boot_ms; /* any YES to a lease question of the newest epoch; 0: none */
     uint64_t last_yes_epoch;
+
+    struct named_epoch named;
 
     struct wire *wire;
     struct wire_server *agents_server, *operators_server;
@@ -190,6 +202,16 @@ void attesting_answer(struct coordinator *member, const struct question *questio
 void attesting_fence_proof(struct coordinator *member, uint8_t agent,
                            const struct fence_proof *proof);
 uint32_t attesting_wait_ms(const struct coordinator *member);
+/* Until this member may say YES, as far as time goes: of its closes, and of its first wait. */
+uint32_t attesting_wait_left_ms(const struct coordinator *member, struct stamp now);
+
+/* epochs.c */
+/* An agent's report names an epoch that is higher than the log's. When the log was read to its end
+ * since, it has lost facts: a member in its first wait stops for a human, any other says so, for an
+ * agent's key may be stolen. */
+void epochs_named(struct coordinator *member, uint8_t agent, uint64_t epoch);
+/* Called when facts were applied. */
+void epochs_check(struct coordinator *member);
 
 /* listen.c */
 enum err listen_start(struct coordinator *member, struct text256 *reterr) ERR_CHECKED;

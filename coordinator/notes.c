@@ -1,6 +1,7 @@
 /* The few things a member must remember outside the log: which epoch it durably closed, whose
  * wait is over, and how far the log had come. One small file, replaced atomically, with a
- * checksum. */
+ * checksum. A member that finds none waits before its first YES; that the wait is not over is noted
+ * as well, by another first word, or a restart would end it. */
 #include <string.h>
 
 #include "common/base/bytes.h"
@@ -8,7 +9,8 @@
 #include "common/io/log.h"
 #include "coordinator/member.h"
 
-#define NOTES_MAGIC 0x65746F6Eu /* "note" */
+#define NOTES_MAGIC 0x65746F6Eu       /* "note" */
+#define NOTES_MAGIC_FIRST 0x31746F6Eu /* "not1": the first wait is not over */
 #define NOTES_SIZE 64
 #define AGAIN_MS 500 /* after a failure: a full disk is neither hammered nor does it fill the log */
 
@@ -24,13 +26,15 @@ enum err notes_read(const char *directory, struct notes *ret_notes, struct text2
     notes_path(directory, path, sizeof path);
     enum err err = file_read(path, bytes, sizeof bytes, &size, reterr);
     if (err == ERR_NOT_FOUND) {
-        return ERR_OK; /* a new member */
+        ret_notes->attest.first_wait = true; /* a new member, or one that lost them */
+        return ERR_OK;
     }
     if (err != ERR_OK) {
         return err;
     }
     struct bytes_in in = bytes_reader((const uint8_t *)bytes, size);
     uint32_t magic = bytes_get_u32(&in);
+    ret_notes->attest.first_wait = magic == NOTES_MAGIC_FIRST;
     ret_notes->attest.closed_epoch = bytes_get_u64(&in);
     ret_notes->attest.waited_epoch = bytes_get_u64(&in);
     ret_notes->log.cluster_id = bytes_get_u64(&in);
@@ -38,8 +42,8 @@ enum err notes_read(const char *directory, struct notes *ret_notes, struct text2
     ret_notes->log.highest_key = bytes_get_u64(&in);
     uint32_t expected = crc32_of(bytes, in.used);
     uint32_t crc = bytes_get_u32(&in);
-    if (!bytes_all_read(&in) || magic != NOTES_MAGIC || crc != expected ||
-        ret_notes->attest.waited_epoch > ret_notes->attest.closed_epoch) {
+    if (!bytes_all_read(&in) || (magic != NOTES_MAGIC && magic != NOTES_MAGIC_FIRST) ||
+        crc != expected || ret_notes->attest.waited_epoch > ret_notes->attest.closed_epoch) {
         text_say(reterr,
                  "%s is damaged: this member does not know what it closed. Remove it from the "
                  "group and add it anew",
@@ -66,7 +70,7 @@ static void notes_work_run(uv_work_t *handle) {
     uint8_t bytes[NOTES_SIZE];
     char path[512];
     struct bytes_out out = bytes_writer(bytes, sizeof bytes);
-    bytes_put_u32(&out, NOTES_MAGIC);
+    bytes_put_u32(&out, self->notes.attest.first_wait ? NOTES_MAGIC_FIRST : NOTES_MAGIC);
     bytes_put_u64(&out, self->notes.attest.closed_epoch);
     bytes_put_u64(&out, self->notes.attest.waited_epoch);
     bytes_put_u64(&out, self->notes.log.cluster_id);

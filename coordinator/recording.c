@@ -363,10 +363,11 @@ void recording_put(struct recording *recording, const struct decide *decide,
 void recording_start(struct recording *recording, const struct decide *decide,
                      const struct attest_durable *durable, struct stamp now,
                      const struct decide_lines *lines) {
-    uint8_t payload[16];
+    uint8_t payload[17];
     struct bytes_out out = bytes_writer(payload, sizeof payload);
     bytes_put_u64(&out, durable->closed_epoch);
     bytes_put_u64(&out, durable->waited_epoch);
+    bytes_put_u8(&out, durable->first_wait);
     struct recorder_record record = {
         .kind = RECORDER_START, .at = now, .payload = payload, .payload_size = out.used};
     if (recording != NULL) {

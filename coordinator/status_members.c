@@ -33,8 +33,7 @@ static void put_attest(json_t *json, struct coordinator *member) {
     put_count(json, "attests_no_n", member->attests_no_n);
     put_count(json, "closed_epoch", member->attest.durable.closed_epoch);
     put_count(json, "waited_epoch", member->attest.durable.waited_epoch);
-    put_count(json, "wait_left_ms",
-              attest_wait_left_ms(&member->attest, clock_stamp(), attesting_wait_ms(member)));
+    put_count(json, "wait_left_ms", attesting_wait_left_ms(member, clock_stamp()));
     put_yes(json, "fence_proved", member->attest.fence_proved);
 }
 

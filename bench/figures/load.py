@@ -9,12 +9,16 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 
-from . import machine
-from .table import Figure
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tests"))
+import notes  # noqa: E402
+
+from . import machine  # noqa: E402
+from .table import Figure  # noqa: E402
 
 CHECKS_N = 100
 PORT = 8090  # of the target, as drover sees it; each peer has its own, so that its requests are counted
@@ -133,6 +137,7 @@ class Place:
         self.write("topology.conf", topology)
         for folder in ("member", "agent", "guard"):
             os.makedirs(f"{self.home}/{folder}")
+        notes.begin(f"{self.home}/member")
         self.write("coordinator.conf", f'name = "m1";\nkey = "{self.home}/m1.key";\nstate = "{self.home}/member";\n'
                    f'topology = "{self.home}/topology.conf";\nengine: {{ kind = "embedded"; path = "{self.home}/member/log.db"; }};\n')
         self.write("guard.conf", f'name = "east-db1";\nkey = "{self.home}/east-db1-guard.key";\npins = "{self.home}/pins.conf";\n'

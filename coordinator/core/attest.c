@@ -73,6 +73,22 @@ uint32_t attest_wait_left_ms(const struct attest *attest, struct stamp now, uint
     return passed_ms >= wait_ms ? 0 : (uint32_t)(wait_ms - passed_ms);
 }
 
+uint32_t attest_first_left_ms(const struct attest *attest, struct stamp now, uint32_t first_ms) {
+    if (!attest->durable.first_wait) {
+        return 0;
+    }
+    uint64_t passed_ms = stamp_least_passed_ms(attest->started, now);
+    return passed_ms >= first_ms ? 0 : (uint32_t)(first_ms - passed_ms);
+}
+
+bool attest_first_due(const struct attest *attest, struct stamp now, uint32_t first_ms) {
+    return attest->durable.first_wait && attest_first_left_ms(attest, now, first_ms) == 0;
+}
+
+void attest_first_waited(struct attest *attest) {
+    attest->durable.first_wait = false;
+}
+
 bool attest_waited_due(const struct attest *attest, struct stamp now, uint32_t wait_ms) {
     return attest->closing_epoch > attest->durable.waited_epoch &&
            attest_wait_left_ms(attest, now, wait_ms) == 0;
@@ -118,7 +134,7 @@ static enum attest_no attest_judge(const struct attest *attest, const struct lea
     if (ask->region != view->owner) {
         return ATTEST_NOT_OWNER;
     }
-    if (attest_wait_left_ms(attest, ask->now, ask->wait_ms) > 0) {
+    if (attest->durable.first_wait || attest_wait_left_ms(attest, ask->now, ask->wait_ms) > 0) {
         return ATTEST_WAITING;
     }
     return ATTEST_YES;

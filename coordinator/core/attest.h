@@ -3,7 +3,8 @@
  * The rules (a) to (e) of docs/safety.md. A member times its own wait: after applying CLOSE(e)
  * it answers for a later epoch only when wait_ms has passed, on the clock that says less, since
  * the last YES it gave (to e or an older epoch); since its own start when it cannot know; or, when
- * the topology says so, since it applied the CLOSE.
+ * the topology says so, since it applied the CLOSE. A member without any notes waits as long from
+ * its start before its first YES of all: it may have closed anything.
  * Durable notes are written by the shell: attest_close() and attest_wait_over() tell it what,
  * and nothing counts before it is on disk. */
 #ifndef DROVER_ATTEST_H
@@ -19,6 +20,9 @@
 struct attest_durable {
     uint64_t closed_epoch; /* highest epoch durably closed by this member */
     uint64_t waited_epoch; /* this member's wait after closing this epoch is over */
+    /* There were no notes: this member is new, or lost them, and its log perhaps with them. What it
+     * said before nobody knows, and its first wait is not over. */
+    bool first_wait;
 };
 
 /* The lease part of the member's applied state (core.h hands it out). */
@@ -67,7 +71,7 @@ enum attest_no {
     ATTEST_UNKNOWN_AGENT = 9
 };
 
-/* At start; durable is what the disk holds (zeros on a new member). */
+/* At start; durable is what the disk holds (zeros and first_wait on a new member). */
 void attest_init(struct attest *attest, const struct attest_durable *durable, struct stamp now);
 
 /* The member has applied everything up to a head it read after its start. */
@@ -89,6 +93,14 @@ void attest_fence_proved(struct attest *attest, uint64_t epoch);
 
 /* ms until this member's own wait is over; 0: over or none running. */
 uint32_t attest_wait_left_ms(const struct attest *attest, struct stamp now, uint32_t wait_ms);
+
+/* The same for the wait of a start without notes, whatever the log says: no proof ends it. first_ms
+ * is the topology's wait also under `hold`, where no lease ends by time: then it is the time in
+ * which whoever holds a later epoch is heard. */
+uint32_t attest_first_left_ms(const struct attest *attest, struct stamp now, uint32_t first_ms);
+/* It is over: noted as above. */
+bool attest_first_due(const struct attest *attest, struct stamp now, uint32_t first_ms);
+void attest_first_waited(struct attest *attest);
 
 /* True when the wait is over and the disk does not know it yet: the shell writes
  * attest_waited_durable(), then calls attest_waited(). Best effort: without the note a restart

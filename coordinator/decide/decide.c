@@ -67,8 +67,8 @@ void decide_start(struct decide *decide, const struct attest_durable *durable, s
     attest_init(&decide->attest, durable, now);
     decide->step_at = now;
     line_add(ret_lines, LOG_NOTICE, "member.notes",
-             "closed_epoch=%" PRIu64 " waited_epoch=%" PRIu64, durable->closed_epoch,
-             durable->waited_epoch);
+             "closed_epoch=%" PRIu64 " waited_epoch=%" PRIu64 "%s", durable->closed_epoch,
+             durable->waited_epoch, durable->first_wait ? " first_wait=1" : "");
 }
 
 /* Out of the topology, to another region, without a guard, or under another key: in each case what
@@ -374,6 +374,10 @@ uint32_t decide_wait_ms(const struct topology *topology) {
     return topology_wait_ms(&topology->lease);
 }
 
+uint32_t decide_first_wait_ms(const struct topology *topology) {
+    return topology->lease.wait_ms;
+}
+
 void decide_caught_up(struct decide *decide, uint64_t index, struct decide_lines *ret_lines) {
     ret_lines->n = 0;
     attest_caught_up(&decide->attest);
@@ -454,6 +458,12 @@ void decide_fence_proof(struct decide *decide, uint8_t agent, uint64_t epoch,
 bool decide_waited(struct decide *decide, uint64_t epoch, struct decide_lines *ret_lines) {
     const struct attest *attest = &decide->attest;
     ret_lines->n = 0;
+    if (epoch == 0 && attest->durable.first_wait) {
+        attest_first_waited(&decide->attest);
+        line_add(ret_lines, LOG_NOTICE, "attest.first_waited", "epoch=%" PRIu64,
+                 decide->core.epoch);
+        return true;
+    }
     if (epoch == 0 || attest->closing_epoch != epoch || epoch > attest->durable.closed_epoch) {
         return false;
     }

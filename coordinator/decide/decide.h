@@ -92,12 +92,15 @@ enum attest_no decide_answer(struct decide *decide, uint8_t agent, const struct 
 /* A fence proof whose signature was checked. */
 void decide_fence_proof(struct decide *decide, uint8_t agent, uint64_t epoch,
                         struct decide_lines *ret_lines);
-/* The note of it is on the disk. False: there is no such wait. */
+/* The note of it is on the disk; epoch 0: of the wait of a start without notes. False: there is no
+ * such wait. */
 bool decide_waited(struct decide *decide, uint64_t epoch, struct decide_lines *ret_lines);
 
 /* ms of this topology's wait; UINT32_MAX under `hold`: nobody fences itself then when it hears
  * nobody, time proves nothing, and only fence proofs end the wait. */
 uint32_t decide_wait_ms(const struct topology *topology);
+/* Of a start without notes: `lease.wait`, whatever the policy. */
+uint32_t decide_first_wait_ms(const struct topology *topology);
 
 /* Everything decided so far in one number of 32 bytes: equal states have equal digests. */
 void decide_digest(const struct decide *decide, uint8_t ret_digest[DIGEST_SIZE]);

@@ -24,6 +24,7 @@ static struct stamp stamp_get(struct bytes_in *in) {
 
 #define FENCE_PROVED 1u
 #define GUARD_LEFT 2u /* its stamp follows */
+#define FIRST_WAIT 4u
 
 static void attest_put(struct bytes_out *out, const struct decide *decide) {
     const struct attest *attest = &decide->attest;
@@ -37,7 +38,8 @@ static void attest_put(struct bytes_out *out, const struct decide *decide) {
     bytes_put_u64(out, attest->closing_epoch);
     stamp_put(out, attest->wait_from);
     bytes_put_u8(out, (uint8_t)((attest->fence_proved ? FENCE_PROVED : 0) |
-                                (decide->guard_left ? GUARD_LEFT : 0)));
+                                (decide->guard_left ? GUARD_LEFT : 0) |
+                                (attest->durable.first_wait ? FIRST_WAIT : 0)));
     if (decide->guard_left) {
         stamp_put(out, decide->guard_left_at);
     }
@@ -57,6 +59,7 @@ static void attest_get(struct bytes_in *in, struct decide *decide) {
     ret_attest->wait_from = stamp_get(in);
     uint8_t flags = bytes_get_u8(in);
     ret_attest->fence_proved = (flags & FENCE_PROVED) != 0;
+    ret_attest->durable.first_wait = (flags & FIRST_WAIT) != 0;
     decide->guard_left = (flags & GUARD_LEFT) != 0;
     decide->guard_left_at = decide->guard_left ? stamp_get(in) : (struct stamp){0};
 }

@@ -133,6 +133,8 @@ static enum err take_start(struct replay *replay, const struct recorder_record *
     struct attest_durable durable;
     durable.closed_epoch = bytes_get_u64(&in);
     durable.waited_epoch = bytes_get_u64(&in);
+    /* Recordings of earlier members end here. */
+    durable.first_wait = in.used < record->payload_size && bytes_get_u8(&in) != 0;
     if (!bytes_all_read(&in) || durable.waited_epoch > durable.closed_epoch) {
         return wrong(replay, "the notes of a start are damaged", reterr);
     }

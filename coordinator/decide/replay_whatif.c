@@ -126,6 +126,11 @@ void replay_follow(struct replay *replay) {
         replay_observe(replay);
     }
     if (decide->topology_known &&
+        attest_first_due(&decide->attest, replay->now, decide_first_wait_ms(decide->topology)) &&
+        decide_waited(decide, 0, &replay->lines)) {
+        replay_tell(replay);
+    }
+    if (decide->topology_known &&
         attest_waited_due(&decide->attest, replay->now, decide_wait_ms(decide->topology)) &&
         decide_waited(decide, decide->attest.closing_epoch, &replay->lines)) {
         replay_tell(replay);

@@ -122,7 +122,7 @@ void world_begin(void) {
     world.log = 1;
     for (unsigned i = 0; i < MEMBERS; i++) {
         struct attest a;
-        struct attest_durable disk = {0, 0};
+        struct attest_durable disk = {0};
         attest_init(&a, &disk, stamp_of(0));
         attest_caught_up(&a);
         world.member[i].applied = 1;
@@ -146,7 +146,7 @@ static bool config_due(const struct model_member *m) {
  * and all the while read the log. */
 static void member_wipe(struct model_member *m) {
     struct attest a;
-    struct attest_durable disk = {0, 0};
+    struct attest_durable disk = {0};
 #ifdef EARLY
     attest_init(&a, &disk, stamp_of(W));
 #else
@@ -157,6 +157,35 @@ static void member_wipe(struct model_member *m) {
     m->fast = 0;
     member_store(m, &a);
     world.wipes++;
+}
+
+/* All members' machines and the log with them: epoch 1 is open once more, for P. */
+static void all_lost(void) {
+    world.log = 1;
+    world.lost = 1;
+    for (unsigned i = 0; i < MEMBERS; i++) {
+        struct attest a;
+        struct model_member *m = &world.member[i];
+        struct attest_durable none = {.first_wait = true};
+#ifdef NO_FIRST_WAIT
+        none.first_wait = false;
+#endif
+        attest_init(&a, &none, stamp_of(0));
+        m->applied = 1;
+        m->fast = 0;
+        member_store(m, &a);
+    }
+}
+
+static bool first_due(const struct model_member *m) {
+    struct attest a = member_load(m);
+    return attest_first_due(&a, stamp_of(0), (uint32_t)W_OF(m->config) * TICK_MS);
+}
+
+static void first_over(struct model_member *m) {
+    struct attest a = member_load(m);
+    attest_first_waited(&a);
+    member_store(m, &a);
 }
 
 enum {
@@ -181,12 +210,16 @@ enum {
     TICK = 67,
     CHANGE_TOPOLOGY = 195,
     TAKE_TOPOLOGY = 196,
-    WIPE = 199
+    WIPE = 199,
+    LOSE = 202,
+    FIRST = 203
 };
 
 static int change_may(int step) {
     if (step == CHANGE_TOPOLOGY)
         return world.config_at == 0;
+    if (step >= LOSE)
+        return step == LOSE ? !world.lost : first_due(&world.member[step - FIRST]);
     const struct model_member *m = &world.member[(step - TAKE_TOPOLOGY) % 3];
     return step < WIPE ? config_due(m) : world.wipes < MAXWIPE;
 }
@@ -195,6 +228,10 @@ static void change_take(int step) {
     struct model_member *m = &world.member[step > CHANGE_TOPOLOGY ? (step - TAKE_TOPOLOGY) % 3 : 0];
     if (step == CHANGE_TOPOLOGY) {
         world.config_at = world.log;
+    } else if (step == LOSE) {
+        all_lost();
+    } else if (step > LOSE) {
+        first_over(&world.member[step - FIRST]);
     } else if (step < WIPE) {
         m->config = 1;
     } else {
@@ -351,8 +388,9 @@ int world_two_writers(void) {
     return world.guard[0].gate > 0 && world.guard[1].gate > 0;
 }
 
+/* When the epochs themselves were lost they begin again, and only guards know: not asked. */
 int world_old_epoch(void) {
-    for (unsigned i = 0; i < GUARDS; i++) {
+    for (unsigned i = 0; i < GUARDS && !world.lost; i++) {
         const struct model_guard *g = &world.guard[i];
         if (g->leased && g->gate > 0 && g->lease_epoch < world.guard[1 - i].accepted) {
             return 1;

@@ -18,6 +18,7 @@ struct model_member {
     uint8_t yes_age, from_age, start_age;
     uint8_t fast;   /* ticks this clock ran double since the last YES or the start */
     uint8_t config; /* it applied the changed topology */
+    uint8_t first;  /* it was started without notes, and its first wait is not over */
     uint8_t yes;    /* bit guard * ROUNDS + slot: said YES to that question */
 };
 
@@ -39,7 +40,8 @@ struct model_world {
     struct model_guard guard[GUARDS];
     uint8_t log, member_restarts, guard_restarts, disk_failures, extended, zero_wait;
     uint8_t config_at,
-        wipes; /* config_at: the log's length when the topology changed, 0 = not yet */
+        wipes;    /* config_at: the log's length when the topology changed, 0 = not yet */
+    uint8_t lost; /* the log and all notes were lost once */
 };
 
 extern struct model_world world;

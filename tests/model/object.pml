@@ -53,5 +53,8 @@ active proctype World() {
 #ifdef MAXWIPE
   S(199) S(200) S(201)
 #endif
+#ifdef LOSES
+  S(202) S(203) S(204) S(205)
+#endif
   od
 }

@@ -103,6 +103,7 @@ static uint8_t age_of(struct stamp stamp, unsigned cap) {
 /* ---- a member: bytes to object and back ---- */
 static struct attest member_load(const struct model_member *m) {
     struct attest a = {.durable = {.closed_epoch = m->closed, .waited_epoch = m->waited}};
+    a.durable.first_wait = m->first;
     a.started = stamp_of(m->start_age);
     a.caught_up = m->caught_up;
     a.yes_known = m->yes_known;
@@ -115,6 +116,7 @@ static struct attest member_load(const struct model_member *m) {
 }
 
 static void member_store(struct model_member *m, const struct attest *a) {
+    m->first = a->durable.first_wait;
     m->closed = (uint8_t)a->durable.closed_epoch;
     m->waited = (uint8_t)a->durable.waited_epoch;
     m->caught_up = a->caught_up;

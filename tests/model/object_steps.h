@@ -54,7 +54,7 @@ static void member_restart(struct model_member *m, bool ahead) {
         disk = attest_close_durable(&a, EPOCH_OF(m->applied + 1));
     }
 #ifdef NO_DURABLE
-    disk = (struct attest_durable){0, 0};
+    disk = (struct attest_durable){0};
 #endif
     attest_init(&a, &disk, stamp_of(0));
 #ifdef NO_RESTART_GRACE

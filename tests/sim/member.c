@@ -47,7 +47,7 @@ void member_start(struct sim *sim, uint8_t m) {
         member->attest.durable.waited_epoch = member->attest.durable.closed_epoch;
     }
     if (mutant_is(sim, MUTANT_NO_CLOSED_NO_CATCHUP)) {
-        struct attest_durable nothing = {0, 0};
+        struct attest_durable nothing = {0};
         attest_init(&member->attest, &nothing, sim_stamp(sim, m));
     }
     if (mutant_is(sim, MUTANT_NOTE_REFUSED_COUNTS) || mutant_is(sim, MUTANT_NO_CLOSE_NO_CATCHUP) ||
@@ -61,7 +61,7 @@ void member_start(struct sim *sim, uint8_t m) {
 
 /* ------------------------------------------------------------------- the disk */
 
-enum { NOTE_CLOSE = 1, NOTE_WAITED, NOTE_MEMORY };
+enum { NOTE_CLOSE = 1, NOTE_WAITED, NOTE_MEMORY, NOTE_FIRST };
 
 static void note_write(struct sim *sim, uint8_t m, const struct attest_durable *durable,
                        uint8_t why) {
@@ -96,6 +96,9 @@ void member_disk(struct sim *sim, uint8_t m) {
         note_lands(member);
     }
     member->noted = member->being_written;
+    if (member->write_for == NOTE_FIRST) {
+        attest_first_waited(&member->attest);
+    }
     if (member->write_for == NOTE_WAITED &&
         member->noted.waited_epoch >= member->attest.closing_epoch &&
         member->attest.closing_epoch > 0) {
@@ -162,7 +165,12 @@ static void notes_if_due(struct sim *sim, uint8_t m) {
     bool moved = member->memory.index != member->disk_memory.index ||
                  member->memory.history != member->disk_memory.history;
     bool first = member->disk_memory.history == 0;
-    if (attest_waited_due(&member->attest, sim_stamp(sim, m), member_wait_ms(sim, m))) {
+    uint32_t first_ms = member_topology(sim, m)->lease.wait_ms;
+    if (member->caught_up && attest_first_due(&member->attest, sim_stamp(sim, m), first_ms)) {
+        struct attest_durable durable = member->attest.durable;
+        durable.first_wait = false;
+        note_write(sim, m, &durable, NOTE_FIRST);
+    } else if (attest_waited_due(&member->attest, sim_stamp(sim, m), member_wait_ms(sim, m))) {
         struct attest_durable durable = attest_waited_durable(&member->attest);
         note_write(sim, m, &durable, NOTE_WAITED);
     } else if (moved && (first || sim->now_us - member->noted_us > NOTES_EVERY_US)) {

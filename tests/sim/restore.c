@@ -144,6 +144,7 @@ void strike_replaced(struct sim *sim) {
     struct sim_member *member = &sim->members[m];
     SAY(sim, m, "is lost; a new machine comes");
     memset(&member->disk, 0, sizeof member->disk);
+    member->disk.first_wait = true;
     memset(&member->disk_memory, 0, sizeof member->disk_memory);
     member->writing = false;
     if (chance(sim,

@@ -1,5 +1,6 @@
 """The scenarios. A name is a sentence; the first line of the text says what must hold."""
 
+import os
 import random
 import signal
 import time
@@ -323,6 +324,9 @@ def a_member_that_lagged_or_was_replaced_catches_up(build):
         for name in ("m2", "m3"):
             world.fleet.wait(lambda name=name: "member.caught_up" in world.log(name).rsplit("member.started", 1)[-1], 20,
                              f"{name} has caught up")
+        # The one without notes might have closed anything: for a whole wait it attests nothing.
+        world.fleet.wait(lambda: "attest.first_waited" in world.log("m2").rsplit("member.started", 1)[-1], 30,
+                         "m2 has waited")
         world.fleet.process("m1").kill()  # now the two that came back must be able to decide
         world.kill_region()
         world.wait_writable("west", 40)
@@ -333,7 +337,8 @@ def a_member_that_lagged_or_was_replaced_catches_up(build):
 
 @scenario
 def one_member_with_the_embedded_engine_is_enough(build):
-    """A group of one member on SQLite: the same failover."""
+    """A group of one member on SQLite: the same failover. Then it loses its notes and its log together: it says yes to nobody,
+    and stops when it hears of an epoch that its new log does not have."""
     with World(build, engine="embedded", members=1) as world:
         world.judges_start()
         world.kill_region()
@@ -342,6 +347,23 @@ def one_member_with_the_embedded_engine_is_enough(build):
         report = world.judged()
         world.one_writer(report)
         world.outage_within(report)
+        _loses_everything(world, "m1")
+
+
+def _loses_everything(world, name):
+    epoch = world.fleet.status()["epoch"]
+    world.fleet.process(name).kill()
+    home = f"{world.fleet.directory}/{name}"
+    for lost in os.listdir(home):
+        if lost == "notes" or lost.startswith(("log.db", "history.db")):
+            os.remove(f"{home}/{lost}")
+    world.fleet.start_member(name)
+    world.fleet.wait(lambda: "log.lost_epoch" in world.log(name), 60, f"{name} hears of epoch {epoch}")
+    said = world.log(name).rsplit("member.notes", 1)[-1]
+    for words in ("first_wait=1", "member.first_wait", f"names epoch {epoch}, and the log ends with epoch",
+                  "this member stops until a human has looked"):
+        expect(words in said, f"the log of {name} lacks: {words}")
+    expect("answer=0" not in said, f"{name} said yes to somebody")
 
 
 @scenario

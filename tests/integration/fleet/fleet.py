@@ -6,9 +6,13 @@ import os
 import pwd
 import re
 import subprocess
+import sys
 import time
 
 from lab import plan, postgres
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+import notes  # noqa: E402
 
 from . import topology
 
@@ -46,6 +50,7 @@ class Fleet:
         self.lab, self.build, self.timing = lab, build, timing or Timing()
         self.agent_late_s = 0  # so long after a machine's boot its agent starts
         self.engine = engine
+        self.first_wait = False  # members start without notes, as on a new machine
         self.snapshot_every = snapshot_every
         self.directory = f"{lab.run_dir}/drover"
         self.members = {f"m{n}": lab.hosts[f"watch-m{n}"] for n in range(1, members + 1)}
@@ -165,6 +170,8 @@ class Fleet:
         for name in self.members:
             home = f"{self.directory}/{name}"
             os.makedirs(home, exist_ok=True)
+            if not self.first_wait:
+                notes.begin(home)
             self._write(f"{home}/coordinator.conf",
                         f'name = "{name}";\nkey = "{self.directory}/keys/{name}.key";\nstate = "{home}";\n'
                         f'topology = "{self.directory}/topology.conf";\nsnapshot_every = {self.snapshot_every};\n'

@@ -64,6 +64,32 @@ static void a_lease_is_attested_to_the_owner_of_the_newest_open_epoch(void **sta
     assert_int_equal(attest.last_yes.boot_ms, 200);
 }
 
+/* It may have closed anything, and the log may be gone with the notes. */
+static void without_notes_nobody_gets_a_yes_for_a_whole_wait(void **state) {
+    (void)state;
+    struct attest attest;
+    struct attest_durable none = {.first_wait = true};
+    attest_init(&attest, &none, at(1000));
+    attest_caught_up(&attest);
+    assert_int_equal(attest_first_left_ms(&attest, at(1000), WAIT_MS), WAIT_MS);
+    assert_int_equal(say(&attest, 1, 0, 1000), ATTEST_WAITING);
+    /* Nor after a close of the new log's epoch with its proof, which speaks of that one only. */
+    close_noted(&attest, 1);
+    attest_fence_proved(&attest, 1);
+    assert_int_equal(attest_wait_left_ms(&attest, at(1500), WAIT_MS), 0);
+    assert_int_equal(say(&attest, 2, 1, 1500), ATTEST_WAITING);
+    struct stamp raw_ahead = {.boot_ms = 999 + WAIT_MS, .raw_ms = 9000 + WAIT_MS};
+    assert_false(attest_first_due(&attest, raw_ahead, WAIT_MS));
+    assert_int_equal(attest_first_left_ms(&attest, at(999 + WAIT_MS), WAIT_MS), 1);
+    assert_true(attest_first_due(&attest, at(1000 + WAIT_MS), WAIT_MS));
+    /* Over is it only when it is noted. */
+    assert_int_equal(say(&attest, 2, 1, 1000 + WAIT_MS), ATTEST_WAITING);
+    attest_first_waited(&attest);
+    assert_false(attest_first_due(&attest, at(1000 + WAIT_MS), WAIT_MS));
+    assert_int_equal(attest_first_left_ms(&attest, at(1000), WAIT_MS), 0);
+    assert_int_equal(say(&attest, 2, 1, 1000 + WAIT_MS), ATTEST_YES);
+}
+
 static void every_refusal_has_its_reason(void **state) {
     (void)state;
     struct lease_view open3 = open_for(3, 0);
@@ -307,6 +333,7 @@ static void only_a_proof_ends_a_wait_without_end(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_lease_is_attested_to_the_owner_of_the_newest_open_epoch),
+        cmocka_unit_test(without_notes_nobody_gets_a_yes_for_a_whole_wait),
         cmocka_unit_test(every_refusal_has_its_reason),
         cmocka_unit_test(a_command_is_attested_when_it_is_wanted_and_leaves_no_trace_of_a_lease),
         cmocka_unit_test(a_step_that_opens_a_store_is_attested_as_a_lease_is),

@@ -168,6 +168,78 @@ static void a_guards_proof_counts_in_a_report_that_is_old(void **state) {
     }
 }
 
+/* What an agent's guard accepted was in the log: read to its end, a log without it lost facts. */
+static void a_higher_epoch_than_the_logs_stops_a_member_in_its_first_wait(void **state) {
+    static const struct {
+        bool first_wait;
+        uint64_t named;   /* by the agent; the log has 1 */
+        unsigned behind;  /* facts of the log that are not applied yet */
+        uint64_t arrives; /* epoch in the log when they are */
+        bool asks, stops;
+    } table[] = {
+        {true, 1, 0, 1, false, false}, {true, 2, 0, 1, true, true},   {true, 2, 1, 1, true, true},
+        {true, 2, 1, 2, true, false},  {false, 2, 0, 1, true, false},
+    };
+    (void)state;
+    for (unsigned i = 0; i < sizeof table / sizeof table[0]; i++) {
+        unsigned asked_n = head_ask.n;
+        member->stopped_for_human = false;
+        memset(&member->named, 0, sizeof member->named);
+        member->core.epoch = 1;
+        member->attest.durable.first_wait = table[i].first_wait;
+        for (unsigned n = 0; n < 3; n++) { /* a report says it each second */
+            struct message *message = report_of("east-db1");
+            message->report.guard.present = true;
+            message->report.guard.epoch = table[i].named;
+            send_report(east, east, message);
+        }
+        assert_int_equal(head_ask.n - asked_n, table[i].asks);
+        if (table[i].asks) {
+            head_ask.done(head_ask.owner, ERR_OK, member->applied_index + table[i].behind);
+            assert_int_equal(member->stopped_for_human, table[i].stops && table[i].behind == 0);
+        }
+        member->applied_index += table[i].behind;
+        member->core.epoch = table[i].arrives;
+        epochs_check(member);
+        assert_int_equal(member->stopped_for_human, table[i].stops);
+        assert_true(!table[i].stops || strstr(member->stopped_why, "east-db1") != NULL);
+    }
+    member->core.epoch = 1;
+}
+
+static void an_unread_head_is_asked_for_again(void **state) {
+    (void)state;
+    member->attest.durable.first_wait = true;
+    for (unsigned n = 0; n < 2; n++) {
+        unsigned asked_n = head_ask.n;
+        struct message *message = report_of("east-db1");
+        message->report.guard.present = true;
+        message->report.guard.epoch = 9;
+        send_report(east, east, message);
+        assert_int_equal(head_ask.n - asked_n, 1);
+        head_ask.done(head_ask.owner, ERR_TIMEOUT, 0);
+        assert_false(member->stopped_for_human);
+    }
+}
+
+/* Its agent's key may be stolen, and a thief may name another epoch each time. */
+static void a_higher_epoch_is_told_once_a_minute_when_it_stops_nobody(void **state) {
+    (void)state;
+    for (uint64_t n = 0; n < 5; n++) {
+        struct message *message = report_of("east-db1");
+        message->report.guard.present = true;
+        message->report.guard.epoch = 100 + n;
+        unsigned asked_n = head_ask.n;
+        send_report(east, east, message);
+        assert_int_equal(head_ask.n - asked_n, n == 0);
+        if (n == 0) {
+            head_ask.done(head_ask.owner, ERR_OK, member->applied_index);
+        }
+        assert_false(member->stopped_for_human);
+    }
+    assert_true(member->named.said_boot_ms > 0);
+}
+
 static void only_who_measures_a_link_tells_its_positions(void **state) {
     struct message *message = report_of("mon1");
     (void)state;
@@ -320,6 +392,10 @@ int main(void) {
         cmocka_unit_test_setup(an_older_report_of_the_same_start_is_passed_over, setup),
         cmocka_unit_test_setup(a_report_of_an_earlier_start_is_passed_over, setup),
         cmocka_unit_test_setup(a_guards_proof_counts_in_a_report_that_is_old, setup),
+        cmocka_unit_test_setup(a_higher_epoch_than_the_logs_stops_a_member_in_its_first_wait,
+                               setup),
+        cmocka_unit_test_setup(an_unread_head_is_asked_for_again, setup),
+        cmocka_unit_test_setup(a_higher_epoch_is_told_once_a_minute_when_it_stops_nobody, setup),
         cmocka_unit_test_setup(only_who_measures_a_link_tells_its_positions, setup),
         cmocka_unit_test_setup(a_yes_is_for_the_owner_alone, setup),
         cmocka_unit_test_setup(a_guard_that_holds_gets_a_yes_only_of_members_that_hold, setup),

@@ -62,11 +62,12 @@ static void keep(const struct notes *notes) {
     (void)uv_run(&loop, UV_RUN_DEFAULT);
 }
 
-static void a_new_member_has_none(void **state) {
+static void a_new_member_has_none_and_waits_first(void **state) {
     struct notes read = some_notes(), none;
     struct text256 why;
     (void)state;
     memset(&none, 0, sizeof none);
+    none.attest.first_wait = true;
     assert_int_equal(notes_read(directory, &read, &why), ERR_OK);
     assert_memory_equal(&read, &none, sizeof read);
 }
@@ -81,6 +82,20 @@ static void they_come_back_as_they_were(void **state) {
     assert_memory_equal(&member.notes, &notes, sizeof notes);
     assert_int_equal(notes_read(directory, &read, &why), ERR_OK);
     assert_memory_equal(&read, &notes, sizeof notes);
+}
+
+static void a_restart_does_not_end_the_first_wait(void **state) {
+    struct notes notes = some_notes(), read;
+    struct text256 why;
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        notes.attest.first_wait = i % 2 == 0;
+        keep(&notes);
+        memset(&read, 0xff, sizeof read);
+        assert_int_equal(notes_read(directory, &read, &why), ERR_OK);
+        assert_int_equal(read.attest.first_wait, notes.attest.first_wait);
+        assert_int_equal(read.attest.closed_epoch, notes.attest.closed_epoch);
+    }
 }
 
 static void one_at_a_time(void **state) {
@@ -173,7 +188,8 @@ static void a_wait_noted_for_what_was_never_closed_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_new_member_has_none, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_new_member_has_none_and_waits_first, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_restart_does_not_end_the_first_wait, setup, teardown),
         cmocka_unit_test_setup_teardown(they_come_back_as_they_were, setup, teardown),
         cmocka_unit_test_setup_teardown(one_at_a_time, setup, teardown),
         cmocka_unit_test_setup_teardown(a_disk_that_refuses_is_told_and_changes_nothing, setup,

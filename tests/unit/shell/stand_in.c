@@ -58,11 +58,12 @@ void log_append(struct log *log, const char *key, const uint8_t *bytes, size_t s
     at->answered = false;
 }
 
+struct head_ask head_ask;
+
 void log_head(struct log *log, void *owner,
               void (*done)(void *owner, enum err err, uint64_t index)) {
     (void)log;
-    (void)owner;
-    (void)done;
+    head_ask = (struct head_ask){head_ask.n + 1, owner, done};
 }
 
 void log_snapshot_store(struct log *log, uint64_t index, const uint8_t *bytes, size_t size,

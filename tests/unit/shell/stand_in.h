@@ -29,6 +29,13 @@ extern unsigned appended_n;
 extern struct sent sent[SENT_MAX]; /* those beyond are only counted */
 extern unsigned sent_n;
 
+/* The last question for the log's head, for the test to answer. */
+extern struct head_ask {
+    unsigned n; /* asked so far */
+    void *owner;
+    void (*done)(void *owner, enum err err, uint64_t index);
+} head_ask;
+
 /* A member of that name with the sample topology (version 1), caught up; nothing applied to its
  * core but that version. Secret keys are made up: sign_secret of the member, `agent_secret` of
  * each agent, whose public halves are in the topology. */

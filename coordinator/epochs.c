@@ -1,0 +1,65 @@
+/* A higher epoch than the log's, named by an agent: its guard took a certificate of it, and no such
+ * certificate is without an OPEN in the log. So a log that was read to its end afterwards, and does
+ * not have it, is not the log that it was. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/io/log.h"
+#include "coordinator/member.h"
+
+#define SAID_QUIET_MS 60000 /* one line this often: who lies may name another epoch each time */
+
+static void on_head(void *owner, enum err err, uint64_t index) {
+    struct coordinator *member = owner;
+    struct named_epoch *named = &member->named;
+    named->asking = false;
+    if (err != ERR_OK) {
+        named->epoch = 0; /* the next report names it again */
+        return;
+    }
+    named->head_known = true;
+    named->head_index = index;
+    epochs_check(member);
+}
+
+void epochs_named(struct coordinator *member, uint8_t agent, uint64_t epoch) {
+    struct named_epoch *named = &member->named;
+    uint64_t now_ms = member_now_ms();
+    bool quiet = named->said_boot_ms != 0 && now_ms - named->said_boot_ms < SAID_QUIET_MS;
+    if (epoch <= member->core.epoch || epoch <= named->epoch || named->asking || quiet ||
+        !member->caught_up || member->stopped_for_human) {
+        return;
+    }
+    named->epoch = epoch;
+    named->agent = agent;
+    named->asking = true;
+    named->head_known = false;
+    log_head(member->log, member, on_head);
+}
+
+void epochs_check(struct coordinator *member) {
+    struct named_epoch *named = &member->named;
+    if (named->epoch == 0 || !named->head_known || member->applied_index < named->head_index) {
+        return;
+    }
+    if (member->core.epoch < named->epoch) {
+        struct text256 why;
+        text_say(&why, "agent %s names epoch %" PRIu64 ", and the log ends with epoch %" PRIu64,
+                 named->agent < member->topology->agents_n
+                     ? member->topology->agents[named->agent].name
+                     : "?",
+                 named->epoch, member->core.epoch);
+        /* Nobody depends on a member yet that never said YES. Later an agent's word alone, whose
+         * key may be stolen, must not silence the members. */
+        bool stops = member->attest.durable.first_wait;
+        named->said_boot_ms = member_now_ms();
+        log_event(LOG_CRIT, "log.lost_epoch", "%s: facts were lost, or the agent lies; %s", why.at,
+                  stops ? "this member stops until a human has looked" : "a human must look");
+        if (stops) {
+            member->stopped_for_human = true;
+            (void)text_copy(member->stopped_why, sizeof member->stopped_why, why.at);
+        }
+    }
+    named->epoch = 0;
+    named->head_known = false;
+}
