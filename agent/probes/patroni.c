@@ -1,5 +1,8 @@
 /* patroni: the region's Patroni cluster as any one member tells it: members, states, leader and its
- * kind, timeline, pause. A leader here is bookkeeping: the postgresql probe proves a role. */
+ * kind, timeline, pause; and whether it takes the failover's credential. A leader here is
+ * bookkeeping: the postgresql probe proves a role. */
+#include <string.h>
+
 #include "agent/probes/kinds.h"
 #include "agent/probes/net.h"
 #include "agent/probes/parameter.h"
@@ -8,6 +11,7 @@
 #include "common/io/http_sync.h"
 
 #define BODY_SIZE 32768
+#define NOOP "{\"drover-no-such-setting\":null}"
 
 static const struct parameter parameters[] = {
     {.name = "url", .type = PARAMETER_URL, .needed = true},
@@ -16,11 +20,19 @@ static const struct parameter parameters[] = {
     {.name = "ca", .type = PARAMETER_PATH},
     {.name = "user", .type = PARAMETER_TEXT},
     {.name = "password_ref", .type = PARAMETER_NAME},
+    {.name = "credential", .type = PARAMETER_FLAG},
 };
 
 enum err patroni_accepts(const struct arguments *arguments, struct text256 *reterr) {
-    return parameters_accept(parameters, sizeof parameters / sizeof parameters[0], arguments,
-                             reterr);
+    enum err err =
+        parameters_accept(parameters, sizeof parameters / sizeof parameters[0], arguments, reterr);
+    if (err == ERR_OK && parameter_flag(arguments, "credential", false) &&
+        (arguments_get(arguments, "user") == NULL ||
+         arguments_get(arguments, "password_ref") == NULL)) {
+        text_say(reterr, "argument credential: expected user and password_ref with it");
+        err = ERR_CONFIG;
+    }
+    return err;
 }
 
 static uint8_t view_role(const struct patroni_view *view) {
@@ -62,8 +74,8 @@ static struct reading judge(const struct arguments *arguments, const struct patr
     return reading;
 }
 
-/* The member's base URL with /cluster behind it. */
-static bool cluster_url(const char *base, char *ret_url, size_t url_size) {
+/* The member's base URL with a path behind it. */
+static bool member_url(const char *base, const char *path, char *ret_url, size_t url_size) {
     if (!text_copy(ret_url, url_size, base)) {
         return false;
     }
@@ -73,37 +85,54 @@ static bool cluster_url(const char *base, char *ret_url, size_t url_size) {
             break;
         }
     }
-    return text_append(ret_url, url_size, "/cluster");
+    return text_append(ret_url, url_size, path);
 }
 
-struct reading patroni_run(const struct probe_input *input) {
-    const struct arguments *arguments = input->arguments;
+/* The failover's own request with nothing in it to change: Patroni takes away a setting that is not
+ * there, finds the configuration as it was, and writes none. It checks user and password, reads its
+ * etcd, and has its loop look around once. */
+static struct reading credential_judge(struct http_sync_request *request, struct reading reading) {
     char url[VALUE_SIZE + 16];
-    char body[BODY_SIZE];
-    char password[SECRET_SIZE];
-    bool given = false;
-    if (!cluster_url(arguments_get(arguments, "url"), url, sizeof url)) {
+    struct http_sync_answer answer;
+    struct text256 why = {""};
+    if (!member_url(request->url, "/config", url, sizeof url)) {
         return reading_failed(ERR_CONFIG, "the url is too long");
     }
-    enum err err = probe_secret(input, "password_ref", password, &given);
+    request->method = "PATCH";
+    request->url = url;
+    request->body = NOOP;
+    request->body_size = sizeof NOOP - 1;
+    request->may_truncate = true; /* the whole configuration: only its status counts */
+    enum err err = http_sync(request, &answer, &why);
     if (err != ERR_OK) {
-        return reading_failed(ERR_CONFIG, "the secret of password_ref: %s", err_text(err));
+        return reading_failed(err, "PATCH /config: %s", why.at);
     }
-    struct http_sync_request request = {
-        .method = "GET",
-        .url = url,
-        .user = arguments_get(arguments, "user"),
-        .password = given ? password : NULL,
-        .ca_file = arguments_get(arguments, "ca"),
-        .deadline_boot_ms = input->deadline_boot_ms,
-        .answer = body,
-        .answer_size = sizeof body,
-    };
+    if (answer.status == 401) {
+        return reading_failed(ERR_AUTH, "PATCH /config: status 401");
+    }
+    if (answer.status == 403) {
+        return reading_failed(ERR_DENIED, "PATCH /config: status 403");
+    }
+    if (answer.status != 200) {
+        return reading_judged(false, "PATCH /config: status %ld", answer.status);
+    }
+    size_t used = strlen(reading.detail);
+    (void)text_format(reading.detail + used, sizeof reading.detail - used, ", credential accepted");
+    return reading;
+}
+
+static struct reading member_ask(const struct arguments *arguments,
+                                 struct http_sync_request *request) {
+    const char *base = request->url;
+    char url[VALUE_SIZE + 16];
     struct http_sync_answer answer;
     struct text256 why = {""};
     struct patroni_view view;
-    err = http_sync(&request, &answer, &why);
-    secret_wipe(password);
+    if (!member_url(base, "/cluster", url, sizeof url)) {
+        return reading_failed(ERR_CONFIG, "the url is too long");
+    }
+    request->url = url;
+    enum err err = http_sync(request, &answer, &why);
     if (err != ERR_OK) {
         return reading_failed(err, "%s", why.at);
     }
@@ -113,10 +142,38 @@ struct reading patroni_run(const struct probe_input *input) {
     if (answer.status != 200) {
         return reading_judged(false, "status %ld from Patroni", answer.status);
     }
-    if (patroni_parse(body, answer.answer_n, &view) != ERR_OK) {
+    if (patroni_parse(request->answer, answer.answer_n, &view) != ERR_OK) {
         return reading_failed(ERR_FORMAT, "not Patroni's /cluster");
     }
     struct reading reading = judge(arguments, &view);
+    if (reading.good && parameter_flag(arguments, "credential", false)) {
+        request->url = base;
+        reading = credential_judge(request, reading);
+    }
     reading.latency_ms = answer.took_ms;
+    return reading;
+}
+
+struct reading patroni_run(const struct probe_input *input) {
+    const struct arguments *arguments = input->arguments;
+    char body[BODY_SIZE];
+    char password[SECRET_SIZE];
+    bool given = false;
+    enum err err = probe_secret(input, "password_ref", password, &given);
+    if (err != ERR_OK) {
+        return reading_failed(ERR_CONFIG, "the secret of password_ref: %s", err_text(err));
+    }
+    struct http_sync_request request = {
+        .method = "GET",
+        .url = arguments_get(arguments, "url"),
+        .user = arguments_get(arguments, "user"),
+        .password = given ? password : NULL,
+        .ca_file = arguments_get(arguments, "ca"),
+        .deadline_boot_ms = input->deadline_boot_ms,
+        .answer = body,
+        .answer_size = sizeof body,
+    };
+    struct reading reading = member_ask(arguments, &request);
+    secret_wipe(password);
     return reading;
 }

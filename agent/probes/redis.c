@@ -19,6 +19,8 @@ static const struct parameter parameters[] = {
     {.name = "rdb_max_age", .type = PARAMETER_NUMBER, .min = 1, .max = UINT32_MAX},
     {.name = "aof", .type = PARAMETER_FLAG},
     {.name = "backup", .type = PARAMETER_NAME},
+    {.name = "rights", .type = PARAMETER_FLAG},
+    {.name = "epoch_key", .type = PARAMETER_TEXT},
 };
 
 enum err redis_accepts(const struct arguments *arguments, struct text256 *reterr) {
@@ -137,6 +139,26 @@ static enum err saved_ask(struct redis_client *client, const struct arguments *a
     return ERR_OK;
 }
 
+/* Only what is well by itself is asked for its rights. */
+static enum err rights_ask(struct redis_client *client, const struct arguments *arguments,
+                           struct reading *reading, struct text256 *reterr) {
+    struct text256 missing;
+    enum err err = redis_rights_ask(client, arguments, &missing, reterr);
+    if (err != ERR_OK) {
+        return err;
+    }
+    if (missing.at[0] != '\0') {
+        struct reading told = reading_judged(false, "no right to %.80s", missing.at);
+        reading->good = told.good;
+        reading->warn = told.warn;
+        memcpy(reading->detail, told.detail, sizeof reading->detail);
+        return ERR_OK;
+    }
+    size_t used = strlen(reading->detail);
+    (void)text_format(reading->detail + used, sizeof reading->detail - used, ", all rights");
+    return ERR_OK;
+}
+
 struct reading redis_run(const struct probe_input *input) {
     const char *key = arguments_get(input->arguments, "write_key");
     struct redis_client client;
@@ -158,6 +180,9 @@ struct reading redis_run(const struct probe_input *input) {
     struct reading reading;
     if (err == ERR_OK) {
         reading = judge(input->arguments, &role, asked, refusal);
+    }
+    if (err == ERR_OK && reading.good && parameter_flag(input->arguments, "rights", false)) {
+        err = rights_ask(&client, input->arguments, &reading, &why);
     }
     if (err == ERR_OK && reading.good && is_saved_asked(input->arguments)) {
         err = saved_ask(&client, input->arguments, &reading, &why);

@@ -66,6 +66,12 @@ struct redis_role {
 enum err redis_role_ask(struct redis_client *client, struct redis_role *ret_role,
                         struct text256 *reterr) ERR_CHECKED;
 
+/* redis_rights.c: whether the check's user may do all that a failover asks of Redis. ret_missing:
+ * "", or the first command that is not allowed, with Redis's words. AUTH also when the user may not
+ * ask (NOPERM); UNSUPPORTED before Redis 7. */
+enum err redis_rights_ask(struct redis_client *client, const struct arguments *arguments,
+                          struct text256 *ret_missing, struct text256 *reterr) ERR_CHECKED;
+
 /* The positions INFO replication tells, into the reading. */
 void redis_positions(const struct redis_role *role, struct reading *reading);
 

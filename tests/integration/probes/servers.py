@@ -1,5 +1,6 @@
 """Real servers on loopback for the probe tests: each starts in a directory of its own on a free
 port, and every process that was started here is ended by its own pid."""
+import json
 import os
 import pwd
 import secrets
@@ -241,6 +242,7 @@ class Patroni:
     def __init__(self, lab):
         self.lab = lab
         self.rest, self.pg_port, etcd, peer = (free_port() for _ in range(4))
+        self.etcd_port = etcd
         lab.directory_for("etcd")
         self.etcd = lab.start("etcd", [
             "etcd", "--name", "e", "--data-dir", lab.path("etcd"), "--unsafe-no-fsync",
@@ -276,6 +278,14 @@ postgresql:
   parameters: {{unix_socket_directories: '{lab.path("patroni")}'}}
 """, "postgres", 0o600)
         self.process = lab.start("pgpatroni", ["/usr/bin/patroni", config], "postgres")
+
+    def config_revisions(self):
+        """etcd's record of the dynamic configuration: created, last written, how often."""
+        answer = subprocess.run(["etcdctl", "--endpoints", f"127.0.0.1:{self.etcd_port}", "get",
+                                 "/service/bud/config", "-w", "json"], check=True, timeout=10,
+                                capture_output=True, text=True, env=dict(os.environ, ETCDCTL_API="3"))
+        (row,) = json.loads(answer.stdout)["kvs"]
+        return row["create_revision"], row["mod_revision"], row["version"]
 
 
 class Redis:

@@ -35,7 +35,7 @@ def a_healthy_fleet_is_ready(place):
     expect(code == 0 and answer["ready"] and answer["members_up_n"] == 3, f"exit {code}")
     named = {line["name"] for line in answer["lines"]}
     for name in ("lease", "agent west-db1", "guard west-db1", "topology east-db1", "link postgresql", "check east-rewind",
-                 "check west-stream", "check dns-key", "drill component-failover", "automation held", "executions"):
+                 "check west-stream", "check dns-key", "check west-patroni-key", "drill component-failover", "automation held", "executions"):
         expect(name in named, f"nothing is said of {name}: {sorted(named)}")
     for line in answer["lines"]:
         if line["name"].split()[0] in ("agent", "guard", "check", "link"):
@@ -109,6 +109,21 @@ def a_wrong_tsig_key_is_found_by_a_no_op(place):
 def serial(place):
     ns1 = place.lab.hosts["watch-ns1"]
     return place.lab.run(ns1.name, ["dig", "+short", f"@{ns1.address}", "bud.test", "SOA"]).stdout.split()[2]
+
+
+@case
+def a_wrong_patroni_password_is_found_by_a_no_op(place):
+    before = place.lab.patroni("west-db1", "GET", "/config")
+    with open(f"{place.fleet.place}/patroni.used", "w", encoding="utf-8") as secret:
+        secret.write("not-the-password\n")
+    broken(place, {"check west-patroni-key": ("blocker", "status 401")})
+    expect(place.lab.patroni("west-db1", "GET", "/config") == before, "a check changed Patroni's configuration")
+
+
+@case
+def a_right_of_redis_that_was_taken_is_told(place):
+    place.lab.redis("west-db1", "ACL", "SETUSER", "default", "-replicaof")
+    broken(place, {"check west-redis-rights": ("blocker", "no right to REPLICAOF")})
 
 
 @case

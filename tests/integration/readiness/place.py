@@ -39,7 +39,7 @@ class ReadyFleet(Fleet):
         super().__init__(*args, **options)
         self.place = f"{self.directory}/ready"
         os.makedirs(self.place, mode=0o755, exist_ok=True)
-        for name, source in (("tsig", "tsig.secret"), ("redis", "redis.password")):
+        for name, source in (("tsig", "tsig.secret"), ("redis", "redis.password"), ("patroni", "patroni-rest.password")):
             for kind in ("good", "used"):
                 shutil.copy(self.lab.credential(source), f"{self.place}/{name}.{kind}")
                 os.chmod(f"{self.place}/{name}.{kind}", 0o600)
@@ -72,7 +72,7 @@ class ReadyFleet(Fleet):
             subprocess.run(["openssl", *argv], check=True, capture_output=True)
 
     def _secrets(self):
-        rows = "".join(f'    {name}_ready = "{self.place}/{name}.used";\n' for name in ("tsig", "redis"))
+        rows = "".join(f'    {name}_ready = "{self.place}/{name}.used";\n' for name in ("tsig", "redis", "patroni"))
         return super()._secrets().replace("};\n", f"{rows}}};\n")
 
     # -- the topology
@@ -88,6 +88,9 @@ class ReadyFleet(Fleet):
             f'database = "{plan.SCOPE}"; }}; }}',
             f'{{ name = "west-members"; kind = "patroni"; component = "postgresql"; {pace} "blocker"; fix = "{resume}"; '
             f'args: {{ url = "http://{west.address}:8008"; members = 1; expect_role = "standby"; }}; }}',
+            f'{{ name = "west-patroni-key"; kind = "patroni"; component = "postgresql"; {pace} true; '
+            f'fix = "cp {self.place}/patroni.good {self.place}/patroni.used"; args: {{ url = "http://{west.address}:8008"; '
+            'credential = true; user = "patroni"; password_ref = "patroni_ready"; }; }',
             f'{{ name = "east-rewind"; kind = "postgresql"; component = "postgresql"; {pace.replace("west-db1", "east-db1")} '
             f'true; ready_at = "active"; fix = "patronictl edit-config: wal_log_hints, slots"; '
             f'args: {{ address = "{self.databases("east")[0].address}:5432"; user = "drover"; password_ref = "postgres"; '
@@ -95,6 +98,9 @@ class ReadyFleet(Fleet):
             f'{{ name = "west-redis-login"; kind = "redis"; component = "redis"; {pace} true; '
             f'fix = "cp {self.place}/redis.good {self.place}/redis.used"; '
             f'args: {{ address = "{west.address}:6379"; password_ref = "redis_ready"; expect_role = "standby"; }}; }}',
+            f'{{ name = "west-redis-rights"; kind = "redis"; component = "redis"; {pace} true; '
+            f'fix = "REDISCLI_AUTH=$(cat {self.place}/redis.good) redis-cli -h {west.address} ACL SETUSER default +@all"; '
+            f'args: {{ address = "{west.address}:6379"; password_ref = "redis"; rights = true; }}; }}',
             f'{{ name = "dns-key"; kind = "dns"; component = "api"; {pace} true; '
             f'fix = "cp {self.place}/tsig.good {self.place}/tsig.used"; args: {{ servers = "{ns1}:53"; '
             f'name = "api.{plan.ZONE}"; type = "A"; max_ttl = 60; zone = "{plan.ZONE}"; key_name = "drover."; '
