@@ -67,6 +67,7 @@
     X(181, PLAN_APPROVAL, "an approval that nobody can give")                                      \
     X(182, PLAN_EMPTY, "a plan without steps")                                                     \
     X(183, PLAN_NOT_GATE, "a promotion by an agent that is no gate agent")                         \
+    X(184, PLAN_DEMOTE_PLACE, "a demotion in the region that takes writes")                        \
     X(190, PERSON_PLACEHOLDER, "a role is held by a placeholder")                                  \
     X(201, DOCUMENT, "the document has no name, version or date")                                  \
     X(202, ALERT_ABOVE_TARGET, "the lag alert comes after the target is missed")                   \

@@ -57,6 +57,12 @@ bool action_promotes(uint8_t action) {
            action == ACTION_REDIS_PROMOTE;
 }
 
+bool action_demotes(uint8_t action) {
+    return action == ACTION_PATRONI_DEMOTE || action == ACTION_PATRONI_HANDOFF ||
+           action == ACTION_REDIS_DEMOTE || action == ACTION_REDIS_HANDOFF ||
+           action == ACTION_PG_REJOIN;
+}
+
 void plan_needs_all(const struct plan *plan, uint64_t ret_needs[STEPS_MAX]) {
     for (uint8_t i = 0; i < plan->steps_n; i++) {
         ret_needs[i] = 0;

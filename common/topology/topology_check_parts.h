@@ -30,6 +30,8 @@ uint8_t component_served_tier(const struct topology *topology, uint8_t component
 
 bool region_is_data(const struct topology *topology, uint8_t region);
 bool action_promotes(uint8_t action);
+/* Makes the store of its region a standby, or takes its writes away on the way there. */
+bool action_demotes(uint8_t action);
 
 /* Steps that must be done before each step, through any number of others. */
 void plan_needs_all(const struct plan *plan, uint64_t ret_needs[STEPS_MAX]);

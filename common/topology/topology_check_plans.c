@@ -29,6 +29,11 @@ static void check_step_place(const struct topology *topology, const struct plan 
               "%s belongs in the target region after the fence: only there is a lease",
               action_kind_text((enum action_kind)step->action));
     }
+    if (action_demotes(step->action) && !step->at_source) {
+        FOUND(findings, FINDING_PLAN_DEMOTE_PLACE, at.at,
+              "%s without at = \"source\": it would demote the region that takes writes",
+              action_kind_text((enum action_kind)step->action));
+    }
     if (step->agent != NONE && region_is_data(topology, topology->agents[step->agent].region)) {
         FOUND(findings, FINDING_FIXED_AGENT, at.at,
               "agent %s is of region %s: the plan works in one direction only",
