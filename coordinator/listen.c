@@ -183,15 +183,19 @@ static void on_report(struct coordinator *member, uint8_t agent, const struct me
     if (report->guard.present) {
         epochs_named(member, agent, report->guard.epoch);
     }
-    bool same = live->reported && report->boot == live->report.boot;
-    bool earlier = live->reported && report->boot < live->report.boot;
+    /* A report of an older version, long on its way, holds back none of the version in force. */
+    bool in_force = report->config_version == member->core.config_version;
+    bool compared =
+        live->reported && (!in_force || live->report.config_version == member->core.config_version);
+    bool same = compared && report->boot == live->report.boot;
+    bool earlier = compared && report->boot < live->report.boot;
     if (earlier || (same && report->seq <= live->report.seq) ||
         report->boot < member->core.agents[agent].boot) {
         return;
     }
     live->report = *report;
     live->reported = true;
-    if (report->config_version == member->core.config_version) {
+    if (in_force) {
         remember_positions(member, report, agent);
         consider_news(member, agent, message, frame, frame_size);
     }

@@ -128,6 +128,28 @@ static void a_report_of_an_earlier_start_is_passed_over(void **state) {
     assert_false(member->agents[east].reported);
 }
 
+/* A simulated story: the last report of a thief, with a start's number above every honest one, was
+ * read behind the new topology that was to end it. */
+static void a_report_of_an_older_version_holds_back_none_of_the_one_in_force(void **state) {
+    (void)state;
+    member->core.config_version = 2;
+    struct message *message = report_of("east-db1");
+    message->report.boot = UINT64_MAX;
+    send_report(east, east, message);
+    assert_true(member->agents[east].report.boot == UINT64_MAX);
+    message = report_of("east-db1");
+    message->report.config_version = 2;
+    send_report(east, east, message);
+    assert_true(member->agents[east].report.boot == 1);
+    message = report_of("east-db1"); /* and not the other way round */
+    message->report.boot = UINT64_MAX;
+    message->report.config_version = 2;
+    send_report(east, east, message);
+    message = report_of("east-db1");
+    send_report(east, east, message);
+    assert_true(member->agents[east].report.boot == UINT64_MAX);
+}
+
 /* A guard's own signed word about a fence, as its agent's reports carry it. */
 static void put_proof(struct report *report, const uint8_t guard_secret[KEY_SIZE], uint64_t epoch) {
     struct fence_proof *proof = &report->fence;
@@ -391,6 +413,8 @@ int main(void) {
         cmocka_unit_test_setup(a_report_signed_by_another_key_is_refused, setup),
         cmocka_unit_test_setup(an_older_report_of_the_same_start_is_passed_over, setup),
         cmocka_unit_test_setup(a_report_of_an_earlier_start_is_passed_over, setup),
+        cmocka_unit_test_setup(a_report_of_an_older_version_holds_back_none_of_the_one_in_force,
+                               setup),
         cmocka_unit_test_setup(a_guards_proof_counts_in_a_report_that_is_old, setup),
         cmocka_unit_test_setup(a_higher_epoch_than_the_logs_stops_a_member_in_its_first_wait,
                                setup),
