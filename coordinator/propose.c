@@ -167,21 +167,17 @@ static void propose_lease(struct coordinator *member, const struct wants *wants)
 /* -------------------------------------------------------------------- time */
 
 void propose_time_told(struct coordinator *member, const struct fact *fact) {
-    uint64_t wall_ms = clock_wall_ms(), ago_ms = 0;
+    uint64_t wall_ms = clock_wall_ms();
+    uint64_t ago_ms = wall_ms > fact->wall_ms ? wall_ms - fact->wall_ms : 0;
     bool tick = fact->event.kind == EVENT_TICK;
-    if (!member->caught_up) {
-        ago_ms = wall_ms > fact->wall_ms ? wall_ms - fact->wall_ms : 0;
+    if (!member->caught_up || !member->ticks.seen) {
         ticks_read_back(&member->ticks, ago_ms, clock_stamp());
     } else {
-        /* A pause told: the core has settled, and what it decides from here on is new. */
-        bool settles = tick ? fact->event.tick.elapsed_ms > TICK_ELAPSED_MAX_MS
-                            : fact->event.timekeeper.gap_ms > 2 * TICK_ELAPSED_MAX_MS;
-        uint32_t counted_ms = settles ? UINT32_MAX : tick ? fact->event.tick.elapsed_ms : 0;
-        ticks_applied(&member->ticks, counted_ms, clock_stamp());
+        ticks_applied(&member->ticks, tick ? fact->event.tick.elapsed_ms : 0, clock_stamp());
     }
     if (!tick || !member->caught_up) {
         /* It may lie before this host's boot: only the difference is ever read. */
-        member->tick_measured_ms = member_now_ms() - ago_ms;
+        member->tick_measured_ms = member_now_ms() - (member->caught_up ? 0 : ago_ms);
     }
 }
 

@@ -1,7 +1,8 @@
 #include "coordinator/ticks.h"
 
 #define FORGIVEN_MS 20
-#define BEHIND_MAX_MS 10000 /* made good within half a minute */
+#define FORGIVEN_PART 4    /* one part in four of the time that is followed */
+#define MADE_GOOD_MS 8000u /* a long delay becomes an e-th of itself in so long */
 
 static uint64_t passed_ms(struct stamp since, struct stamp now) {
     uint64_t most_ms = stamp_most_passed_ms(since, now);
@@ -9,21 +10,29 @@ static uint64_t passed_ms(struct stamp since, struct stamp now) {
 }
 
 void ticks_read_back(struct ticks *ticks, uint64_t ago_ms, struct stamp now) {
-    ticks->seen = ticks->read_back = true;
+    ticks->seen = true;
     ticks->applied = now;
     ticks->behind_ms = ago_ms < UINT32_MAX ? ago_ms : UINT32_MAX;
 }
 
+/* A TICK that was waited for makes good, one that is read in a row with others does not: of a
+ * TICK's time only what passed here, too, was followed as it came. */
+static uint64_t forgiven_ms(uint64_t behind_ms, uint64_t passed, uint64_t counted) {
+    uint64_t followed = passed < counted ? passed : counted;
+    uint64_t part = followed / FORGIVEN_PART, long_part = followed * behind_ms / MADE_GOOD_MS;
+    uint64_t jitter = followed < FORGIVEN_MS ? followed : FORGIVEN_MS;
+    return (part > long_part ? part : long_part) + jitter;
+}
+
 void ticks_applied(struct ticks *ticks, uint32_t counted_ms, struct stamp now) {
-    uint64_t counted = (uint64_t)counted_ms + counted_ms / 4 + FORGIVEN_MS;
-    uint64_t passed = passed_ms(ticks->applied, now);
-    /* The first one here, or the first by a clock that was set back: nothing to compare it with. */
-    bool comparable = ticks->seen && !ticks->read_back && passed < UINT32_MAX;
-    uint64_t late_ms = comparable ? ticks->behind_ms + passed : 0;
+    uint64_t passed = ticks->seen ? passed_ms(ticks->applied, now) : 0;
+    /* By a clock that was set back nothing can be told; what was behind before still is. */
+    passed = passed == UINT32_MAX ? 0 : passed;
+    uint64_t counted = counted_ms + forgiven_ms(ticks->behind_ms, passed, counted_ms);
+    uint64_t late_ms = ticks->behind_ms + passed;
     uint64_t behind_ms = late_ms > counted ? late_ms - counted : 0;
-    ticks->behind_ms = behind_ms > BEHIND_MAX_MS ? BEHIND_MAX_MS : behind_ms;
     ticks->seen = true;
-    ticks->read_back = false;
+    ticks->behind_ms = behind_ms < UINT32_MAX ? behind_ms : UINT32_MAX;
     ticks->applied = now;
 }
 

@@ -6,13 +6,13 @@ bool key_equal(const struct fact_key *a, const struct fact_key *b) {
     return a->kind == b->kind && a->a == b->a && a->b == b->b && a->c == b->c;
 }
 
-static bool known(const struct sim *sim, const struct fact_key *key) {
-    for (uint64_t i = sim->engine.facts_n; i > 0; i--) {
-        if (key_equal(&sim->facts[i - 1].key, key)) {
-            return true;
-        }
+/* Where it stands; 0: nowhere. */
+static uint64_t index_of(const struct sim *sim, const struct fact_key *key) {
+    uint64_t i = sim->engine.facts_n;
+    while (i > 0 && !key_equal(&sim->facts[i - 1].key, key)) {
+        i--;
     }
-    return false;
+    return i;
 }
 
 /* A member that keeps up stores a snapshot, and the history behind it goes. */
@@ -31,10 +31,11 @@ static void compact(struct sim *sim) {
     SAY(sim, ENGINE, "compacted to %llu", (unsigned long long)engine->compacted);
 }
 
-static void append(struct sim *sim, const struct sim_append *asked) {
+static void append(struct sim *sim, struct sim_append *asked) {
     struct sim_engine *engine = &sim->engine;
     const struct pending_append *pending = &sim->members[asked->member].appends[asked->slot];
-    if (known(sim, &asked->key)) {
+    asked->index = index_of(sim, &asked->key);
+    if (asked->index > 0) {
         return;
     }
     /* The bytes travelled with the call; if the member has died or moved on, they are lost. */
@@ -44,7 +45,7 @@ static void append(struct sim *sim, const struct sim_append *asked) {
     struct sim_fact *fact = &sim->facts[engine->facts_n];
     fact->key = asked->key;
     fact->event = pending->event;
-    fact->event.index = ++engine->facts_n;
+    fact->event.index = asked->index = ++engine->facts_n;
     fact->appended_us = sim->now_us;
     for (unsigned m = 0; m < sim->members_n; m++) {
         bool late =
@@ -63,9 +64,9 @@ void engine_message(struct sim *sim, const struct sim_message *message) {
         return;
     }
     if (message->kind == MSG_APPEND) {
-        append(sim, &message->append);
         reply.kind = MSG_APPENDED;
         reply.append = message->append;
+        append(sim, &reply.append);
         reply.append.history = sim->engine.history;
     } else {
         ensure(message->kind == MSG_HEAD_ASK);

@@ -200,6 +200,16 @@ static bool fenced_itself(const struct sim *sim, const struct core *core) {
     return any;
 }
 
+/* No topology is taken while a hand-off is undone, so a stolen key is not replaced, and what its
+ * thief said still counts: people declare, or bring the region back. */
+static bool key_is_not_replaced(const struct sim *sim, const struct core *core) {
+    bool any = false;
+    for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
+        any = any || core->executions[i].stage == STAGE_UNDO;
+    }
+    return any && (sim->weather.thieves | sim->weather.rogues) != 0;
+}
+
 /* Or stopped by the log's going back, which it names. */
 static bool all_caught_up(const struct sim *sim) {
     for (uint8_t m = 0; m < sim->members_n; m++) {
@@ -260,6 +270,7 @@ void judge_end(struct sim *sim) {
         return;
     }
     judge->waits_for_people = restore_waits(sim) || fenced_itself(sim, core) ||
+                              key_is_not_replaced(sim, core) ||
                               waits_for_people(core, member_topology(sim, m));
     if (!judge->waits_for_people) {
         judge_fail(sim, "live", "nobody serves, and nobody is waited for: phase %s, epoch %llu %s",

@@ -30,6 +30,9 @@ void liar_draw(struct sim *sim) {
         if (sim->members_n == 5 && rng_chance(&rng, 1, 2)) {
             weather->liars |= (uint8_t)(1u << rng_below(&rng, sim->members_n));
         }
+        /* People do not exchange the log meanwhile: of two logs the thief alone knows both. */
+        weather->set_back_permille = 0;
+        sim->engine.backup_due_us = 0;
         bool close = !laggard && !early;
         sim->topology->lease.wait_from = close ? WAIT_FROM_CLOSE : WAIT_FROM_LAST_YES;
     }

@@ -239,20 +239,15 @@ static void snapshot_take(struct sim *sim, uint8_t m) {
 static void time_told(struct sim *sim, uint8_t m, const struct event *event) {
     struct sim_member *member = &sim->members[m];
     struct stamp now = sim_stamp(sim, m);
-    uint64_t ago_ms = 0;
+    uint64_t ago_ms = (sim->now_us - sim->facts[event->index - 1].appended_us) / 1000;
     bool late_is_new = mutant_is(sim, MUTANT_TICK_LATE_IS_NEW), tick = event->kind == EVENT_TICK;
-    if (!member->caught_up) {
-        ago_ms = (sim->now_us - sim->facts[event->index - 1].appended_us) / 1000;
+    if (!member->caught_up || !member->ticks.seen || late_is_new) {
         ticks_read_back(&member->ticks, late_is_new ? 0 : ago_ms, now);
     } else {
-        /* A pause told: the core has settled, and what it decides from here on is new. */
-        bool settles = tick ? event->tick.elapsed_ms > TICK_ELAPSED_MAX_MS
-                            : event->timekeeper.gap_ms > 2 * TICK_ELAPSED_MAX_MS;
-        uint32_t counted_ms = settles ? UINT32_MAX : tick ? event->tick.elapsed_ms : 0;
-        ticks_applied(&member->ticks, late_is_new ? UINT32_MAX : counted_ms, now);
+        ticks_applied(&member->ticks, tick ? event->tick.elapsed_ms : 0, now);
     }
     if (!tick || !member->caught_up) {
-        member->tick_measured_ms = sim_boot_ms(sim, m) - ago_ms;
+        member->tick_measured_ms = sim_boot_ms(sim, m) - (member->caught_up ? 0 : ago_ms);
     }
 }
 
@@ -465,7 +460,9 @@ static void take_report(struct sim *sim, uint8_t m, const struct sim_report *rep
         check_proofs(sim, m);
     }
     const struct sim_report *last = &member->agents[report->agent].report;
+    uint32_t in_force = member->core.config_version;
     if (member->agents[report->agent].reported &&
+        (report->config_version != in_force || last->config_version == in_force) &&
         (report->boot < last->boot || (report->boot == last->boot && report->seq <= last->seq))) {
         return;
     }
@@ -514,6 +511,9 @@ void member_message(struct sim *sim, uint8_t m, const struct sim_message *messag
             message->incarnation == sim->processes[m].incarnation) {
             member->head_known = true;
             member->head_index = message->head.index;
+            if (member->seen < message->head.index) {
+                member->seen = message->head.index;
+            }
         }
         break;
     case MSG_REQUEST: {

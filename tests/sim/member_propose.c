@@ -65,6 +65,9 @@ void propose_appended(struct sim *sim, uint8_t m, const struct sim_append *appen
     if (!pending->used || pending->token != append->token) {
         return;
     }
+    if (member->seen < append->index) {
+        member->seen = append->index;
+    }
     if (pending->key.kind == EVENT_TICK) {
         member->tick_measured_ms = pending->measured_ms;
     }

@@ -112,7 +112,7 @@ struct fact_key {
 struct sim_append {
     uint8_t member, slot;
     struct fact_key key;
-    uint64_t token, history;
+    uint64_t token, history, index; /* the last two: as the log answers */
 };
 
 struct sim_message {

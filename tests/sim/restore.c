@@ -4,8 +4,9 @@
  *
  * Mirrored is coordinator/log's guard: a member remembers which history it read, how far, and the
  * key that stood there (log_memory), in memory at once, on its disk with each close and now and
- * then. Assumed is what docs/safety.md asks of people: a new machine is started after the old one
- * has stopped for good, and not while a log is put back. */
+ * then; and in memory how far any answer said that the log goes. Assumed is what docs/safety.md
+ * asks of people: a new machine is started after the old one has stopped for good, and not while a
+ * log is put back; and no log is exchanged while a member key is stolen. */
 #include "sim.h"
 
 #include <string.h>
@@ -38,12 +39,13 @@ bool memory_fits(struct sim *sim, uint8_t m) {
     const struct sim_engine *engine = &sim->engine;
     struct log_memory_kept *memory = &member->memory;
     bool other = memory->history != 0 && memory->history != engine->history;
-    bool shorter = memory->index > engine->facts_n;
+    bool shorter = memory->index > engine->facts_n || member->seen > engine->facts_n;
     bool differs = !shorter && memory->index > engine->compacted && memory->key != 0 &&
                    memory->key != key_hash(&sim->facts[memory->index - 1].key);
     if (mutant_is(sim, MUTANT_SET_BACK_UNNOTICED)) {
         memory->index = member->applied_index; /* and is read on from where it is */
         memory->key = 0;
+        member->seen = 0;
         return true;
     }
     if (other || shorter || differs) {

@@ -88,6 +88,7 @@ struct sim_member {
     struct attest_durable noted, being_written;
     struct log_memory_kept memory, memory_being_written;
     struct log_memory_kept disk_memory; /* survives */
+    uint64_t seen;                      /* the newest index that any answer named (struct log) */
     uint64_t noted_us;
     bool stopped; /* the log went back: until a human has looked */
     bool writing;

@@ -38,6 +38,32 @@ static void what_was_read_back_is_as_old_as_the_wall_clocks_say(void **state) {
     assert_int_equal(ticks_silent_ms(&ticks, at(700)), 200);
 }
 
+/* A simulated story: the head that a member read up to was an old one; what it read behind it was
+ * as old as the rest. */
+static void what_is_read_behind_the_first_head_is_old_too(void **state) {
+    struct ticks ticks = {0};
+    (void)state;
+    ticks_read_back(&ticks, 19000, at(0));
+    ticks_applied(&ticks, 100, at(50));
+    assert_in_range(ticks_silent_ms(&ticks, at(50)), 18500, 19000);
+}
+
+static void a_wall_clock_that_lies_is_made_good_within_a_minute(void **state) {
+    struct ticks ticks = {0};
+    (void)state;
+    ticks_read_back(&ticks, 3600000, at(0));
+    for (uint64_t ms = 500; ms <= 55000; ms += 500) {
+        ticks_applied(&ticks, 500, at(ms));
+    }
+    assert_in_range(ticks_silent_ms(&ticks, at(55000)), 0, 5000);
+    ticks_read_back(&ticks, UINT64_MAX, at(0));
+    assert_int_equal(ticks_silent_ms(&ticks, at(0)), UINT32_MAX);
+    for (uint64_t ms = 500; ms <= 120000; ms += 500) {
+        ticks_applied(&ticks, 500, at(ms));
+    }
+    assert_in_range(ticks_silent_ms(&ticks, at(120000)), 0, 5000);
+}
+
 static void silence_counts_from_the_newest_tick(void **state) {
     (void)state;
     struct ticks ticks = ticking(10000);
@@ -52,6 +78,27 @@ static void a_tick_applied_late_is_old(void **state) {
     struct ticks ticks = ticking(10000);
     ticks_applied(&ticks, 1000, at(22000));
     assert_in_range(ticks_silent_ms(&ticks, at(22050)), 10000, 11100);
+}
+
+/* A simulated story: six seconds of TICKs stood in the log for fourteen, and were read at once. */
+static void what_is_read_in_a_row_makes_nothing_good(void **state) {
+    (void)state;
+    struct ticks ticks = ticking(4000);
+    for (unsigned n = 0; n < 60; n++) {
+        ticks_applied(&ticks, 100, at(24000));
+    }
+    assert_in_range(ticks_silent_ms(&ticks, at(24000)), 13000, 14000);
+}
+
+static void a_long_delay_is_made_good_within_half_a_minute(void **state) {
+    (void)state;
+    struct ticks ticks = ticking(10000);
+    ticks_applied(&ticks, 1000, at(71000)); /* a minute late */
+    assert_in_range(ticks_silent_ms(&ticks, at(71000)), 59000, 60000);
+    for (uint64_t ms = 71500; ms <= 101000; ms += 500) {
+        ticks_applied(&ticks, 500, at(ms));
+    }
+    assert_in_range(ticks_silent_ms(&ticks, at(101000)), 0, 5000);
 }
 
 static void the_tick_that_counts_the_pause_makes_it_new_again(void **state) {
@@ -88,6 +135,14 @@ static void a_small_delay_is_made_good(void **state) {
     assert_int_equal(ticks_silent_ms(&ticks, at(20000)), 0);
 }
 
+static void a_clock_that_went_backwards_makes_nothing_good(void **state) {
+    (void)state;
+    struct ticks ticks = ticking(10000);
+    ticks_applied(&ticks, 1000, at(22000));
+    ticks_applied(&ticks, 100, at(15000));
+    assert_in_range(ticks_silent_ms(&ticks, at(15000)), 10000, 11000);
+}
+
 static void a_clock_that_went_backwards_makes_old_until_the_next_tick(void **state) {
     (void)state;
     struct ticks ticks = ticking(10000);
@@ -100,12 +155,17 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nobody_knows_before_a_tick_was_seen),
         cmocka_unit_test(what_was_read_back_is_as_old_as_the_wall_clocks_say),
+        cmocka_unit_test(what_is_read_behind_the_first_head_is_old_too),
+        cmocka_unit_test(a_wall_clock_that_lies_is_made_good_within_a_minute),
         cmocka_unit_test(silence_counts_from_the_newest_tick),
         cmocka_unit_test(a_tick_applied_late_is_old),
+        cmocka_unit_test(what_is_read_in_a_row_makes_nothing_good),
+        cmocka_unit_test(a_long_delay_is_made_good_within_half_a_minute),
         cmocka_unit_test(the_tick_that_counts_the_pause_makes_it_new_again),
         cmocka_unit_test(clocks_that_run_apart_are_forgiven),
         cmocka_unit_test(a_new_timekeeper_tells_no_time),
         cmocka_unit_test(a_small_delay_is_made_good),
+        cmocka_unit_test(a_clock_that_went_backwards_makes_nothing_good),
         cmocka_unit_test(a_clock_that_went_backwards_makes_old_until_the_next_tick),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -119,6 +119,18 @@ static void the_first_tick_after_a_start_tells_the_pause_before_it(void **state)
     }
 }
 
+/* Its snapshot held them all: how old the first one is only the wall clocks tell. */
+static void the_first_tick_of_a_member_that_read_none_back_is_not_new(void **state) {
+    struct coordinator *member = stand_in_member("m1");
+    struct fact fact = {.event = {.kind = EVENT_TICK, .tick = {.elapsed_ms = 100}}};
+    (void)state;
+    stand_in_serving(member);
+    memset(&member->ticks, 0, sizeof member->ticks);
+    fact.wall_ms = clock_wall_ms() - 60000;
+    propose_time_told(member, &fact);
+    assert_in_range(ticks_silent_ms(&member->ticks, clock_stamp()), 59000, 63000);
+}
+
 static void who_takes_the_time_over_after_a_start_tells_the_pause_before_it(void **state) {
     struct coordinator *member = stand_in_member("m2");
     (void)state;
@@ -178,6 +190,7 @@ int main(void) {
         cmocka_unit_test(nothing_is_proposed_before_it_is_caught_up),
         cmocka_unit_test(a_tick_told_late_says_all_the_time_that_passed),
         cmocka_unit_test(the_first_tick_after_a_start_tells_the_pause_before_it),
+        cmocka_unit_test(the_first_tick_of_a_member_that_read_none_back_is_not_new),
         cmocka_unit_test(who_takes_the_time_over_after_a_start_tells_the_pause_before_it),
         cmocka_unit_test(a_tick_is_dropped_when_another_keeps_the_time),
         cmocka_unit_test(every_place_taken_loses_no_wish),
