@@ -177,11 +177,21 @@ static void install(struct sim *sim, uint8_t host) {
     }
 }
 
+/* An older request came first, and what was asked behind it is refused: people see that at last. */
+static void take_what_is_in_force(struct sim *sim, bool healed) {
+    const struct sim_member *member = somebody(sim);
+    if (healed && member != NULL && member->slot != sim->config_wanted &&
+        !follows(sim, &slots[member->slot], &slots[sim->config_wanted])) {
+        sim->config_wanted = member->slot;
+    }
+}
+
 void config_go_on(struct sim *sim) {
     bool healed = sim->now_us >= sim->weather.stormy_until_us;
     if (healed && !sim->config_healed) {
         sim->config_healed = config_make(sim, true);
     }
+    take_what_is_in_force(sim, healed);
     config_ask(sim);
     const struct topology *wanted = &slots[sim->config_wanted];
     for (uint8_t h = 0; h < sim->hosts_n; h++) {

@@ -15,12 +15,13 @@ static uint64_t index_of(const struct sim *sim, const struct fact_key *key) {
     return i;
 }
 
-/* A member that keeps up stores a snapshot, and the history behind it goes. */
+/* A member that keeps up stores a snapshot, and the history behind it goes. Its first question
+ * shows it whether this is the log that it knows. */
 static void compact(struct sim *sim) {
     struct sim_engine *engine = &sim->engine;
     uint8_t m = (uint8_t)pick(sim, sim->members_n);
     const struct sim_member *member = &sim->members[m];
-    if (!sim->processes[m].alive || !member->caught_up ||
+    if (!sim->processes[m].alive || !member->caught_up || !memory_fits(sim, m) ||
         member->applied_index <= engine->snapshot_index) {
         return;
     }
