@@ -1,4 +1,4 @@
-/* The parts of topology_check. Not for others. */
+/* The parts of topology_check and of the lint of plans (common/plan). Not for others. */
 #ifndef DROVER_TOPOLOGY_CHECK_PARTS_H
 #define DROVER_TOPOLOGY_CHECK_PARTS_H
 

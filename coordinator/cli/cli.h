@@ -157,6 +157,8 @@ void client_close(struct session *session);
 int local_keygen(struct session *session);
 int local_config_check(struct session *session);
 int local_config_diff(struct session *session);
+/* NULL without memory: fewer findings than there are would be another answer. */
+json_t *findings_json(const struct findings *findings);
 /* Reads and checks; findings go to stdout. OK, USAGE (it does not read), REFUSED (errors). */
 int local_check_file(const char *path, bool quiet_when_good, json_t **ret_json);
 
@@ -173,6 +175,7 @@ int replay_run(struct session *session);
 int plan_list_run(struct session *session);
 int plan_show_run(struct session *session);
 int plan_render_run(struct session *session);
+int plan_lint_run(struct session *session);
 
 /* help.c */
 int help_run(struct session *session);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/io/topology_read.h"
+#include "common/plan/lint.h"
 #include "common/plan/manual.h"
 #include "common/plan/order.h"
 #include "common/plan/render.h"
@@ -291,4 +292,35 @@ int plan_render_run(struct session *session) {
     code = runbook_say(session, &render, format, &page);
     free(text);
     return code;
+}
+
+/* ---------------------------------------------------------------------- plan lint */
+
+int plan_lint_run(struct session *session) {
+    static struct findings findings;
+    struct plans_source source;
+    int code = plans_read(session, 0, &source);
+    if (code != EXIT_OK) {
+        return code;
+    }
+    plan_lint(source.topology, &findings);
+    const char *name = source.file != NULL ? source.file : "the topology in force";
+    int warnings_n = findings.n + findings.lost_n - findings.errors_n;
+    json_t *list = findings_json(&findings);
+    if (list == NULL) {
+        (void)fprintf(stderr, "drover plan lint: %s\n", err_text(ERR_NO_MEMORY));
+        return EXIT_BROKEN;
+    }
+    if (session->line->json) {
+        json_t *root =
+            json_pack("{s:s,s:b,s:i,s:i,s:O}", "file", name, "ok", findings.errors_n == 0, "errors",
+                      (int)findings.errors_n, "warnings", warnings_n, "findings", list);
+        show_json(root);
+        json_decref(root);
+    } else {
+        show_findings(list);
+        (void)printf("%s: %u errors, %d warnings\n", name, findings.errors_n, warnings_n);
+    }
+    json_decref(list);
+    return findings.errors_n == 0 ? EXIT_OK : EXIT_REFUSED;
 }

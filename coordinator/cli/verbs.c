@@ -211,6 +211,11 @@ static const struct verb verbs[] = {
      "order of recovery as a picture, commands a script.",
      "drover plan render failover topology.conf --format markdown",
      TAKES_TO | TAKES_FORMAT | TAKES_SECRETS, 1, 2, LOCAL_WITH_FILE, plan_render_run},
+    {"plan lint", "[FILE]", "What is wrong or weak in the plans.",
+     "All that config check finds, and what it does not look at: objectives that cannot be met, "
+     "steps that depend on the region being left, placeholders. Exit code 3 with an error; what "
+     "each finding means: docs/findings.md and docs/plans.md.",
+     "drover plan lint topology.conf", 0, 0, 1, LOCAL_WITH_FILE, plan_lint_run},
     {"doctor", "[FILE|DIRECTORY]...", "What is wrong with the installation on this machine.",
      "Looks at files, keys, members, ports, the gate, clocks, systemd's order and HAProxy, and "
      "says "

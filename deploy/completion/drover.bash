@@ -11,7 +11,7 @@ _drover() {
         case "${COMP_WORDS[1]}" in
     step) words="retry skip done" ;;
     config) words="show check diff apply" ;;
-    plan) words="list show render" ;;
+    plan) words="list show render lint" ;;
     help) words="$verbs" ;;
     esac
     fi

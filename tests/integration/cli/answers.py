@@ -51,6 +51,11 @@ def plans_are_told_of_the_topology_in_force_and_of_a_file(place):
         other = place.drover("plan", "render", name, file, "--format", form, who=None)
         expect(one.returncode == 0 and one.stdout == other.stdout, f"{form}: the same runbook: {one} {other}")
         expect(all(step["name"] in one.stdout for step in steps), f"{form}: {one.stdout}")
+    lint = place.drover("plan", "lint", file, "--json", who=None)
+    expect(lint.returncode == 0 and place.ask("plan", "lint")["findings"] == json.loads(lint.stdout)["findings"], lint)
+    text = open(file, encoding="utf-8").read()
+    unsafe = place.write("unsafe-plans.conf", text.replace('renew = "1s"', 'renew = "5s"'))
+    expect(place.drover("plan", "lint", unsafe, who=None).returncode == 3, "an error refuses")
     for words in (["plan", "show", "nothing"], ["plan", "render", name, "--format", "pdf"],
                   ["plan", "render", name, "--to", "nowhere"]):
         expect(place.drover(*words).returncode == 2, words)

@@ -1,0 +1,132 @@
+/* What is promised, held against what the plans may take and what the links may lose. */
+#include "common/plan/lint_parts.h"
+
+/* The TTL that clients may keep a moved name for: the largest of either region's. */
+static uint64_t step_ttl_ms(const struct topology *topology, const struct step *step) {
+    uint64_t most_ms = 0;
+    for (uint8_t region = 0; region < topology->regions_n; region++) {
+        struct arguments arguments;
+        uint64_t ttl_s = 60; /* what dns_update takes without one */
+        if (step->action != ACTION_DNS_UPDATE || !region_is_data(topology, region) ||
+            topology_step_arguments(topology, step, region, NONE, &arguments) != ERR_OK) {
+            continue;
+        }
+        const char *ttl = arguments_get(&arguments, "ttl");
+        if (ttl == NULL || text_to_u64(ttl, 7 * 86400, &ttl_s)) {
+            most_ms = ttl_s * SECOND_MS > most_ms ? ttl_s * SECOND_MS : most_ms;
+        }
+    }
+    return most_ms;
+}
+
+/* The tier that a step serves: names bring clients to the strictest one there is. */
+static unsigned served_tier(const struct plan *plan, const struct step *step) {
+    unsigned strictest = OBJECTIVES_MAX + 1;
+    for (uint8_t i = 0; i < plan->steps_n; i++) {
+        unsigned tier = step_tier(&plan->steps[i]);
+        strictest = tier < strictest ? tier : strictest;
+    }
+    return step->action == ACTION_DNS_UPDATE && step->tier == 0 ? strictest : step_tier(step);
+}
+
+/* From the outage until the last step of each tier has used every attempt. A declared failover adds
+ * the time in which people make up their minds: nobody can bound that here. */
+static void lint_rto(const struct topology *topology, const struct plan *plan,
+                     const struct order *order, struct findings *findings) {
+    uint64_t before_ms = topology->lease.wait_ms;
+    before_ms += topology->policy.automatic ? topology->policy.hold_down_ms : 0;
+    for (unsigned tier = 1; tier <= OBJECTIVES_MAX; tier++) {
+        uint64_t rto_ms = topology->objectives[tier - 1].rto_ms, latest_ms = 0;
+        const struct step *latest = NULL;
+        for (uint8_t i = 0; i < order->n; i++) {
+            const struct step *step = &plan->steps[order->at[i].step];
+            uint64_t end_ms = before_ms + order->at[i].end_ms + step_ttl_ms(topology, step);
+            if (served_tier(plan, step) == tier && !order->at[i].before_fence &&
+                end_ms > latest_ms) {
+                latest_ms = end_ms;
+                latest = step;
+            }
+        }
+        if (rto_ms != 0 && latest_ms > rto_ms) {
+            LINT(findings, LINT_RTO, where("plans.%s.steps.%s", plan->name, latest->name).at,
+                 "tier %u is promised within %s, but hold_down, wait and the timeouts of every "
+                 "attempt on the way to here can last %s",
+                 tier, duration_text(rto_ms).at, duration_text(latest_ms).at);
+        }
+    }
+}
+
+/* An approval begins when it is asked for: if the person comes at the end of the patience declared
+ * for it, the RTO must not be over by that alone. */
+static void lint_people(const struct topology *topology, const struct plan *plan,
+                        struct findings *findings) {
+    for (uint8_t i = 0; i < plan->steps_n; i++) {
+        const struct step *step = &plan->steps[i];
+        unsigned tier = step_tier(step);
+        uint64_t rto_ms = tier <= OBJECTIVES_MAX ? topology->objectives[tier - 1].rto_ms : 0;
+        if (step->action == ACTION_APPROVAL && rto_ms != 0 && step_longest_ms(step) > rto_ms) {
+            LINT(findings, LINT_LATE_PERSON, where("plans.%s.steps.%s", plan->name, step->name).at,
+                 "tier %u is promised within %s, but this approval may be waited for %s", tier,
+                 duration_text(rto_ms).at, duration_text(step_longest_ms(step)).at);
+        }
+    }
+}
+
+static void lint_planned(const struct topology *topology, const struct plan *plan,
+                         const struct order *order, struct findings *findings) {
+    uint64_t before_ms = 0, behind_ms = 0;
+    for (uint8_t i = 0; i < order->n; i++) {
+        const struct step *step = &plan->steps[order->at[i].step];
+        uint64_t end_ms = order->at[i].end_ms;
+        if (order->at[i].before_fence) {
+            before_ms = end_ms > before_ms ? end_ms : before_ms;
+        } else if (step->action == ACTION_DNS_UPDATE || step_tier(step) == 1) {
+            end_ms += step_ttl_ms(topology, step);
+            /* What is at the source, and may fail, is no downtime. */
+            behind_ms = end_ms > behind_ms && !step->at_source ? end_ms : behind_ms;
+        }
+    }
+    uint64_t all_ms = before_ms + topology->lease.wait_ms + behind_ms;
+    if (all_ms > topology->policy.planned_within_ms) {
+        LINT(findings, LINT_PLANNED, where("plans.%s", plan->name).at,
+             "promised within %s, but hand-offs %s + wait %s + tier 1 and names %s can last %s",
+             duration_text(topology->policy.planned_within_ms).at, duration_text(before_ms).at,
+             duration_text(topology->lease.wait_ms).at, duration_text(behind_ms).at,
+             duration_text(all_ms).at);
+    }
+}
+
+static void lint_alerts(const struct topology *topology, struct findings *findings) {
+    for (uint8_t i = 0; i < topology->links_n; i++) {
+        const struct link *link = &topology->links[i];
+        uint8_t by = NONE;
+        unsigned tier = component_served_tier(topology, link->component, &by);
+        uint64_t rpo_ms =
+            tier >= 1 && tier <= OBJECTIVES_MAX ? topology->objectives[tier - 1].rpo_ms : 0;
+        rpo_ms = link->rpo_ms != 0 ? link->rpo_ms : rpo_ms;
+        if (rpo_ms != 0 && link->alert_lag_ms >= rpo_ms) {
+            LINT(findings, LINT_ALERT_RPO, where("links.%s.alert_lag", link->name).at,
+                 "the alert comes at %s, when a failover would lose %s or more and be refused",
+                 duration_text(link->alert_lag_ms).at, duration_text(rpo_ms).at);
+        }
+    }
+}
+
+void lint_objectives(const struct topology *topology, struct findings *findings) {
+    for (uint8_t i = 0; i < topology->plans_n; i++) {
+        const struct plan *plan = &topology->plans[i];
+        struct order order;
+        if (!plan_order(plan, &order)) {
+            continue; /* E170 says so */
+        }
+        if (plan->kind == PLAN_FAILOVER) {
+            lint_rto(topology, plan, &order, findings);
+        } else if (plan->kind == PLAN_SWITCHOVER) {
+            lint_planned(topology, plan, &order, findings);
+        }
+        if (plan->kind != PLAN_REPROTECT) {
+            lint_people(topology, plan, findings);
+        }
+    }
+    lint_alerts(topology, findings);
+}
