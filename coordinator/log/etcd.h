@@ -130,6 +130,12 @@ void etcd_key_of(const struct etcd *etcd, const char *rest, char ret_key[ETCD_KE
 void etcd_watch_from(struct etcd *etcd, uint64_t from);
 void etcd_watch_stop(struct etcd *etcd);
 void etcd_watch_tick(struct etcd *etcd);
+/* Adds two ranges: what is forgotten, and whether the newest fact that this member knows still
+ * stands where it stood. Whoever reads or writes what the history decides asks in one state. */
+void etcd_add_known(struct etcd *etcd, struct etcd_call *call);
+/* Of these two ranges' answers. FORMAT; WENT_BACK, which was told. */
+enum err etcd_check_known(const struct etcd_call *call, const struct etcd_kvs ranges[2],
+                          uint64_t *ret_mark);
 
 /* ---- etcd_store.c ---- */
 

@@ -113,6 +113,21 @@ static void ask_record(struct etcd *etcd, struct log_op *op,
 /* ---- store ---- */
 
 static void store_next_part(struct etcd *etcd, struct log_op *op);
+static void store_on_record(struct etcd_call *call, enum err err, struct etcd_answer *answer);
+
+/* A backup may have come in the log's place since this member read it, and have grown since: a
+ * snapshot of the other history must not stand in it. */
+static void store_ask(struct etcd *etcd, struct log_op *op) {
+    struct etcd_call *call = etcd_call_new(etcd, op, ETCD_TXN_PATH, store_on_record);
+    char key[ETCD_KEY_SIZE];
+    etcd_key_of(etcd, "snapshot", key);
+    etcd_add(&call->body, ETCD_TXN_COMPARE ETCD_TXN_SUCCESS);
+    etcd_add_range(&call->body, &(struct etcd_range_wish){.key = key});
+    etcd_add(&call->body, ",");
+    etcd_add_known(etcd, call);
+    etcd_add(&call->body, ETCD_TXN_END);
+    etcd_call_start(call);
+}
 
 /* Parts of older snapshots and of attempts that died: nobody reads them any more. A snapshot that
  * is being put just now by another member loses its parts, too; its commit sees that and starts
@@ -142,12 +157,18 @@ static void store_on_record(struct etcd_call *call, enum err err, struct etcd_an
     struct log_op *op = call->op;
     struct errand *errand = errand_of(op);
     struct record stored;
+    uint64_t mark = 0;
     if (err != ERR_OK) {
         errand_end(op, err);
         return;
     }
-    if (answer->ranges_n != 1 || !record_read(&answer->range[0], &stored)) {
+    if (answer->ranges_n != 3 || !record_read(&answer->range[0], &stored)) {
         errand_malformed(call);
+        return;
+    }
+    err = etcd_check_known(call, &answer->range[1], &mark);
+    if (err != ERR_OK) {
+        errand_end(op, err);
         return;
     }
     if (answer->range[0].n == 1 && stored.index >= op->index) {
@@ -175,7 +196,7 @@ static void store_on_commit(struct etcd_call *call, enum err err, struct etcd_an
         errand_end(op, ERR_BUSY);
     } else {
         /* Somebody came between, or our own commit's answer was lost: the record tells. */
-        ask_record(call->etcd, op, store_on_record);
+        store_ask(call->etcd, op);
     }
 }
 
@@ -228,7 +249,7 @@ static void store_next_part(struct etcd *etcd, struct log_op *op) {
 
 void etcd_snapshot_store(struct etcd *etcd, struct log_op *op) {
     errand_begin(op);
-    ask_record(etcd, op, store_on_record);
+    store_ask(etcd, op);
 }
 
 /* ---- load ---- */

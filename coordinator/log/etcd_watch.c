@@ -209,10 +209,6 @@ static void watch_open(struct etcd *etcd, uint64_t revision) {
 
 /* ---- reading pages ---- */
 
-static bool page_is_whole(const struct etcd_answer *answer) {
-    return answer->ranges_n == 3 && answer->range[1].n <= 1;
-}
-
 static void page_failed(struct etcd *etcd, enum err err) {
     struct etcd_watch *watch = &etcd->watch;
     if (err == ERR_TOO_BIG && watch->page_n > ETCD_PAGE_MIN) {
@@ -224,16 +220,45 @@ static void page_failed(struct etcd *etcd, enum err err) {
     }
 }
 
-/* The fact at the newest index that this member knows is still the one it knows. */
-static bool page_knows(struct etcd *etcd, const struct etcd_kvs *kvs, uint64_t known) {
+void etcd_add_known(struct etcd *etcd, struct etcd_call *call) {
+    char from[ETCD_KEY_SIZE], to[ETCD_KEY_SIZE], mark[ETCD_KEY_SIZE];
+    etcd_key_of(etcd, "fact/", from);
+    etcd_key_of(etcd, "fact0", to);
+    etcd_key_of(etcd, "compacted", mark);
+    call->known = etcd->log.memory.highest_index;
+    etcd_add_range(&call->body, &(struct etcd_range_wish){.key = mark});
+    etcd_add(&call->body, ",");
+    etcd_add_range(&call->body, &(struct etcd_range_wish){.key = from,
+                                                          .range_end = to,
+                                                          .limit = 1,
+                                                          .min_create = call->known,
+                                                          .max_create = call->known,
+                                                          .keys_only = true});
+}
+
+enum err etcd_check_known(const struct etcd_call *call, const struct etcd_kvs ranges[2],
+                          uint64_t *ret_mark) {
+    struct etcd *etcd = call->etcd;
+    const struct etcd_kvs *known = &ranges[1];
     char facts[ETCD_KEY_SIZE];
-    etcd_key_of(etcd, "fact/", facts);
-    if (kvs->n == 1 && known != 0 && text_starts(kvs->at[0].key, facts) &&
-        log_contradicts(&etcd->log, known, kvs->at[0].key + strlen(facts))) {
-        etcd_other_history(etcd, known);
-        return false;
+    if (ranges[0].n > 1 || !etcd_mark_read(&ranges[0], ret_mark)) {
+        etcd->malformed_n++;
+        return ERR_FORMAT;
     }
-    return true;
+    if (known->n == 0 && call->known > *ret_mark) {
+        struct text256 why;
+        text_say(&why, "fact %llu, which this member has seen, is not in the log",
+                 (unsigned long long)call->known);
+        etcd_went_back(etcd, why.at);
+        return ERR_WENT_BACK;
+    }
+    etcd_key_of(etcd, "fact/", facts);
+    if (known->n == 1 && call->known != 0 && text_starts(known->at[0].key, facts) &&
+        log_contradicts(&etcd->log, call->known, known->at[0].key + strlen(facts))) {
+        etcd_other_history(etcd, call->known);
+        return ERR_WENT_BACK;
+    }
+    return ERR_OK;
 }
 
 static void page_on_done(struct etcd_call *call, enum err err, struct etcd_answer *answer) {
@@ -243,22 +268,18 @@ static void page_on_done(struct etcd_call *call, enum err err, struct etcd_answe
         return;
     }
     uint64_t mark = 0;
-    if (err == ERR_OK && (!page_is_whole(answer) || !etcd_mark_read(&answer->range[1], &mark))) {
+    if (err == ERR_OK && answer->ranges_n != 3) {
         etcd->malformed_n++;
         err = ERR_FORMAT;
     }
+    if (err == ERR_OK) {
+        err = etcd_check_known(call, &answer->range[1], &mark);
+    }
+    if (err == ERR_WENT_BACK) {
+        return;
+    }
     if (err != ERR_OK) {
         page_failed(etcd, err);
-        return;
-    }
-    if (answer->range[2].n == 0 && call->known > mark) {
-        struct text256 why;
-        text_say(&why, "fact %llu, which this member has seen, is not in the log",
-                 (unsigned long long)call->known);
-        etcd_went_back(etcd, why.at);
-        return;
-    }
-    if (!page_knows(etcd, &answer->range[2], call->known)) {
         return;
     }
     if (watch->next <= mark) {
@@ -282,11 +303,9 @@ static void page_on_done(struct etcd_call *call, enum err err, struct etcd_answe
 static void watch_read(struct etcd *etcd) {
     struct etcd_watch *watch = &etcd->watch;
     struct etcd_call *call = etcd_call_new(etcd, NULL, ETCD_TXN_PATH, page_on_done);
-    char from[ETCD_KEY_SIZE], to[ETCD_KEY_SIZE], mark[ETCD_KEY_SIZE];
+    char from[ETCD_KEY_SIZE], to[ETCD_KEY_SIZE];
     etcd_key_of(etcd, "fact/", from);
     etcd_key_of(etcd, "fact0", to);
-    etcd_key_of(etcd, "compacted", mark);
-    uint64_t known = etcd->log.memory.highest_index;
     etcd_add(&call->body, ETCD_TXN_COMPARE ETCD_TXN_SUCCESS);
     etcd_add_range(&call->body, &(struct etcd_range_wish){.key = from,
                                                           .range_end = to,
@@ -294,18 +313,10 @@ static void watch_read(struct etcd *etcd) {
                                                           .min_create = watch->next,
                                                           .by_create = true});
     etcd_add(&call->body, ",");
-    etcd_add_range(&call->body, &(struct etcd_range_wish){.key = mark});
-    etcd_add(&call->body, ",");
-    etcd_add_range(&call->body, &(struct etcd_range_wish){.key = from,
-                                                          .range_end = to,
-                                                          .limit = 1,
-                                                          .min_create = known,
-                                                          .max_create = known,
-                                                          .keys_only = true});
+    etcd_add_known(etcd, call);
     etcd_add(&call->body, ETCD_TXN_END);
     watch->generation++;
     call->tag = watch->generation;
-    call->known = known;
     watch_enter(etcd, WATCH_READING);
     etcd_call_start(call);
 }

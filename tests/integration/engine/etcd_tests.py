@@ -310,6 +310,13 @@ def etcd_restored_backup_stops_the_member(world):
         early.line("went_back", 10)
         check(not early.facts(), "facts of another history were delivered after %s" % name)
         early.quit()
+    # Nor does a snapshot of one history stand in the other's log.
+    early = world.client(prefix, "--cluster", cluster, "--highest", highest, "--highest-key",
+                         highest_key, etcd=etcd)
+    told = early.ask("snapshot %s 100" % highest, "stored ")
+    check(told == "stored WENT_BACK", "a snapshot of another history: " + told)
+    early.quit()
+    check(other.ask("load", "loaded ").split()[1] == "NOT_FOUND", "it stands there")
     other.quit()
     client.quit()
     etcd.stop()
