@@ -61,6 +61,10 @@ void doctor_units(struct doctor *doctor);
 void unit_property(const char *text, const char *name, char *out, size_t out_size);
 /* Is `unit` one of the words of a list? */
 bool unit_listed(const char *list, const char *unit);
+/* The first word of the next line of `systemctl list-units` or `list-unit-files` (--plain,
+ * --no-legend) that is a service and no template; returns what follows that line, or NULL at the
+ * end. */
+const char *unit_next(const char *text, char *out, size_t out_size);
 /* Does this HAProxy configuration refuse connections when no agent says writable? Says in reterr
  * what is missing. */
 bool haproxy_fails_closed(const char *text, const char *writable_listen, struct text256 *reterr);

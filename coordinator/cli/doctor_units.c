@@ -12,6 +12,8 @@
 
 #define SHOW_SIZE 65536
 #define SHOW_MS 5000
+#define STORES_MAX 64
+#define SERVICE ".service"
 
 /* -------------------------------------------------------------------------- texts */
 
@@ -42,6 +44,24 @@ bool unit_listed(const char *list, const char *unit) {
         list += n;
     }
     return false;
+}
+
+const char *unit_next(const char *text, char *out, size_t out_size) {
+    while (*text != '\0') {
+        const char *unit = text + strspn(text, " ");
+        size_t n = strcspn(unit, " \n");
+        text = unit + n + strcspn(unit + n, "\n");
+        text += *text == '\n';
+        if (n == 0 || n >= out_size) {
+            continue;
+        }
+        memcpy(out, unit, n);
+        out[n] = '\0';
+        if (strstr(out, SERVICE) != NULL && strstr(out, "@.") == NULL) {
+            return text;
+        }
+    }
+    return NULL;
 }
 
 /* The next line that is no comment, without the space around it. */
@@ -141,9 +161,7 @@ bool gate_is_whole(const char *text, const struct gate_conf *gate, struct text25
 
 /* ------------------------------------------------------------------------ systemd */
 
-static bool show_unit(const char *unit, char *text, size_t text_size) {
-    const char *const argv[] = {
-        "systemctl", "show", unit, "--property", "Id,LoadState,UnitFileState,Before,After", NULL};
+static bool systemctl(const char *const *argv, char *text, size_t text_size) {
     struct spawn_input input = {.path = "/usr/bin/systemctl",
                                 .argv = argv,
                                 .deadline_boot_ms = clock_boot_ms() + SHOW_MS,
@@ -152,6 +170,12 @@ static bool show_unit(const char *unit, char *text, size_t text_size) {
     struct spawn_result result;
     struct text256 why = {{0}};
     return spawn_run(&input, &result, &why) == ERR_OK && result.exited && result.exit_code == 0;
+}
+
+static bool show_unit(const char *unit, char *text, size_t text_size) {
+    const char *const argv[] = {
+        "systemctl", "show", unit, "--property", "Id,LoadState,UnitFileState,Before,After", NULL};
+    return systemctl(argv, text, text_size);
 }
 
 static void look_enabled(struct doctor *doctor, const char *unit, const char *text) {
@@ -166,7 +190,7 @@ static void look_enabled(struct doctor *doctor, const char *unit, const char *te
     }
 }
 
-/* Every store that systemd knows here waits for the guard, instances of its templates too. */
+/* Whatever is a store here, and what leads to it, waits for the guard. */
 static void look_store(struct doctor *doctor, const char *unit) {
     static char text[SHOW_SIZE], after[SHOW_SIZE];
     char load[64], id[128], fix[256];
@@ -176,7 +200,7 @@ static void look_store(struct doctor *doctor, const char *unit) {
     unit_property(text, "LoadState", load, sizeof load);
     unit_property(text, "Id", id, sizeof id);
     unit_property(text, "After", after, sizeof after);
-    if (!text_equal(load, "loaded")) {
+    if (!text_equal(load, "loaded") || !text_equal(id, unit)) { /* or an alias of another one */
         return;
     }
     if (unit_listed(after, "drover-guard.service")) {
@@ -191,10 +215,50 @@ static void look_store(struct doctor *doctor, const char *unit) {
                "does not wait for drover-guard: at boot it may write before the gate is shut");
 }
 
+/* The stores' units by systemd's own two lists: what it has loaded, instances as postgresql@15-main
+ * and patroni@bud among them, and what is installed. */
+static void look_stores(struct doctor *doctor) {
+    static const char *const lists[] = {"list-units", "list-unit-files"};
+    static char text[SHOW_SIZE], seen[STORES_MAX][128];
+    unsigned seen_n = 0;
+    for (unsigned l = 0; l < sizeof lists / sizeof lists[0]; l++) {
+        const char *const argv[] = {"systemctl",
+                                    lists[l],
+                                    "--all",
+                                    "--full",
+                                    "--plain",
+                                    "--no-legend",
+                                    "--no-pager",
+                                    "postgresql*.service",
+                                    "patroni*.service",
+                                    "redis.service",
+                                    "redis@*.service",
+                                    "redis-server*.service",
+                                    "haproxy*.service",
+                                    NULL};
+        bool listed = systemctl(argv, text, sizeof text);
+        if (!listed && l == 0) { /* the other one's code is 1 when nothing is installed */
+            doctor_say(doctor, DOCTOR_SKIPPED, "systemd", NULL,
+                       "systemctl did not list the stores' units");
+        }
+        if (!listed) {
+            continue;
+        }
+        char unit[sizeof seen[0]];
+        for (const char *at = text; (at = unit_next(at, unit, sizeof unit)) != NULL;) {
+            bool known = seen_n == STORES_MAX;
+            for (unsigned i = 0; i < seen_n && !known; i++) {
+                known = text_equal(seen[i], unit);
+            }
+            if (!known && text_copy(seen[seen_n], sizeof seen[0], unit)) {
+                seen_n++;
+                look_store(doctor, unit);
+            }
+        }
+    }
+}
+
 static void look_systemd(struct doctor *doctor) {
-    static const char *const stores[] = {"postgresql.service", "postgresql@15-main.service",
-                                         "patroni.service", "redis-server.service",
-                                         "haproxy.service"};
     static char text[SHOW_SIZE];
     if (!doctor->has_agent && !doctor->has_guard && !doctor->has_coordinator) {
         return;
@@ -212,8 +276,8 @@ static void look_systemd(struct doctor *doctor) {
             look_enabled(doctor, units[i], text);
         }
     }
-    for (unsigned i = 0; doctor->has_guard && i < sizeof stores / sizeof stores[0]; i++) {
-        look_store(doctor, stores[i]);
+    if (doctor->has_guard) {
+        look_stores(doctor);
     }
 }
 

@@ -31,6 +31,44 @@ static void properties_are_found(void **state) {
     assert_false(unit_listed("", "drover-guard.service"));
 }
 
+/* systemd 252's own words: `systemctl list-units --all --full --plain --no-legend`, then the same
+ * of list-unit-files. */
+static void every_instance_of_a_store_is_found(void **state) {
+    static const char text[] =
+        "haproxy.service            loaded    active   running HAProxy Load Balancer\n"
+        "patroni@bud.service        loaded    active   running Runners of patroni.service\n"
+        "postgresql.service         loaded    active   exited  PostgreSQL RDBMS\n"
+        "postgresql@15-main.service loaded    inactive dead    PostgreSQL Cluster 15-main\n"
+        "postgresql@16-bud.service  loaded    active   running PostgreSQL Cluster 16-bud\n"
+        "redis.service              not-found inactive dead    redis.service\n"
+        "  \n\n"
+        "patroni@.service        disabled enabled\n"
+        "postgresql@.service     disabled enabled\n"
+        "redis.service           alias    -\n"
+        "system-postgresql.slice loaded active active\n"
+        "redis-server@a-name-that-is-too-long-for-a-unit.service enabled enabled\n"
+        "redis-server.service    enabled  enabled";
+    static const char *const expected[] = {"haproxy.service",
+                                           "patroni@bud.service",
+                                           "postgresql.service",
+                                           "postgresql@15-main.service",
+                                           "postgresql@16-bud.service",
+                                           "redis.service",
+                                           "redis.service",
+                                           "redis-server.service"};
+    const char *at = text;
+    char unit[48];
+    (void)state;
+    for (unsigned i = 0; i < sizeof expected / sizeof expected[0]; i++) {
+        at = unit_next(at, unit, sizeof unit);
+        assert_non_null(at);
+        assert_string_equal(unit, expected[i]);
+    }
+    assert_null(unit_next(at, unit, sizeof unit));
+    assert_null(unit_next("", unit, sizeof unit));
+    assert_null(unit_next("\n \n", unit, sizeof unit));
+}
+
 #define GATE                                                                                       \
     "backend agent_writable\n    option httpchk\n    http-check send meth GET uri /writable\n"     \
     "    http-check expect status 200\n    server agent1 10.0.0.1:7421 check\n\n"
@@ -86,6 +124,7 @@ static void the_gate_must_be_whole(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(properties_are_found),
+        cmocka_unit_test(every_instance_of_a_store_is_found),
         cmocka_unit_test(haproxy_must_fail_closed),
         cmocka_unit_test(the_gate_must_be_whole),
     };
