@@ -1,5 +1,6 @@
 """What is broken, the lines that must say so and no others, and the mending by the command that they print."""
 
+import json
 import os
 import shutil
 import socket
@@ -9,7 +10,7 @@ from fleet import topology
 from lab import plan
 from lab.net import inside
 
-from place import HEAL, expect, today
+from place import HEAL, PATIENCE_S, expect, today
 
 CASES = []
 
@@ -168,6 +169,42 @@ def an_overdue_drill_is_told_until_it_is_held(place):
     expect('write last = "YYYY-MM-DD" into drill component-failover' in fix, fix)
     expect(fix.endswith("drover config apply topology.conf"), fix)
     place.fleet.drover("config", "apply", path, "--reason", "it was held yesterday")
+    place.ready()
+
+
+@case
+def the_backups_are_told_by_a_live_member(place):
+    def told(state, part, code):
+        """The one declared backup is so, and its one check says that."""
+        result = place.fleet.drover("backups", "--json", check=False)
+        (backup,) = json.loads(result.stdout)["backups"]
+        (seen,) = backup["checks"]
+        fits = result.returncode == code and backup["state"] == seen["state"] == state and part in seen["detail"]
+        return fits and (backup, seen)
+
+    def becomes(state, part, code=9):
+        return place.fleet.wait(lambda: told(state, part, code), PATIENCE_S, f"the backup is {state}")
+
+    backup, seen = becomes("met", "4 there", 0)
+    expect(backup["component"] == "postgresql" and backup["every_ms"] == 86400000, backup)
+    expect(seen["region"] == "west" and seen["agent"] == "west-db1" and 0 <= seen["age_s"] < 2 * 86400, seen)
+    os.unlink(f"{place.fleet.backups}/full-{today(2)}.tar")
+    becomes("warn", today(2))
+    for name in os.listdir(place.fleet.backups):
+        os.unlink(f"{place.fleet.backups}/{name}")
+    becomes("failed", "")
+    shown = place.fleet.drover("backups", check=False)
+    expect(shown.returncode == 9 and "postgresql" in shown.stdout and "failed" in shown.stdout, shown.stdout)
+    for days_ago in range(4):
+        place.fleet.back_up(days_ago)
+    becomes("met", "4 there", 0)
+    agent = place.fleet.process("west-db1/agent")
+    agent.sigstop()  # what nobody sees is not met
+    try:
+        becomes("unknown", "no word of its agent")
+    finally:
+        agent.sigcont()
+    becomes("met", "4 there", 0)
     place.ready()
 
 

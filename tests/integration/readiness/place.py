@@ -46,9 +46,20 @@ class ReadyFleet(Fleet):
         self.certificate("good", 90)
         self.certificate("expired", -1)
         shutil.copy(f"{self.place}/good.crt", f"{self.place}/used.crt")
+        self.backups = f"{self.place}/backups"
+        os.makedirs(self.backups, mode=0o755, exist_ok=True)
+        for days_ago in range(4):
+            self.back_up(days_ago)
         self.disk = f"{self.place}/disk"
         os.makedirs(self.disk, exist_ok=True)
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "drover-readiness", self.disk], check=True)
+
+    def back_up(self, days_ago):
+        """The full backup of that day, as a file whose name says so."""
+        path = f"{self.backups}/full-{today(days_ago)}.tar"
+        with open(path, "wb") as out:
+            out.write(b"backup" * 1000)
+        return path
 
     def stop(self):
         super().stop()
@@ -107,6 +118,8 @@ class ReadyFleet(Fleet):
             'key_secret_ref = "tsig_ready"; }; }',
             f'{{ name = "west-certificate"; kind = "certificate"; component = "web"; {pace} true; '
             f'fix = "cp {self.place}/good.crt {self.place}/used.crt"; args: {{ file = "{self.place}/used.crt"; }}; }}',
+            f'{{ name = "west-full"; kind = "backup"; component = "postgresql"; {pace} false; args: {{ store = "directory"; '
+            f'path = "{self.backups}"; backup = "full"; schedule = "daily"; keep = 259200; max_age = 180000; }}; }}',
             f'{{ name = "west-disk"; kind = "storage"; component = "postgresql"; {pace} true; '
             f'fix = "rm {self.disk}/ballast"; args: {{ path = "{self.disk}"; min_free_percent = 30; '
             'warn_free_percent = 31; }; }',
@@ -118,6 +131,7 @@ class ReadyFleet(Fleet):
                       rf'\1target_lag = 3000; rpo = 5000; ready = true; fix = "{HEAL}";', text, count=1)
         text = re.sub(r'(name = "(?:postgresql-canary|redis-canary|redis)"; kind = "\w+"; component = "\w+";)',
                       r"\1 ready = false;", text)
+        text += 'backups: ( { component = "postgresql"; type = "full"; every = "1d"; keep = "3d"; location = "here"; } );\n'
         return text + (f'drills: ( {{ name = "component-failover"; type = "component"; every = "30d"; '
                        f'last = "{today(drill_days)}"; }} );\n')
 
