@@ -151,7 +151,8 @@ def a_full_disk_is_told(place):
 def a_paused_patroni_is_a_warning(place):
     status, _ = place.lab.patroni("west-db1", "PATCH", "/config", {"pause": True})
     expect(status == 200, f"Patroni says {status}")
-    broken(place, {"check west-members": ("warning", "paused")}, code=0)
+    both = ("check west-members", "check west-patroni-key")
+    broken(place, {name: ("warning", "paused") for name in both}, code=0)
 
 
 @case
