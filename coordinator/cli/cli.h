@@ -9,7 +9,8 @@
  * readiness.c could a region take over now; asks every member
  * doctor*.c   what is wrong with the installation on this machine
  * replay.c    a member's recordings, decided again
- * plans.c     plans: listed, shown, rendered as runbooks
+ * plans.c     plans: listed, shown, rendered as runbooks, linted
+ * plans_preview.c  what a plan would do now, with its digest
  * help.c      help and completion, out of the table of verbs
  * show*.c     the members' JSON as text for people */
 #ifndef DROVER_CLI_H
@@ -176,6 +177,9 @@ int plan_list_run(struct session *session);
 int plan_show_run(struct session *session);
 int plan_render_run(struct session *session);
 int plan_lint_run(struct session *session);
+
+/* plans_preview.c */
+int plan_preview_run(struct session *session);
 
 /* help.c */
 int help_run(struct session *session);

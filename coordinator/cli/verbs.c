@@ -216,6 +216,11 @@ static const struct verb verbs[] = {
      "steps that depend on the region being left, placeholders. Exit code 3 with an error; what "
      "each finding means: docs/findings.md and docs/plans.md.",
      "drover plan lint topology.conf", 0, 0, 1, LOCAL_WITH_FILE, plan_lint_run},
+    {"plan preview", "PLAN [--to REGION]", "What a plan would do now, and what it would cost.",
+     "Asks, and changes nothing: who would be asked for each step, what would be lost, which names "
+     "move, and a digest of all of it. Exit code 9 when a step has nobody who can run it, or a "
+     "link is above its RPO or not known.",
+     "drover plan preview failover", TAKES_TO, 1, 1, LOCAL_NO, plan_preview_run},
     {"doctor", "[FILE|DIRECTORY]...", "What is wrong with the installation on this machine.",
      "Looks at files, keys, members, ports, the gate, clocks, systemd's order and HAProxy, and "
      "says "

@@ -11,7 +11,7 @@ _drover() {
         case "${COMP_WORDS[1]}" in
     step) words="retry skip done" ;;
     config) words="show check diff apply" ;;
-    plan) words="list show render lint" ;;
+    plan) words="list show render lint preview" ;;
     help) words="$verbs" ;;
     esac
     fi
@@ -32,6 +32,7 @@ _drover() {
     "release"*) words="$words --reason" ;;
     "config apply"*) words="$words --reason" ;;
     "plan render"*) words="$words --to --format --secrets" ;;
+    "plan preview"*) words="$words --to" ;;
     "keygen"*) words="$words --kind --out" ;;
     "replay"*) words="$words --print --set" ;;
     esac

@@ -61,6 +61,23 @@ def plans_are_told_of_the_topology_in_force_and_of_a_file(place):
         expect(place.drover(*words).returncode == 2, words)
 
 
+def a_preview_tells_who_would_run_and_keeps_its_digest(place):
+    name = place.ask("plan", "list")["plans"][0]["name"]
+    for _ in range(20):  # a region's class may change between two looks, not between all of them
+        one, other = (place.drover("plan", "preview", name, "--json") for _ in range(2))
+        first, second = json.loads(one.stdout), json.loads(other.stdout)
+        if first == second:
+            break
+    expect(one.returncode == 9 and first["steps_without_agent"] > 0, f"no agent is alive: {one}")
+    expect(first["source"] == "east" and first["epoch"] == 1 and first["links_not_met"] == 1, first)
+    expect(len(first["digest"]) == 64 and first == second, f"nothing moved: {first} {second}")
+    text = place.drover("plan", "preview", name)
+    expect("NOBODY" in text.stdout and "digest " in text.stdout and "NOT KNOWN" in text.stdout, text)
+    back = json.loads(place.drover("plan", "preview", name, "--to", "east", "--json").stdout)
+    expect(back["target"] == "east" and back["digest"] != first["digest"], back)
+    expect(place.drover("plan", "preview", "nothing").returncode == 2, "no such plan")
+
+
 def explain_names_each_gate_and_what_it_needs(place):
     gates = place.ask("explain")["gates"]
     expect(len(gates) == 13, len(gates))
@@ -198,6 +215,7 @@ TESTS = [status_tells_the_truth_about_a_place_without_agents,
          status_has_colour_on_a_terminal_only_and_never_with_no_color,
          every_question_answers_as_text_and_as_json,
          plans_are_told_of_the_topology_in_force_and_of_a_file,
+         a_preview_tells_who_would_run_and_keeps_its_digest,
          explain_names_each_gate_and_what_it_needs,
          unknown_names_are_usage_errors,
          members_asks_each_and_tells_its_engine,
