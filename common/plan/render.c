@@ -145,7 +145,8 @@ static void commands_wave(unsigned wave, struct page *page) {
 }
 
 static void commands_step(const struct step_facts *facts, struct page *page) {
-    page_say(page, "\n# %s\n%s# it worked when:\n%s", facts->title, facts->command, facts->check);
+    page_say(page, "\n# ==== %s\n%s# it worked when:\n%s", facts->title, facts->command,
+             facts->check);
 }
 
 static const struct render_style style_commands = {commands_begin, commands_stage, commands_wave,

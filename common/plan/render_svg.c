@@ -7,7 +7,7 @@
 #include "common/plan/render_parts.h"
 
 #define COLUMNS_N (OBJECTIVES_MAX + 1) /* the last: steps in no tier */
-#define BOX_W 210u
+#define BOX_W 260u                     /* the longest name and its number */
 #define BOX_H 44u
 #define GAP_X 40u
 #define GAP_Y 22u

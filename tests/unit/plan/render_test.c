@@ -128,6 +128,18 @@ static void each_step_says_who_how_long_and_what_if(void **state) {
     assert_non_null(strstr(text, "1m behind the fence"));
 }
 
+/* A script that is taken apart by step: its headings are no other line's. */
+static void a_script_has_one_heading_a_step(void **state) {
+    (void)state;
+    for (uint8_t p = 0; p < topology.plans_n; p++) {
+        const struct plan *plan = &topology.plans[p];
+        bool fences = plan->kind != PLAN_REPROTECT;
+        assert_int_equal(render_to(plan->name, 0, RENDER_COMMANDS, TEXT_SIZE), ERR_OK);
+        assert_int_equal(count_of("\n# ==== "), plan->steps_n + fences);
+        assert_int_equal(count_of("\n# ==== 1. "), 1);
+    }
+}
+
 static void the_picture_has_a_box_a_step_and_an_arrow_a_need(void **state) {
     (void)state;
     const struct plan *plan = &topology.plans[topology_plan(&topology, "failover")];
@@ -183,6 +195,7 @@ int main(void) {
         cmocka_unit_test(a_step_comes_behind_what_it_needs),
         cmocka_unit_test(the_point_of_no_return_stands_between),
         cmocka_unit_test(each_step_says_who_how_long_and_what_if),
+        cmocka_unit_test(a_script_has_one_heading_a_step),
         cmocka_unit_test(the_picture_has_a_box_a_step_and_an_arrow_a_need),
         cmocka_unit_test(people_s_words_are_escaped),
         cmocka_unit_test(what_does_not_fit_is_an_error_and_never_half_a_runbook),
