@@ -472,6 +472,7 @@ static void report(struct sim *sim, uint8_t host) {
         bool looks = r != region && r != REGION_M;
         said.seen[r] = looks ? look_at(sim, host, r) : 0;
     }
+    stores_report(sim, region, &said);
     for (uint8_t m = 0; m < sim->members_n; m++) {
         struct sim_message message = {
             .kind = MSG_REPORT, .from = (uint8_t)(AGENT_FIRST + host), .to = m};

@@ -284,7 +284,7 @@ void commands_receive(struct sim *sim, uint8_t host, const struct want_command *
     }
     memset(command, 0, sizeof *command);
     command->name = name;
-    command->position = want->position;
+    command->peer = want->peer_region;
     command->needs_lease = (want->needs_lease || opens_a_store(want->action)) &&
                            !mutant_is(sim, MUTANT_NO_NEEDS_LEASE);
     command->arrived_ms = now_ms_of(sim, host);

@@ -48,6 +48,7 @@ static void append(struct sim *sim, struct sim_append *asked) {
     fact->event = pending->event;
     fact->event.index = asked->index = ++engine->facts_n;
     fact->appended_us = sim->now_us;
+    fact->sampled_ms = fact->event.kind == EVENT_CLOSE ? stores_sampled_ms(sim, asked->member) : 0;
     for (unsigned m = 0; m < sim->members_n; m++) {
         bool late =
             sim->members_n > 1 && sim->now_us < sim->weather.stormy_until_us && chance(sim, 100);

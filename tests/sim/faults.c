@@ -65,6 +65,10 @@ static void rare_draw(struct sim *sim) {
         mutant_is(sim, MUTANT_SET_BACK_UNNOTICED) || mutant_is(sim, MUTANT_SET_BACK_FORGOTTEN);
     weather->config_permille = config || rng_chance(&rng, 1, 5) ? 150 : 0;
     weather->replaced_permille = rng_chance(&rng, 1, 6) ? 100 : 0;
+    bool handed = mutant_is(sim, MUTANT_HANDOFF_WRITES) || mutant_is(sim, MUTANT_HANDOFF_UNAWAITED);
+    if (rng_chance(&rng, 1, handed ? 1 : 10)) {
+        story_later(sim, STORY_PLANNED, 2600000);
+    }
     bool backups = back || rng_chance(&rng, 1, 16);
     weather->set_back_permille = backups ? 120 : 0;
     sim->engine.backup_due_us = backups ? 1500000 + rng_below(&rng, 4000000) : 0;

@@ -79,6 +79,16 @@ static void declare(struct sim *sim) {
     declare_to(sim, world_owner(sim) == REGION_P ? REGION_D : REGION_P);
 }
 
+/* A planned move, in peace: what goes wrong comes behind it, or in the middle of it. */
+static void hand_over(struct sim *sim) {
+    struct event_request request = some_request(sim);
+    request.kind = REQUEST_DECLARE;
+    request.plan_kind = PLAN_SWITCHOVER;
+    request.region = world_owner(sim) == REGION_P ? REGION_D : REGION_P;
+    request.for_ms = 0;
+    ask(sim, &request, sim->members_n);
+}
+
 static void skip_steps(struct sim *sim) {
     for (uint8_t step = 1; step < 4; step++) {
         struct event_request request = some_request(sim);
@@ -297,6 +307,7 @@ void story_go_on(struct sim *sim, enum story story) {
     case STORY_RESTARTS: restarts(sim); break;
     case STORY_LOG_STOPS: sim->engine.down_until_us = for_ms(sim, 500, 3000); break;
     case STORY_DECLARED: story_declared(sim); break;
+    case STORY_PLANNED: hand_over(sim); break;
     case STORY_CLOCKS: clocks_step(sim); break;
     case STORY_ACTIVE_SILENT:
         if (world_owner(sim) != NONE) {

@@ -184,7 +184,7 @@ static bool waits_for_people(const struct core *core, const struct topology *top
     uint8_t target = NONE;
     (void)gates_read(core, topology, gates, &target);
     return core->open && (!gates[GATE_AUTOMATIC_].passes || !gates[GATE_NOT_HELD_].passes ||
-                          !gates[GATE_LATCH_].passes);
+                          !gates[GATE_LATCH_].passes || !gates[GATE_RPO_].passes);
 }
 
 /* A lying agent had its guard refuse this very epoch for ever: its status says so, and people must

@@ -137,6 +137,11 @@ static void look_at_decision(struct sim *sim, uint8_t m, uint64_t execution_id) 
     if (target != NONE && standby_is_dead(sim, target, decisions->last_index)) {
         judge_fail(sim, "ready", "an automatic failover to a region that is long dead");
     }
+    uint32_t rpo_ms = topology->links_n > 0 ? topology->links[0].rpo_ms : 0;
+    if (rpo_ms > 0 && (!decisions->lag_known || decisions->lag_ms > rpo_ms)) {
+        judge_fail(sim, "rpo", "an automatic failover with a lag %s of %u ms",
+                   decisions->lag_known ? "known" : "unknown, once", decisions->lag_ms);
+    }
     if (sim->weather.calm && sim->now_us > sim->weather.calm_from_us) {
         judge_fail(sim, "I10", "an automatic failover that nothing justified");
     }
@@ -211,9 +216,17 @@ void judge_applied(struct sim *sim, uint8_t m, const struct event *event,
     }
     if (event->kind == EVENT_CLOSE) {
         look_at_close(sim, event, at_us - decisions->tick_us);
+        stores_closed(sim, m, sim->facts[event->index - 1].sampled_ms);
         sim->judge.closes_n[event->close.why & 3u]++;
         decisions->block_until_ms = core->now_ms + member_topology(sim, m)->policy.block_ms;
         decisions->latched = decisions->latched || event->close.why == CLOSE_AUTOMATIC;
+    }
+    if (event->kind == EVENT_LAG) {
+        decisions->lag_known = event->lag.known;
+        decisions->lag_ms = event->lag.lag_ms;
+    }
+    if (event->kind == EVENT_CONFIG) {
+        decisions->lag_known = false;
     }
     if (event->kind == EVENT_OUTCOME) {
         look_at_outcome(sim, event);

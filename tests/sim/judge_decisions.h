@@ -23,6 +23,8 @@ struct judge_decisions {
     uint64_t last_index; /* of the newest fact looked at: each counts once, whoever applied it */
     uint64_t held_until_ms, block_until_ms, settle_from_ms; /* core time */
     uint64_t tick_us; /* true time of the newest TICK in the log */
+    uint32_t lag_ms;
+    bool lag_known; /* as the newest LAG said */
     bool latched;
     bool blind; /* the log was set back: what these remember no longer fits it */
     uint32_t wanted_at;

@@ -55,6 +55,7 @@ void member_start(struct sim *sim, uint8_t m) {
         attest_caught_up(&member->attest);
         member->caught_up = true;
     }
+    stores_forget(sim, m);
     SAY(sim, m, "starts, closed %llu waited %llu", (unsigned long long)disk.closed_epoch,
         (unsigned long long)disk.waited_epoch);
 }
@@ -466,6 +467,7 @@ static void take_report(struct sim *sim, uint8_t m, const struct sim_report *rep
         (report->boot < last->boot || (report->boot == last->boot && report->seq <= last->seq))) {
         return;
     }
+    stores_heard(sim, m, report);
     member->agents[report->agent].report = *report;
     member->agents[report->agent].reported = true;
 }

@@ -261,6 +261,7 @@ void propose_all(struct sim *sim, uint8_t m) {
     propose_lease(sim, m);
     if (keeps_time(member, m)) {
         propose_tick(sim, m);
+        propose_lags(sim, m);
     } else {
         propose_keeper(sim, m);
     }

@@ -52,8 +52,10 @@ struct sim_report {
     uint64_t fenced_epoch; /* as the agent says */
     uint64_t proved_epoch; /* as its guard signed */
     uint8_t gate, leased, no_guard;
-    bool thief;                /* sent with a stolen key, from elsewhere */
-    uint8_t seen[SIM_REGIONS]; /* enum check status of the other data regions, from outside */
+    bool thief; /* sent with a stolen key, from elsewhere */
+    bool written;
+    uint64_t position, position_ms; /* of the store; 0: none */
+    uint8_t seen[SIM_REGIONS];      /* enum check status of the other data regions, from outside */
 };
 
 struct sim_ack {

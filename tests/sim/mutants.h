@@ -82,6 +82,10 @@
     X(LEDGER_REFUSED_RUNS, "refused-intent-runs", "a command runs though its intent was refused")  \
     X(LEDGER_EARLY, "run-before-intent", "a command runs while its intent is being written")       \
     X(CLOSE_KEPT, "stale-close-kept", "an automatic CLOSE is kept while the log is away")          \
+    X(GATE_RPO, "gate-rpo-off", "automatic failover whatever would be lost")                       \
+    X(LAG_ALWAYS_NOTHING, "lag-always-nothing", "members tell a lag of nothing, known or not")     \
+    X(HANDOFF_WRITES, "handoff-writes-go-on", "a hand-off does not stop the writes")               \
+    X(HANDOFF_UNAWAITED, "handoff-not-awaited", "a hand-off does not wait for the standby")        \
     X(NO_NEEDS_LEASE, "no-needs-lease",                                                            \
       "an agent opens a store whether it holds the lease or not")                                  \
     X(LEASE_ASKED_EARLY, "lease-asked-early",                                                      \

@@ -113,6 +113,9 @@ static void lie_report(struct sim *sim, uint8_t host, bool thief) {
     if (mutant_is(sim, MUTANT_PROOF_UNSIGNED)) {
         said->proved_epoch = said->fenced_epoch;
     }
+    said->position = pick(sim, 4000);
+    said->position_ms = sim->now_us / 1000;
+    said->written = chance(sim, 500);
     said->gate = (uint8_t)pick(sim, 3);
     said->leased = chance(sim, 500);
     said->no_guard = chance(sim, 300);

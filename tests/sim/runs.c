@@ -105,7 +105,9 @@ int runs_one(const struct options *options) {
 
 struct totals {
     uint64_t seeds_n, events_n, moves_n, promises_n, proofs_n, waiting_n, virtual_us, cpu_ms, hash;
-    uint64_t thieves_n, lies_n, closes_n[4];
+    uint64_t thieves_n, rogues_n, lies_n, closes_n[4], members_n[SIM_MEMBERS + 1];
+    uint64_t faults_n[FAULTS_N], faults_hit_n[FAULTS_N];
+    uint64_t promotions_n, planned_n, lost_n, losses_told_n;
     uint64_t broken_seed; /* meant when broken */
     bool broken;
 };
@@ -123,7 +125,17 @@ static void add_run(struct totals *totals, const struct sim *sim) {
     totals->promises_n += sim->judge.promises_n;
     totals->proofs_n += sim->judge.proofs_n;
     totals->thieves_n += sim->weather.lies;
+    totals->rogues_n += (sim->weather.rogues | sim->weather.thieves) != 0;
     totals->lies_n += sim->judge.lies_n;
+    totals->members_n[sim->members_n]++;
+    totals->promotions_n += sim->judge.promotions_n;
+    totals->planned_n += sim->judge.planned_n;
+    totals->lost_n += sim->judge.lost_n;
+    totals->losses_told_n += sim->judge.losses_told_n;
+    for (unsigned f = 0; f < FAULTS_N; f++) {
+        totals->faults_n[f] += sim->judge.faults_n[f];
+        totals->faults_hit_n[f] += sim->judge.faults_hit_n[f];
+    }
     for (unsigned why = 0; why < 4; why++) {
         totals->closes_n[why] += sim->judge.closes_n[why];
     }
@@ -139,7 +151,19 @@ static void add_totals(struct totals *sum, const struct totals *part) {
     sum->promises_n += part->promises_n;
     sum->proofs_n += part->proofs_n;
     sum->thieves_n += part->thieves_n;
+    sum->rogues_n += part->rogues_n;
     sum->lies_n += part->lies_n;
+    sum->promotions_n += part->promotions_n;
+    sum->planned_n += part->planned_n;
+    sum->lost_n += part->lost_n;
+    sum->losses_told_n += part->losses_told_n;
+    for (unsigned n = 0; n <= SIM_MEMBERS; n++) {
+        sum->members_n[n] += part->members_n[n];
+    }
+    for (unsigned f = 0; f < FAULTS_N; f++) {
+        sum->faults_n[f] += part->faults_n[f];
+        sum->faults_hit_n[f] += part->faults_hit_n[f];
+    }
     for (unsigned why = 0; why < 4; why++) {
         sum->closes_n[why] += part->closes_n[why];
     }
@@ -196,15 +220,35 @@ static bool keep_totals(const char *path, const struct totals *sum, uint64_t wal
     return fclose(file) == 0;
 }
 
-/* Which moves were begun, and what was assumed of the worlds with a thief. */
+static unsigned long long whole(uint64_t n) {
+    return (unsigned long long)n;
+}
+
+/* Which moves were begun, what went wrong how often, what was assumed where keys were stolen. */
 static void print_coverage(const struct totals *sum) {
-    (void)printf("moves begun: %llu automatic, %llu declared, %llu planned; a member key stolen in "
-                 "%llu seeds, %llu lies (there: honest-members-do-not-lag, "
-                 "wait_from = close)\n",
-                 (unsigned long long)sum->closes_n[CLOSE_AUTOMATIC],
-                 (unsigned long long)sum->closes_n[CLOSE_DECLARED],
-                 (unsigned long long)sum->closes_n[CLOSE_PLANNED],
-                 (unsigned long long)sum->thieves_n, (unsigned long long)sum->lies_n);
+    static const char *const names[] = {
+#define FAULT_NAME(name, text) text,
+        FAULT_LIST(FAULT_NAME)
+#undef FAULT_NAME
+    };
+    (void)printf("moves begun: %llu automatic, %llu declared, %llu planned; members: 1 in %llu, "
+                 "3 in %llu, 5 in %llu seeds\n",
+                 whole(sum->closes_n[CLOSE_AUTOMATIC]), whole(sum->closes_n[CLOSE_DECLARED]),
+                 whole(sum->closes_n[CLOSE_PLANNED]), whole(sum->members_n[1]),
+                 whole(sum->members_n[3]), whole(sum->members_n[5]));
+    (void)printf("member keys stolen in %llu seeds (there: honest-members-do-not-lag, wait_from = "
+                 "close), lying agents or stolen agent keys in %llu; %llu lies\n",
+                 whole(sum->thieves_n), whole(sum->rogues_n), whole(sum->lies_n));
+    (void)printf("stores promoted %llu times, %llu of them handed over; %llu acknowledged writes "
+                 "lost with the tail, %llu losses compared with what was told\n",
+                 whole(sum->promotions_n), whole(sum->planned_n), whole(sum->lost_n),
+                 whole(sum->losses_told_n));
+    (void)printf("faults, and how many hit a host that held the lease:");
+    for (unsigned f = 0; f < FAULTS_N; f++) {
+        (void)printf("%s %s %llu/%llu", f == 0 ? "" : ",", names[f], whole(sum->faults_n[f]),
+                     whole(sum->faults_hit_n[f]));
+    }
+    (void)printf("\n");
 }
 
 static void print_totals(const struct totals *sum, uint64_t wall_ms) {

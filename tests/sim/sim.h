@@ -97,7 +97,7 @@ struct sim_member {
     uint64_t boot_id, applied_index, head_index, head_asked_us;
     bool head_known, caught_up;
     struct pending_append appends[APPENDS_N];
-    uint64_t tick_n, view_n, report_n;
+    uint64_t tick_n, view_n, report_n, lag_n;
     struct ticks ticks;
     uint64_t tick_measured_ms, started_ms, last_yes_ms, last_yes_epoch;
     struct {
@@ -119,7 +119,7 @@ enum sim_command_state { CMD_FREE, CMD_CERTIFYING, CMD_WAITING, CMD_RUNNING, CMD
 
 struct sim_command {
     uint8_t state, stage;
-    uint64_t position; /* handed on by a hand-off */
+    uint8_t peer; /* the other region of its step */
     struct command_name name;
     bool needs_lease;
     uint64_t arrived_ms, next_round_ms, nonce;
@@ -171,6 +171,7 @@ struct sim_guard {
 struct sim_fact {
     struct fact_key key;
     struct event event;
+    uint64_t sampled_ms; /* of a CLOSE: the newest sample of the active store */
     uint64_t appended_us, visible_us[SIM_MEMBERS];
 };
 
@@ -186,6 +187,28 @@ struct sim_engine {
     uint64_t backup_due_us, backup_n, backup_compacted, backup_snapshot_index;
     uint8_t backup_slot;
     struct core backup_snapshot;
+};
+
+#define WRITES_N 8192
+#define FORKS_N 64
+
+struct sim_store {
+    uint64_t position; /* how many writes it has */
+    uint32_t branch;   /* of which history: each promotion begins one */
+    bool paused;       /* a hand-off refuses writes */
+};
+
+struct sim_stores {
+    struct sim_store at[SIM_REGIONS];
+    uint8_t active; /* the region promoted last */
+    uint32_t branch, lag_us, stalls_permille;
+    uint64_t stalled_until_us;
+    uint64_t forks[FORKS_N]; /* where a history began, by branch */
+    /* What was told of the loss at the last close. */
+    bool told_known;
+    uint32_t told_lag_ms;
+    uint64_t told_epoch, told_sampled_ms;
+    uint64_t acked_us[WRITES_N]; /* of the newest history, by position */
 };
 
 /* ---------------------------------------------------------------- the judge */
@@ -214,6 +237,7 @@ struct judge {
     uint64_t accepted_here[SIM_HOSTS_MAX], lease_sent_us[SIM_HOSTS_MAX];
     uint64_t served_since_us, moves_n, promises_n, proofs_n, lies_n;
     uint64_t closes_n[4]; /* by enum close_why */
+    uint64_t promotions_n, planned_n, lost_n, losses_told_n;
     uint64_t faults_n[FAULTS_N], faults_hit_n[FAULTS_N];
     bool waits_for_people;
     uint64_t ran_epoch[SIM_HOSTS_MAX];
@@ -263,6 +287,7 @@ struct sim {
     struct sim_agent agents[SIM_HOSTS_MAX];
     struct sim_guard guards[SIM_HOSTS_MAX];
     struct sim_engine engine;
+    struct sim_stores stores;
     struct judge judge;
     uint64_t requests_n;
     uint32_t heap_n, free_n;
@@ -368,6 +393,11 @@ void stores_start(struct sim *sim);
 void stores_tick(struct sim *sim);
 void stores_forget(struct sim *sim, uint8_t m);
 void store_begins(struct sim *sim, uint8_t host, const struct sim_command *command);
+void stores_report(const struct sim *sim, uint8_t region, struct sim_report *said);
+void stores_heard(const struct sim *sim, uint8_t m, const struct sim_report *report);
+uint64_t stores_sampled_ms(const struct sim *sim, uint8_t m);
+void stores_closed(struct sim *sim, uint8_t m, uint64_t sampled_ms);
+void propose_lags(struct sim *sim, uint8_t m);
 bool store_ends(struct sim *sim, uint8_t host, struct sim_command *command, bool fails);
 
 /* config.c */
@@ -454,7 +484,8 @@ enum story {
     STORY_RESTARTS,
     STORY_LOG_STOPS,
     STORY_ACTIVE_SILENT,
-    STORY_CLOCKS
+    STORY_CLOCKS,
+    STORY_PLANNED
 };
 void story_go_on(struct sim *sim, enum story story);
 void story_later(struct sim *sim, enum story story, uint64_t after_us);
