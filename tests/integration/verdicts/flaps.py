@@ -1,10 +1,12 @@
 """What comes and goes: one flap changes nothing, and a suspicion that ends within the hold-down moves nothing."""
 
+import contextlib
+import http.client
 import time
 
 from e2e.world import Stalls
 
-from .stage import TIMING
+from .stage import PATIENCE_S, TIMING
 from .table import Setting
 
 ROUNDS = 5
@@ -74,8 +76,41 @@ def a_suspicion_that_ends_moves_nothing(stage, count):
           "it came back within the hold-down: nothing has moved", begun, f"{said}, {status}")
 
 
+def _patroni(stage, method, path, body=None):
+    with contextlib.suppress(OSError, http.client.HTTPException):  # it is frozen, or starts its PostgreSQL
+        return stage.lab.patroni("east-db1", method, path, body)[0]
+    return None
+
+
+def a_dead_leader_is_patronis_own_trouble(stage, count):
+    """The PostgreSQL of the Patroni leader dies, and only that. Patroni is held back until the death is seen, so that there
+    is something to judge; then it starts the database again as it always does. All that while it is the component's
+    trouble, the region's never, and nothing moves."""
+    begun, known = time.monotonic(), len(_class_changes(stage))
+    stage.fleet.wait(lambda: _patroni(stage, "PATCH", "/config", {"pause": None}) == 200, 60, "Patroni goes on")
+    stage.fleet.wait(lambda: _patroni(stage, "GET", "/primary") == 200, 60, "Patroni has its leader")
+    patroni, killed = stage.lab.process("east-db1", "patroni"), stage.lab.postmaster("east-db1")
+    patroni.sigstop()
+    try:
+        killed.kill()
+        stage.fleet.wait(lambda: stage.classes()[0] == "component", PATIENCE_S, "the death is seen")
+    finally:
+        patroni.sigcont()
+    verdict = stage.regions()["east"]["verdict"]
+    stage.fleet.wait(lambda: _patroni(stage, "GET", "/primary") == 200, 100, "Patroni started it again")
+    said = stage.settle(WELL, 100)
+    changes = [text for text in _class_changes(stage)[known:] if text.startswith("region east:")]
+    worse = [text for text in changes if text.rsplit(" ", 1)[1] not in ("component", "link-only", "well")]
+    count(said == WELL and changes and not worse, "a dead leader that Patroni starts again is a component's trouble", begun,
+          f"{said}, {'; '.join(changes)}; {verdict}")
+    status, again = stage.fleet.ask("status"), stage.lab.postmaster("east-db1")
+    count(status["phase"] == "serving" and status["epoch"] == 1 and not status["executions"] and again.pid != killed.pid,
+          "it was waited for: nothing has moved", begun, f"{status}, postmaster {killed.pid}, then {again.pid}")
+
+
 def run(stage, options, count):
     if options.only:
         return
     one_flap_changes_nothing(stage, count)
     a_suspicion_that_ends_moves_nothing(stage, count)
+    a_dead_leader_is_patronis_own_trouble(stage, count)
