@@ -17,9 +17,19 @@ STALL_S = 0.4
 WELL = ("well", "well", "well")
 
 
-def _class_changes(stage):
-    """As the members' own history has them."""
-    return [row["text"] for row in stage.fleet.ask("timeline")["records"] if row["kind"] == "region"]
+def _height(stage):
+    """Of the members' own history: what comes from now on lies above it."""
+    return stage.fleet.ask("timeline")["height"]
+
+
+def _class_changes(stage, height):
+    """Those above that height. An answer holds so many records at the most: page by page."""
+    texts, more = [], True
+    while more:
+        page = stage.fleet.ask("timeline", "--from", str(height + 1))
+        texts += [row["text"] for row in page["records"] if row["kind"] == "region"]
+        more, height = page["more"], page["next_from"] - 1
+    return texts
 
 
 def _flap(stage, before, after):
@@ -34,12 +44,12 @@ def _flap(stage, before, after):
 def _flaps(stage, before, after):
     """Every class change that the flaps brought, and how many of them were as short as they should be."""
     for _ in range(TRIES):
-        known, short_n, stalls = len(_class_changes(stage)), 0, Stalls()
+        height, short_n, stalls = _height(stage), 0, Stalls()
         for _ in range(ROUNDS):
             short_n += _flap(stage, before, after)
             time.sleep(1.5 * TIMING.check / 1000)  # a good reading between two flaps
         stage.settle(WELL)
-        changes, late_s = _class_changes(stage)[known:], stalls.stop()
+        changes, late_s = _class_changes(stage, height), stalls.stop()
         if not changes or (short_n == ROUNDS and late_s < STALL_S):
             break
         print(f"    this machine stalled for {late_s:.1f} s, {ROUNDS - short_n} flaps lasted too long: once more")
@@ -86,7 +96,7 @@ def a_dead_leader_is_patronis_own_trouble(stage, count):
     """The PostgreSQL of the Patroni leader dies, and only that. Patroni is held back until the death is seen, so that there
     is something to judge; then it starts the database again as it always does. All that while it is the component's
     trouble, the region's never, and nothing moves."""
-    begun, known = time.monotonic(), len(_class_changes(stage))
+    begun, height = time.monotonic(), _height(stage)
     stage.fleet.wait(lambda: _patroni(stage, "PATCH", "/config", {"pause": None}) == 200, 60, "Patroni goes on")
     stage.fleet.wait(lambda: _patroni(stage, "GET", "/primary") == 200, 60, "Patroni has its leader")
     patroni, killed = stage.lab.process("east-db1", "patroni"), stage.lab.postmaster("east-db1")
@@ -99,7 +109,7 @@ def a_dead_leader_is_patronis_own_trouble(stage, count):
     verdict = stage.regions()["east"]["verdict"]
     stage.fleet.wait(lambda: _patroni(stage, "GET", "/primary") == 200, 100, "Patroni started it again")
     said = stage.settle(WELL, 100)
-    changes = [text for text in _class_changes(stage)[known:] if text.startswith("region east:")]
+    changes = [text for text in _class_changes(stage, height) if text.startswith("region east:")]
     worse = [text for text in changes if text.rsplit(" ", 1)[1] not in ("component", "link-only", "well")]
     count(said == WELL and changes and not worse, "a dead leader that Patroni starts again is a component's trouble", begun,
           f"{said}, {'; '.join(changes)}; {verdict}")
