@@ -1,0 +1,100 @@
+/* What the systems that actions act upon may answer, with the first byte choosing the reader. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/actions/dns_message.h"
+#include "agent/actions/http_status.h"
+#include "agent/actions/patroni_body.h"
+#include "agent/actions/pg_history.h"
+#include "agent/actions/redis_region.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void must(bool holds) {
+    if (!holds) {
+        abort();
+    }
+}
+
+/* Whatever lies in the DCS: what is written in its place follows the peer, is not paused, and keeps
+ * none of our slots. */
+static void config_fuzz(const char *text, size_t size) {
+    static const struct patroni_peer peer = {.host = "10.0.0.2", .port = 5000, .slot = "region_a"};
+    static char out[16384];
+    struct patroni_config config, after;
+    struct text256 why = {""};
+    if (patroni_config_parse(text, size, "mine", &config, &why) != ERR_OK) {
+        must(why.at[0] != '\0');
+        return;
+    }
+    must(config.slots_n <= PATRONI_SLOTS_MAX);
+    must(patroni_body_demote(out, sizeof out, &peer, &config, PATRONI_PAUSE_LIFT));
+    if (patroni_value_demote(text, size, &peer, "mine", out, sizeof out, &why) == ERR_OK) {
+        must(patroni_config_parse(out, strlen(out), "mine", &after, &why) == ERR_OK);
+        must(patroni_config_follows(&after, &peer) && !after.paused && !after.handoff);
+        must(after.slots_n == 0 || config.slots_n == PATRONI_SLOTS_MAX);
+    }
+}
+
+static void history_fuzz(const char *text) {
+    struct pg_history history;
+    uint64_t fork_lsn = 0;
+    if (pg_history_parse(text, 9, &history)) {
+        must(history.n <= PG_HISTORY_MAX);
+        must(pg_history_compare(&history, UINT64_MAX, &history, &fork_lsn) == PG_KIN_SAME);
+    }
+}
+
+static void text_fuzz(char which, const char *text, size_t size) {
+    struct patroni_status status;
+    struct redis_info info;
+    struct text256 why = {""};
+    uint32_t timeline = 0;
+    uint64_t lsn = 0;
+    switch (which) {
+    case 'c': config_fuzz(text, size); break;
+    case 's': must(patroni_status_parse(text, size, &status, &why) == ERR_OK || why.at[0]); break;
+    case 'h':
+        must(patroni_history_parse(text, size, &timeline, &lsn, &why) == ERR_OK || why.at[0]);
+        break;
+    case 'p': history_fuzz(text); break;
+    case 'i': must(!redis_info_parse(text, &info) || info.replicas_n <= REDIS_REPLICAS_MAX); break;
+    default: must(!http_status_is(text, 200) || http_status_list(text));
+    }
+}
+
+/* The question's id is the input's own, so that what follows it is looked at. */
+static void dns_fuzz(const uint8_t *wire, size_t size, const char *type) {
+    static struct dns_message query;
+    struct dns_rrset rrset;
+    struct text256 why = {""};
+    query.id = size >= 2 ? (uint16_t)((unsigned)wire[0] << 8 | wire[1]) : 0;
+    enum err err = dns_reply_parse(&query, wire, size, "api.bud.test.", type, &rrset, &why);
+    must(err == ERR_OK || why.at[0] != '\0');
+    must(err != ERR_OK || rrset.n <= DNS_VALUES_MAX);
+    if (err == ERR_OK) {
+        (void)dns_epoch_of(&rrset);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    if (size < 1) {
+        return 0;
+    }
+    char which = (char)data[0];
+    data++;
+    size--;
+    if (which == 'a' || which == 't') {
+        dns_fuzz(data, size, which == 'a' ? "A" : "TXT");
+        return 0;
+    }
+    char *text = malloc(size + 1); /* of just that size: a read beyond it is seen */
+    if (text != NULL) {
+        memcpy(text, data, size);
+        text[size] = '\0';
+        text_fuzz(which, text, size);
+        free(text);
+    }
+    return 0;
+}
