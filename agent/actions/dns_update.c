@@ -126,10 +126,8 @@ static enum err update_open(const struct arguments *arguments, struct update *up
         }
     }
     update->key.algorithm = arg_text(arguments, "algorithm", "hmac-sha256");
-    if (update->type == NULL || (!text_equal(update->key.algorithm, "hmac-sha256") &&
-                                 !text_equal(update->key.algorithm, "hmac-sha384") &&
-                                 !text_equal(update->key.algorithm, "hmac-sha512"))) {
-        text_say(reterr, "expected type A, AAAA or CNAME, and algorithm hmac-sha256, -384 or -512");
+    if (update->type == NULL || !dns_algorithm_is_known(update->key.algorithm)) {
+        text_say(reterr, "expected type A, AAAA or CNAME, and algorithm hmac-sha256 or -512");
         return ERR_CONFIG;
     }
     if (is_protected(arguments, arg_text(arguments, "name", ""))) {

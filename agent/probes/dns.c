@@ -25,9 +25,7 @@ static const struct parameter parameters[] = {
     {.name = "zone", .type = PARAMETER_TEXT},
     {.name = "key_name", .type = PARAMETER_TEXT},
     {.name = "key_secret_ref", .type = PARAMETER_NAME},
-    {.name = "algorithm",
-     .type = PARAMETER_CHOICE,
-     .choices = "|hmac-sha1|hmac-sha256|hmac-sha512|"},
+    {.name = "algorithm", .type = PARAMETER_CHOICE, .choices = "|hmac-sha256|hmac-sha512|"},
 };
 
 struct dns_question {

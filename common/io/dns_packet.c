@@ -14,11 +14,31 @@
 #define TSIG_FIELD_MAC 3
 #define TSIG_FIELD_ERROR 5
 
+bool dns_algorithm_is_known(const char *algorithm) {
+    return text_equal(algorithm, "hmac-sha256") || text_equal(algorithm, "hmac-sha512");
+}
+
+/* libldns loses memory when it is given a key that it cannot sign with: it never is. */
+static bool key_signs(const struct dns_key *key) {
+    ldns_rdf *secret = NULL;
+    ldns_rdf *name = ldns_dname_new_frm_str(key->name);
+    bool signs = name != NULL && dns_algorithm_is_known(key->algorithm) &&
+                 ldns_str2rdf_b64(&secret, key->secret) == LDNS_STATUS_OK &&
+                 ldns_rdf_size(secret) > 0;
+    if (secret != NULL) {
+        explicit_bzero(ldns_rdf_data(secret), ldns_rdf_size(secret));
+    }
+    ldns_rdf_deep_free(secret);
+    ldns_rdf_deep_free(name);
+    return signs;
+}
+
 static enum err packet_sign(ldns_pkt *packet, const struct dns_key *key,
                             struct dns_message *message, struct text256 *reterr) {
     char algorithm[48];
-    if (!text_format(algorithm, sizeof algorithm, "%s.", key->algorithm)) {
-        text_say(reterr, "the message cannot be signed: the algorithm's name is too long");
+    if (!key_signs(key) || !text_format(algorithm, sizeof algorithm, "%s.", key->algorithm)) {
+        text_say(reterr, "the message cannot be signed: expected a key's name, its secret in "
+                         "base64, and hmac-sha256 or hmac-sha512");
         return ERR_CONFIG;
     }
     ldns_status status =

@@ -5,6 +5,7 @@
 #ifndef DROVER_IO_DNS_PACKET_H
 #define DROVER_IO_DNS_PACKET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,9 @@ struct dns_key {
     const char *secret;    /* base64 */
     const char *algorithm; /* "hmac-sha256" */
 };
+
+/* "hmac-sha256" and "hmac-sha512": libldns signs by no other that is still in use. */
+bool dns_algorithm_is_known(const char *algorithm);
 
 /* Gives the packet an id that nobody can guess, signs it with `key` (NULL: not signed), and writes
  * it. The packet stays the caller's. CONFIG: no such key or algorithm, with the reason; FORMAT,

@@ -10,6 +10,7 @@
 #include <ldns/ldns.h>
 #include <string.h>
 
+#include "agent/action.h"
 #include "agent/actions/dns_message.h"
 
 static const struct dns_key key = {"drover.",
@@ -138,12 +139,38 @@ static void foreign_bytes_never_get_past_the_parser(void **state) {
     ldns_pkt_free(packet);
 }
 
+/* What the configuration accepts can be signed: an algorithm that libldns does not have would be
+ * found by a failover. */
+static void only_algorithms_that_sign_are_accepted(void **state) {
+    static const char *const algorithms[] = {"hmac-sha256", "hmac-sha512", "hmac-sha384",
+                                             "hmac-sha1", "hmac-md5"};
+    static const char *const others[][2] = {
+        {"servers", "10.0.0.53:53"}, {"zone", "bud.test"},
+        {"name", "api.bud.test"},    {"type", "A"},
+        {"value", "10.0.0.2"},       {"key_name", "drover"},
+        {"key_secret_ref", "tsig"},
+    };
+    (void)state;
+    for (size_t a = 0; a < sizeof algorithms / sizeof algorithms[0]; a++) {
+        struct arguments arguments;
+        struct text256 why = {""};
+        memset(&arguments, 0, sizeof arguments);
+        for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+            assert_int_equal(arguments_set(&arguments, others[i][0], others[i][1]), ERR_OK);
+        }
+        assert_int_equal(arguments_set(&arguments, "algorithm", algorithms[a]), ERR_OK);
+        enum err err = action_kind_of(ACTION_DNS_UPDATE)->accepts(&arguments, &why);
+        assert_int_equal(err, a < 2 ? ERR_OK : ERR_CONFIG);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_update_holds_what_was_read_as_its_condition),
         cmocka_unit_test(what_was_absent_must_still_be_absent),
         cmocka_unit_test(the_epoch_is_the_largest_of_ours),
         cmocka_unit_test(values_are_written_as_servers_write_them),
+        cmocka_unit_test(only_algorithms_that_sign_are_accepted),
         cmocka_unit_test(foreign_bytes_never_get_past_the_parser),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
