@@ -21,6 +21,12 @@
 #define DRILLS_MAX 12
 #define ENDPOINT_AGENTS_MAX 6
 
+/* ---- of no array, and of no snapshot ---- */
+#define RETRY_AGAIN_MS 1000 /* a failed step is tried again this much later, */
+#define RETRY_AGAIN_MAX_MS                                                                         \
+    60000 /* and after each further failure after twice as long, up to this */
+#define COMMAND_TIME_OLD_MS 60000 /* a TICK this old dates no command; half of the agents' grace */
+
 #define NAME_SIZE 32      /* region, member, agent, component, plan, step, operator: with the end */
 #define ADDRESS_SIZE 128  /* tcp://host:port, URLs without a path */
 #define VALUE_SIZE 192    /* one action or check argument */

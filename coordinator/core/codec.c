@@ -144,7 +144,7 @@ enum err fact_read(const uint8_t *bytes, size_t size, uint64_t index, struct fac
     ret_fact->event.kind = bytes_get_u8(&in);
     ret_fact->event.index = index;
     ret_fact->member = bytes_get_u8(&in);
-    ret_fact->wall_ms = bytes_get_u64(&in);
+    ret_fact->wall_ms = ret_fact->event.wall_ms = bytes_get_u64(&in);
     if (in.failed || version != CODEC_VERSION || ret_fact->event.kind >= EVENT_KINDS_N) {
         text_say(reterr, "fact %llu: version %u kind %u is not known to this program",
                  (unsigned long long)index, version, ret_fact->event.kind);

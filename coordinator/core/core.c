@@ -69,7 +69,7 @@ struct verdict core_step(struct core *core, const struct topology *topology,
         }
     }
     if (core->config_version > 0) {
-        plan_advance(core, topology);
+        plan_advance(core, topology, event);
     }
     ensure(core->epoch >= epoch_before); /* I2 */
     check_invariants(core, topology);

@@ -61,6 +61,9 @@ struct event_request {
 struct event {
     uint8_t kind;   /* enum event_kind */
     uint64_t index; /* in the log */
+    /* By the clock of the member that appended it; 0: not told. It only says how old the newest
+     * TICK may be, and moves nothing. */
+    uint64_t wall_ms;
     union {
         struct {
             uint32_t version; /* the topology given to core_step is already the new one */

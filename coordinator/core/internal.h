@@ -33,7 +33,7 @@ struct execution *execution_create(struct context *context, enum plan_kind kind,
                                    uint8_t target, bool automatic);
 
 /* After every event: starts what may start, times out what took too long, finishes what is done. */
-void plan_advance(struct core *core, const struct topology *topology);
+void plan_advance(struct core *core, const struct topology *topology, const struct event *event);
 void plan_outcome(struct context *context, struct execution *execution);
 bool plan_outcome_expected(const struct core *core, const struct event *event);
 /* Begins the stage behind the lease: the steps in the new epoch. */

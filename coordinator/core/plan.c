@@ -174,6 +174,22 @@ static enum pause_why failed_why(const struct step_state *state) {
     return state->agent == NONE ? PAUSE_NO_AGENT : PAUSE_STEP_FAILED;
 }
 
+/* From the failure of the last automatic attempt to the next one. */
+static uint64_t retry_pause_ms(const struct step_state *state) {
+    uint64_t pause_ms = state->tries_n > 0 ? RETRY_AGAIN_MS : 0;
+    for (unsigned n = 1; n < state->tries_n && pause_ms < RETRY_AGAIN_MAX_MS; n++) {
+        pause_ms *= 2;
+    }
+    return pause_ms < RETRY_AGAIN_MAX_MS ? pause_ms : RETRY_AGAIN_MAX_MS;
+}
+
+/* A command's last moment is dated from the newest TICK: there must be one, and it must not be one
+ * of before a pause of the log. The next TICK is never far. */
+static bool time_is_told(const struct core *core, const struct event *event) {
+    uint64_t old_ms = event->wall_ms > core->wall_ms ? event->wall_ms - core->wall_ms : 0;
+    return core->wall_ms != 0 && old_ms <= COMMAND_TIME_OLD_MS;
+}
+
 /* One attempt ended badly: again if it may, else the step has failed. */
 static void attempt_failed(struct core *core, struct execution *execution, const struct plan *plan,
                            uint8_t s, uint8_t err) {
@@ -182,7 +198,7 @@ static void attempt_failed(struct core *core, struct execution *execution, const
     state->err = err;
     if (state->tries_n <= step->retries) {
         state->phase = STEP_WAITING;
-        state->started_ms = 0;
+        state->started_ms = core->now_ms; /* the pause before the next one counts from here */
         return;
     }
     state->phase = STEP_FAILED;
@@ -213,7 +229,8 @@ static void attempt_begin(const struct core *core, struct step_state *state,
 }
 
 static void step_start(struct core *core, const struct topology *topology,
-                       struct execution *execution, const struct plan *plan, uint8_t s) {
+                       struct execution *execution, const struct plan *plan, uint8_t s,
+                       bool timed) {
     struct step_state *state = &execution->steps[s];
     const struct step *step = &plan->steps[s];
     if (!step_approved(execution, step, state)) {
@@ -225,6 +242,10 @@ static void step_start(struct core *core, const struct topology *topology,
         state->finished_ms = core->now_ms;
         return;
     }
+    uint64_t pause_ms = retry_pause_ms(state);
+    if (!timed || (pause_ms > 0 && core->now_ms - state->started_ms < pause_ms)) {
+        return;
+    }
     if (state->started_ms == 0) {
         state->started_ms = core->now_ms;
     }
@@ -232,7 +253,7 @@ static void step_start(struct core *core, const struct topology *topology,
     uint8_t agent = topology_step_agent(topology, step, step_region(execution, step), alive);
     if (agent == NONE) {
         /* Nobody there to do it: wait for one as long as the step itself may take. */
-        if (core->now_ms - state->started_ms > step->timeout_ms) {
+        if (core->now_ms - state->started_ms > pause_ms + step->timeout_ms) {
             state->tries_n = (uint16_t)(step->retries + 1);
             attempt_failed(core, execution, plan, s, ERR_UNREACHABLE);
         }
@@ -250,7 +271,8 @@ static void step_start(struct core *core, const struct topology *topology,
 }
 
 static void step_advance(struct core *core, const struct topology *topology,
-                         struct execution *execution, const struct plan *plan, uint8_t s) {
+                         struct execution *execution, const struct plan *plan, uint8_t s,
+                         bool timed) {
     struct step_state *state = &execution->steps[s];
     const struct step *step = &plan->steps[s];
     if (state->phase == STEP_RUNNING &&
@@ -262,7 +284,7 @@ static void step_advance(struct core *core, const struct topology *topology,
     bool acting = execution->stage == STAGE_PREPARE || execution->stage == STAGE_RUN;
     if (may_start && in_stage && acting && execution->paused == PAUSE_NO &&
         step_needs_met(execution, plan, step)) {
-        step_start(core, topology, execution, plan, s);
+        step_start(core, topology, execution, plan, s, timed);
     }
 }
 
@@ -310,7 +332,7 @@ static bool undo_due(const struct core *core, const struct step_state *state,
 }
 
 static void undo_advance(struct core *core, const struct topology *topology,
-                         struct execution *execution, const struct plan *plan) {
+                         struct execution *execution, const struct plan *plan, bool timed) {
     bool all = true;
     for (unsigned s = 0; s < execution->steps_n; s++) {
         struct step_state *state = &execution->steps[s];
@@ -327,7 +349,7 @@ static void undo_advance(struct core *core, const struct topology *topology,
         }
         if (undo_due(core, state, &plan->steps[s]) && !attempts_left(state)) {
             execution_pause(execution, PAUSE_STEP_FAILED, (uint8_t)s);
-        } else if (undo_due(core, state, &plan->steps[s])) {
+        } else if (timed && undo_due(core, state, &plan->steps[s])) {
             state->undo = 1;
             state->err = ERR_OK;
             undo_agent(core, topology, execution, &plan->steps[s], state);
@@ -367,7 +389,8 @@ static void stage_advance(struct core *core, struct execution *execution, const 
     }
 }
 
-void plan_advance(struct core *core, const struct topology *topology) {
+void plan_advance(struct core *core, const struct topology *topology, const struct event *event) {
+    bool timed = time_is_told(core, event);
     struct execution *execution = execution_running(core);
     if (execution == NULL) {
         return;
@@ -381,10 +404,10 @@ void plan_advance(struct core *core, const struct topology *topology) {
         ensure(round < ROUNDS_MAX);
         struct execution before = *execution;
         for (uint8_t s = 0; s < execution->steps_n; s++) {
-            step_advance(core, topology, execution, plan, s);
+            step_advance(core, topology, execution, plan, s, timed);
         }
         if (execution->stage == STAGE_UNDO) {
-            undo_advance(core, topology, execution, plan);
+            undo_advance(core, topology, execution, plan, timed);
         }
         stage_advance(core, execution, plan);
         changed = memcmp(&before, execution, sizeof before) != 0;

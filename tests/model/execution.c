@@ -195,6 +195,7 @@ static struct event event_declare(enum plan_kind kind) {
 static struct event event_tick(void) {
     struct event event = {.kind = EVENT_TICK};
     event.tick.elapsed_ms = TICK_MS;
+    event.tick.wall_ms = NOW_MS;
     return event;
 }
 

@@ -97,6 +97,7 @@ static void core_load(struct core *core) {
     const struct model_execution *w = &plan_world;
     core_init(core);
     core->now_ms = NOW_MS;
+    core->wall_ms = NOW_MS; /* a TICK told the time long ago */
     core->config_version = 1;
     core->timekeeper = 0;
     core->epoch = w->epoch;

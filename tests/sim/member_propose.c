@@ -47,6 +47,7 @@ static struct pending_append *append_start(struct sim *sim, uint8_t m, const str
     pending->tries_n = 0;
     pending->key = *key;
     pending->event = *event;
+    pending->event.wall_ms = 1000000 + sim->now_us / 1000; /* the walls' clocks are right here */
     pending->token = rng_next(&sim->rng);
     append_send(sim, m, free_slot);
     return pending;

@@ -21,7 +21,7 @@ static struct fact fact_of(enum event_kind kind) {
     fact.event.kind = (uint8_t)kind;
     fact.event.index = 77;
     fact.member = 2;
-    fact.wall_ms = UINT64_C(1700000000123);
+    fact.wall_ms = fact.event.wall_ms = UINT64_C(1700000000123);
     return fact;
 }
 

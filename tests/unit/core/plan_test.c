@@ -137,6 +137,7 @@ static void a_failed_step_is_tried_again_as_often_as_it_may_and_then_pauses(void
         assert_int_equal(world_wanted(&world, STEP_PROMOTE)->attempt, attempt);
         (void)world_outcome(&world, STEP_PROMOTE, SAID_FAILED);
         assert_int_equal(paused(), PAUSE_NO);
+        (void)world_pass(&world, RETRY_AGAIN_MS * attempt);
     }
     assert_int_equal(world_wanted(&world, STEP_PROMOTE)->attempt, 3);
     (void)world_outcome(&world, STEP_PROMOTE, SAID_REFUSED);
@@ -149,12 +150,113 @@ static void a_failed_step_is_tried_again_as_often_as_it_may_and_then_pauses(void
     assert_int_equal(world_wanted(&world, STEP_PROMOTE)->attempt, 4); /* never an old number */
 }
 
+/* What is wrong now is seldom well a millisecond later; and a hundred retries are not a flood. */
+static void automatic_retries_come_ever_more_rarely(void **state) {
+    (void)state;
+    world_serving(&world);
+    step_of(PLAN_AWAY, STEP_PROMOTE)->retries = 100;
+    run_failover();
+    uint64_t between_ms = RETRY_AGAIN_MS;
+    for (uint16_t attempt = 1; attempt <= 12; attempt++) {
+        assert_int_equal(world_wanted(&world, STEP_PROMOTE)->attempt, attempt);
+        (void)world_outcome(&world, STEP_PROMOTE, SAID_FAILED);
+        uint64_t failed_ms = world.core.now_ms;
+        unsigned ticks_n = 0;
+        while (world_wanted(&world, STEP_PROMOTE) == NULL && ticks_n < 200) {
+            assert_int_equal(step_phase(STEP_PROMOTE), STEP_WAITING);
+            (void)world_tick(&world, 500);
+            ticks_n++;
+        }
+        assert_int_equal(world.core.now_ms - failed_ms, between_ms);
+        between_ms = 2 * between_ms > RETRY_AGAIN_MAX_MS ? RETRY_AGAIN_MAX_MS : 2 * between_ms;
+    }
+    assert_int_equal(between_ms, RETRY_AGAIN_MAX_MS);
+}
+
+/* Behind the pause of a retry, whoever could do it is waited for as long as at the first time. */
+static void a_retry_without_an_agent_waits_its_time_too(void **state) {
+    (void)state;
+    world_serving(&world);
+    step_of(PLAN_AWAY, STEP_PROMOTE)->retries = 1;
+    run_failover();
+    (void)world_outcome(&world, STEP_PROMOTE, SAID_FAILED);
+    world_heard(&world, UINT64_C(0x10), true); /* the vantage only */
+    (void)world_pass(&world, RETRY_AGAIN_MS + 10000);
+    assert_int_equal(step_phase(STEP_PROMOTE), STEP_WAITING);
+    (void)world_pass(&world, 1000);
+    assert_int_equal(step_phase(STEP_PROMOTE), STEP_FAILED);
+}
+
+/* A command's last moment comes from the log's wall time, which only TICKs tell. */
+static void no_command_before_the_first_tick(void **state) {
+    (void)state;
+    world_init(&world);
+    (void)world_config(&world, 1);
+    (void)world_keeper(&world, 0, 1, UINT32_MAX);
+    (void)world_open(&world, 1, P);
+    world_heard(&world, UINT64_C(0x1f), true);
+    run_failover();
+    assert_int_equal(step_phase(STEP_PROMOTE), STEP_WAITING);
+    assert_null(world_wanted(&world, STEP_PROMOTE));
+    assert_int_equal(world_execution(&world)->steps[STEP_PROMOTE].started_ms, 0);
+    (void)world_tick(&world, 1000);
+    const struct step_state *step = &world_execution(&world)->steps[STEP_PROMOTE];
+    assert_non_null(world_wanted(&world, STEP_PROMOTE));
+    assert_int_equal(step->not_after_wall_ms, world.core.wall_ms + 10000);
+}
+
+/* The log stood still: its newest TICK is old, and so would be the command's last moment. */
+static void no_command_with_the_time_of_before_a_stall(void **state) {
+    static const struct {
+        int64_t since_tick_ms; /* by the wall clock of who appended the next fact */
+        bool begins;
+    } table[] = {
+        {-5000, true}, {0, true}, {COMMAND_TIME_OLD_MS, true}, {COMMAND_TIME_OLD_MS + 1, false}};
+    (void)state;
+    for (unsigned i = 0; i < sizeof table / sizeof table[0]; i++) {
+        world_serving(&world);
+        run_failover();
+        const struct want_command *want = world_wanted(&world, STEP_PROMOTE);
+        struct event event = {.kind = EVENT_OUTCOME};
+        event.wall_ms = (uint64_t)((int64_t)world.core.wall_ms + table[i].since_tick_ms);
+        event.outcome.execution = want->execution;
+        event.outcome.step = STEP_PROMOTE;
+        event.outcome.attempt = want->attempt;
+        event.outcome.agent = want->agent;
+        event.outcome.state = SAID_DONE;
+        assert_int_equal(world_step(&world, &event).rule, 401);
+        assert_int_equal(world_wanted(&world, STEP_DNS) != NULL, table[i].begins);
+        (void)world_tick(&world, 1000);
+        assert_non_null(world_wanted(&world, STEP_DNS));
+    }
+}
+
+static void no_undoing_begins_with_the_time_of_before_a_stall(void **state) {
+    (void)state;
+    world_serving(&world);
+    (void)world_declare(&world, PLAN_SWITCHOVER, D);
+    const struct want_command *want = world_wanted(&world, STEP_HANDOFF);
+    struct event event = {.kind = EVENT_OUTCOME};
+    event.wall_ms = world.core.wall_ms + COMMAND_TIME_OLD_MS + 1;
+    event.outcome.execution = want->execution;
+    event.outcome.step = STEP_HANDOFF;
+    event.outcome.attempt = want->attempt;
+    event.outcome.agent = want->agent;
+    event.outcome.state = SAID_FAILED;
+    assert_int_equal(world_step(&world, &event).rule, 401);
+    assert_int_equal(stage(), STAGE_UNDO);
+    assert_null(world_wanted(&world, STEP_HANDOFF));
+    (void)world_tick(&world, 1000);
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->undo, 1);
+}
+
 static void the_outcome_of_an_older_attempt_or_another_agent_is_not_waited_for(void **state) {
     (void)state;
     world_serving(&world);
     step_of(PLAN_AWAY, STEP_PROMOTE)->retries = 1;
     run_failover();
     (void)world_outcome(&world, STEP_PROMOTE, SAID_FAILED);
+    (void)world_pass(&world, RETRY_AGAIN_MS);
     struct event event = {.kind = EVENT_OUTCOME};
     event.outcome.execution = 1;
     event.outcome.step = STEP_PROMOTE;
@@ -443,6 +545,11 @@ int main(void) {
         cmocka_unit_test(a_switchover_without_handoff_steps_goes_straight_to_the_fence),
         cmocka_unit_test(a_reprotect_runs_at_once_and_moves_no_lease),
         cmocka_unit_test(a_failed_step_is_tried_again_as_often_as_it_may_and_then_pauses),
+        cmocka_unit_test(automatic_retries_come_ever_more_rarely),
+        cmocka_unit_test(a_retry_without_an_agent_waits_its_time_too),
+        cmocka_unit_test(no_command_before_the_first_tick),
+        cmocka_unit_test(no_command_with_the_time_of_before_a_stall),
+        cmocka_unit_test(no_undoing_begins_with_the_time_of_before_a_stall),
         cmocka_unit_test(the_outcome_of_an_older_attempt_or_another_agent_is_not_waited_for),
         cmocka_unit_test(a_step_without_an_outcome_times_out_a_little_after_its_time),
         cmocka_unit_test(a_step_without_an_agent_waits_its_time_and_takes_the_second_one),
