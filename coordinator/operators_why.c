@@ -62,6 +62,12 @@ static bool why_execution(const struct coordinator *member, const struct request
         return text_format(out, out_size, "step %s is %s", request->step,
                            step_phase_text((enum step_phase)execution->steps[step].phase));
     }
+    if (request->kind == REQUEST_ABORT && execution->stage == STAGE_UNDO) {
+        return text_format(out, out_size,
+                           "execution %" PRIu64 " is being abandoned already: what it stopped in "
+                           "%s is opened again until that is done",
+                           execution->id, name_region(member->topology, execution->source));
+    }
     if (request->kind == REQUEST_ABORT) {
         return text_format(out, out_size, "the lease has moved: execution %" PRIu64 " is %s",
                            execution->id, stage);

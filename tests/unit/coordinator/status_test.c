@@ -263,6 +263,12 @@ static void a_refusal_says_what_is_in_the_way(void **state) {
         assert_string_equal(why, cases[i].why);
     }
     assert_false(operators_why(&member, &cases[0].request, 301, why, sizeof why));
+    /* Abandoned already: the lease has not moved, and what is left ends by itself. */
+    member.core.executions[0].stage = STAGE_UNDO;
+    struct request abort = {.kind = REQUEST_ABORT, .execution = 1};
+    assert_true(operators_why(&member, &abort, 399, why, sizeof why));
+    assert_string_equal(why, "execution 1 is being abandoned already: what it stopped in east is "
+                             "opened again until that is done");
 }
 
 /* A declared backup is as its worst check; without a check, or without word, it is not met. */
