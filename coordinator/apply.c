@@ -27,6 +27,7 @@ void apply_topology_taken(struct coordinator *member) {
     name_own_index(member);
     memset(member->agents, 0, sizeof member->agents);
     positions_init(&member->positions);
+    memset(member->written_by, 0, sizeof member->written_by);
     if (member->wire != NULL && listen_allow(member, &why) != ERR_OK) {
         log_event(LOG_ERR, "wire.allow_list", "%s", why.at);
     }

@@ -76,25 +76,6 @@ static void on_relay(struct coordinator *member, uint8_t agent, const struct rel
     send_message(member, agent, &reply);
 }
 
-static void remember_positions(struct coordinator *member, const struct report *report,
-                               uint8_t agent) {
-    uint8_t region = member->topology->agents[agent].region;
-    bool active = member->core.open && member->core.owner == region;
-    for (unsigned i = 0; i < report->positions_n; i++) {
-        const struct position_report *at = &report->positions[i];
-        if (!facts_link_is_of(member->topology, at->link, agent)) {
-            continue;
-        }
-        if (at->kind == POSITION_WRITTEN && active) {
-            positions_written(&member->positions, at->link, at->position, at->wall_ms);
-        } else if (at->kind == POSITION_RECEIVED && !active) {
-            positions_received(&member->positions, at->link, at->position, at->wall_ms);
-        } else if (at->kind == POSITION_APPLIED && !active) {
-            positions_applied(&member->positions, at->link, at->position);
-        }
-    }
-}
-
 static void acknowledge(struct coordinator *member, uint8_t agent, uint64_t seq) {
     static struct message reply;
     struct lease_view view = core_lease(&member->core);
@@ -196,7 +177,7 @@ static void on_report(struct coordinator *member, uint8_t agent, const struct me
     live->report = *report;
     live->reported = true;
     if (in_force) {
-        remember_positions(member, report, agent);
+        lags_remember(member, report, agent);
         consider_news(member, agent, message, frame, frame_size);
     }
 }

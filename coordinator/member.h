@@ -13,6 +13,7 @@
  *   history.c   audit records, hash-chained, in SQLite
  *   notes.c     the few things a member must remember outside the log
  *   positions.c replication positions remembered each second
+ *   lags.c      how far behind a standby is, from them
  *   recording.c the member's inputs and decisions, written to files as they happen
  * What it decides, and from what, is in decide/: `drover replay` runs the same code.
  * Everything runs on one loop; what may block (fsync) runs on libuv's worker threads. */
@@ -155,6 +156,7 @@ struct coordinator {
     struct wanted wanted[WANT_COMMANDS_MAX];
     uint8_t wanted_n;
     struct positions positions;
+    uint8_t written_by[LINKS_MAX]; /* who told the newest written position: its index and one */
     struct history *history;
 
     uv_timer_t timer; /* 50 ms: looks what is due */
@@ -220,6 +222,13 @@ void listen_stop(struct coordinator *member);
 bool listen_agent_heard(const struct coordinator *member, uint8_t agent);
 /* Tells every agent that is heard which epoch is the newest, before its next report. */
 void listen_tell_lease(struct coordinator *member);
+
+/* lags.c */
+/* A report of that agent, which is its newest. */
+void lags_remember(struct coordinator *member, const struct report *report, uint8_t agent);
+/* Not known, too, when the active side was attested by way of others for longer than a lease after
+ * it was last heard: it may have written ever since. */
+struct lag lags_of(const struct coordinator *member, uint8_t link);
 
 /* dispatch.c */
 void dispatch_refresh(struct coordinator *member);

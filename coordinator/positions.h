@@ -33,6 +33,7 @@ struct lag {
     uint64_t bytes; /* written by the active side and not received */
     uint64_t ms;    /* age of the first missing byte when the active side was last sampled */
     uint64_t sampled_wall_ms; /* of that last sample */
+    uint64_t unheard_ms; /* the lease ran on for so long after the active side was last heard */
 };
 
 void positions_init(struct positions *positions);

@@ -292,8 +292,9 @@ static void propose_lags(struct coordinator *member) {
         return;
     }
     for (uint8_t l = 0; l < member->topology->links_n; l++) {
-        struct lag lag = positions_lag(&member->positions, l);
-        bool young = member_now_ms() - member->started_boot_ms < LAG_MEMORY_MS;
+        struct lag lag = lags_of(member, l);
+        bool young = member_now_ms() - member->started_boot_ms < LAG_MEMORY_MS &&
+                     lag.unheard_ms <= member->topology->lease.lease_ms;
         if (!lag_is_news(&member->core.links[l], &lag) || (!lag.known && young)) {
             continue;
         }

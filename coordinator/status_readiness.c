@@ -20,7 +20,7 @@ static void input_fill(const struct answering *answering, uint8_t target,
                                      .report = live->reported ? &live->report : NULL};
     }
     for (uint8_t l = 0; l < topology->links_n; l++) {
-        struct lag lag = positions_lag(&answering->member->positions, l);
+        struct lag lag = lags_of(answering->member, l);
         ret_input->links[l] = (struct readiness_link){
             .known = lag.known,
             .lag_ms = lag.ms,

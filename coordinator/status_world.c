@@ -169,6 +169,7 @@ static void put_lag(json_t *object, const struct link *link, const struct lag *l
         put_null(object, behind);
     }
     put_wall(object, "sampled", lag->sampled_wall_ms);
+    put_count(object, "unheard_ms", lag->unheard_ms);
 }
 
 static void put_ends(json_t *object, const struct link_positions *positions) {
@@ -194,7 +195,7 @@ json_t *links_list(struct answering *answering) {
     json_t *list = json_array();
     for (uint8_t l = 0; l < topology->links_n; l++) {
         const struct link *link = &topology->links[l];
-        struct lag lag = positions_lag(&answering->member->positions, l);
+        struct lag lag = lags_of(answering->member, l);
         json_t *object = list_add(list);
         put_text(object, "name", link->name);
         put_text(object, "kind", link_kind_text((enum link_kind)link->kind));

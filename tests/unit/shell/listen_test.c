@@ -372,6 +372,75 @@ static void a_guard_that_holds_gets_a_yes_only_of_members_that_hold(void **state
     asked_wait_ms = 0;
 }
 
+static void say_position(uint8_t from, const char *name, enum position_kind kind, uint64_t at) {
+    struct message *message = report_of(name);
+    message->report.positions_n = 1;
+    message->report.positions[0] =
+        (struct position_report){.link = 0, .kind = (uint8_t)kind, .position = at, .wall_ms = seq};
+    send_report(from, from, message);
+}
+
+/* The active side's lease question, carried by an agent of the standby. */
+static void relay_question(void) {
+    static struct message relay;
+    static uint8_t inner[FRAME_AGENT_MAX];
+    size_t size = 0;
+    assert_int_equal(
+        message_encode(question_of("east-db1", "east", east), inner, sizeof inner, &size), ERR_OK);
+    memset(&relay, 0, sizeof relay);
+    relay.kind = MESSAGE_RELAY;
+    (void)text_copy(relay.relay.member, NAME_SIZE, "m1");
+    relay.relay.frame = inner;
+    relay.relay.frame_size = (uint32_t)size;
+    stand_in_frame(west, &relay);
+}
+
+static const struct fact *lag_fact(void) {
+    static struct fact fact;
+    struct text256 why;
+    appended_n = 0;
+    propose_all(member);
+    const struct appended *append = stand_in_appended(EVENT_LAG);
+    if (append == NULL) {
+        return NULL;
+    }
+    assert_int_equal(fact_read(append->bytes, append->size, 1, &fact, &why), ERR_OK);
+    stand_in_answer(stand_in_appended(EVENT_LAG), ERR_OK);
+    member->core.links[0].known = fact.event.lag.known;
+    member->core.links[0].lag_ms = fact.event.lag.lag_ms;
+    return &fact;
+}
+
+/* Cut off from the members and renewed through the standby, it writes, and nobody here knows how
+ * much: what its last report said is no lag of today. */
+static void a_lag_is_unknown_when_its_region_is_attested_and_not_heard(void **state) {
+    uint32_t lease_ms = member->topology->lease.lease_ms;
+    (void)state;
+    attest_caught_up(&member->attest);
+    member->topology->checks[0].link = 0; /* east's own check of its store measures, too */
+    say_position(east, "east-db1", POSITION_WRITTEN, 1000);
+    say_position(west, "west-db1", POSITION_RECEIVED, 1000);
+    assert_true(lags_of(member, 0).known);
+    const struct fact *fact = lag_fact();
+    assert_true(fact != NULL && fact->event.lag.known);
+    /* Not heard alone is how a region dies: then it does not write either. */
+    member->agents[east].heard_boot_ms = member_now_ms() - 20 * lease_ms;
+    assert_true(lags_of(member, 0).known);
+    member->agents[east].heard_boot_ms = member_now_ms() - lease_ms / 2;
+    relay_question();
+    assert_true(lags_of(member, 0).known);
+    member->agents[east].heard_boot_ms = member_now_ms() - lease_ms - 2000;
+    relay_question();
+    assert_false(lags_of(member, 0).known);
+    assert_in_range(lags_of(member, 0).unheard_ms, lease_ms + 1, lease_ms + 30000);
+    fact = lag_fact(); /* also by a member that was just started: this it does know */
+    assert_true(fact != NULL && !fact->event.lag.known);
+    /* That it dies afterwards does not make the old lag true again; a new report does. */
+    assert_false(lags_of(member, 0).known);
+    say_position(east, "east-db1", POSITION_WRITTEN, 2000);
+    assert_true(lags_of(member, 0).known);
+}
+
 static void an_outcome_that_nobody_wants_is_no_fact(void **state) {
     static struct message message;
     (void)state;
@@ -423,6 +492,7 @@ int main(void) {
         cmocka_unit_test_setup(only_who_measures_a_link_tells_its_positions, setup),
         cmocka_unit_test_setup(a_yes_is_for_the_owner_alone, setup),
         cmocka_unit_test_setup(a_guard_that_holds_gets_a_yes_only_of_members_that_hold, setup),
+        cmocka_unit_test_setup(a_lag_is_unknown_when_its_region_is_attested_and_not_heard, setup),
         cmocka_unit_test_setup(an_outcome_that_nobody_wants_is_no_fact, setup),
         cmocka_unit_test_setup(an_outcome_of_a_wanted_step_is_one_fact, setup),
     };
