@@ -91,19 +91,21 @@ static bool member_url(const char *base, const char *path, char *ret_url, size_t
 /* The failover's own request with nothing in it to change: Patroni takes away a setting that is not
  * there, finds the configuration as it was, and writes none. It checks user and password, reads its
  * etcd, and has its loop look around once. */
-static struct reading credential_judge(struct http_sync_request *request, struct reading reading) {
+static struct reading credential_judge(const struct http_sync_request *member,
+                                       struct reading reading) {
+    struct http_sync_request request = *member;
     char url[VALUE_SIZE + 16];
     struct http_sync_answer answer;
     struct text256 why = {""};
-    if (!member_url(request->url, "/config", url, sizeof url)) {
+    if (!member_url(member->url, "/config", url, sizeof url)) {
         return reading_failed(ERR_CONFIG, "the url is too long");
     }
-    request->method = "PATCH";
-    request->url = url;
-    request->body = NOOP;
-    request->body_size = sizeof NOOP - 1;
-    request->may_truncate = true; /* the whole configuration: only its status counts */
-    enum err err = http_sync(request, &answer, &why);
+    request.method = "PATCH";
+    request.url = url;
+    request.body = NOOP;
+    request.body_size = sizeof NOOP - 1;
+    request.may_truncate = true; /* the whole configuration: only its status counts */
+    enum err err = http_sync(&request, &answer, &why);
     if (err != ERR_OK) {
         return reading_failed(err, "PATCH /config: %s", why.at);
     }
@@ -122,17 +124,17 @@ static struct reading credential_judge(struct http_sync_request *request, struct
 }
 
 static struct reading member_ask(const struct arguments *arguments,
-                                 struct http_sync_request *request) {
-    const char *base = request->url;
+                                 const struct http_sync_request *member) {
+    struct http_sync_request request = *member;
     char url[VALUE_SIZE + 16];
     struct http_sync_answer answer;
     struct text256 why = {""};
     struct patroni_view view;
-    if (!member_url(base, "/cluster", url, sizeof url)) {
+    if (!member_url(member->url, "/cluster", url, sizeof url)) {
         return reading_failed(ERR_CONFIG, "the url is too long");
     }
-    request->url = url;
-    enum err err = http_sync(request, &answer, &why);
+    request.url = url;
+    enum err err = http_sync(&request, &answer, &why);
     if (err != ERR_OK) {
         return reading_failed(err, "%s", why.at);
     }
@@ -142,16 +144,14 @@ static struct reading member_ask(const struct arguments *arguments,
     if (answer.status != 200) {
         return reading_judged(false, "status %ld from Patroni", answer.status);
     }
-    if (patroni_parse(request->answer, answer.answer_n, &view) != ERR_OK) {
+    if (patroni_parse(request.answer, answer.answer_n, &view) != ERR_OK) {
         return reading_failed(ERR_FORMAT, "not Patroni's /cluster");
     }
     struct reading reading = judge(arguments, &view);
-    if (reading.good && parameter_flag(arguments, "credential", false)) {
-        request->url = base;
-        reading = credential_judge(request, reading);
-    }
     reading.latency_ms = answer.took_ms;
-    return reading;
+    return reading.good && parameter_flag(arguments, "credential", false)
+               ? credential_judge(member, reading)
+               : reading;
 }
 
 struct reading patroni_run(const struct probe_input *input) {
