@@ -40,8 +40,10 @@ static void turn_loop(void) {
     (void)uv_run(&loop, UV_RUN_DEFAULT);
 }
 
+static bool without_notes;
+
 static void member_begins(uint64_t limit, const char *where) {
-    struct attest_durable nothing = {0};
+    struct attest_durable nothing = {.first_wait = without_notes};
     memset(&decide, 0, sizeof decide);
     decide.topology = &topologies[0];
     decide.topology_next = &topologies[1];
@@ -234,6 +236,58 @@ static void what_is_recorded_is_replayed_identically(void **state) {
     assert_int_equal(replay->questions_n, 201);
     assert_true(replay->checks_n > 405 / RECORDER_CHECK_EVERY);
     assert_memory_equal(&replay->decide.core, &decide.core, sizeof decide.core);
+    replay_free(replay);
+}
+
+/* A member without notes waits before its first yes, and a replay of it knows when that was over. */
+static void a_first_wait_is_replayed(void **state) {
+    (void)state;
+    uint64_t bytes;
+    without_notes = true;
+    member_begins(LIMIT, directory);
+    without_notes = false;
+    take_config();
+    take_timekeeper();
+    take_lease(EVENT_OPEN);
+    caught_up();
+    assert_int_equal(ask(), ATTEST_WAITING);
+    assert_false(
+        attest_first_due(&decide.attest, stamp_now(), decide_first_wait_ms(decide.topology)));
+    now_ms += decide_first_wait_ms(decide.topology);
+    assert_true(
+        attest_first_due(&decide.attest, stamp_now(), decide_first_wait_ms(decide.topology)));
+    assert_int_equal(ask(), ATTEST_WAITING);
+    struct recorder_record over = {.kind = RECORDER_WAITED, .at = stamp_now(), .index = 0};
+    assert_true(decide_waited(&decide, 0, &lines));
+    assert_int_equal(lines.n, 1);
+    recording_put(recording, &decide, &over, &lines);
+    assert_int_equal(ask(), ATTEST_YES);
+    assert_false(decide_waited(&decide, 0, &lines));
+    member_ends();
+    assert_int_equal(files_list(&bytes), 1);
+    struct replay *replay = replay_paths(0, 1);
+    assert_int_equal(replay->differences_n, 0);
+    assert_int_equal(replay->questions_n, 3);
+    assert_false(replay->decide.attest.durable.first_wait);
+    /* What if the wait were another one: it ends by the numbers then, not by the recording. */
+    for (unsigned i = 0; i < 2; i++) {
+        struct replay_change changes[2];
+        struct text256 why = {{0}};
+        assert_int_equal(replay_change_read(i == 0 ? "lease.promise=40s" : "lease.promise=200s",
+                                            &changes[0], &why),
+                         ERR_OK);
+        assert_int_equal(replay_change_read(i == 0 ? "lease.wait=31800ms" : "lease.wait=200s",
+                                            &changes[1], &why),
+                         ERR_OK);
+        struct replay *changed = replay_make(changes, 2, replay);
+        assert_non_null(changed);
+        enum err err = replay_file(changed, file_bytes, file_load(paths[0]), &why);
+        assert_string_equal(why.at, "");
+        assert_int_equal(err, ERR_OK);
+        assert_int_equal(changed->decide.attest.durable.first_wait, i == 1);
+        assert_int_equal(changed->decide.attest.yes_known, i == 0);
+        replay_free(changed);
+    }
     replay_free(replay);
 }
 
@@ -447,6 +501,7 @@ int main(void) {
 #define ON_DISK(test) cmocka_unit_test_setup_teardown(test, directory_make, directory_remove)
     const struct CMUnitTest tests[] = {
         ON_DISK(what_is_recorded_is_replayed_identically),
+        ON_DISK(a_first_wait_is_replayed),
         ON_DISK(a_wait_counts_from_where_the_topology_says),
         ON_DISK(full_files_go_on_in_new_ones_within_the_limit),
         ON_DISK(a_full_disk_stops_the_recording_and_nothing_else),
