@@ -239,7 +239,7 @@ static void what_is_recorded_is_replayed_identically(void **state) {
     replay_free(replay);
 }
 
-/* A member without notes waits before its first yes, and a replay of it knows when that was over. */
+/* A member without notes waits before its first yes; a replay knows when that was over. */
 static void a_first_wait_is_replayed(void **state) {
     (void)state;
     uint64_t bytes;
