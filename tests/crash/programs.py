@@ -23,6 +23,7 @@ from fleet import DISK, HASTY, REGIONS, ROOT, START_S, STEPS, Fleet, Wrong, exit
 from power import cut_power
 
 UNPROVED = "wire test: a known key's frame did not come through"
+AGENTS = ("east-db1", "west-db1")
 PATIENCE_S = 240  # a move with its kills takes a second or two; this is for a machine that is busy
 
 
@@ -104,6 +105,7 @@ class Loop:
         self.memory = Memory(fleet)
         self.region = "east"
         self.told_done, self.promised = set(), 0
+        self.struck = self.marks_size = 0
         self.trouble, self.stopping, self.calm = None, False, True
         self.thread = threading.Thread(target=self.nurse, daemon=True)
 
@@ -128,6 +130,8 @@ class Loop:
     def nurse(self):
         """A thread: whoever was killed is started again, sometimes to die again while it recovers."""
         while not self.stopping and self.trouble is None:
+            if self.forget in AGENTS:
+                self.strike()
             for program in self.fleet.programs.values():
                 try:
                     if not program.alive():
@@ -136,8 +140,17 @@ class Loop:
                     self.trouble = error
             time.sleep(0.01)
 
+    def strike(self):
+        """The agent that forgets dies once a move while a step runs: it forgets that the step began."""
+        marks, program = self.fleet.path("marks"), self.fleet.programs[self.forget]
+        size = os.path.getsize(marks) if os.path.exists(marks) else 0
+        if self.struck < self.moves_n and size > self.marks_size and program.alive():
+            program.process.kill()
+            self.struck = self.moves_n
+        self.marks_size = size
+
     def revive(self, program):
-        met = program.control.hits() > 0 or program.name == self.lie
+        met = program.control.hits() > 0 or program.name in (self.lie, self.forget)
         if program.process.returncode == 1 and UNPROVED in program.log()[-1000:]:
             self.unproved_n += 1  # it starts only when its wire was proved; 10 s were too short here
         elif program.process.returncode != -signal.SIGKILL or not met:
@@ -232,7 +245,7 @@ class Loop:
         to = next(r for r in REGIONS if r != self.region)
         for program in self.rng.sample(programs, self.rng.randint(2, 4)):
             self.arm(program)
-        if self.forget:
+        if self.forget and self.forget not in AGENTS:
             self.arm(self.fleet.programs[self.forget])
         if stays:
             self.declare("reprotect", f"marks-{to}", to)
@@ -299,6 +312,8 @@ def main():
             loop = Loop(fleet, random.Random(f"{args.seed} {args.engine} {args.power}"), args.power,
                         args.forget, args.lie)
             try:
+                if args.forget in AGENTS:
+                    fleet.write("slow", "")  # its steps then take long enough to die in them
                 loop.run(args.cycles, args.seconds)
             except Wrong as error:
                 raise Wrong(f"{error}\n{fleet.tails()}") from None
