@@ -117,6 +117,7 @@ static void on_snapshot(void *owner, enum err err, uint64_t index, const uint8_t
     }
     apply_topology_taken(member);
     member->applied_index = index;
+    propose_snapshot_taken(member);
     history_snapshot(member->history, &member->core, snapshot.audit_height, snapshot.audit_head);
     struct recorder_record record = {.kind = RECORDER_SNAPSHOT,
                                      .at = member->step_at,

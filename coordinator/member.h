@@ -196,6 +196,7 @@ void propose_drop(struct coordinator *member);
  * back at a start was told earlier, and only the wall clocks know when. They move no lease: it is
  * only about whether everybody must be heard again before an automatic decision. */
 void propose_time_told(struct coordinator *member, const struct fact *fact);
+void propose_snapshot_taken(struct coordinator *member); /* the same of what it covers */
 
 /* attesting.c */
 /* Answers one question; ret_answer is signed. */

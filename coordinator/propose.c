@@ -181,6 +181,17 @@ void propose_time_told(struct coordinator *member, const struct fact *fact) {
     }
 }
 
+/* What the snapshot covers told the time, perhaps that this member keeps it: what others counted
+ * must not be counted again. Only the wall clocks tell how long ago they did; what this member told
+ * itself, and the snapshot does not know, it measures itself. */
+void propose_snapshot_taken(struct coordinator *member) {
+    uint64_t wall_ms = clock_wall_ms(), told_ms = member->core.wall_ms;
+    uint64_t ago_ms = told_ms > 0 && wall_ms > told_ms ? wall_ms - told_ms : 0;
+    if (member_now_ms() - member->tick_measured_ms > ago_ms) {
+        member->tick_measured_ms = member_now_ms() - ago_ms;
+    }
+}
+
 bool member_keeps_time(const struct coordinator *member) {
     return member->core.timekeeper == member->index && member->core.keeper_term > 0;
 }

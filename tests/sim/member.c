@@ -228,6 +228,11 @@ static void snapshot_take(struct sim *sim, uint8_t m) {
     member->core = sim->engine.snapshot;
     member->slot = sim->engine.snapshot_slot;
     member->applied_index = sim->engine.snapshot_index;
+    uint64_t wall_ms = sim_wall_ms(sim), told_ms = member->core.wall_ms;
+    uint64_t ago_ms = told_ms > 0 && wall_ms > told_ms ? wall_ms - told_ms : 0;
+    if (sim_boot_ms(sim, m) - member->tick_measured_ms > ago_ms) {
+        member->tick_measured_ms = sim_boot_ms(sim, m) - ago_ms;
+    }
     if (!member->core.open && member->core.epoch > 0) {
         attest_close_in(sim, m, member->core.epoch);
     } else if (member->core.epoch > 1) {

@@ -136,7 +136,7 @@ static void propose_tick(struct sim *sim, uint8_t m) {
     struct event event = {.kind = EVENT_TICK};
     event.tick.member = m;
     event.tick.elapsed_ms = elapsed_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)elapsed_ms;
-    event.tick.wall_ms = 1000000 + sim->now_us / 1000;
+    event.tick.wall_ms = sim_wall_ms(sim);
     struct fact_key key = {EVENT_TICK, member->core.keeper_term, member->boot_id, member->tick_n++};
     struct pending_append *pending = append_start(sim, m, &key, &event);
     if (pending != NULL) {

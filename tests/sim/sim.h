@@ -301,6 +301,11 @@ static inline bool mutant_is(const struct sim *sim, enum mutant mutant) {
     return sim->mutant == (uint8_t)mutant;
 }
 
+/* The walls' clocks, which are right here. */
+static inline uint64_t sim_wall_ms(const struct sim *sim) {
+    return 1000000 + sim->now_us / 1000;
+}
+
 /* ---------------------------------------------------------------- functions */
 
 /* world.c */

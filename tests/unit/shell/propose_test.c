@@ -131,6 +131,23 @@ static void the_first_tick_of_a_member_that_read_none_back_is_not_new(void **sta
     assert_in_range(ticks_silent_ms(&member->ticks, clock_stamp()), 59000, 63000);
 }
 
+/* A simulated story: the snapshot covered the fact that made this member the timekeeper, its first
+ * TICK told what others had told already, and the hold-down ran too fast. */
+static void a_timekeeper_by_its_snapshot_counts_nothing_again(void **state) {
+    static const uint64_t told_ago_ms[] = {300, 60000, 0}, counts_ms[] = {300, 2400, 0};
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        struct coordinator *member = stand_in_member("m1");
+        stand_in_serving(member);
+        appended_n = 0;
+        member->tick_measured_ms = member_now_ms() - 2400;
+        member->core.wall_ms = told_ago_ms[i] == 0 ? 0 : clock_wall_ms() - told_ago_ms[i];
+        propose_snapshot_taken(member);
+        assert_in_range(member_now_ms() - member->tick_measured_ms, counts_ms[i],
+                        counts_ms[i] + 1500);
+    }
+}
+
 static void who_takes_the_time_over_after_a_start_tells_the_pause_before_it(void **state) {
     struct coordinator *member = stand_in_member("m2");
     (void)state;
@@ -191,6 +208,7 @@ int main(void) {
         cmocka_unit_test(a_tick_told_late_says_all_the_time_that_passed),
         cmocka_unit_test(the_first_tick_after_a_start_tells_the_pause_before_it),
         cmocka_unit_test(the_first_tick_of_a_member_that_read_none_back_is_not_new),
+        cmocka_unit_test(a_timekeeper_by_its_snapshot_counts_nothing_again),
         cmocka_unit_test(who_takes_the_time_over_after_a_start_tells_the_pause_before_it),
         cmocka_unit_test(a_tick_is_dropped_when_another_keeps_the_time),
         cmocka_unit_test(every_place_taken_loses_no_wish),
