@@ -89,6 +89,12 @@ static void draw_storm(struct sim *sim) {
         weather->weights[i] = (uint8_t)(chance(sim, 600) ? pick(sim, 30) : 0);
     }
     weather->weights[0] = (uint8_t)(weather->weights[0] + 1); /* never nothing at all */
+    if (mutant_is(sim, MUTANT_NOTE_REFUSED_COUNTS)) { /* no note of a member holds, and they die */
+        weather->weights[1] = 60;
+        for (uint8_t m = 0; m < sim->members_n; m++) {
+            sim->machines[m].disk_bad_until_us = weather->stormy_until_us;
+        }
+    }
     rare_draw(sim);
     /* The service comes up first; what goes wrong before it did shows nothing. */
     (void)queue_add(sim, 2500000 + pick(sim, 2000000), SIM_FAULT, PROCESSES_N);
