@@ -33,6 +33,11 @@ void stores_start(struct sim *sim) {
     topology->links[0] = (struct link){.kind = LINK_ASYNC, .component = 0};
     topology->links[0].rpo_ms = rng_chance(&rng, 1, 3) ? 800 : 0;
     stores->stalls_permille = rng_chance(&rng, 1, 3) ? 8 : 0;
+    if (mutant_is(sim,
+                  MUTANT_HANDOFF_WRITES)) { /* it ends all the same, and then the link stalls */
+        stores->lag_us = 0;
+        stores->stalls_permille = 30;
+    }
     for (uint8_t m = 0; m < sim->members_n; m++) {
         stores_forget(sim, m);
     }
