@@ -163,7 +163,9 @@ static void idle_connections_neither_starve_nor_stay(void **state) {
     struct wire_client *client = bench_join(bench, &bench->a, &inbox);
     bench_heard(bench, client, "through the crowd");
     print_message("served after %d ms\n", (int)(clock_boot_ms() - start_ms));
-    assert_true(clock_boot_ms() - start_ms < 500);
+    /* The crowd still stands. */
+    assert_true(wire_counters(bench->wire)->handshake_failed_n < IDLE_N);
+    assert_true(clock_boot_ms() - start_ms < 3000);
     assert_true(open_files() >= before + 2 * IDLE_N - 10); /* both ends are ours here */
     TURN(bench, wire_counters(bench->wire)->handshake_failed_n >= IDLE_N, 4000);
     assert_true(wire_counters(bench->wire)->handshake_failed_n >= IDLE_N);
@@ -322,8 +324,8 @@ static void a_flooding_peer_neither_starves_others_nor_fills_memory(void **state
     print_message("%llu frames dropped, slowest renewal %d ms, %ld KiB more\n",
                   (unsigned long long)wire_counters(bench->wire)->flood_n, (int)worst_ms,
                   most_kib - before_kib);
-    assert_true(wire_counters(bench->wire)->flood_n > 10000);
-    assert_true(worst_ms < 200);
+    assert_true(wire_counters(bench->wire)->flood_n > 1000);
+    assert_true(worst_ms < 1500); /* starved it would wait for the end of the flood */
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* they keep freed memory */
     assert_true(most_kib - before_kib < 32 * 1024);
 #endif

@@ -53,7 +53,7 @@ static void a_program_is_killed_at_its_deadline_with_its_children(void **state) 
         shell("(while :; do sleep 1; done) & echo $!; while :; do sleep 1; done", 300, &result),
         ERR_TIMEOUT);
     uint64_t took_ms = clock_boot_ms() - start_ms;
-    assert_true(took_ms >= 300 && took_ms < 500);
+    assert_true(took_ms >= 300 && took_ms < 3000);
     long child = strtol(output, NULL, 10);
     assert_true(child > 1);
     /* Its parent is gone; whoever inherited it reaps it soon: dead or a corpse, never running. */
