@@ -201,6 +201,7 @@ struct sim_store {
 struct sim_stores {
     struct sim_store at[SIM_REGIONS];
     uint8_t active; /* the region promoted last */
+    uint64_t promoted_epoch;
     uint32_t branch, lag_us, stalls_permille;
     uint64_t stalled_until_us;
     uint64_t forks[FORKS_N]; /* where a history began, by branch */

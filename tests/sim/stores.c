@@ -8,18 +8,26 @@
  * writes up to the last sample of the active side, but for the step below which no lag is told. */
 #include "sim.h"
 
+#include <string.h>
+
 #include "coordinator/positions.h"
 
 #define LAG_STEP_MS 1000
 #define LAG_MEMORY_MS 60000
+#define HEARD_N 32
 
 static struct positions seen_by[SIM_MEMBERS]; /* of link 0 alone */
+
+/* The active side's samples as a member heard them, the newest last: a sample takes its time to
+ * become a fact. */
+static struct sample_heard { uint64_t heard_us, sampled_ms; } heard_by[SIM_MEMBERS][HEARD_N];
 
 void stores_forget(struct sim *sim, uint8_t m) {
     (void)sim;
     seen_by[m].links[0].n = 0;
     seen_by[m].links[0].first = 0;
     seen_by[m].links[0].received_known = false;
+    memset(heard_by[m], 0, sizeof(heard_by[m]));
 }
 
 void stores_start(struct sim *sim) {
@@ -122,6 +130,11 @@ static bool anybody_lies(const struct sim *sim) {
     return sim->weather.liars != 0 || sim->weather.rogues != 0 || sim->weather.thieves != 0;
 }
 
+/* So long may a sample that was heard take to become a fact. */
+static uint64_t late_ms(const struct sim *sim) {
+    return 1500 + (sim->weather.tail_permille > 0 ? sim->weather.tail_ms : 0);
+}
+
 /* What was acknowledged and is lost now, in ms: from the oldest of it to the newest. */
 static void judge_loss(struct sim *sim, const struct sim_store *old, const struct sim_store *next,
                        const struct command_name *name) {
@@ -145,9 +158,7 @@ static void judge_loss(struct sim *sim, const struct sim_store *old, const struc
     uint64_t last_us = stores->acked_us[old->position];
     uint64_t first_us = stores->acked_us[next->position + 1];
     uint64_t sampled_us = stores->told_sampled_ms * 1000;
-    /* And a sample takes its time to become a fact. */
-    uint64_t late_ms = 1500 + (sim->weather.tail_permille > 0 ? sim->weather.tail_ms : 0);
-    uint64_t told_us = 1000 * (stores->told_lag_ms + LAG_STEP_MS + late_ms);
+    uint64_t told_us = 1000 * (stores->told_lag_ms + LAG_STEP_MS + late_ms(sim));
     sim->judge.losses_told_n++;
     if (sampled_us > first_us && sampled_us <= last_us + 1000000 &&
         sampled_us - first_us > told_us) {
@@ -181,6 +192,12 @@ static bool hand_off(struct sim *sim, uint8_t region, struct sim_command *comman
 static void promote(struct sim *sim, uint8_t region, const struct sim_command *command) {
     struct sim_stores *stores = &sim->stores;
     struct sim_store *store = &stores->at[region];
+    /* Begun under a lease that is over, ended behind a shut gate after a later promotion: nobody
+     * writes there, and what it calls itself is rewound when it follows. */
+    if (command->name.epoch < stores->promoted_epoch) {
+        return;
+    }
+    stores->promoted_epoch = command->name.epoch;
     if (region != stores->active) {
         for (; store->branch < stores->branch; store->branch++) {
             uint64_t forked_at = stores->forks[(store->branch + 1) % FORKS_N];
@@ -228,6 +245,8 @@ void stores_heard(const struct sim *sim, uint8_t m, const struct sim_report *rep
     }
     if (report->written && active) {
         positions_written(&seen_by[m], 0, report->position, report->position_ms);
+        memmove(&heard_by[m][0], &heard_by[m][1], sizeof(heard_by[m]) - sizeof(heard_by[m][0]));
+        heard_by[m][HEARD_N - 1] = (struct sample_heard){sim->now_us, report->position_ms};
     } else if (!report->written && !active) {
         positions_received(&seen_by[m], 0, report->position, report->position_ms);
     }
@@ -261,16 +280,24 @@ void propose_lags(struct sim *sim, uint8_t m) {
     propose_event(sim, m, &key, &event);
 }
 
-/* What the timekeeper has of the active side when a close is put into the log; 0: nothing that the
- * told lag is measured against. */
+/* What the timekeeper has had of the active side for long enough when a close is put into the log;
+ * 0: nothing that the told lag is measured against. */
 uint64_t stores_sampled_ms(const struct sim *sim, uint8_t m) {
     uint8_t keeper = sim->members[m].core.timekeeper;
     if (keeper >= sim->members_n) {
         return 0;
     }
     const struct link_positions *link = &seen_by[keeper].links[0];
-    bool covered = link->n > 0 && link->samples[link->first].position <= link->received;
-    return covered ? positions_lag(&seen_by[keeper], 0).sampled_wall_ms : 0;
+    if (link->n == 0 || link->samples[link->first].position > link->received) {
+        return 0;
+    }
+    for (unsigned i = HEARD_N; i > 0; i--) {
+        const struct sample_heard *sample = &heard_by[keeper][i - 1];
+        if (sample->heard_us + late_ms(sim) * 1000 <= sim->now_us) {
+            return sample->sampled_ms;
+        }
+    }
+    return 0;
 }
 
 /* A close was applied, first by this member: what it tells people of the loss to expect. */
