@@ -4,10 +4,9 @@
 #define MEMBERS_LIST(manual) manual_value((manual), "redis_addresses", NULL, "")
 #define SENTINELS_LIST(manual) manual_value((manual), "sentinels", NULL, "")
 
-static void redis_cli(const struct manual *manual, const struct manual_place *place,
-                      struct page *page) {
-    const char *ref = manual_value(manual, "redis_password_ref", "password_ref", NULL);
-    const char *user = manual_value(manual, "redis_user", NULL, NULL);
+/* ref: of the password's file, or NULL; user: NULL is the default user. */
+static void cli_say(const struct manual *manual, const struct manual_place *place, const char *ref,
+                    const char *user, struct page *page) {
     if (ref != NULL) {
         page_say(page, "REDISCLI_AUTH=");
         manual_secret(manual, ref, page);
@@ -23,18 +22,15 @@ static void redis_cli(const struct manual *manual, const struct manual_place *pl
     }
 }
 
+static void redis_cli(const struct manual *manual, const struct manual_place *place,
+                      struct page *page) {
+    cli_say(manual, place, manual_value(manual, "redis_password_ref", "password_ref", NULL),
+            manual_value(manual, "redis_user", NULL, NULL), page);
+}
+
 static void sentinel_cli(const struct manual *manual, const struct manual_place *place,
                          bool from_stdin, const char *words, struct page *page) {
-    const char *ref = manual_value(manual, "sentinel_password_ref", NULL, NULL);
-    if (ref != NULL) {
-        page_say(page, "REDISCLI_AUTH=");
-        manual_secret(manual, ref, page);
-        page_say(page, " ");
-    }
-    page_say(page, "redis-cli -h ");
-    page_word(page, place->host);
-    page_say(page, " -p ");
-    page_word(page, place->port);
+    cli_say(manual, place, manual_value(manual, "sentinel_password_ref", NULL, NULL), NULL, page);
     page_say(page, "%s sentinel %s ", from_stdin ? " -x" : "", words);
     page_word(page, manual_value(manual, "sentinel_name", NULL, ""));
 }
