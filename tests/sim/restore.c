@@ -99,6 +99,11 @@ void strike_set_back(struct sim *sim) {
     if (engine->put_back || engine->backup_n == 0 || engine->backup_n == engine->facts_n) {
         return;
     }
+    /* Nobody else can notice for a single member, and its notes are up to five seconds old: a
+     * younger backup is beyond docs/safety.md. */
+    if (sim->members_n == 1 && engine->backup_n >= sim->members[0].disk_memory.index) {
+        return;
+    }
     fault_drawn(sim, FAULT_SET_BACK, bit(sim->members_n) - 1);
     /* A file can be put back only under a member that stands still; and others do it so, too. */
     bool stopped = sim->members_n == 1 || chance(sim, 500);
@@ -149,8 +154,8 @@ void strike_replaced(struct sim *sim) {
     member->disk.first_wait = true;
     memset(&member->disk_memory, 0, sizeof member->disk_memory);
     member->writing = false;
-    if (chance(sim,
-               300)) { /* the region that was left comes back in time to be told wrong things */
+    /* The region that was left comes back in time to be told wrong things. */
+    if (chance(sim, 300)) {
         story_stale(sim);
     }
 }
