@@ -26,8 +26,7 @@ void apply_topology_taken(struct coordinator *member) {
     struct text256 why;
     name_own_index(member);
     memset(member->agents, 0, sizeof member->agents);
-    positions_init(&member->positions);
-    memset(member->written_by, 0, sizeof member->written_by);
+    lags_forget(member);
     if (member->wire != NULL && listen_allow(member, &why) != ERR_OK) {
         log_event(LOG_ERR, "wire.allow_list", "%s", why.at);
     }
@@ -113,6 +112,9 @@ static void applied(struct coordinator *member, const struct decision *decision)
     bool moved = fact->event.kind == EVENT_CLOSE || fact->event.kind == EVENT_OPEN;
     if (moved && verdict->result == RESULT_APPLIED) {
         listen_tell_lease(member);
+    }
+    if (fact->event.kind == EVENT_OPEN && verdict->result == RESULT_APPLIED) {
+        lags_forget(member); /* as the core does */
     }
 }
 

@@ -1,6 +1,13 @@
 /* Replication lags as this member knows them: positions of the agents' reports in, and out how much
  * the standby lacks, unless that is no longer known. */
+#include <string.h>
+
 #include "coordinator/member.h"
+
+void lags_forget(struct coordinator *member) {
+    positions_init(&member->positions);
+    memset(member->written_by, 0, sizeof member->written_by);
+}
 
 void lags_remember(struct coordinator *member, const struct report *report, uint8_t agent) {
     uint8_t region = member->topology->agents[agent].region;

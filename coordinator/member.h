@@ -225,6 +225,9 @@ bool listen_agent_heard(const struct coordinator *member, uint8_t agent);
 void listen_tell_lease(struct coordinator *member);
 
 /* lags.c */
+/* An epoch opens, and what was heard of links was heard of the other direction; or the topology
+ * changed. */
+void lags_forget(struct coordinator *member);
 /* A report of that agent, which is its newest. */
 void lags_remember(struct coordinator *member, const struct report *report, uint8_t agent);
 /* Not known, too, when the active side was attested by way of others for longer than a lease after

@@ -314,6 +314,7 @@ static void propose_lags(struct coordinator *member) {
         fact.event.lag.known = lag.known;
         fact.event.lag.lag_ms = lag.ms > UINT32_MAX ? UINT32_MAX : (uint32_t)lag.ms;
         fact.event.lag.lag_bytes = lag.bytes;
+        fact.event.lag.epoch = member->core.epoch;
         (void)text_format(key, sizeof key, "lag/%u/%" PRIx64 "/%" PRIu64, l, member->boot_id,
                           member->lag_n++);
         (void)append_start(member, key, &fact);

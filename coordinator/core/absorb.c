@@ -138,7 +138,7 @@ static bool absorb_report(struct core *core, const struct topology *topology,
 
 static bool absorb_lag(struct core *core, const struct topology *topology,
                        const struct event *event) {
-    if (event->lag.link >= topology->links_n) {
+    if (event->lag.link >= topology->links_n || event->lag.epoch != core->epoch) {
         return false;
     }
     struct link_view *link = &core->links[event->lag.link];

@@ -37,6 +37,7 @@ static void write_body(struct bytes_out *out, const struct fact *fact) {
         bytes_put_u8(out, event->lag.known);
         bytes_put_u32(out, event->lag.lag_ms);
         bytes_put_u64(out, event->lag.lag_bytes);
+        bytes_put_u64(out, event->lag.epoch);
         break;
     case EVENT_OPEN:
         bytes_put_u64(out, event->open.epoch);
@@ -118,6 +119,7 @@ static void read_body(struct bytes_in *in, struct fact *fact) {
         event->lag.known = bytes_get_u8(in);
         event->lag.lag_ms = bytes_get_u32(in);
         event->lag.lag_bytes = bytes_get_u64(in);
+        event->lag.epoch = bytes_get_u64(in);
         break;
     case EVENT_OPEN:
         event->open.epoch = bytes_get_u64(in);

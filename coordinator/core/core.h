@@ -89,6 +89,8 @@ struct event {
             uint8_t link, known;
             uint32_t lag_ms;
             uint64_t lag_bytes;
+            uint64_t
+                epoch; /* the newest that its member knew of: another OPEN turns the link round */
         } lag;
         struct {
             uint64_t epoch;

@@ -247,8 +247,16 @@ static void do_open_first(struct context *c) {
     c->core->opened_ms = c->core->now_ms;
 }
 
+/* What was known of a link was known of the other direction. */
+static void forget_lags(struct core *core) {
+    for (unsigned l = 0; l < LINKS_MAX; l++) {
+        core->links[l].known = 0;
+    }
+}
+
 static void do_open(struct context *c) {
     struct execution *execution = execution_running(c->core);
+    forget_lags(c->core);
     c->core->epoch = c->event->open.epoch;
     c->core->open = 1;
     c->core->owner = c->event->open.region;

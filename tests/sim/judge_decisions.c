@@ -221,6 +221,9 @@ void judge_applied(struct sim *sim, uint8_t m, const struct event *event,
         decisions->block_until_ms = core->now_ms + member_topology(sim, m)->policy.block_ms;
         decisions->latched = decisions->latched || event->close.why == CLOSE_AUTOMATIC;
     }
+    if (event->kind == EVENT_OPEN) {
+        decisions->lag_known = false;
+    }
     if (event->kind == EVENT_LAG) {
         decisions->lag_known = event->lag.known;
         decisions->lag_ms = event->lag.lag_ms;

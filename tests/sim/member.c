@@ -307,6 +307,9 @@ static bool apply_one(struct sim *sim, uint8_t m, const struct sim_fact *fact) {
     }
     struct verdict verdict = core_step(&member->core, member_topology(sim, m), &event);
     member->applied_index = event.index;
+    if (event.kind == EVENT_OPEN && verdict.result == RESULT_APPLIED) {
+        stores_forget(sim, m);
+    }
     told(sim, m, &event, &verdict);
     judge_applied(sim, m, &event, &verdict);
     sim_mix(sim, (uint64_t)m << 32 | event.index << 8 | verdict.rule);

@@ -276,6 +276,7 @@ void propose_lags(struct sim *sim, uint8_t m) {
     event.lag.known = lag.known;
     event.lag.lag_ms = lag.ms > UINT32_MAX ? UINT32_MAX : (uint32_t)lag.ms;
     event.lag.lag_bytes = lag.bytes;
+    event.lag.epoch = member->core.epoch;
     struct fact_key key = {EVENT_LAG, 0, member->boot_id, member->lag_n++};
     propose_event(sim, m, &key, &event);
 }

@@ -115,6 +115,7 @@ static void lag(struct place *place, bool known, uint32_t lag_ms) {
     event.lag.known = known;
     event.lag.lag_ms = lag_ms;
     event.lag.lag_bytes = lag_ms * 10u;
+    event.lag.epoch = place->member->core.epoch;
     (void)feed(place, &event, NULL, "");
 }
 

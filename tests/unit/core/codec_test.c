@@ -58,6 +58,7 @@ static struct fact some_fact(enum event_kind kind) {
         fact.event.lag.known = 1;
         fact.event.lag.lag_ms = 4711;
         fact.event.lag.lag_bytes = UINT64_C(1) << 40;
+        fact.event.lag.epoch = 7;
         break;
     case EVENT_OPEN:
         fact.event.open.epoch = 12;

@@ -302,6 +302,29 @@ static void a_link_that_is_less_behind_or_after_a_worse_one_is_not_told(void **s
     assert_false(gates[GATE_RPO_].passes);
 }
 
+static void what_was_known_of_a_link_is_not_known_of_the_way_back(void **state) {
+    (void)state;
+    world_serving(&world);
+    (void)world_lag(&world, true, 0);
+    (void)world_declare(&world, PLAN_FAILOVER, D);
+    (void)world_close(&world, 1);
+    assert_int_equal(world.core.links[0].known, 1); /* what is lost is told at the close */
+    (void)world_open(&world, 2, D);
+    for (unsigned l = 0; l < LINKS_MAX; l++) {
+        assert_int_equal(world.core.links[l].known, 0);
+    }
+    (void)read_gates();
+    assert_false(gates[GATE_RPO_].passes);
+    /* Measured before the OPEN was read, and late in the log. */
+    struct event late = {.kind = EVENT_LAG, .lag = {.known = 1, .epoch = 1}};
+    assert_int_equal(world_step(&world, &late).result, RESULT_STALE);
+    assert_int_equal(world.core.links[0].known, 0);
+    late.lag.epoch = 2;
+    assert_int_equal(world_step(&world, &late).result, RESULT_APPLIED);
+    (void)read_gates();
+    assert_true(gates[GATE_RPO_].passes);
+}
+
 static void a_number_beyond_the_gates_has_no_words(void **state) {
     (void)state;
     assert_string_equal(gate_text((enum gate)(GATES_N + 7)), "unknown gate");
@@ -364,6 +387,7 @@ int main(void) {
         cmocka_unit_test(a_failed_link_counts_where_its_check_runs_and_is_heard),
         cmocka_unit_test(a_link_of_no_tier_has_no_limit),
         cmocka_unit_test(a_link_that_is_less_behind_or_after_a_worse_one_is_not_told),
+        cmocka_unit_test(what_was_known_of_a_link_is_not_known_of_the_way_back),
         cmocka_unit_test(a_number_beyond_the_gates_has_no_words),
         cmocka_unit_test(a_proof_ends_the_wait_only_where_the_older_waits_are_over),
         cmocka_unit_test(a_snapshot_without_room_is_not_written_at_any_size),

@@ -207,6 +207,7 @@ struct verdict world_lag(struct world *world, bool known, uint32_t lag_ms) {
     struct event event = {.kind = EVENT_LAG};
     event.lag.known = known;
     event.lag.lag_ms = lag_ms;
+    event.lag.epoch = world->core.epoch;
     return world_step(world, &event);
 }
 
