@@ -282,6 +282,10 @@ static struct action_result update_verify(struct update *update, bool observed) 
             if (err == ERR_OK && wished_state(update)) {
                 break;
             }
+            if (err == ERR_OK && dns_epoch_of(&update->texts) > update->input->epoch) {
+                err = replace_check(update); /* overtaken since: it never comes back */
+                return act_failed(err, "%.150s", update->why.at);
+            }
             bool no_answer = err == ERR_REFUSED || err == ERR_UNREACHABLE || err == ERR_TIMEOUT;
             if (no_answer && i != update->writer && act_left_ms(patience_boot_ms) == 0) {
                 (void)text_append(unreached, sizeof unreached, "; not reached ");

@@ -1,9 +1,11 @@
 """DNS, HTTP, exec, approval, plain PostgreSQL; and the return of a region that died."""
 
 import http.server
+import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -44,6 +46,7 @@ class Dns:
                  detail="protected")
         c.that("after all that nothing has changed", lab.lookup("api.bud.test", "A") == ["10.77.2.10"])
         self.race()
+        self.overtaken()
         for turn in range(3):
             self.driver.epoch += 1
             value = f"10.77.{1 + turn % 2}.10"
@@ -66,8 +69,27 @@ class Dns:
             runs = [self.driver.start("west-db1", self.driver.text("dns_update", self.driver.dns(v), epoch=e))
                     for e, v in ((low, "10.77.2.10"), (high, "10.77.1.10"))]
             for process in runs:
-                process.communicate(timeout=30)
+                process.communicate(timeout=40)
         self.checks.that("of two updaters the larger epoch stays", self.lab.lookup("api.bud.test", "A") == ["10.77.1.10"])
+
+    def overtaken(self):
+        """A larger epoch comes between an update and the look at it, which silent servers hold up."""
+        low, self.driver.epoch = self.driver.epoch + 1, self.driver.epoch + 2
+        ports = (5396, 5397, 5398)
+        with self.lab.inside("watch-ns1"):
+            silent = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in ports]
+        for port, server in zip(ports, silent):
+            server.bind(("10.77.3.20", port))
+        servers = ",".join(f"10.77.3.20:{port}" for port in (*ports, 53))
+        slow = self.driver.start("west-db1", self.driver.text("dns_update", self.driver.dns("10.77.2.10", servers=servers),
+                                                              epoch=low))
+        until("the first update is there", lambda: self.lab.lookup("api.bud.test", "A") == ["10.77.2.10"])
+        self.checks.result("another updater of a larger epoch comes before it has looked", self.run("10.77.1.10"))
+        result = json.loads(slow.communicate(timeout=40)[0])
+        for server in silent:
+            server.close()
+        self.checks.that("who is overtaken says so, and does not wait for what never comes",
+                         result["err"] == "STALE" and result["took_ms"] < 20000, result)
 
     def second_server(self):
         self.driver.epoch += 1
