@@ -147,6 +147,15 @@ static void look_at_decision(struct sim *sim, uint8_t m, uint64_t execution_id) 
     }
 }
 
+static bool is_automatic(const struct core *core, uint64_t execution_id) {
+    for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
+        if (core->executions[i].id == execution_id) {
+            return core->executions[i].automatic != 0;
+        }
+    }
+    return false;
+}
+
 static void look_at_request(struct judge_decisions *decisions, const struct core *core,
                             const struct event_request *request) {
     if (request->kind == REQUEST_HOLD) {
@@ -219,7 +228,8 @@ void judge_applied(struct sim *sim, uint8_t m, const struct event *event,
         stores_closed(sim, m, sim->facts[event->index - 1].sampled_ms);
         sim->judge.closes_n[event->close.why & 3u]++;
         decisions->block_until_ms = core->now_ms + member_topology(sim, m)->policy.block_ms;
-        decisions->latched = decisions->latched || event->close.why == CLOSE_AUTOMATIC;
+        /* By the execution, not by the words of who wrote the CLOSE, and may lie. */
+        decisions->latched = decisions->latched || is_automatic(core, verdict->execution);
     }
     if (event->kind == EVENT_OPEN) {
         decisions->lag_known = false;
