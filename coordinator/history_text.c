@@ -327,7 +327,8 @@ static void tell_lease(const struct telling *telling) {
         (void)text_copy(row.subject, sizeof row.subject,
                         telling_region(telling, telling->before->owner));
         say(telling, &row, "%sCLOSE epoch %" PRIu64 " (%s)", lead, event->close.epoch,
-            close_why_text((enum close_why)event->close.why));
+            close_why_text(
+                (enum close_why)(applied ? telling->after->close_why : event->close.why)));
     }
 }
 

@@ -28,6 +28,9 @@ struct execution *execution_find(struct core *core, uint64_t id);
 /* Being undone, it gives way to a failover: a region that died meanwhile can never undo it. */
 bool execution_gives_way(const struct execution *execution);
 
+/* Why its CLOSE is written; whoever wrote it may have said something else. */
+enum close_why execution_close_why(const struct execution *execution);
+
 /* Creates one in the oldest free slot. The running one, if any, is superseded. */
 struct execution *execution_create(struct context *context, enum plan_kind kind, uint8_t plan,
                                    uint8_t target, bool automatic);

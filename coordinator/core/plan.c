@@ -513,6 +513,12 @@ static void want_commands(const struct core *core, const struct topology *topolo
     }
 }
 
+enum close_why execution_close_why(const struct execution *execution) {
+    return execution->automatic                 ? CLOSE_AUTOMATIC
+           : execution->kind == PLAN_SWITCHOVER ? CLOSE_PLANNED
+                                                : CLOSE_DECLARED;
+}
+
 static void want_lease(const struct core *core, const struct topology *topology,
                        struct wants *wants) {
     const struct execution *execution = execution_running_const(core);
@@ -527,9 +533,7 @@ static void want_lease(const struct core *core, const struct topology *topology,
     if (execution->stage == STAGE_FENCE && core->open) {
         wants->close = true;
         wants->close_epoch = core->epoch;
-        wants->close_why = execution->automatic                 ? CLOSE_AUTOMATIC
-                           : execution->kind == PLAN_SWITCHOVER ? CLOSE_PLANNED
-                                                                : CLOSE_DECLARED;
+        wants->close_why = (uint8_t)execution_close_why(execution);
     }
     if (execution->stage == STAGE_TAKE && !core->open) {
         wants->open = true;

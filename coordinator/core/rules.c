@@ -270,7 +270,7 @@ static void do_close(struct context *c) {
     struct execution *execution = execution_running(c->core);
     c->core->open = 0;
     c->core->closed_ms = c->core->now_ms;
-    c->core->close_why = c->event->close.why;
+    c->core->close_why = (uint8_t)execution_close_why(execution);
     c->core->next_owner = execution->target;
     c->core->block_until_ms = c->core->now_ms + c->topology->policy.block_ms;
     execution->closed_ms = c->core->now_ms;

@@ -302,6 +302,15 @@ static void a_link_that_is_less_behind_or_after_a_worse_one_is_not_told(void **s
     assert_false(gates[GATE_RPO_].passes);
 }
 
+static void why_an_epoch_was_closed_is_not_its_writers_word(void **state) {
+    (void)state;
+    world_serving(&world);
+    (void)world_declare(&world, PLAN_FAILOVER, D);
+    struct event event = {.kind = EVENT_CLOSE, .close = {.epoch = 1, .why = CLOSE_AUTOMATIC}};
+    assert_int_equal(world_step(&world, &event).result, RESULT_APPLIED);
+    assert_int_equal(world.core.close_why, CLOSE_DECLARED);
+}
+
 static void what_was_known_of_a_link_is_not_known_of_the_way_back(void **state) {
     (void)state;
     world_serving(&world);
@@ -387,6 +396,7 @@ int main(void) {
         cmocka_unit_test(a_failed_link_counts_where_its_check_runs_and_is_heard),
         cmocka_unit_test(a_link_of_no_tier_has_no_limit),
         cmocka_unit_test(a_link_that_is_less_behind_or_after_a_worse_one_is_not_told),
+        cmocka_unit_test(why_an_epoch_was_closed_is_not_its_writers_word),
         cmocka_unit_test(what_was_known_of_a_link_is_not_known_of_the_way_back),
         cmocka_unit_test(a_number_beyond_the_gates_has_no_words),
         cmocka_unit_test(a_proof_ends_the_wait_only_where_the_older_waits_are_over),
