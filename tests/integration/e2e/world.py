@@ -188,7 +188,14 @@ class World:
                     return any(s["name"] == step and s["state"] == "needs-approval" for s in found["steps"])
             return False
         self.fleet.wait(asks, seconds, f"step {step} asks for its approval")
-        self.fleet.drover("approve", str(execution), step, who=who)
+
+        def approved():
+            done = self.fleet.drover("approve", str(execution), step, who=who, check=False)
+            if "there is no execution" in done.stdout + done.stderr:
+                return False  # the member that was asked has not read that far yet
+            expect(done.returncode == 0, f"approve {execution} {step}: {done.stdout}{done.stderr}")
+            return True
+        self.fleet.wait(approved, seconds, f"the approval of step {step} is taken")
 
     def stage(self, execution):
         return next(e["stage"] for e in self.fleet.ask("executions")["executions"] if e["id"] == execution)
