@@ -1,6 +1,5 @@
 /* Does the TSIG key still open the zone? The very message of a failover, with nothing to change: a
  * key that was revoked is found on a quiet day (N18). */
-#include <string.h>
 #include <unistd.h>
 
 #include "agent/probes/kinds.h"
@@ -93,7 +92,6 @@ struct reading dns_credential_judge(const struct probe_input *input, struct read
     if (!taken) {
         return reading_failed(worst_err, "the key %.20s: %.66s", credential.key.name, worst.at);
     }
-    size_t used = strlen(reading.detail);
-    (void)text_format(reading.detail + used, sizeof reading.detail - used, ", key accepted");
+    (void)text_append(reading.detail, sizeof reading.detail, ", key accepted");
     return reading;
 }

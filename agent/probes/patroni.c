@@ -1,8 +1,6 @@
 /* patroni: the region's Patroni cluster as any one member tells it: members, states, leader and its
  * kind, timeline, pause; and whether it takes the failover's credential. A leader here is
  * bookkeeping: the postgresql probe proves a role. */
-#include <string.h>
-
 #include "agent/probes/kinds.h"
 #include "agent/probes/net.h"
 #include "agent/probes/parameter.h"
@@ -118,8 +116,7 @@ static struct reading credential_judge(const struct http_sync_request *member,
     if (answer.status != 200) {
         return reading_judged(false, "PATCH /config: status %ld", answer.status);
     }
-    size_t used = strlen(reading.detail);
-    (void)text_format(reading.detail + used, sizeof reading.detail - used, ", credential accepted");
+    (void)text_append(reading.detail, sizeof reading.detail, ", credential accepted");
     return reading;
 }
 

@@ -154,8 +154,7 @@ static enum err rights_ask(struct redis_client *client, const struct arguments *
         memcpy(reading->detail, told.detail, sizeof reading->detail);
         return ERR_OK;
     }
-    size_t used = strlen(reading->detail);
-    (void)text_format(reading->detail + used, sizeof reading->detail - used, ", all rights");
+    (void)text_append(reading->detail, sizeof reading->detail, ", all rights");
     return ERR_OK;
 }
 

@@ -115,10 +115,8 @@ static void look_at_decision(struct sim *sim, uint8_t m, uint64_t execution_id) 
     const struct judge_decisions *decisions = &sim->judge.decisions;
     const struct topology *topology = member_topology(sim, m);
     const struct policy_numbers *policy = &topology->policy;
-    uint8_t target = NONE;
-    for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
-        target = core->executions[i].id == execution_id ? core->executions[i].target : target;
-    }
+    const struct execution *execution = execution_in(core, execution_id);
+    uint8_t target = execution == NULL ? NONE : execution->target;
     if (!policy->automatic || topology->lease.on_quorum_loss == QUORUM_LOSS_HOLD) {
         judge_fail(sim, "I8", "an automatic failover where the policy forbids it");
     }
@@ -145,15 +143,6 @@ static void look_at_decision(struct sim *sim, uint8_t m, uint64_t execution_id) 
     if (sim->weather.calm && sim->now_us > sim->weather.calm_from_us) {
         judge_fail(sim, "I10", "an automatic failover that nothing justified");
     }
-}
-
-static bool is_automatic(const struct core *core, uint64_t execution_id) {
-    for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
-        if (core->executions[i].id == execution_id) {
-            return core->executions[i].automatic != 0;
-        }
-    }
-    return false;
 }
 
 static void look_at_request(struct judge_decisions *decisions, const struct core *core,
@@ -229,7 +218,8 @@ void judge_applied(struct sim *sim, uint8_t m, const struct event *event,
         sim->judge.closes_n[event->close.why & 3u]++;
         decisions->block_until_ms = core->now_ms + member_topology(sim, m)->policy.block_ms;
         /* By the execution, not by the words of who wrote the CLOSE, and may lie. */
-        decisions->latched = decisions->latched || is_automatic(core, verdict->execution);
+        const struct execution *closes = execution_in(core, verdict->execution);
+        decisions->latched = decisions->latched || (closes != NULL && closes->automatic);
     }
     if (event->kind == EVENT_OPEN) {
         decisions->lag_known = false;

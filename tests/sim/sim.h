@@ -302,6 +302,16 @@ static inline bool mutant_is(const struct sim *sim, enum mutant mutant) {
     return sim->mutant == (uint8_t)mutant;
 }
 
+/* NULL: this core knows no such execution, or none any more. */
+static inline const struct execution *execution_in(const struct core *core, uint64_t id) {
+    for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
+        if (core->executions[i].id == id) {
+            return &core->executions[i];
+        }
+    }
+    return NULL;
+}
+
 /* The walls' clocks, which are right here. */
 static inline uint64_t sim_wall_ms(const struct sim *sim) {
     return 1000000 + sim->now_us / 1000;

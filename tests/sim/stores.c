@@ -117,10 +117,9 @@ void stores_tick(struct sim *sim) {
 
 static const struct execution *execution_of(const struct sim *sim, uint64_t id) {
     for (uint8_t m = 0; m < sim->members_n; m++) {
-        for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
-            if (sim->members[m].core.executions[i].id == id) {
-                return &sim->members[m].core.executions[i];
-            }
+        const struct execution *execution = execution_in(&sim->members[m].core, id);
+        if (execution != NULL) {
+            return execution;
         }
     }
     return NULL;
