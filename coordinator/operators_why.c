@@ -5,6 +5,31 @@
 #include "coordinator/operators_why.h"
 #include "coordinator/status_parts.h"
 
+/* The execution that brought the lease where it is, as far as it is still kept. */
+static const struct execution *mover_of(const struct core *core) {
+    for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
+        const struct execution *execution = &core->executions[i];
+        if (execution->id != 0 && execution->opened_ms != 0 && execution->target == core->owner &&
+            execution->from_epoch + 1 == core->epoch) {
+            return execution;
+        }
+    }
+    return NULL;
+}
+
+/* Who declares what has just been done wants to know by whom, to look on. */
+static bool why_owner_already(const struct core *core, const char *region, char *out,
+                              size_t out_size) {
+    const struct execution *mover = mover_of(core);
+    if (mover == NULL) {
+        return text_format(out, out_size, "%s owns epoch %" PRIu64 " already", region, core->epoch);
+    }
+    return text_format(out, out_size,
+                       "%s owns epoch %" PRIu64 " already: execution %" PRIu64
+                       " moved the lease there",
+                       region, core->epoch, mover->id);
+}
+
 static bool why_declare(const struct coordinator *member, const struct request *request, char *out,
                         size_t out_size) {
     const struct core *core = &member->core;
@@ -24,8 +49,7 @@ static bool why_declare(const struct coordinator *member, const struct request *
                            core->epoch);
     }
     if (region == core->owner) {
-        return text_format(out, out_size, "%s owns epoch %" PRIu64 " already", request->region,
-                           core->epoch);
+        return why_owner_already(core, request->region, out, out_size);
     }
     if (!any) {
         return text_format(out, out_size, "the topology has no %s plan", kind);

@@ -7,7 +7,7 @@ import time
 
 from fleet import Timing
 
-from .world import World, expect
+from .world import World, expect, expect_pace
 
 SCENARIOS = {}
 
@@ -43,7 +43,7 @@ def canaries_count_what_was_lost(build):
         there = world.lab.sql("east-db1", "SELECT n FROM drover.canary")[0][0]
         here = world.lab.sql("west-db1", "SELECT n FROM drover.canary")[0][0]
         redis_there, redis_here = (int(world.lab.redis(f"{region}-db1", "HGET", "drover:canary", "n")) for region in ("east", "west"))
-        expect(there - here >= 4, f"the cut did not show: {there} and {here}")
+        expect_pace(there - here >= 4, f"the cut did not show: {there} and {here}")
         world.kill_region()
         world.failed_over()
         losses = {loss["link"]: loss for loss in world.fleet.ask("report", "1")["losses"]}
@@ -51,8 +51,8 @@ def canaries_count_what_was_lost(build):
             loss = losses[link]
             print(f"    {link}: {loss['lag_ms'] / 1000:.1f} s, {loss['lag_writes']} canary writes; in the stores {missing}")
             # What the region wrote in its last second, before its last report, nobody outside can know.
-            expect(loss["known"] and abs(loss["lag_writes"] - missing) <= 2, f"{link}: {loss}, {missing} are missing")
-            expect(abs(loss["lag_ms"] / 1000 - missing) <= 2, f"{link}: {loss}, {missing} s are missing")
+            expect_pace(loss["known"] and abs(loss["lag_writes"] - missing) <= 2, f"{link}: {loss}, {missing} are missing")
+            expect_pace(abs(loss["lag_ms"] / 1000 - missing) <= 2, f"{link}: {loss}, {missing} s are missing")
         report = world.judged()
         world.one_writer(report)
 

@@ -5,7 +5,7 @@ import random
 import threading
 import time
 
-from fleet import Fleet, Timing
+from fleet import Fleet, Timing, TooSlow
 from lab import Lab
 
 
@@ -16,6 +16,13 @@ class Failure(Exception):
 def expect(condition, what):
     if not condition:
         raise Failure(what)
+
+
+def expect_pace(condition, what):
+    """For what a machine that stood still can miss without a fault of drover: how long something took, how much a disturbance
+    did, who of two came first. In vain, the scenario is run once more."""
+    if not condition:
+        raise TooSlow(what)
 
 
 class Stalls:
@@ -112,14 +119,14 @@ class World:
     def outage_within(self, report, extra_s=1.0):
         bound = max(self.timing.lease, self.timing.hold_down) / 1000 + self.dns_ttl + extra_s
         print(f"    bound of the outage: {bound:.2f} s; this machine stalled for {self.stalled_s:.2f} s besides")
-        expect(report["outage_s"] <= bound + self.stalled_s,
+        expect_pace(report["outage_s"] <= bound + self.stalled_s,
                f"outage {report['outage_s']:.2f} s, at most {bound:.2f} s and the stalls' {self.stalled_s:.2f} s are allowed")
 
     def served_on(self, report, region="east", most_s=2.0):
         """The gate was not shut, as its guard tells, and no client had to wait."""
         log = self.log(f"{region}-db1/guard")
         expect("gate.open" in log and "gate.shut" not in log, "the gate was shut")
-        expect(report["outage_s"] < most_s + self.stalled_s,
+        expect_pace(report["outage_s"] < most_s + self.stalled_s,
                f"the client saw {report['outage_s']:.1f} s without a write; this machine stalled for {self.stalled_s:.2f} s")
 
     # -- looking

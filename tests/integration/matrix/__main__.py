@@ -44,8 +44,8 @@ class Stage:
             report = world.judged()
             world.one_writer(report)
             if outage_max_s is not None:
-                common.expect(report["outage_s"] <= outage_max_s + world.stalled_s,
-                              f"the client saw {report['outage_s']:.1f} s without a write, {outage_max_s} s are allowed")
+                common.expect_pace(report["outage_s"] <= outage_max_s + world.stalled_s,
+                                   f"the client saw {report['outage_s']:.1f} s without a write, {outage_max_s} s are allowed")
         except BaseException:
             error = sys.exc_info()
             with suppress(Exception):

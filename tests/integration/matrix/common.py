@@ -3,7 +3,7 @@
 import re
 import time
 
-from e2e.world import Failure, World, expect
+from e2e.world import Failure, World, expect, expect_pace  # noqa: F401
 from fleet import Timing
 from fleet.fleet import FleetError
 

@@ -4,7 +4,7 @@ import os
 import subprocess
 import time
 
-from e2e.world import World, expect
+from e2e.world import World, expect, expect_pace
 from fleet import Timing
 
 from . import common
@@ -27,8 +27,8 @@ def lost_late_doubled_and_overtaking_packets_change_no_outcome(world_):
         nothing_moves(world_, world_.timing.lease / 1000 * 1.5)
         told = noise.told()
         print(f"    {told}")
-        expect(told["packets"] > 300 and told["doubled"] > 10 and told["overtaken"] > 10, told)
-        expect(told["dropped"] < told["packets"] / 100, f"the noise itself could not follow: {told}")
+        expect_pace(told["packets"] > 300 and told["doubled"] > 10 and told["overtaken"] > 10, told)
+        expect_pace(told["dropped"] < told["packets"] / 100, f"the noise itself could not follow: {told}")
     expect(common.moves(world_) == 0 and common.epoch(world_) == 1, "an epoch was closed")
     with Noise(world_.lab, loss=30, delay_ms=100, jitter_ms=40, doubled=10) as noise:
         time.sleep(world_.timing.renew / 1000 * 3)
@@ -39,7 +39,7 @@ def lost_late_doubled_and_overtaking_packets_change_no_outcome(world_):
             time.sleep(0.5)
         told = noise.told()
         print(f"    {told}; {'moved' if world_.writable('west') else 'not moved'} while packets were lost")
-        expect(told["lost"] > told["packets"] / 5, told)
+        expect_pace(told["lost"] > told["packets"] / 5, told)
     world_.wait_writable("west", bound_s(world_, extra_s=45))
     world_.failed_over(90)
     expect(not world_.writable("east"), "east still takes its neighbours' writes")
@@ -158,7 +158,7 @@ def a_switchover_whose_link_is_lost_ends_on_one_side_with_nothing_lost(world_):
         took_s = time.monotonic() - begun
         print(f"    {region} serves {took_s:.1f} s after the link was lost")
         # A stop of PostgreSQL that waits for the lost standby takes wal_sender_timeout: a minute. The steps have ten seconds.
-        expect(stage == "done" or took_s < 55, f"{region} served again only after {took_s:.1f} s")
+        expect_pace(stage == "done" or took_s < 55, f"{region} served again only after {took_s:.1f} s")
         expect(not world_.writable(other), f"{other} takes writes too")
         reasoned(world_, f"execution {number}: {stage}", f"execution {number} begins: switchover")
         _nothing_lost(world_, region)

@@ -5,7 +5,7 @@ import os
 import signal
 import time
 
-from e2e.world import World, expect
+from e2e.world import World, expect, expect_pace
 from fleet import Timing
 from lab import Lab, net
 
@@ -129,7 +129,7 @@ def a_minority_of_the_members_renews_nothing(world_):
         _only(world_, MEMBERS[:1])
     _fenced_in_time(world_, one, "one member of three")
     said = selves(world_)["m1"]["attests_yes_n"] - before
-    expect(said >= 2, f"the member in reach said yes {said} times: it was not asked")
+    expect_pace(said >= 2, f"the member in reach said yes {said} times: it was not asked")
     reasoned(world_, "view of m2: attests the lease no longer", "view of m3: attests the lease no longer")
     world_.lab.heal()
     unfenced(world_, "east")
@@ -317,7 +317,7 @@ refer(13, "guard", "a_stopped_agent_and_guard_do_not_keep_it_open", "a write jus
 def a_frozen_region_wakes_fenced(world_):
     """Every process of the active region stands still beyond its lease, as under a suspended machine, and wakes after the move."""
     frozen = [(pid, host.name) for host in world_.lab.region_hosts("east") if host.role != "near" for pid in net.pids(host.namespace)]
-    expect(len(frozen) >= 8, f"only {len(frozen)} processes")
+    expect_pace(len(frozen) >= 8, f"only {len(frozen)} processes")
     for pid, _ in frozen:
         os.kill(pid, signal.SIGSTOP)
     try:

@@ -263,6 +263,15 @@ static void a_refusal_says_what_is_in_the_way(void **state) {
         assert_string_equal(why, cases[i].why);
     }
     assert_false(operators_why(&member, &cases[0].request, 301, why, sizeof why));
+    /* Behind a move, whoever declares the same learns who made it. */
+    struct core *core = &member.core;
+    core->epoch = 2;
+    core->owner = core->executions[0].target;
+    core->executions[0].from_epoch = 1;
+    core->executions[0].opened_ms = 5;
+    struct request late = {.kind = REQUEST_DECLARE, .region = "west"};
+    assert_true(operators_why(&member, &late, 399, why, sizeof why));
+    assert_string_equal(why, "west owns epoch 2 already: execution 1 moved the lease there");
     /* Abandoned already: the lease has not moved, and what is left ends by itself. */
     member.core.executions[0].stage = STAGE_UNDO;
     struct request abort = {.kind = REQUEST_ABORT, .execution = 1};
