@@ -3,8 +3,18 @@
 
 #include <string.h>
 
+/* From the end of each attempt to the beginning of the next: longer every time, up to a bound. */
+static uint64_t retry_pauses_ms(unsigned retries) {
+    uint64_t all_ms = 0, pause_ms = RETRY_AGAIN_MS;
+    for (unsigned n = 0; n < retries; n++) {
+        all_ms += pause_ms < RETRY_AGAIN_MAX_MS ? pause_ms : RETRY_AGAIN_MAX_MS;
+        pause_ms = pause_ms < RETRY_AGAIN_MAX_MS ? 2 * pause_ms : pause_ms;
+    }
+    return all_ms;
+}
+
 uint64_t step_longest_ms(const struct step *step) {
-    return (uint64_t)step->timeout_ms * (1u + step->retries);
+    return (uint64_t)step->timeout_ms * (1u + step->retries) + retry_pauses_ms(step->retries);
 }
 
 unsigned step_tier(const struct step *step) {

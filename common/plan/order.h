@@ -29,7 +29,8 @@ struct order {
  * *ret_order is untouched then. */
 bool plan_order(const struct plan *plan, struct order *ret_order);
 
-/* The longest that a step can take: each attempt its timeout. Waiting for a person is not in it,
+/* The longest that a step can take: each attempt its timeout, and the pauses between them (1 s, 2 s,
+ * 4 s ... up to a minute). An agent that falls silent costs 2 s more an attempt. Waiting for a person is not in it,
  * but for `action = "approval"`, whose timeout is how long it waits. */
 uint64_t step_longest_ms(const struct step *step);
 

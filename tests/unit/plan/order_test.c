@@ -34,19 +34,38 @@ static void waves_follow_needs_and_tiers_order_a_wave(void **state) {
     step_add(3, 1000, 0, 1, 3, 0); /* 0: needs 3 */
     step_add(0, 1000, 0, 0, 0, 0); /* 1: no tier */
     step_add(2, 1000, 0, 0, 0, 0); /* 2 */
-    step_add(1, 5000, 2, 0, 0, 0); /* 3: 15 s */
+    step_add(1, 5000, 2, 0, 0, 0); /* 3: 15 s, and pauses of 1 and 2 s */
     step_add(1, 2000, 0, 2, 0, 2); /* 4: needs 0 and 2 */
     assert_true(plan_order(&plan, &order));
     static const uint8_t expected[] = {3, 2, 1, 0, 4};
     static const uint8_t waves[] = {1, 1, 1, 2, 3};
-    static const uint64_t starts[] = {0, 0, 0, 15000, 16000};
+    static const uint64_t starts[] = {0, 0, 0, 18000, 19000};
     assert_int_equal(order.n, 5);
     for (unsigned i = 0; i < 5; i++) {
         assert_int_equal(order.at[i].step, expected[i]);
         assert_int_equal(order.at[i].wave, waves[i]);
         assert_int_equal(order.at[i].start_ms, starts[i]);
     }
-    assert_int_equal(order.at[4].end_ms, 18000);
+    assert_int_equal(order.at[4].end_ms, 21000);
+}
+
+static void the_longest_time_holds_the_pauses_between_attempts(void **state) {
+    (void)state;
+    static const struct {
+        uint8_t retries;
+        uint64_t longest_ms;
+    } cases[] = {
+        {0, 10000},
+        {1, 10000 * 2 + 1000},
+        {2, 10000 * 3 + 1000 + 2000},
+        {6, 10000 * 7 + 63000},
+        {7, 10000 * 8 + 63000 + 60000}, /* never more than a minute */
+        {255, 10000 * 256 + 63000 + 249 * 60000},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct step step = {.timeout_ms = 10000, .retries = cases[i].retries};
+        assert_int_equal(step_longest_ms(&step), cases[i].longest_ms);
+    }
 }
 
 static void hand_offs_come_first_and_the_fence_begins_a_new_count(void **state) {
@@ -101,6 +120,7 @@ static void the_largest_plan_has_an_order(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(waves_follow_needs_and_tiers_order_a_wave, plan_empty),
+        cmocka_unit_test(the_longest_time_holds_the_pauses_between_attempts),
         cmocka_unit_test_setup(hand_offs_come_first_and_the_fence_begins_a_new_count, plan_empty),
         cmocka_unit_test_setup(a_circle_has_no_order, plan_empty),
         cmocka_unit_test_setup(the_largest_plan_has_an_order, plan_empty),

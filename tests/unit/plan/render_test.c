@@ -125,7 +125,7 @@ static void each_step_says_who_how_long_and_what_if(void **state) {
     assert_int_equal(count_of("    it worked when:"), steps_n + 1); /* and the fence */
     assert_non_null(strstr(text, "network-admin: Hannah Brandt, Omar Haddad; an automatic"));
     assert_non_null(strstr(text, "at most 15m an attempt, 3 attempts"));
-    assert_non_null(strstr(text, "1m behind the fence"));
+    assert_non_null(strstr(text, "61s behind the fence"));
 }
 
 /* A script that is taken apart by step: its headings are no other line's. */
