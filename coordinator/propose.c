@@ -196,6 +196,15 @@ bool member_keeps_time(const struct coordinator *member) {
     return member->core.timekeeper == member->index && member->core.keeper_term > 0;
 }
 
+static struct fact keeper_fact(const struct coordinator *member, char *ret_key) {
+    struct fact fact = fact_of(member, EVENT_TIMEKEEPER);
+    fact.event.timekeeper.member = member->index;
+    fact.event.timekeeper.term = member->core.keeper_term + 1;
+    fact.event.timekeeper.gap_ms = ticks_silent_ms(&member->ticks, clock_stamp());
+    (void)text_format(ret_key, FACT_KEY_SIZE, "keeper/%" PRIu64, fact.event.timekeeper.term);
+    return fact;
+}
+
 static void propose_keeper(struct coordinator *member) {
     char key[FACT_KEY_SIZE];
     /* Members step forward one after the other, so that usually one key has one bidder. */
@@ -209,11 +218,7 @@ static void propose_keeper(struct coordinator *member) {
         append_of_kind(member, EVENT_TIMEKEEPER)) {
         return;
     }
-    struct fact fact = fact_of(member, EVENT_TIMEKEEPER);
-    fact.event.timekeeper.member = member->index;
-    fact.event.timekeeper.term = member->core.keeper_term + 1;
-    fact.event.timekeeper.gap_ms = ticks_silent_ms(&member->ticks, now);
-    (void)text_format(key, sizeof key, "keeper/%" PRIu64, fact.event.timekeeper.term);
+    struct fact fact = keeper_fact(member, key);
     (void)append_start(member, key, &fact);
 }
 
@@ -321,6 +326,14 @@ static void propose_lags(struct coordinator *member) {
     }
 }
 
+/* The same key, and what is true now: of the facts that tell time. */
+static void append_rewrite(struct coordinator *member, struct append *append,
+                           const struct fact *fact) {
+    size_t size = fact_write(fact, member->fact_bytes, FACT_BYTES_MAX);
+    ensure(size == append->size);
+    memcpy(append->bytes, member->fact_bytes, size);
+}
+
 /* Told late, an old TICK would hide the pause of the log from the core. It keeps its key (it
  * may be in the log already), but says all the time that has passed, which makes everybody
  * settle again. */
@@ -333,9 +346,19 @@ static void tick_measure_again(struct coordinator *member, struct append *append
     fact.event.tick.member = member->index;
     fact.event.tick.elapsed_ms = elapsed_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)elapsed_ms;
     fact.event.tick.wall_ms = fact.wall_ms;
-    size_t size = fact_write(&fact, member->fact_bytes, FACT_BYTES_MAX);
-    ensure(size == append->size);
-    memcpy(append->bytes, member->fact_bytes, size);
+    append_rewrite(member, append, &fact);
+}
+
+/* The log went away after the timekeeper had: the gap that landed at its return would hide the
+ * pause, too, and nobody would settle. False: that term is taken. */
+static bool keeper_measure_again(struct coordinator *member, struct append *append) {
+    char key[FACT_KEY_SIZE];
+    struct fact fact = keeper_fact(member, key);
+    bool free_term = text_equal(append->key, key);
+    if (free_term) {
+        append_rewrite(member, append, &fact);
+    }
+    return free_term;
 }
 
 static void retry_due(struct coordinator *member) {
@@ -349,6 +372,10 @@ static void retry_due(struct coordinator *member) {
             }
             if (append->kind == EVENT_CLOSE && close_is_old(member)) {
                 append_free(append); /* wished anew when it still is */
+                continue;
+            }
+            if (append->kind == EVENT_TIMEKEEPER && !keeper_measure_again(member, append)) {
+                append_free(append);
                 continue;
             }
             if (append->kind == EVENT_TICK) {

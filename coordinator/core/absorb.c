@@ -50,6 +50,11 @@ static bool absorb_timekeeper(struct core *core, const struct topology *topology
     }
     core->keeper_term = event->timekeeper.term;
     core->timekeeper = event->timekeeper.member;
+    /* Its gap is told herewith: who learns of this fact by a snapshot must not count it again. It
+     * may have waited longer on its way than a TICK that came before it. */
+    if (event->wall_ms > core->wall_ms) {
+        core->wall_ms = event->wall_ms;
+    }
     if (event->timekeeper.gap_ms > 2 * TICK_ELAPSED_MAX_MS) {
         settle_again(core);
     }

@@ -61,8 +61,8 @@ struct event_request {
 struct event {
     uint8_t kind;   /* enum event_kind */
     uint64_t index; /* in the log */
-    /* By the clock of the member that appended it; 0: not told. It only says how old the newest
-     * TICK may be, and moves nothing. */
+    /* By the clock of the member that appended it; 0: not told. It says how old the newest TICK may
+     * be, and up to when a TIMEKEEPER told the time; it moves no core time. */
     uint64_t wall_ms;
     union {
         struct {

@@ -183,8 +183,8 @@ static uint64_t retry_pause_ms(const struct step_state *state) {
     return pause_ms < RETRY_AGAIN_MAX_MS ? pause_ms : RETRY_AGAIN_MAX_MS;
 }
 
-/* A command's last moment is dated from the newest TICK: there must be one, and it must not be one
- * of before a pause of the log. The next TICK is never far. */
+/* A command's last moment is dated from the newest TICK or TIMEKEEPER: there must be one, and it
+ * must not be one of before a pause of the log. The next TICK is never far. */
 static bool time_is_told(const struct core *core, const struct event *event) {
     uint64_t old_ms = event->wall_ms > core->wall_ms ? event->wall_ms - core->wall_ms : 0;
     return core->wall_ms != 0 && old_ms <= COMMAND_TIME_OLD_MS;

@@ -273,6 +273,9 @@ static void do_close(struct context *c) {
     c->core->close_why = (uint8_t)execution_close_why(execution);
     c->core->next_owner = execution->target;
     c->core->block_until_ms = c->core->now_ms + c->topology->policy.block_ms;
+    if (execution->automatic) { /* again: a release since the decision was of an earlier one */
+        c->core->latched = c->topology->policy.rearm_needed;
+    }
     execution->closed_ms = c->core->now_ms;
     execution->stage = STAGE_TAKE;
     c->verdict->execution = execution->id;

@@ -140,7 +140,7 @@ struct member_view {
 
 struct core {
     uint64_t now_ms;  /* core time: sum of the elapsed times of TICKs */
-    uint64_t wall_ms; /* of the last TICK, for people */
+    uint64_t wall_ms; /* of the last TICK or TIMEKEEPER: up to here time is told */
     uint64_t applied_index;
     uint64_t epoch;
     uint64_t opened_ms, closed_ms; /* core time */

@@ -47,7 +47,7 @@ static struct pending_append *append_start(struct sim *sim, uint8_t m, const str
     pending->tries_n = 0;
     pending->key = *key;
     pending->event = *event;
-    pending->event.wall_ms = 1000000 + sim->now_us / 1000; /* the walls' clocks are right here */
+    pending->event.wall_ms = sim_wall_ms(sim);
     pending->token = rng_next(&sim->rng);
     append_send(sim, m, free_slot);
     return pending;
@@ -224,7 +224,16 @@ static void tick_measure_again(struct sim *sim, uint8_t m, struct pending_append
     uint64_t elapsed_ms = sim_boot_ms(sim, m) - sim->members[m].tick_measured_ms;
     if (elapsed_ms > TICK_ELAPSED_MAX_MS && elapsed_ms < UINT32_MAX) {
         pending->event.tick.elapsed_ms = (uint32_t)elapsed_ms;
+        pending->event.tick.wall_ms = pending->event.wall_ms = sim_wall_ms(sim);
     }
+}
+
+/* So would a gap measured before it. False: that term is taken. */
+static bool keeper_measure_again(struct sim *sim, uint8_t m, struct pending_append *pending) {
+    const struct sim_member *member = &sim->members[m];
+    pending->event.timekeeper.gap_ms = ticks_silent_ms(&member->ticks, sim_stamp(sim, m));
+    pending->event.wall_ms = sim_wall_ms(sim);
+    return pending->event.timekeeper.term == member->core.keeper_term + 1;
 }
 
 static void retry_due(struct sim *sim, uint8_t m) {
@@ -236,6 +245,10 @@ static void retry_due(struct sim *sim, uint8_t m) {
         }
         if (pending->key.kind == EVENT_CLOSE && close_is_old(sim, m)) {
             pending->used = false; /* wished anew when it still is */
+            continue;
+        }
+        if (pending->key.kind == EVENT_TIMEKEEPER && !keeper_measure_again(sim, m, pending)) {
+            pending->used = false;
             continue;
         }
         if (pending->key.kind == EVENT_TICK) {

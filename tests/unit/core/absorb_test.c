@@ -54,6 +54,34 @@ static void the_timekeeper_changes_one_term_at_a_time(void **state) {
     assert_int_equal(world.core.settle_from_ms, world.core.now_ms);
 }
 
+/* A simulated story: a member learnt by a snapshot that it keeps the time, and counted from the
+ * last TICK on, although its own TIMEKEEPER had told that gap. The state says up to when all was
+ * told. */
+static void a_timekeeper_tells_the_wall_clocks_time_and_never_takes_it_back(void **state) {
+    static const struct {
+        int64_t said_ms; /* since the newest TICK; INT64_MIN: not told */
+        uint64_t moves_ms;
+    } table[] = {{INT64_MIN, 0}, {-700, 0}, {0, 0}, {4100, 4100}};
+    (void)state;
+    for (unsigned i = 0; i < sizeof table / sizeof table[0]; i++) {
+        world_serving(&world);
+        uint64_t told_ms = world.core.wall_ms, now_ms = world.core.now_ms;
+        struct event event = {.kind = EVENT_TIMEKEEPER};
+        event.timekeeper.member = 1;
+        event.timekeeper.term = world.core.keeper_term + 1;
+        event.timekeeper.gap_ms = 4100;
+        event.wall_ms =
+            table[i].said_ms == INT64_MIN ? 0 : (uint64_t)((int64_t)told_ms + table[i].said_ms);
+        assert_int_equal(world_step(&world, &event).result, RESULT_APPLIED);
+        assert_int_equal(world.core.wall_ms, told_ms + table[i].moves_ms);
+        assert_int_equal(world.core.now_ms, now_ms); /* the gap counts nothing */
+        event.timekeeper.term += 5;
+        event.wall_ms = told_ms + 9000;
+        assert_int_equal(world_step(&world, &event).result, RESULT_STALE);
+        assert_int_equal(world.core.wall_ms, told_ms + table[i].moves_ms);
+    }
+}
+
 static void only_the_timekeeper_tells_the_time_and_it_never_jumps(void **state) {
     (void)state;
     world_serving(&world);
@@ -255,6 +283,7 @@ int main(void) {
         cmocka_unit_test(a_new_core_wants_nothing_but_time_until_a_topology_is_there),
         cmocka_unit_test(an_older_topology_and_one_during_an_execution_are_stale),
         cmocka_unit_test(the_timekeeper_changes_one_term_at_a_time),
+        cmocka_unit_test(a_timekeeper_tells_the_wall_clocks_time_and_never_takes_it_back),
         cmocka_unit_test(only_the_timekeeper_tells_the_time_and_it_never_jumps),
         cmocka_unit_test(a_pause_of_the_log_drops_what_was_decided_by_itself_and_not_begun),
         cmocka_unit_test(a_pause_of_the_log_drops_the_suspicion_and_settles_again),

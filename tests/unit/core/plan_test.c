@@ -187,7 +187,7 @@ static void a_retry_without_an_agent_waits_its_time_too(void **state) {
     assert_int_equal(step_phase(STEP_PROMOTE), STEP_FAILED);
 }
 
-/* A command's last moment comes from the log's wall time, which only TICKs tell. */
+/* A command's last moment comes from the log's wall time, which here only TICKs tell. */
 static void no_command_before_the_first_tick(void **state) {
     (void)state;
     world_init(&world);

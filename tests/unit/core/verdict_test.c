@@ -369,6 +369,29 @@ static void an_automatic_failover_latches_and_blocks_until_released(void **state
     assert_int_equal(world.core.held_until_ms, 0);
 }
 
+/* A simulated story: released between the decision and its CLOSE, the latch was open for the next
+ * one. What a person released was the failover before. */
+static void a_release_before_the_close_leaves_the_failover_latched(void **state) {
+    (void)state;
+    for (unsigned rearm_needed = 0; rearm_needed < 2; rearm_needed++) {
+        world_suspect_ripe(&world);
+        world.topology.policy.rearm_needed = rearm_needed != 0;
+        assert_int_equal(world_tick(&world, 1000).rule, 203);
+        assert_int_equal(world_ask(&world, REQUEST_RELEASE).rule, 322);
+        assert_int_equal(world.core.latched, 0);
+        assert_int_equal(world_close(&world, 1).rule, 111);
+        assert_int_equal(world.core.latched, rearm_needed);
+    }
+}
+
+static void a_declared_failover_latches_nothing(void **state) {
+    (void)state;
+    world_serving(&world);
+    (void)world_declare(&world, PLAN_FAILOVER, D);
+    assert_int_equal(world_close(&world, 1).rule, 111);
+    assert_int_equal(world.core.latched, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_matrix_of_voice_and_outside_view_gives_the_classes),
@@ -388,6 +411,8 @@ int main(void) {
         cmocka_unit_test(the_suspicion_counts_from_the_last_sign_of_life),
         cmocka_unit_test(a_new_suspicion_is_not_dated_before_the_last_one_ended),
         cmocka_unit_test(an_automatic_failover_latches_and_blocks_until_released),
+        cmocka_unit_test(a_release_before_the_close_leaves_the_failover_latched),
+        cmocka_unit_test(a_declared_failover_latches_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

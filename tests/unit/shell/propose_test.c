@@ -92,6 +92,48 @@ static void a_tick_told_late_says_all_the_time_that_passed(void **state) {
                     1700 + TICK_ELAPSED_MAX_MS);
 }
 
+/* The log was away when the timekeeper died: whoever takes over found no pause yet, and the fact
+ * that lands at the log's return must tell the whole of it, or nobody settles. */
+static void a_timekeeper_told_late_says_the_whole_gap(void **state) {
+    struct coordinator *member = stand_in_member("m2");
+    (void)state;
+    stand_in_serving(member);
+    member->core.timekeeper = 0;
+    member->core.keeper_term = 1;
+    member->ticks.applied = clock_stamp();
+    member->ticks.behind_ms = 0;
+    member->ticks.seen = true;
+    member->ticks.applied.boot_ms -= 2 * KEEPER_PATIENCE_MS;
+    appended_n = 0;
+    propose_all(member);
+    assert_int_equal(stand_in_appended_n(EVENT_TIMEKEEPER), 1);
+    struct appended *first = stand_in_appended(EVENT_TIMEKEEPER);
+    struct fact fact = fact_in(first);
+    assert_in_range(fact.event.timekeeper.gap_ms, 2 * KEEPER_PATIENCE_MS,
+                    2 * KEEPER_PATIENCE_MS + 500);
+    char key[FACT_KEY_SIZE];
+    (void)text_copy(key, sizeof key, first->key);
+    stand_in_answer(first, ERR_TIMEOUT);
+    member->ticks.applied.boot_ms -= 2 * TICK_ELAPSED_MAX_MS;
+    for (unsigned i = 0; i < APPENDS_MAX; i++) {
+        member->appends[i].next_try_ms = 0;
+    }
+    propose_all(member);
+    assert_int_equal(stand_in_appended_n(EVENT_TIMEKEEPER), 2);
+    const struct appended *second = stand_in_appended(EVENT_TIMEKEEPER);
+    assert_string_equal(second->key, key);
+    fact = fact_in(second);
+    assert_true(fact.event.timekeeper.gap_ms > 2 * TICK_ELAPSED_MAX_MS);
+    stand_in_answer(stand_in_appended(EVENT_TIMEKEEPER), ERR_TIMEOUT);
+    member->core.keeper_term = 2; /* another's landed first: that place is taken */
+    member->ticks.applied = clock_stamp();
+    for (unsigned i = 0; i < APPENDS_MAX; i++) {
+        member->appends[i].next_try_ms = 0;
+    }
+    propose_all(member);
+    assert_int_equal(stand_in_appended_n(EVENT_TIMEKEEPER), 2);
+}
+
 /* What the log says at a start: who keeps the time, and the last TICK, so long ago. */
 static void read_back(struct coordinator *member, uint64_t ago_ms) {
     struct fact fact = {.event = {.kind = EVENT_TIMEKEEPER}};
@@ -206,6 +248,7 @@ int main(void) {
         cmocka_unit_test(a_lost_answer_means_the_same_key_and_bytes),
         cmocka_unit_test(nothing_is_proposed_before_it_is_caught_up),
         cmocka_unit_test(a_tick_told_late_says_all_the_time_that_passed),
+        cmocka_unit_test(a_timekeeper_told_late_says_the_whole_gap),
         cmocka_unit_test(the_first_tick_after_a_start_tells_the_pause_before_it),
         cmocka_unit_test(the_first_tick_of_a_member_that_read_none_back_is_not_new),
         cmocka_unit_test(a_timekeeper_by_its_snapshot_counts_nothing_again),
