@@ -4,9 +4,10 @@ import sys
 import time
 import traceback
 
+from .kills import kills
 from .rounds import returns, switchovers
 
-KINDS = {"switchovers": (switchovers, 50), "returns": (returns, 3)}
+KINDS = {"switchovers": (switchovers, 50), "returns": (returns, 3), "kills": (kills, 0)}
 
 
 def main():
