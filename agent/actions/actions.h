@@ -18,5 +18,6 @@ extern const struct action_kind_row row_http_call;
 extern const struct action_kind_row row_exec;
 extern const struct action_kind_row row_approval;
 extern const struct action_kind_row row_verify;
+extern const struct action_kind_row row_kubernetes_scale;
 
 #endif

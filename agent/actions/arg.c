@@ -282,3 +282,27 @@ enum err args_accept(const struct arg_rule *rules, size_t rules_n,
     }
     return ERR_OK;
 }
+
+enum err args_accept_service(const struct arguments *arguments, bool numeric,
+                             struct text256 *reterr) {
+    struct place place;
+    const char *url = arg_text(arguments, "url", "");
+    const char *connect_to = arg_text(arguments, "connect_to", NULL);
+    const char *tls = arg_text(arguments, "tls", "1.2");
+    if (connect_to != NULL && !place_parse(connect_to, &place)) {
+        text_say(reterr, "argument \"connect_to\": expected one numeric host:port");
+        return ERR_CONFIG;
+    }
+    if (numeric && connect_to == NULL && !url_is_numeric(url)) {
+        text_say(reterr,
+                 "argument \"url\": expected http(s)://IP:PORT, or connect_to beside it: nothing "
+                 "is looked up here, found \"%.80s\"",
+                 url);
+        return ERR_CONFIG;
+    }
+    if (!text_equal(tls, "1.2") && !text_equal(tls, "1.3")) {
+        text_say(reterr, "argument \"tls\": expected 1.2 or 1.3");
+        return ERR_CONFIG;
+    }
+    return ERR_OK;
+}

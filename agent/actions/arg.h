@@ -56,6 +56,22 @@ struct parts {
 enum err args_accept(const struct arg_rule *rules, size_t rules_n,
                      const struct arguments *arguments, struct text256 *reterr) ERR_CHECKED;
 
+/* Rows for an action that speaks HTTP to one service: the arguments of common/io/service.h. */
+#define ARG_SERVICE_RULES                                                                          \
+    {"url", ARG_URL, true, 0, 0}, {"ca", ARG_PATH, false, 0, 0}, {"user", ARG_TEXT, false, 0, 0},  \
+        {"password_ref", ARG_NAME, false, 0, 0}, {"token_ref", ARG_NAME, false, 0, 0},             \
+        {"certificate", ARG_PATH, false, 0, 0}, {"key", ARG_PATH, false, 0, 0},                    \
+        {"connect_to", ARG_PLACES, false, 0, 0}, {                                                 \
+        "tls", ARG_TEXT, false, 0, 0                                                               \
+    }
+#define ARG_SERVICE_HELP                                                                           \
+    "url, connect_to, ca, user, password_ref, token_ref, certificate, key, tls=1.2|1.3"
+
+/* What the rows cannot say: nothing has to be looked up (a numeric url, or connect_to; not asked of
+ * a service that only the world's DNS finds), one connect_to, a known tls. */
+enum err args_accept_service(const struct arguments *arguments, bool numeric,
+                             struct text256 *reterr) ERR_CHECKED;
+
 /* The value, or `otherwise` (may be NULL). */
 const char *arg_text(const struct arguments *arguments, const char *name, const char *otherwise);
 /* The more particular name first: "pg_user", then "user". */

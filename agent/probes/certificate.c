@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "agent/probes/kinds.h"
-#include "agent/probes/net.h"
 #include "agent/probes/parameter.h"
 #include "agent/probes/reading.h"
 #include "common/io/clock.h"
+#include "common/io/net.h"
 
 #define CHAIN_MAX 16
 #define FILE_BYTES_MAX (256 * 1024)

@@ -88,9 +88,9 @@ struct reading clickhouse_run(const struct probe_input *input) {
     char path[WEB_URL_SIZE] = "/?query=", query[512], body[BODY_SIZE];
     struct http_sync_answer answer;
     struct reading reading;
-    struct web_request request = {.path = path};
+    struct service_request request = {.path = path};
     if (!query_make(arguments_get(arguments, "table"), query, sizeof query) ||
-        !web_append_encoded(path, sizeof path, query)) {
+        !service_append_encoded(path, sizeof path, query)) {
         return reading_failed(ERR_CONFIG, "argument table is too long");
     }
     if (!web_ask(input, &request, body, sizeof body, &answer, &reading)) {

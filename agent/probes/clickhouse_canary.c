@@ -34,8 +34,8 @@ static bool query_run(const struct probe_input *input, const char *method, const
                       char body[BODY_SIZE], size_t *ret_n, struct reading *ret_reading) {
     char path[WEB_URL_SIZE] = "/?query=";
     struct http_sync_answer answer;
-    struct web_request request = {.method = method, .path = path};
-    if (!web_append_encoded(path, sizeof path, query)) {
+    struct service_request request = {.method = method, .path = path};
+    if (!service_append_encoded(path, sizeof path, query)) {
         *ret_reading = reading_failed(ERR_CONFIG, "argument table is too long");
         return false;
     }

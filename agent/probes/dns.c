@@ -5,11 +5,11 @@
 #include <unistd.h>
 
 #include "agent/probes/kinds.h"
-#include "agent/probes/net.h"
 #include "agent/probes/parameter.h"
 #include "agent/probes/parse.h"
 #include "agent/probes/reading.h"
 #include "common/io/clock.h"
+#include "common/io/net.h"
 
 #define UDP_SIZE 4096
 #define TCP_SIZE 16384

@@ -44,7 +44,7 @@ static bool refs_ask(const struct probe_input *input, const char *url, char *bod
     size_t n = strlen(url);
     (void)text_format(whole, sizeof whole, "%.*s" PATH,
                       (int)(n > 0 && url[n - 1] == '/' ? n - 1 : n), url);
-    struct web_request request = {.whole_url = whole, .deadline_boot_ms = deadline_boot_ms};
+    struct service_request request = {.whole_url = whole, .deadline_boot_ms = deadline_boot_ms};
     if (!web_ask(input, &request, body, BODY_SIZE, &answer, ret_reading)) {
         return false;
     }

@@ -3,12 +3,12 @@
 #include <unistd.h>
 
 #include "agent/probes/kinds.h"
-#include "agent/probes/net.h"
 #include "agent/probes/parameter.h"
 #include "agent/probes/parse.h"
 #include "agent/probes/reading.h"
 #include "common/io/clock.h"
-#include "common/io/http_sync.h"
+#include "common/io/net.h"
+#include "common/io/service.h"
 
 #define CSV_SIZE (128 * 1024) /* some 300 servers */
 
@@ -57,30 +57,13 @@ static enum err socket_fetch(const char *path, uint64_t deadline_boot_ms, char c
 
 static enum err page_fetch(const struct probe_input *input, char csv[CSV_SIZE],
                            struct text256 *reterr) {
-    const struct arguments *arguments = input->arguments;
-    char password[SECRET_SIZE];
-    bool given = false;
-    enum err err = probe_secret(input, "password_ref", password, &given);
-    if (err != ERR_OK) {
-        text_say(reterr, "the secret of password_ref: %s", err_text(err));
-        return ERR_CONFIG;
-    }
-    struct http_sync_request request = {
-        .method = "GET",
-        .url = arguments_get(arguments, "url"),
-        .user = arguments_get(arguments, "user"),
-        .password = given ? password : NULL,
-        .ca_file = arguments_get(arguments, "ca"),
-        .deadline_boot_ms = input->deadline_boot_ms,
-        .answer = csv,
-        .answer_size = CSV_SIZE,
-    };
+    struct service_request request = {.deadline_boot_ms = input->deadline_boot_ms};
     struct http_sync_answer answer;
-    err = http_sync(&request, &answer, reterr);
-    secret_wipe(password);
+    enum err err =
+        service_ask(input->arguments, input->secrets, &request, csv, CSV_SIZE, &answer, reterr);
     if (err == ERR_OK && answer.status != 200) {
         text_say(reterr, "status %ld", answer.status);
-        return answer.status == 401 || answer.status == 403 ? ERR_AUTH : ERR_FAILED;
+        return ERR_FAILED;
     }
     return err;
 }

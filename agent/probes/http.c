@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "agent/probes/kinds.h"
-#include "agent/probes/net.h"
 #include "agent/probes/parameter.h"
 #include "agent/probes/reading.h"
 #include "common/io/http_sync.h"
+#include "common/io/net.h"
 
 #define BODY_SIZE 65536 /* what is looked at of the body; the rest is not fetched */
 

@@ -97,7 +97,7 @@ enum err kubernetes_accepts(const struct arguments *arguments, struct text256 *r
 
 bool kubernetes_ask(struct kubernetes_run *run, const char *path) {
     struct http_sync_answer answer;
-    struct web_request request = {.path = path};
+    struct service_request request = {.path = path};
     if (!web_ask(run->input, &request, run->body, BODY_SIZE, &answer, &run->reading)) {
         return false;
     }
@@ -115,11 +115,11 @@ static bool list_read(struct kubernetes_run *run, const char *collection, const 
         bool fits = text_format(path, sizeof path, "%s?limit=" PAGE_TEXT, collection);
         if (selector != NULL) {
             fits = fits && text_append(path, sizeof path, "&labelSelector=") &&
-                   web_append_encoded(path, sizeof path, selector);
+                   service_append_encoded(path, sizeof path, selector);
         }
         if (next[0] != '\0') {
             fits = fits && text_append(path, sizeof path, "&continue=") &&
-                   web_append_encoded(path, sizeof path, next);
+                   service_append_encoded(path, sizeof path, next);
         }
         if (!fits) {
             run->reading = reading_failed(ERR_CONFIG, "the question is too long");

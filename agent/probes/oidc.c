@@ -50,9 +50,9 @@ static enum err form_make(const struct probe_input *input, char form[FORM_SIZE])
     enum err err = probe_secret(input, "client_secret_ref", secret, &given);
     if (err == ERR_OK &&
         !(text_copy(form, FORM_SIZE, "grant_type=client_credentials&client_id=") &&
-          web_append_encoded(form, FORM_SIZE, arguments_get(input->arguments, "client_id")) &&
+          service_append_encoded(form, FORM_SIZE, arguments_get(input->arguments, "client_id")) &&
           text_append(form, FORM_SIZE, "&client_secret=") &&
-          web_append_encoded(form, FORM_SIZE, secret))) {
+          service_append_encoded(form, FORM_SIZE, secret))) {
         err = ERR_TOO_BIG;
     }
     secret_wipe(secret);
@@ -69,13 +69,13 @@ static struct reading token_ask(const struct probe_input *input, const struct oi
         explicit_bzero(form, sizeof form);
         return reading_failed(ERR_CONFIG, "the secret of client_secret_ref: %s", err_text(err));
     }
-    struct web_request request = {.method = "POST",
-                                  .whole_url = view->token_endpoint,
-                                  .headers = headers,
-                                  .headers_n = 1,
-                                  .without_token = true,
-                                  .body = form,
-                                  .body_size = strlen(form)};
+    struct service_request request = {.method = "POST",
+                                      .whole_url = view->token_endpoint,
+                                      .headers = headers,
+                                      .headers_n = 1,
+                                      .without_token = true,
+                                      .body = form,
+                                      .body_size = strlen(form)};
     bool answered = web_ask(input, &request, body, sizeof body, &answer, &reading);
     explicit_bzero(form, sizeof form);
     if (!answered) {
@@ -101,7 +101,7 @@ struct reading oidc_run(const struct probe_input *input) {
     struct oidc_view view;
     const char *url = arguments_get(input->arguments, "url");
     const char *issuer = parameter_text(input->arguments, "issuer", url);
-    struct web_request request = {.path = "/.well-known/openid-configuration"};
+    struct service_request request = {.path = "/.well-known/openid-configuration"};
     if (!web_ask(input, &request, body, sizeof body, &answer, &reading)) {
         return reading;
     }

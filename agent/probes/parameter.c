@@ -3,8 +3,8 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "agent/probes/net.h"
 #include "common/base/ensure.h"
+#include "common/io/net.h"
 
 static const char *const inherited[] = {"address", "url", "user", "password_ref", "database", "ca"};
 

@@ -68,7 +68,7 @@ static bool file_read(const char *path, char text[TEXT_SIZE], struct reading *re
 static bool url_read(const struct probe_input *input, const char *name, char text[TEXT_SIZE],
                      struct reading *ret_reading) {
     struct http_sync_answer answer;
-    struct web_request request = {.whole_url = arguments_get(input->arguments, name)};
+    struct service_request request = {.whole_url = arguments_get(input->arguments, name)};
     if (!web_ask(input, &request, text, TEXT_SIZE, &answer, ret_reading)) {
         return false;
     }

@@ -13,11 +13,11 @@
 #include <unistd.h>
 
 #include "agent/probes/kinds.h"
-#include "agent/probes/net.h"
 #include "agent/probes/parameter.h"
 #include "agent/probes/reading.h"
 #include "agent/probes/web.h"
 #include "common/io/clock.h"
+#include "common/io/net.h"
 
 #define SAMPLES_MAX 20
 #define MAX_MS 100       /* SEED-117 */
@@ -180,8 +180,8 @@ static struct reading bandwidth_look(const struct probe_input *input) {
     if (body == NULL) {
         return reading_failed(ERR_NO_MEMORY, "no memory for the burst");
     }
-    bool answered =
-        web_ask(input, &(struct web_request){.may_truncate = true}, body, size, &answer, &reading);
+    bool answered = web_ask(input, &(struct service_request){.may_truncate = true}, body, size,
+                            &answer, &reading);
     free(body);
     if (!answered) {
         return reading;

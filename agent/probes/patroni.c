@@ -2,11 +2,11 @@
  * kind, timeline, pause; and whether it takes the failover's credential. A leader here is
  * bookkeeping: the postgresql probe proves a role. */
 #include "agent/probes/kinds.h"
-#include "agent/probes/net.h"
 #include "agent/probes/parameter.h"
 #include "agent/probes/parse.h"
 #include "agent/probes/reading.h"
 #include "common/io/http_sync.h"
+#include "common/io/net.h"
 
 #define BODY_SIZE 32768
 #define NOOP "{\"drover-no-such-setting\":null}"

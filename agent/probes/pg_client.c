@@ -3,11 +3,11 @@
 #include <libpq-fe.h>
 #include <string.h>
 
-#include "agent/probes/net.h"
 #include "agent/probes/parameter.h"
 #include "agent/probes/parse.h"
 #include "agent/probes/reading.h"
 #include "common/base/ensure.h"
+#include "common/io/net.h"
 
 /* Words of libpq itself, and of the C library in it; ours is never asked to translate. */
 static enum err message_err(const char *message) {

@@ -91,8 +91,8 @@ struct reading prometheus_run(const struct probe_input *input) {
     struct http_sync_answer answer;
     struct reading reading;
     struct prometheus_view view;
-    struct web_request request = {.path = path};
-    if (!web_append_encoded(path, sizeof path, arguments_get(input->arguments, "query"))) {
+    struct service_request request = {.path = path};
+    if (!service_append_encoded(path, sizeof path, arguments_get(input->arguments, "query"))) {
         return reading_failed(ERR_CONFIG, "argument query is too long");
     }
     if (!web_ask(input, &request, body, sizeof body, &answer, &reading)) {

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "agent/probe.h"
-#include "agent/probes/net.h"
+#include "common/io/net.h"
 
 #define REDIS_TEXT_SIZE 16384
 #define REDIS_ITEMS_MAX 128

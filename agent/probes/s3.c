@@ -38,12 +38,12 @@ static struct reading health_minio(const struct probe_input *input) {
     char body[BODY_SIZE], quorum[16];
     struct http_sync_answer answer;
     struct reading reading;
-    struct web_request request = {.path = "/minio/health/cluster",
-                                  .without_password = true,
-                                  .may_truncate = true,
-                                  .header_name = "x-minio-write-quorum",
-                                  .header = quorum,
-                                  .header_size = sizeof quorum};
+    struct service_request request = {.path = "/minio/health/cluster",
+                                      .without_password = true,
+                                      .may_truncate = true,
+                                      .header_name = "x-minio-write-quorum",
+                                      .header = quorum,
+                                      .header_size = sizeof quorum};
     if (!web_ask(input, &request, body, sizeof body, &answer, &reading)) {
         return reading;
     }

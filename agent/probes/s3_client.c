@@ -68,7 +68,7 @@ static bool key_append(char *path, size_t path_size, const char *key) {
     for (const char *at = key; *at != '\0'; at++) {
         one[0] = *at;
         if (!(*at == '/' ? text_append(path, path_size, one)
-                         : web_append_encoded(path, path_size, one))) {
+                         : service_append_encoded(path, path_size, one))) {
             return false;
         }
     }
@@ -92,7 +92,7 @@ bool s3_ask(const struct s3_place *place, const struct s3_request *request, char
         *ret_reading = reading_failed(ERR_TOO_BIG, "a key is too long for a URL");
         return false;
     }
-    struct web_request web = {
+    struct service_request web = {
         .method = request->method,
         .path = path,
         .body = request->body,
@@ -131,11 +131,11 @@ static bool query_make(const struct s3_walk *walk, char *ret_query, size_t query
         text_format(ret_query, query_size, "encoding-type=url&list-type=2&max-keys=%d", S3_PAGE);
     if (walk->place->prefix[0] != '\0') {
         done = done && text_append(ret_query, query_size, "&prefix=") &&
-               web_append_encoded(ret_query, query_size, walk->place->prefix);
+               service_append_encoded(ret_query, query_size, walk->place->prefix);
     }
     if (walk->after[0] != '\0') {
         done = done && text_append(ret_query, query_size, "&start-after=") &&
-               web_append_encoded(ret_query, query_size, walk->after);
+               service_append_encoded(ret_query, query_size, walk->after);
     }
     return done;
 }

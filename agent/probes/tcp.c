@@ -3,9 +3,9 @@
 #include <unistd.h>
 
 #include "agent/probes/kinds.h"
-#include "agent/probes/net.h"
 #include "agent/probes/parameter.h"
 #include "agent/probes/reading.h"
+#include "common/io/net.h"
 
 static const struct parameter parameters[] = {
     {.name = "address", .type = PARAMETER_ADDRESS, .needed = true},

@@ -66,7 +66,7 @@ static struct reading secret_ask(const struct probe_input *input, const struct h
     char body[BODY_SIZE], path[VALUE_SIZE + 8] = "/v1/";
     struct http_sync_answer answer;
     struct reading reading;
-    struct web_request request = {.path = path, .token_header = "X-Vault-Token"};
+    struct service_request request = {.path = path, .token_header = "X-Vault-Token"};
     if (!text_append(path, sizeof path, arguments_get(input->arguments, "secret"))) {
         return reading_failed(ERR_CONFIG, "argument secret is too long");
     }
@@ -86,7 +86,7 @@ struct reading vault_run(const struct probe_input *input) {
     char body[BODY_SIZE];
     struct http_sync_answer answer;
     struct reading reading;
-    struct web_request request = {.path = "/v1/sys/health", .without_token = true};
+    struct service_request request = {.path = "/v1/sys/health", .without_token = true};
     if (!web_ask(input, &request, body, sizeof body, &answer, &reading)) {
         return reading;
     }

@@ -22,6 +22,7 @@ static const struct manual_kind *const kinds[] = {
     [ACTION_APPROVAL] = &manual_approval,
     [ACTION_VERIFY] = &manual_verify,
     [ACTION_PG_REJOIN] = &manual_pg_rejoin,
+    [ACTION_KUBERNETES_SCALE] = &manual_kubernetes_scale,
 };
 _Static_assert(sizeof kinds / sizeof kinds[0] == ACTION_KINDS_N,
                "a new action kind needs its row: what does a person type instead?");

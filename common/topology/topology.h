@@ -91,7 +91,8 @@ enum check_kind {
     X(EXEC, "exec")                                                                                \
     X(APPROVAL, "approval")                                                                        \
     X(VERIFY, "verify")                                                                            \
-    X(PG_REJOIN, "pg_rejoin")
+    X(PG_REJOIN, "pg_rejoin")                                                                      \
+    X(KUBERNETES_SCALE, "kubernetes_scale")
 
 enum action_kind {
 #define ACTION_ENUM(name, text) ACTION_##name,

@@ -5,6 +5,7 @@
 
 #include "agent/actions/dns_message.h"
 #include "agent/actions/http_status.h"
+#include "agent/actions/kubernetes_body.h"
 #include "agent/actions/patroni_body.h"
 #include "agent/actions/pg_history.h"
 #include "agent/actions/redis_region.h"
@@ -46,6 +47,25 @@ static void history_fuzz(const char *text) {
     }
 }
 
+/* What is read as an object can be scaled, and its baseline written and read again. */
+static void kubernetes_fuzz(const char *text, size_t size) {
+    struct kubernetes_object object;
+    struct text256 why = {""};
+    char out[512], line[60];
+    uint32_t replicas = 0;
+    kubernetes_message(text, size, line, sizeof line);
+    must(!kubernetes_scale_parse(text, size, &replicas) || replicas <= KUBERNETES_REPLICAS_MAX);
+    if (kubernetes_object_parse(text, size, &object, &why) != ERR_OK) {
+        must(why.at[0] != '\0');
+        return;
+    }
+    must(kubernetes_body_scale(out, sizeof out, object.version, object.replicas));
+    must(kubernetes_body_baseline(out, sizeof out, object.version, UINT64_MAX, object.replicas));
+    memcpy(strrchr(out, '}'), ",\"spec\":{}}", 12);
+    must(kubernetes_object_parse(out, strlen(out), &object, &why) == ERR_OK);
+    must(object.has_baseline && object.baseline_epoch == UINT64_MAX);
+}
+
 static void text_fuzz(char which, const char *text, size_t size) {
     struct patroni_status status;
     struct redis_info info;
@@ -58,6 +78,7 @@ static void text_fuzz(char which, const char *text, size_t size) {
     case 'h':
         must(patroni_history_parse(text, size, &timeline, &lsn, &why) == ERR_OK || why.at[0]);
         break;
+    case 'k': kubernetes_fuzz(text, size); break;
     case 'p': history_fuzz(text); break;
     case 'i': must(!redis_info_parse(text, &info) || info.replicas_n <= REDIS_REPLICAS_MAX); break;
     default: must(!http_status_is(text, 200) || http_status_list(text));

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/probes/net.h"
 #include "agent/probes/parse.h"
 #include "common/io/dns_packet.h"
+#include "common/io/net.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

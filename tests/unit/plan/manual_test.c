@@ -112,6 +112,14 @@ static const struct {
      {PATRONI},
      {"\"standby_cluster\":{\"host\":\"10.9.0.1\"", "\"pause\":null", "reinitialize"},
      {"t|streaming", "pg_stat_wal_receiver"}},
+    {ACTION_KUBERNETES_SCALE,
+     {"url=https://10.0.0.5:6443", "ca=/ca.pem", "token_ref=kube", "namespace=prod",
+      "workload=deployment/api", "replicas=10", "min_percent=80"},
+     {"REPLICAS=10\n", "--cacert /ca.pem", "-X PATCH",
+      "-H @<(printf 'Authorization: Bearer %s\\n' \"$(cat /secrets/kube)\")",
+      "-d '{\"spec\":{\"replicas\":'\"$REPLICAS\"'}}'",
+      "https://10.0.0.5:6443/apis/apps/v1/namespaces/prod/deployments/api/scale"},
+     {"at least 80 %", "deployments/api | jq"}},
 };
 #define CASES_N (sizeof cases / sizeof cases[0])
 

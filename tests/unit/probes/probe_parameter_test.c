@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "agent/probe.h"
-#include "agent/probes/net.h"
 #include "agent/probes/parameter.h"
+#include "common/io/net.h"
 
 static void argument_add(struct arguments *arguments, const char *name, const char *value) {
     assert_true(arguments->n < ACTION_ARGS_MAX);

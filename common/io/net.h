@@ -1,8 +1,8 @@
-/* net: byte streams and datagrams to a deadline, for the probes that speak a protocol themselves.
+/* net: byte streams and datagrams to a deadline, for who speaks a protocol without a library.
  * Sockets are non-blocking; every wait is a poll that ends at the deadline, so a peer that sends
  * one byte a second gains nothing by it. */
-#ifndef DROVER_PROBES_NET_H
-#define DROVER_PROBES_NET_H
+#ifndef DROVER_NET_H
+#define DROVER_NET_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "agent/probes/net.h"
+#include "common/io/net.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,0 +1,110 @@
+/* Services that are not stores, by hand. */
+#include <string.h>
+
+#include "common/plan/manual_parts.h"
+
+/* curl with the trust and the credentials of the step; no secret is among its arguments. */
+static void service_curl(const struct manual *manual, const char *method, const char *type,
+                         struct page *page) {
+    static const char *const options[][2] = {
+        {"ca", "--cacert"}, {"certificate", "--cert"}, {"key", "--key"}};
+    const char *connect_to = manual_value(manual, "connect_to", NULL, NULL);
+    const char *user = manual_value(manual, "user", NULL, NULL);
+    const char *password = manual_value(manual, "password_ref", NULL, NULL);
+    const char *token = manual_value(manual, "token_ref", NULL, NULL);
+    page_say(page, "curl -sS --fail-with-body --max-time 30 -X %s", method);
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+        const char *value = manual_value(manual, options[i][0], NULL, NULL);
+        if (value != NULL) {
+            page_say(page, " %s ", options[i][1]);
+            page_word(page, value);
+        }
+    }
+    if (connect_to != NULL) {
+        char at[VALUE_SIZE + 3];
+        (void)text_format(at, sizeof at, "::%s", connect_to);
+        page_say(page, " --connect-to ");
+        page_word(page, at);
+    }
+    if (user != NULL && password != NULL) {
+        page_say(page, " -K <(printf 'user = \"%%s:%%s\"\\n' ");
+        page_word(page, user);
+        page_say(page, " ");
+        manual_secret(manual, password, page);
+        page_say(page, ")");
+    }
+    if (token != NULL) {
+        page_say(page, " -H @<(printf 'Authorization: Bearer %%s\\n' ");
+        manual_secret(manual, token, page);
+        page_say(page, ")");
+    }
+    if (type != NULL) {
+        page_say(page, " -H 'Content-Type: %s'", type);
+    }
+    page_say(page, " ");
+}
+
+/* ---- kubernetes_scale ---- */
+
+/* Of deployment/api in the namespace: its address in the API. */
+static void object_word(const struct manual *manual, const char *suffix, struct page *page) {
+    const char *workload = manual_value(manual, "workload", NULL, "");
+    const char *name = workload + strcspn(workload, "/");
+    char url[4 * VALUE_SIZE], group[VALUE_SIZE + 32] = "apps/v1";
+    if (text_starts(workload, "machinedeployment/")) {
+        (void)text_format(group, sizeof group, "cluster.x-k8s.io/%s",
+                          manual_value(manual, "cluster_api", NULL, "v1beta1"));
+    }
+    (void)text_format(url, sizeof url, "%s/apis/%s/namespaces/%s/%.*ss%s%s",
+                      manual_value(manual, "url", NULL, ""), group,
+                      manual_value(manual, "namespace", NULL, ""), (int)(name - workload), workload,
+                      name, suffix);
+    page_word(page, url);
+}
+
+static void kubernetes_command(const struct manual *manual, struct page *page) {
+    const char *replicas = manual_value(manual, "replicas", NULL, NULL);
+    const char *add = manual_value(manual, "add", NULL, NULL);
+    page_say(page, "# the same as: kubectl -n ");
+    page_word(page, manual_value(manual, "namespace", NULL, ""));
+    page_say(page, " scale ");
+    page_word(page, manual_value(manual, "workload", NULL, ""));
+    page_say(page, " --replicas N. Leave alone what has more already.\nREPLICAS=");
+    if (replicas != NULL) {
+        page_word(page, replicas);
+    } else {
+        page_say(page, add != NULL ? "$(( $(" : "$(");
+        service_curl(manual, "GET", NULL, page);
+        object_word(manual, "", page);
+        page_say(page, add != NULL ? " | jq .spec.replicas) + "
+                                   : " | jq -r '.metadata.annotations[\"drover/baseline\"]"
+                                     " | split(\"replicas=\")[1]')");
+        if (add != NULL) {
+            page_word(page, add);
+            page_say(page, " )) # once only: the annotation drover/baseline says what it was");
+        }
+    }
+    page_say(page, "\n");
+    service_curl(manual, "PATCH", "application/merge-patch+json", page);
+    page_say(page, "-d '{\"spec\":{\"replicas\":'\"$REPLICAS\"'}}' ");
+    object_word(manual, "/scale", page);
+    page_say(page, "\n");
+}
+
+static void kubernetes_check(const struct manual *manual, struct page *page) {
+    page_say(page, "# ready: at least %s %% of those wished for\n",
+             manual_value(manual, "min_percent", NULL, "100"));
+    service_curl(manual, "GET", NULL, page);
+    object_word(manual, "", page);
+    page_say(page, " | jq -c '[.spec.replicas, .status.readyReplicas]'\n");
+}
+
+const struct manual_kind manual_kubernetes_scale = {
+    .kind = ACTION_KUBERNETES_SCALE,
+    .does = "So many replicas, or nodes, are there and ready.",
+    .place = "any host that reaches the region's API server",
+    .undo = "The same command with the number from before; drover does it with baseline = yes, "
+            "down = yes.",
+    .command = kubernetes_command,
+    .check = kubernetes_check,
+};
