@@ -1,34 +1,6 @@
 /* What is promised, held against what the plans may take and what the links may lose. */
 #include "common/plan/lint_parts.h"
 
-/* The TTL that clients may keep a moved name for: the largest of either region's. */
-static uint64_t step_ttl_ms(const struct topology *topology, const struct step *step) {
-    uint64_t most_ms = 0;
-    for (uint8_t region = 0; region < topology->regions_n; region++) {
-        struct arguments arguments;
-        uint64_t ttl_s = 60; /* what dns_update takes without one */
-        if (step->action != ACTION_DNS_UPDATE || !region_is_data(topology, region) ||
-            topology_step_arguments(topology, step, region, NONE, &arguments) != ERR_OK) {
-            continue;
-        }
-        const char *ttl = arguments_get(&arguments, "ttl");
-        if (ttl == NULL || text_to_u64(ttl, 7 * 86400, &ttl_s)) {
-            most_ms = ttl_s * SECOND_MS > most_ms ? ttl_s * SECOND_MS : most_ms;
-        }
-    }
-    return most_ms;
-}
-
-/* The tier that a step serves: names bring clients to the strictest one there is. */
-static unsigned served_tier(const struct plan *plan, const struct step *step) {
-    unsigned strictest = OBJECTIVES_MAX + 1;
-    for (uint8_t i = 0; i < plan->steps_n; i++) {
-        unsigned tier = step_tier(&plan->steps[i]);
-        strictest = tier < strictest ? tier : strictest;
-    }
-    return step->action == ACTION_DNS_UPDATE && step->tier == 0 ? strictest : step_tier(step);
-}
-
 /* From the outage until the last step of each tier has used every attempt. A declared failover adds
  * the time in which people make up their minds: nobody can bound that here. */
 static void lint_rto(const struct topology *topology, const struct plan *plan,
@@ -41,7 +13,7 @@ static void lint_rto(const struct topology *topology, const struct plan *plan,
         for (uint8_t i = 0; i < order->n; i++) {
             const struct step *step = &plan->steps[order->at[i].step];
             uint64_t end_ms = before_ms + order->at[i].end_ms + step_ttl_ms(topology, step);
-            if (served_tier(plan, step) == tier && !order->at[i].before_fence &&
+            if (step_serves_tier(plan, step) == tier && !order->at[i].before_fence &&
                 end_ms > latest_ms) {
                 latest_ms = end_ms;
                 latest = step;

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "common/topology/duration.h"
+
 /* From the end of each attempt to the beginning of the next: longer every time, up to a bound. */
 static uint64_t retry_pauses_ms(unsigned retries) {
     uint64_t all_ms = 0, pause_ms = RETRY_AGAIN_MS;
@@ -19,6 +21,32 @@ uint64_t step_longest_ms(const struct step *step) {
 
 unsigned step_tier(const struct step *step) {
     return step->tier >= 1 && step->tier <= OBJECTIVES_MAX ? step->tier : OBJECTIVES_MAX + 1;
+}
+
+unsigned step_serves_tier(const struct plan *plan, const struct step *step) {
+    unsigned strictest = OBJECTIVES_MAX + 1;
+    for (uint8_t i = 0; i < plan->steps_n; i++) {
+        unsigned tier = step_tier(&plan->steps[i]);
+        strictest = tier < strictest ? tier : strictest;
+    }
+    return step->action == ACTION_DNS_UPDATE && step->tier == 0 ? strictest : step_tier(step);
+}
+
+uint64_t step_ttl_ms(const struct topology *topology, const struct step *step) {
+    uint64_t most_ms = 0;
+    for (uint8_t region = 0; region < topology->regions_n; region++) {
+        struct arguments arguments;
+        uint64_t ttl_s = 60; /* what dns_update takes without one */
+        if (step->action != ACTION_DNS_UPDATE || topology->regions[region].kind != REGION_DATA ||
+            topology_step_arguments(topology, step, region, NONE, &arguments) != ERR_OK) {
+            continue;
+        }
+        const char *ttl = arguments_get(&arguments, "ttl");
+        if (ttl == NULL || text_to_u64(ttl, 7 * 86400, &ttl_s)) {
+            most_ms = ttl_s * SECOND_MS > most_ms ? ttl_s * SECOND_MS : most_ms;
+        }
+    }
+    return most_ms;
 }
 
 bool plan_fences(const struct plan *plan) {

@@ -29,13 +29,20 @@ struct order {
  * *ret_order is untouched then. */
 bool plan_order(const struct plan *plan, struct order *ret_order);
 
-/* The longest that a step can take: each attempt its timeout, and the pauses between them (1 s, 2 s,
- * 4 s ... up to a minute). An agent that falls silent costs 2 s more an attempt. Waiting for a person is not in it,
- * but for `action = "approval"`, whose timeout is how long it waits. */
+/* The longest that a step can take: each attempt its timeout, and the pauses between them (1 s,
+ * 2 s, 4 s ... up to a minute). An agent that falls silent costs 2 s more an attempt. Waiting for
+ * a person is not in it, but for `action = "approval"`, whose timeout is how long it waits. */
 uint64_t step_longest_ms(const struct step *step);
 
 /* 1 to 4, and 5 for a step in no tier. */
 unsigned step_tier(const struct step *step);
+
+/* The tier that a step serves: names bring clients to the strictest one of the plan. */
+unsigned step_serves_tier(const struct plan *plan, const struct step *step);
+
+/* How long clients may keep a name that it moves: the largest TTL of any data region's; 0: it moves
+ * none. */
+uint64_t step_ttl_ms(const struct topology *topology, const struct step *step);
 
 /* Does the plan fence? A reprotect does not. */
 bool plan_fences(const struct plan *plan);

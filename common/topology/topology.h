@@ -92,8 +92,7 @@ enum check_kind {
     X(APPROVAL, "approval")                                                                        \
     X(VERIFY, "verify")                                                                            \
     X(PG_REJOIN, "pg_rejoin")                                                                      \
-    X(KUBERNETES_SCALE, "kubernetes_scale")                                                        \
-    X(HAPROXY_SERVER, "haproxy_server")
+    X(KUBERNETES_SCALE, "kubernetes_scale")
 
 enum action_kind {
 #define ACTION_ENUM(name, text) ACTION_##name,

@@ -27,7 +27,10 @@ enum {
     OPTION_SET,
     OPTION_FAIL_ON,
     OPTION_FORMAT,
-    OPTION_SECRETS
+    OPTION_SECRETS,
+    OPTION_FAULT,
+    OPTION_SEED,
+    OPTION_PEOPLE
 };
 
 static const struct option options[] = {{"config", required_argument, NULL, OPTION_CONFIG},
@@ -52,11 +55,14 @@ static const struct option options[] = {{"config", required_argument, NULL, OPTI
                                         {"fail-on", required_argument, NULL, OPTION_FAIL_ON},
                                         {"format", required_argument, NULL, OPTION_FORMAT},
                                         {"secrets", required_argument, NULL, OPTION_SECRETS},
+                                        {"fault", required_argument, NULL, OPTION_FAULT},
+                                        {"seed", required_argument, NULL, OPTION_SEED},
+                                        {"people", required_argument, NULL, OPTION_PEOPLE},
                                         {NULL, 0, NULL, 0}};
 
 static const struct {
     int option;
-    uint16_t takes; /* 0: every verb */
+    uint32_t takes; /* 0: every verb */
     const char *text;
 } meanings[] = {{OPTION_CONFIG, 0, "--config FILE"},
                 {OPTION_AT, 0, "--at MEMBER"},
@@ -78,11 +84,14 @@ static const struct {
                 {OPTION_SET, TAKES_SET, "--set NUMBER=VALUE"},
                 {OPTION_FAIL_ON, TAKES_FAIL_ON, "--fail-on warning"},
                 {OPTION_FORMAT, TAKES_FORMAT, "--format FORMAT"},
-                {OPTION_SECRETS, TAKES_SECRETS, "--secrets DIR"}};
+                {OPTION_SECRETS, TAKES_SECRETS, "--secrets DIR"},
+                {OPTION_FAULT, TAKES_FAULT, "--fault WHAT=FAULT"},
+                {OPTION_SEED, TAKES_SEED, "--seed N"},
+                {OPTION_PEOPLE, TAKES_PEOPLE, "--people 5m"}};
 
 #define MEANINGS_N (sizeof meanings / sizeof meanings[0])
 
-const char *args_option(unsigned index, uint16_t *ret_takes) {
+const char *args_option(unsigned index, uint32_t *ret_takes) {
     if (index >= MEANINGS_N) {
         return NULL;
     }
@@ -117,6 +126,19 @@ static bool take_set(struct command_line *line, const char *value) {
     return true;
 }
 
+static bool take_fault(struct command_line *line, const char *value) {
+    if (line->faults_n == FAULTS_MAX) {
+        return false;
+    }
+    line->faults[line->faults_n++] = value;
+    return true;
+}
+
+static bool take_people(struct command_line *line, const char *value) {
+    line->people_given = true;
+    return duration_from_text(value, &line->people_ms) && line->people_ms <= 30 * DAY_MS;
+}
+
 /* False: the value is none of this option. */
 static bool take_option(struct command_line *line, int option, const char *value) {
     switch (option) {
@@ -130,6 +152,9 @@ static bool take_option(struct command_line *line, int option, const char *value
     case OPTION_OUT: line->out = value; return true;
     case OPTION_FORMAT: line->format = value; return true;
     case OPTION_SECRETS: line->secrets = value; return true;
+    case OPTION_FAULT: return take_fault(line, value);
+    case OPTION_SEED: return text_to_u64(value, INT64_MAX, &line->seed);
+    case OPTION_PEOPLE: return take_people(line, value);
     case OPTION_FOR: return take_for(line, value);
     case OPTION_JSON: line->json = true; return true;
     case OPTION_WATCH: line->watch = true; return true;
@@ -153,7 +178,7 @@ static const char *option_text(int option) {
     return "?";
 }
 
-static uint16_t option_takes(int option) {
+static uint32_t option_takes(int option) {
     for (unsigned i = 0; i < MEANINGS_N; i++) {
         if (meanings[i].option == option) {
             return meanings[i].takes;
@@ -163,7 +188,7 @@ static uint16_t option_takes(int option) {
 }
 
 struct seen {
-    uint16_t takes;
+    uint32_t takes;
     bool help, version;
 };
 
@@ -205,9 +230,9 @@ static int no_verb(int argc, char **argv, FILE *errors) {
     return EXIT_USAGE;
 }
 
-static int check_words(const struct command_line *line, int left_n, uint16_t seen, FILE *errors) {
+static int check_words(const struct command_line *line, int left_n, uint32_t seen, FILE *errors) {
     const struct verb *verb = line->verb;
-    uint16_t strange = (uint16_t)(seen & ~verb->takes);
+    uint32_t strange = seen & ~verb->takes;
     if (strange != 0) {
         for (unsigned i = 0; i < MEANINGS_N; i++) {
             if ((meanings[i].takes & strange) != 0) {

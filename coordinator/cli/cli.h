@@ -11,6 +11,7 @@
  * replay.c    a member's recordings, decided again
  * plans.c     plans: listed, shown, rendered as runbooks, linted
  * plans_preview.c  what a plan would do now, with its digest
+ * plans_simul*.c  a plan in virtual time, by the members' own code; plans_faults.c what goes wrong
  * help.c      help and completion, out of the table of verbs
  * show*.c     the members' JSON as text for people */
 #ifndef DROVER_CLI_H
@@ -45,6 +46,7 @@ enum exit_code {
 #define CONFIG_DEFAULT "/etc/drover/drover.conf"
 #define WORDS_MAX 64 /* a verb's own words: EXECUTION STEP ..., or files */
 #define SETS_MAX 8
+#define FAULTS_MAX 32
 
 /* Options of single verbs; all verbs take --config, --json, --at, --timeout and --help. */
 enum option_set {
@@ -63,7 +65,10 @@ enum option_set {
     TAKES_SET = 1 << 12,
     TAKES_FAIL_ON = 1 << 13,
     TAKES_FORMAT = 1 << 14,
-    TAKES_SECRETS = 1 << 15
+    TAKES_SECRETS = 1 << 15,
+    TAKES_FAULT = 1 << 16,
+    TAKES_SEED = 1 << 17,
+    TAKES_PEOPLE = 1 << 18
 };
 
 struct command_line {
@@ -74,6 +79,10 @@ struct command_line {
     bool fail_on_warning;
     const char *sets[SETS_MAX]; /* "lease.wait=20s" */
     unsigned sets_n;
+    const char *faults[FAULTS_MAX]; /* "promote=slow:30s" */
+    unsigned faults_n;
+    uint64_t seed, people_ms;
+    bool people_given;
     const struct verb *verb;
     const char *words[WORDS_MAX];
     unsigned words_n;
@@ -102,7 +111,7 @@ struct verb {
     const char *help;  /* one line */
     const char *teach; /* what happens, what to know */
     const char *example;
-    uint16_t takes; /* enum option_set */
+    uint32_t takes; /* enum option_set */
     uint8_t words_min, words_max;
     uint8_t local; /* enum verb_local */
     int (*run)(struct session *session);
@@ -111,7 +120,7 @@ struct verb {
 /* args.c: -1 to go on with ret_line, else the exit code; what is wrong goes to `errors`. */
 int args_read(int argc, char **argv, struct command_line *ret_line, FILE *errors);
 /* One option's name ("--to REGION") by its index in the set, or NULL; for help and completion. */
-const char *args_option(unsigned index, uint16_t *ret_takes);
+const char *args_option(unsigned index, uint32_t *ret_takes);
 
 /* verbs.c */
 const struct verb *verb_at(unsigned index); /* NULL behind the last */
@@ -180,6 +189,9 @@ int plan_lint_run(struct session *session);
 
 /* plans_preview.c */
 int plan_preview_run(struct session *session);
+
+/* plans_simulate.c */
+int plan_simulate_run(struct session *session);
 
 /* help.c */
 int help_run(struct session *session);

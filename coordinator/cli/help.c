@@ -100,8 +100,8 @@ static void complete_first_words(void) {
     (void)printf("\"\n");
 }
 
-static void complete_options(uint16_t takes, bool common) {
-    uint16_t mine = 0;
+static void complete_options(uint32_t takes, bool common) {
+    uint32_t mine = 0;
     const char *text;
     for (unsigned i = 0; (text = args_option(i, &mine)) != NULL; i++) {
         if ((common && mine == 0) || (mine & takes) != 0) {

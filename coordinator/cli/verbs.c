@@ -221,6 +221,15 @@ static const struct verb verbs[] = {
      "move, and a digest of all of it. Exit code 9 when a step has nobody who can run it, or a "
      "link is above its RPO or not known.",
      "drover plan preview failover", TAKES_TO, 1, 1, LOCAL_NO, plan_preview_run},
+    {"plan simulate", "PLAN [FILE] [--to REGION] [--fault WHAT=FAULT]... [--people 5m] [--seed N]",
+     "A plan in virtual time, run by the members' own code.",
+     "Touches nothing: from FILE asking nobody, else from the fleet as it looks now. A failover "
+     "loses its source. WHAT=FAULT is STEP=fail, fail:N, slow:30s, takes:30s, hang, agent-lost, "
+     "declined or unanswered; AGENT=lost; REGION=lost or well; LINK=lag:2h or unknown; "
+     "CHECK=failed. --people is how long a person takes to answer. Exit code 8 when it ends "
+     "waiting for people or would not be automatic as promised, 9 when an objective is missed.",
+     "drover plan simulate failover topology.conf --fault promote=slow:30s",
+     TAKES_TO | TAKES_FAULT | TAKES_PEOPLE | TAKES_SEED, 1, 2, LOCAL_WITH_FILE, plan_simulate_run},
     {"doctor", "[FILE|DIRECTORY]...", "What is wrong with the installation on this machine.",
      "Looks at files, keys, members, ports, the gate, clocks, systemd's order and HAProxy, and "
      "says "

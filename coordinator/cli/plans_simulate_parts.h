@@ -1,0 +1,36 @@
+/* The parts of `plan simulate`. Not for others. */
+#ifndef DROVER_CLI_PLANS_SIMULATE_PARTS_H
+#define DROVER_CLI_PLANS_SIMULATE_PARTS_H
+
+#include "coordinator/cli/plans.h"
+#include "coordinator/cli/plans_simulation.h"
+
+struct simulated {
+    const struct plans_source *source;
+    struct simulation_input input;
+    struct simulation_result result;
+    bool live;
+    bool has_slowest;                 /* something was measured more than once: */
+    struct simulation_result slowest; /* with the longest time of each step */
+};
+
+/* What one tier is promised, and when it would be served. */
+struct tier_forecast {
+    uint64_t objective_ms;
+    uint64_t served_ms; /* with the names' TTL; NEVER */
+    const char *last;   /* the step that it waits for last; NULL: the plan brings nothing of it */
+};
+struct tier_forecast tier_forecast_of(const struct simulation_input *input,
+                                      const struct simulation_result *result, unsigned tier);
+/* Of the whole downtime, by what the policy says of such a move; 0: nothing. */
+uint64_t promise_of(const struct simulation_input *input, const struct simulation_result *result);
+bool simulated_misses(const struct simulation_input *input, const struct simulation_result *result);
+
+/* plans_simulate_live.c: what the fleet looks like now, over a world in which all is well. */
+int simulated_ask(struct session *session, struct simulated *simulated);
+
+/* plans_simulate_show.c */
+void simulated_say(const struct simulated *simulated);
+json_t *simulated_json(const struct simulated *simulated);
+
+#endif

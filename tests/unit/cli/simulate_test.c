@@ -1,0 +1,334 @@
+/* Plans in virtual time: what is told is what the core does, it is the same each time, and no fault
+ * makes two regions write. With --write FILE it writes the golden timelines anew. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/plan/order.h"
+#include "coordinator/cli/plans_simulate_parts.h"
+#include "tests/unit/topology/sample.h"
+
+#define GOLDEN DROVER_SOURCE_DIR "/tests/unit/cli/simulate.golden"
+
+static struct simulation_input input;
+static struct simulation_result result, again;
+
+/* Of a plan of the sample, east to west; of a reprotect west is the standby to be. */
+static struct topology *world_of(const char *plan, const char *from, const char *to) {
+    struct topology *topology = sample_topology(from, to);
+    uint8_t index = topology_plan(topology, plan);
+    bool back = topology->plans[index].kind == PLAN_REPROTECT;
+    uint8_t east = topology_region(topology, "east"), west = topology_region(topology, "west");
+    simulation_input_of(topology, index, back ? west : east, back ? east : west, &input);
+    return topology;
+}
+
+/* Faults with a blank between them. */
+static void faults_add(const char *faults) {
+    char text[256], *rest = text, *one;
+    struct text256 why = {{0}};
+    assert_true(text_copy(text, sizeof text, faults));
+    while ((one = strsep(&rest, " ")) != NULL) {
+        if (one[0] != '\0' && !simulation_fault_read(&input, one, &why)) {
+            fail_msg("%s: %s", one, why.at);
+        }
+    }
+}
+
+static bool told(const char *text) {
+    for (unsigned i = 0; i < result.moments_n; i++) {
+        if (strstr(result.moments[i].text, text) != NULL) {
+            return true;
+        }
+    }
+    return text[0] == '\0';
+}
+
+static void timeline_write(FILE *to) {
+    for (unsigned i = 0; i < result.moments_n; i++) {
+        (void)fprintf(to, "%9llu  %s\n", (unsigned long long)result.moments[i].at_ms,
+                      result.moments[i].text);
+    }
+}
+
+/* ------------------------------------------------------------------------ golden */
+
+static const struct {
+    const char *plan, *faults;
+} stories[] = {
+    {"failover", ""},
+    {"failover", "pg=lag:2h promote=hang"},
+    {"switchover", "handoff=takes:400ms promote=fail dns=unanswered"},
+    {"switchover", "handoff=fail"},
+    {"reprotect", "rejoin=takes:90s"},
+};
+
+static void stories_write(FILE *to) {
+    for (size_t i = 0; i < sizeof stories / sizeof stories[0]; i++) {
+        (void)world_of(stories[i].plan, NULL, NULL);
+        faults_add(stories[i].faults);
+        simulation_run(&input, &result);
+        (void)fprintf(to, "## %s %s\n", stories[i].plan, stories[i].faults);
+        timeline_write(to);
+    }
+}
+
+static void the_timelines_are_the_golden_ones(void **state) {
+    (void)state;
+    char *is = NULL;
+    size_t is_size = 0;
+    static char golden[65536];
+    FILE *memory = open_memstream(&is, &is_size), *file = fopen(GOLDEN, "re");
+    assert_non_null(memory);
+    assert_non_null(file);
+    stories_write(memory);
+    (void)fclose(memory);
+    size_t n = fread(golden, 1, sizeof golden - 1, file);
+    (void)fclose(file);
+    golden[n] = '\0';
+    if (strcmp(golden, is) != 0) {
+        size_t at = 0;
+        while (golden[at] != '\0' && golden[at] == is[at]) {
+            at++;
+        }
+        fail_msg("differs at byte %zu: golden \"%.80s\", is \"%.80s\" (mend it, or write it anew "
+                 "with: unit_cli_simulate --write FILE)",
+                 at, golden + at, is + at);
+    }
+    free(is);
+}
+
+static void the_same_input_gives_the_same_bytes(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof stories / sizeof stories[0]; i++) {
+        (void)world_of(stories[i].plan, NULL, NULL);
+        faults_add(stories[i].faults);
+        input.seed = 7;
+        simulation_run(&input, &result);
+        simulation_run(&input, &again);
+        assert_memory_equal(&result, &again, sizeof result);
+    }
+}
+
+/* ------------------------------------------------------------------------ faults */
+
+static void each_fault_ends_as_the_core_says(void **state) {
+    (void)state;
+    static const struct {
+        const char *plan, *faults;
+        enum simulation_end end;
+        bool automatic, blocked;
+        const char *told;
+    } cases[] = {
+        {"failover", "", SIMULATION_DONE, true, false, "rule 203"},
+        {"failover", "promote=fail", SIMULATION_WAITS, true, false,
+         "PAUSED  paused-by-failed-step at promote: people choose: drover step retry|skip|done 1"},
+        {"failover", "promote=hang", SIMULATION_WAITS, true, false, "did not answer in time"},
+        {"failover", "promote=slow:31s", SIMULATION_WAITS, true, false, "attempt 1 failed"},
+        {"failover", "promote=slow:29s", SIMULATION_DONE, true, false, "promote is done, in 29.0"},
+        {"failover", "promote=takes:300ms", SIMULATION_DONE, true, false, "promote is done, in 3"},
+        {"failover", "promote=agent-lost", SIMULATION_WAITS, true, false, "dies of promote"},
+        {"failover", "west-db1=lost", SIMULATION_WAITS, false, true,
+         "by the gate \"the standby region is ready\": now 0, limit 1"},
+        {"failover", "pg=lag:2h", SIMULATION_DONE, false, true,
+         "by the gate \"the loss is known and within the objective\": now 2h, limit 1h, pg"},
+        {"failover", "pg=unknown", SIMULATION_DONE, false, true, "now not known, limit 1h, pg"},
+        {"failover", "pg=lag:59m", SIMULATION_DONE, true, false, "rule 203"},
+        {"failover", "mon1=lost", SIMULATION_DONE, true, false, ""},
+        {"failover", "east=well", SIMULATION_DONE, false, false, "has proved its fence"},
+        {"failover", "east=well east-db1=lost", SIMULATION_DONE, false, false, "declares"},
+        {"switchover", "", SIMULATION_DONE, false, false, "nobody waits any longer"},
+        {"switchover", "handoff=fail", SIMULATION_ABORTED, false, false, "handoff is undone at"},
+        {"switchover", "handoff=agent-lost", SIMULATION_WAITS, false, false,
+         "PAUSED  only its region can undo handoff: bring agent east-db1 back"},
+        {"switchover", "dns=declined", SIMULATION_WAITS, false, false, "PAUSED  approval-declined"},
+        {"switchover", "dns=unanswered", SIMULATION_WAITS, false, false, "nobody answers"},
+        {"reprotect", "", SIMULATION_DONE, false, false, "rejoin is done"},
+        {"reprotect", "rejoin=fail", SIMULATION_WAITS, false, false, "PAUSED"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        (void)world_of(cases[i].plan, NULL, NULL);
+        faults_add(cases[i].faults);
+        simulation_run(&input, &result);
+        if (result.end != cases[i].end || result.automatic != cases[i].automatic ||
+            result.blocked != cases[i].blocked || !told(cases[i].told)) {
+            fail_msg("%s %s: end %u automatic %d blocked %d, or not told: %s", cases[i].plan,
+                     cases[i].faults, result.end, result.automatic, result.blocked, cases[i].told);
+        }
+    }
+}
+
+/* What would be two writers: a first certificate before the last lease of the old epoch is over. */
+static void no_seed_and_no_fault_makes_two_regions_write(void **state) {
+    (void)state;
+    static const char *const worlds[] = {"", "east=well", "east=well east-db1=lost", "east=lost",
+                                         "promote=hang"};
+    unsigned moved_n = 0;
+    for (size_t w = 0; w < sizeof worlds / sizeof worlds[0]; w++) {
+        for (uint64_t seed = 0; seed < 40; seed++) {
+            struct topology *topology =
+                world_of(seed % 2 == 0 ? "failover" : "switchover", NULL, NULL);
+            topology->policy.hold_down_ms = seed % 3 == 0 ? 1000 : 60000;
+            faults_add(worlds[w]);
+            input.seed = seed;
+            input.people_ms = seed * 700;
+            simulation_run(&input, &result);
+            if (result.certified_ms != SIMULATED_NEVER) {
+                moved_n++;
+                assert_true(result.lease_ended_ms == SIMULATED_NEVER ||
+                            result.lease_ended_ms <= result.certified_ms);
+                assert_true(result.closed_ms <= result.opened_ms);
+                assert_true(result.opened_ms <= result.certified_ms);
+            }
+        }
+    }
+    assert_true(moved_n > 100);
+}
+
+/* What lint and render foresee of a step is what the core takes, but for grace and ticks. */
+static void the_core_takes_as_long_as_the_order_foresees(void **state) {
+    (void)state;
+    for (uint8_t retries = 0; retries < 9; retries += 2) {
+        struct topology *topology = world_of("failover", NULL, NULL);
+        struct step *promote = &topology->plans[input.plan].steps[0];
+        promote->retries = retries;
+        faults_add("promote=hang");
+        simulation_run(&input, &result);
+        uint64_t took_ms = result.steps[0].ended_ms - result.steps[0].begun_ms;
+        assert_int_equal(result.execution.steps[0].attempt, retries + 1);
+        assert_in_range(took_ms, step_longest_ms(promote),
+                        step_longest_ms(promote) + (retries + 1u) * 5000);
+    }
+}
+
+static void an_automatic_failover_is_of_the_default_plan_only(void **state) {
+    (void)state;
+    struct topology *topology = world_of("failover", NULL, NULL);
+    topology->plans[topology->plans_n] = topology->plans[input.plan];
+    (void)text_copy(topology->plans[topology->plans_n].name, NAME_SIZE, "other");
+    simulation_input_of(topology, topology->plans_n++, input.source, input.target, &input);
+    simulation_run(&input, &result);
+    assert_false(result.automatic);
+    assert_true(told("by themselves the members would begin another plan"));
+    assert_true(told("--plan other"));
+    assert_int_equal(result.end, SIMULATION_DONE);
+    /* And what holds automation in the fleet holds it here. */
+    (void)world_of("failover", NULL, NULL);
+    input.latched = true;
+    simulation_run(&input, &result);
+    assert_true(result.blocked && result.gates_stop[GATE_LATCH_]);
+    (void)world_of("failover", NULL, NULL);
+    input.held = true;
+    simulation_run(&input, &result);
+    assert_false(result.automatic);
+    assert_true(told("automation is held, as it is in the fleet"));
+}
+
+static void nobody_who_may_declare_is_a_refusal(void **state) {
+    (void)state;
+    struct topology *topology = world_of("switchover", NULL, NULL);
+    topology->operators_n = 0;
+    simulation_run(&input, &result);
+    assert_int_equal(result.end, SIMULATION_REFUSED);
+    assert_int_equal(result.execution.id, 0);
+}
+
+/* -------------------------------------------------------------- forecast, words */
+
+static void the_forecast_holds_the_names_ttl(void **state) {
+    (void)state;
+    (void)world_of("switchover", NULL, NULL);
+    faults_add("handoff=takes:1s promote=takes:1s dns=takes:1s");
+    simulation_run(&input, &result);
+    struct tier_forecast tier = tier_forecast_of(&input, &result, 1);
+    assert_string_equal(tier.last, "dns");
+    assert_int_equal(tier.objective_ms, 4 * 3600 * 1000);
+    assert_int_equal(tier.served_ms, result.steps[2].ended_ms + 60000);
+    assert_int_equal(promise_of(&input, &result), input.topology->policy.planned_within_ms);
+    assert_false(simulated_misses(&input, &result));
+    input.topology->objectives[0].rto_ms = 60000;
+    assert_true(simulated_misses(&input, &result));
+    faults_add("promote=fail");
+    simulation_run(&input, &result);
+    assert_true(tier_forecast_of(&input, &result, 1).served_ms == SIMULATED_NEVER);
+}
+
+static void faults_are_read_or_refused(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *why; /* "": read */
+    } cases[] = {
+        {"promote=fail", ""},
+        {"promote=fail:3", ""},
+        {"promote=slow:30s", ""},
+        {"promote=takes:1m", ""},
+        {"promote=hang", ""},
+        {"promote=agent-lost", ""},
+        {"dns=declined", ""},
+        {"dns=unanswered", ""},
+        {"east-db1=lost", ""},
+        {"east=lost", ""},
+        {"west=well", ""},
+        {"pg=lag:2h", ""},
+        {"pg=unknown", ""},
+        {"out-east=failed", ""},
+        {"promote", "WHAT=FAULT"},
+        {"", "WHAT=FAULT"},
+        {"promote=", "of a step"},
+        {"promote=fail:x", "of a step"},
+        {"promote=slow", "of a step"},
+        {"promote=slow:30", "of a step"},
+        {"promote=hang:1s", "of a step"},
+        {"promote=slow:9999w", "of a step"},
+        {"promote=declined", "nobody is asked to approve promote"},
+        {"east-db1=well", "of an agent"},
+        {"east=dead", "of a region"},
+        {"east=lost:1s", "of a region"},
+        {"pg=lag", "of a link"},
+        {"pg=lag:99999w", "of a link"},
+        {"out-east=ok", "of a check"},
+        {"nowhere=lost", "is called \"nowhere\""},
+        {"=lost", "is called \"\""},
+        {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+         "aaa"
+         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa=fail",
+         "too long"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct text256 why = {{0}};
+        (void)world_of("switchover", NULL, NULL);
+        bool good = simulation_fault_read(&input, cases[i].text, &why);
+        if (good != (cases[i].why[0] == '\0') || (!good && strstr(why.at, cases[i].why) == NULL)) {
+            fail_msg("%s: %s", cases[i].text, good ? "was read" : why.at);
+        }
+    }
+}
+
+int main(int argc, char **argv) {
+    if (argc == 3 && strcmp(argv[1], "--write") == 0) {
+        FILE *file = fopen(argv[2], "we");
+        if (file == NULL) {
+            return 1;
+        }
+        stories_write(file);
+        return fclose(file) == 0 ? 0 : 1;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_timelines_are_the_golden_ones),
+        cmocka_unit_test(the_same_input_gives_the_same_bytes),
+        cmocka_unit_test(each_fault_ends_as_the_core_says),
+        cmocka_unit_test(no_seed_and_no_fault_makes_two_regions_write),
+        cmocka_unit_test(the_core_takes_as_long_as_the_order_foresees),
+        cmocka_unit_test(an_automatic_failover_is_of_the_default_plan_only),
+        cmocka_unit_test(nobody_who_may_declare_is_a_refusal),
+        cmocka_unit_test(the_forecast_holds_the_names_ttl),
+        cmocka_unit_test(faults_are_read_or_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
