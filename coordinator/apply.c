@@ -153,6 +153,7 @@ void apply_check_caught_up(struct coordinator *member) {
     decide_caught_up(&member->decide, member->applied_index, &lines);
     recording_put(member->recording, &member->decide, &record, &lines);
     recording_log(&lines);
+    epochs_caught_up(member);
 }
 
 void apply_queue(struct coordinator *member) {

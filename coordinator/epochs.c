@@ -1,6 +1,7 @@
-/* A higher epoch than the log's, named by an agent: its guard took a certificate of it, and no such
- * certificate is without an OPEN in the log. So a log that was read to its end afterwards, and does
- * not have it, is not the log that it was. */
+/* What shows that the log lost epochs. By this member's own notes: it closed what the log, read to
+ * its end since, has not closed. And a higher epoch than the log's, named by an agent: its guard
+ * took a certificate of it, and no such certificate is without an OPEN in the log. So a log that
+ * was read to its end afterwards, and does not have it, is not the log that it was. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -35,6 +36,23 @@ void epochs_named(struct coordinator *member, uint8_t agent, uint64_t epoch) {
     named->asking = true;
     named->head_known = false;
     log_head(member->log, member, on_head);
+}
+
+void epochs_caught_up(struct coordinator *member) {
+    const struct core *core = &member->core;
+    uint64_t closed = member->closed_at_start;
+    ensure(member->caught_up);
+    if (closed < core->epoch || (closed == core->epoch && !core->open)) {
+        return;
+    }
+    struct text256 why;
+    text_say(&why,
+             "this member has closed epoch %" PRIu64 ", and the log ends with epoch %" PRIu64 "%s",
+             closed, core->epoch, core->open ? ", open" : "");
+    log_event(LOG_CRIT, "log.lost_epoch",
+              "%s: facts were lost; this member stops until a human has looked", why.at);
+    member->stopped_for_human = true;
+    (void)text_copy(member->stopped_why, sizeof member->stopped_why, why.at);
 }
 
 void epochs_check(struct coordinator *member) {

@@ -376,6 +376,7 @@ enum err member_start(struct coordinator *member, uv_loop_t *loop, struct coordi
     err = err != ERR_OK ? err : keys_read(conf->key, &member->keys, reterr);
     err = err != ERR_OK ? err : first_topology(member, reterr);
     err = err != ERR_OK ? err : notes_read(conf->state, &member->notes, reterr);
+    member->closed_at_start = member->notes.attest.closed_epoch;
     err = err != ERR_OK ? err : history_open(conf->state, &member->history, reterr);
     err = err != ERR_OK ? err : wire_open(loop, &member->wire, reterr);
     if (err != ERR_OK) {

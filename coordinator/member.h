@@ -148,6 +148,7 @@ struct coordinator {
     uint64_t last_yes_epoch;
 
     struct named_epoch named;
+    uint64_t closed_at_start; /* the newest epoch that its notes knew as closed */
 
     struct wire *wire;
     struct wire_server *agents_server, *operators_server;
@@ -213,6 +214,9 @@ uint32_t attesting_wait_left_ms(const struct coordinator *member, struct stamp n
  * since, it has lost facts: a member in its first wait stops for a human, any other says so, for an
  * agent's key may be stolen. */
 void epochs_named(struct coordinator *member, uint8_t agent, uint64_t epoch);
+/* Called once, when the log was read to its end. What this member had closed before its start was
+ * in the log by then: one that has not closed it lost facts, and this member stops for a human. */
+void epochs_caught_up(struct coordinator *member);
 /* Called when facts were applied. */
 void epochs_check(struct coordinator *member);
 

@@ -43,6 +43,7 @@ void member_start(struct sim *sim, uint8_t m) {
     member->started_ms = sim_boot_ms(sim, m);
     core_init(&member->core);
     attest_init(&member->attest, &disk, sim_stamp(sim, m));
+    member->closed_at_start = disk.closed_epoch;
     if (mutant_is(sim, MUTANT_WAIT_FROM_LAST_START)) {
         member->attest.durable.waited_epoch = member->attest.durable.closed_epoch;
     }
@@ -355,6 +356,11 @@ static void catch_up(struct sim *sim, uint8_t m) {
         member->caught_up = true;
         attest_caught_up(&member->attest);
         SAY(sim, m, "has caught up to %llu", (unsigned long long)member->applied_index);
+        /* coordinator/epochs.c: epochs_caught_up() */
+        uint64_t closed = member->closed_at_start, epoch = member->core.epoch;
+        member->stopped =
+            member->stopped || (!mutant_is(sim, MUTANT_SET_BACK_UNNOTICED) && closed >= epoch &&
+                                (closed > epoch || member->core.open));
     }
 }
 

@@ -96,6 +96,7 @@ struct sim_member {
     uint8_t slot; /* of its topology, in config.c */
     uint64_t boot_id, applied_index, head_index, head_asked_us;
     bool head_known, caught_up;
+    uint64_t closed_at_start;
     struct pending_append appends[APPENDS_N];
     uint64_t tick_n, view_n, report_n, lag_n;
     struct ticks ticks;

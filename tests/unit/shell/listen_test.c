@@ -229,6 +229,32 @@ static void a_higher_epoch_than_the_logs_stops_a_member_in_its_first_wait(void *
     member->core.epoch = 1;
 }
 
+/* A simulated story: the log was set back by less than the notes know of it, and an epoch closed;
+ * then the first log was put back, its compaction behind what the notes knew. Whoever had closed
+ * that epoch refused it for ever, and nobody said why nobody served. */
+static void a_member_that_closed_an_epoch_which_the_log_has_not_closed_stops(void **state) {
+    static const struct {
+        uint64_t closed, epoch;
+        bool open, stops;
+    } table[] = {{0, 0, false, false}, {0, 1, true, false}, {1, 1, false, false},
+                 {1, 2, true, false},  {2, 1, true, true},  {2, 1, false, true},
+                 {1, 1, true, true},   {1, 0, false, true}};
+    struct core before = member->core;
+    (void)state;
+    for (unsigned i = 0; i < sizeof table / sizeof table[0]; i++) {
+        member->stopped_for_human = false;
+        member->closed_at_start = table[i].closed;
+        member->core.epoch = table[i].epoch;
+        member->core.open = table[i].open;
+        epochs_caught_up(member);
+        assert_int_equal(member->stopped_for_human, table[i].stops);
+        assert_true(!table[i].stops || strstr(member->stopped_why, "closed epoch") != NULL);
+    }
+    member->stopped_for_human = false;
+    member->closed_at_start = 0;
+    member->core = before;
+}
+
 static void an_unread_head_is_asked_for_again(void **state) {
     (void)state;
     member->attest.durable.first_wait = true;
@@ -486,6 +512,8 @@ int main(void) {
                                setup),
         cmocka_unit_test_setup(a_guards_proof_counts_in_a_report_that_is_old, setup),
         cmocka_unit_test_setup(a_higher_epoch_than_the_logs_stops_a_member_in_its_first_wait,
+                               setup),
+        cmocka_unit_test_setup(a_member_that_closed_an_epoch_which_the_log_has_not_closed_stops,
                                setup),
         cmocka_unit_test_setup(an_unread_head_is_asked_for_again, setup),
         cmocka_unit_test_setup(a_higher_epoch_is_told_once_a_minute_when_it_stops_nobody, setup),
