@@ -19,6 +19,7 @@ const struct action_kind_row *action_kind_of(enum action_kind kind) {
         [ACTION_VERIFY] = &row_verify,
         [ACTION_PG_REJOIN] = &row_pg_rejoin,
         [ACTION_KUBERNETES_SCALE] = &row_kubernetes_scale,
+        [ACTION_HAPROXY_SERVER] = &row_haproxy_server,
     };
     if ((unsigned)kind >= ACTION_KINDS_N || rows[kind] == NULL) {
         return NULL;

@@ -108,3 +108,64 @@ const struct manual_kind manual_kubernetes_scale = {
     .command = kubernetes_command,
     .check = kubernetes_check,
 };
+
+/* ---- haproxy_server ---- */
+
+/* One line for the runtime socket, by bash alone or by socat. */
+static void haproxy_line(const struct manual *manual, const char *line, struct page *page) {
+    const char *socket = manual_value(manual, "socket", NULL, "");
+    char at[VALUE_SIZE + 16];
+    (void)text_format(at, sizeof at, "%s%s", socket[0] == '/' ? "UNIX-CONNECT:" : "TCP:", socket);
+    page_say(page, "printf '%%s\\n' ");
+    page_word(page, line);
+    page_say(page, " | socat -t 5 - ");
+    page_word(page, at);
+    page_say(page, "\n");
+}
+
+/* The index-th of a,b,c; false behind the last. */
+static bool part_at(const char *list, unsigned index, char ret_part[VALUE_SIZE]) {
+    for (; index > 0; index--) {
+        list += strcspn(list, ",");
+        if (*list == '\0') {
+            return false;
+        }
+        list++;
+    }
+    list += strspn(list, " ");
+    (void)text_format(ret_part, VALUE_SIZE, "%.*s", (int)strcspn(list, ","), list);
+    return ret_part[0] != '\0';
+}
+
+static void haproxy_command(const struct manual *manual, struct page *page) {
+    const char *backend = manual_value(manual, "backend", NULL, "");
+    bool shutdown = text_equal(manual_value(manual, "sessions", NULL, "leave"), "shutdown");
+    char server[VALUE_SIZE], line[3 * VALUE_SIZE];
+    page_say(page, "# an empty answer is success\n");
+    for (unsigned i = 0; part_at(manual_value(manual, "servers", NULL, ""), i, server); i++) {
+        (void)text_format(line, sizeof line, "set server %s/%s state %s", backend, server,
+                          manual_value(manual, "state", NULL, ""));
+        haproxy_line(manual, line, page);
+        if (shutdown) {
+            (void)text_format(line, sizeof line, "shutdown sessions server %s/%s", backend, server);
+            haproxy_line(manual, line, page);
+        }
+    }
+}
+
+static void haproxy_check(const struct manual *manual, struct page *page) {
+    char line[VALUE_SIZE + 32];
+    page_say(page, "# srv_admin_state, the seventh: 0 is ready, 8 drain, 1 maint\n");
+    (void)text_format(line, sizeof line, "show servers state %s",
+                      manual_value(manual, "backend", NULL, ""));
+    haproxy_line(manual, line, page);
+}
+
+const struct manual_kind manual_haproxy_server = {
+    .kind = ACTION_HAPROXY_SERVER,
+    .does = "HAProxy treats these servers as ready, drained or in maintenance.",
+    .place = "the host of HAProxy, as a user who may write to its socket",
+    .undo = "The same command with the state from before.",
+    .command = haproxy_command,
+    .check = haproxy_check,
+};

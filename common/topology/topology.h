@@ -92,7 +92,8 @@ enum check_kind {
     X(APPROVAL, "approval")                                                                        \
     X(VERIFY, "verify")                                                                            \
     X(PG_REJOIN, "pg_rejoin")                                                                      \
-    X(KUBERNETES_SCALE, "kubernetes_scale")
+    X(KUBERNETES_SCALE, "kubernetes_scale")                                                        \
+    X(HAPROXY_SERVER, "haproxy_server")
 
 enum action_kind {
 #define ACTION_ENUM(name, text) ACTION_##name,

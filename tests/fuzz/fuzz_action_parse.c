@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/actions/dns_message.h"
+#include "agent/actions/haproxy_reply.h"
 #include "agent/actions/http_status.h"
 #include "agent/actions/kubernetes_body.h"
 #include "agent/actions/patroni_body.h"
@@ -66,6 +67,15 @@ static void kubernetes_fuzz(const char *text, size_t size) {
     must(object.has_baseline && object.baseline_epoch == UINT64_MAX);
 }
 
+static void haproxy_fuzz(const char *text) {
+    struct haproxy_server server;
+    struct text256 why = {""};
+    uint64_t sessions = 0;
+    must(haproxy_server_parse(text, "s1", &server, &why) == ERR_OK || why.at[0] != '\0');
+    must(haproxy_sessions_parse(text, "s1", &sessions, &why) == ERR_OK || why.at[0] != '\0');
+    must(haproxy_done_parse(text, &why) == ERR_OK || why.at[0] != '\0');
+}
+
 static void text_fuzz(char which, const char *text, size_t size) {
     struct patroni_status status;
     struct redis_info info;
@@ -78,6 +88,7 @@ static void text_fuzz(char which, const char *text, size_t size) {
     case 'h':
         must(patroni_history_parse(text, size, &timeline, &lsn, &why) == ERR_OK || why.at[0]);
         break;
+    case 'b': haproxy_fuzz(text); break;
     case 'k': kubernetes_fuzz(text, size); break;
     case 'p': history_fuzz(text); break;
     case 'i': must(!redis_info_parse(text, &info) || info.replicas_n <= REDIS_REPLICAS_MAX); break;

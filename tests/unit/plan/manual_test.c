@@ -120,6 +120,13 @@ static const struct {
       "-d '{\"spec\":{\"replicas\":'\"$REPLICAS\"'}}'",
       "https://10.0.0.5:6443/apis/apps/v1/namespaces/prod/deployments/api/scale"},
      {"at least 80 %", "deployments/api | jq"}},
+    {ACTION_HAPROXY_SERVER,
+     {"socket=/run/haproxy.sock", "backend=api", "servers=s1,s2", "state=maint",
+      "sessions=shutdown"},
+     {"printf '%s\\n' 'set server api/s1 state maint' | socat -t 5 - "
+      "UNIX-CONNECT:/run/haproxy.sock",
+      "'shutdown sessions server api/s2'"},
+     {"'show servers state api'"}},
 };
 #define CASES_N (sizeof cases / sizeof cases[0])
 
