@@ -20,6 +20,7 @@ const struct action_kind_row *action_kind_of(enum action_kind kind) {
         [ACTION_PG_REJOIN] = &row_pg_rejoin,
         [ACTION_KUBERNETES_SCALE] = &row_kubernetes_scale,
         [ACTION_HAPROXY_SERVER] = &row_haproxy_server,
+        [ACTION_DNS_POWERDNS] = &row_dns_powerdns,
     };
     if ((unsigned)kind >= ACTION_KINDS_N || rows[kind] == NULL) {
         return NULL;

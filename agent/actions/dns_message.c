@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EPOCH_PREFIX "\"drover-epoch="
-
 static ldns_rr_type type_of(const char *type) {
     return ldns_get_rr_type_by_name(type);
 }
@@ -109,7 +107,7 @@ static bool prerequisite_add(ldns_rr_list *list, const char *name, const char *t
 static bool epoch_change_add(ldns_rr_list *list, const struct dns_change *change) {
     char value[64];
     for (uint8_t i = 0; i < change->old_texts->n; i++) {
-        if (!text_starts(change->old_texts->value[i], EPOCH_PREFIX)) {
+        if (!text_starts(change->old_texts->value[i], DNS_EPOCH_PREFIX)) {
             continue;
         }
         ldns_rr *old = rr_parse(change->epoch_name, 0, "TXT", change->old_texts->value[i]);
@@ -121,7 +119,7 @@ static bool epoch_change_add(ldns_rr_list *list, const struct dns_change *change
             return false;
         }
     }
-    (void)text_format(value, sizeof value, EPOCH_PREFIX "%" PRIu64 "\"", change->epoch);
+    (void)text_format(value, sizeof value, DNS_EPOCH_PREFIX "%" PRIu64 "\"", change->epoch);
     ldns_rr *new = rr_parse(change->epoch_name, change->ttl, "TXT", value);
     return new != NULL &&ldns_rr_list_push_rr(list, new);
 }
@@ -219,10 +217,10 @@ uint64_t dns_epoch_of(const struct dns_rrset *texts) {
         char digits[24];
         uint64_t epoch = 0;
         const char *value = texts->value[i];
-        if (!text_starts(value, EPOCH_PREFIX)) {
+        if (!text_starts(value, DNS_EPOCH_PREFIX)) {
             continue;
         }
-        value += strlen(EPOCH_PREFIX);
+        value += strlen(DNS_EPOCH_PREFIX);
         size_t n = strcspn(value, "\"");
         if (n >= sizeof digits || value[n] != '"' || value[n + 1] != '\0') {
             continue;

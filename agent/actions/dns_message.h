@@ -14,6 +14,8 @@
 #define DNS_NAME_SIZE 256
 #define DNS_VALUE_SIZE 300
 #define DNS_VALUES_MAX 8
+/* Of the text that holds the epoch, as in a zone file. */
+#define DNS_EPOCH_PREFIX "\"drover-epoch="
 
 /* All records of one name and type, values as in a zone file. */
 struct dns_rrset {

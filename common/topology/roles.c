@@ -44,8 +44,9 @@ static const struct role_row role_rows[ROLES_N] = {
                              RUNS_DATABASE, 0, APPROVES_OWN},
     /* SEED-146 */
     [ROLE_NETWORK_ADMIN] = {MAY(QUERY) | MAY(APPROVE) | MAY(REJECT),
-                            RUNS(DNS_UPDATE) | RUNS(HAPROXY_SERVER) | RUNS_LOOKING, 0,
-                            APPROVES_OWN},
+                            RUNS(DNS_UPDATE) | RUNS(DNS_POWERDNS) | RUNS(HAPROXY_SERVER) |
+                                RUNS_LOOKING,
+                            0, APPROVES_OWN},
     /* SEED-60: read-only wherever drover acts. */
     [ROLE_DEVELOPER] = {MAY(QUERY), 0, 0, APPROVES_NONE},
     /* SEED-61: promotion only. */

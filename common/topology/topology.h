@@ -93,7 +93,8 @@ enum check_kind {
     X(VERIFY, "verify")                                                                            \
     X(PG_REJOIN, "pg_rejoin")                                                                      \
     X(KUBERNETES_SCALE, "kubernetes_scale")                                                        \
-    X(HAPROXY_SERVER, "haproxy_server")
+    X(HAPROXY_SERVER, "haproxy_server")                                                            \
+    X(DNS_POWERDNS, "dns_powerdns")
 
 enum action_kind {
 #define ACTION_ENUM(name, text) ACTION_##name,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/actions/dns_body.h"
 #include "agent/actions/dns_message.h"
 #include "agent/actions/haproxy_reply.h"
 #include "agent/actions/http_status.h"
@@ -76,6 +77,26 @@ static void haproxy_fuzz(const char *text) {
     must(haproxy_done_parse(text, &why) == ERR_OK || why.at[0] != '\0');
 }
 
+/* What is read can be written, and is read back the same. */
+static void powerdns_fuzz(const char *text, size_t size) {
+    static const char name[] = "api.bud.test.";
+    struct dns_rrset texts, again;
+    struct text256 why = {""};
+    char line[40];
+    powerdns_message(text, size, line, sizeof line);
+    if (powerdns_rrset_parse(text, size, name, "TXT", &texts, &why) != ERR_OK) {
+        must(why.at[0] != '\0');
+        return;
+    }
+    (void)dns_epoch_of(&texts);
+    char *body = powerdns_body("x.bud.test.", "A", &texts, name, &texts);
+    if (body != NULL) {
+        must(powerdns_rrset_parse(body, strlen(body), name, "TXT", &again, &why) == ERR_OK);
+        must(again.n == texts.n && dns_epoch_of(&again) == dns_epoch_of(&texts));
+        free(body);
+    }
+}
+
 static void text_fuzz(char which, const char *text, size_t size) {
     struct patroni_status status;
     struct redis_info info;
@@ -89,6 +110,7 @@ static void text_fuzz(char which, const char *text, size_t size) {
         must(patroni_history_parse(text, size, &timeline, &lsn, &why) == ERR_OK || why.at[0]);
         break;
     case 'b': haproxy_fuzz(text); break;
+    case 'd': powerdns_fuzz(text, size); break;
     case 'k': kubernetes_fuzz(text, size); break;
     case 'p': history_fuzz(text); break;
     case 'i': must(!redis_info_parse(text, &info) || info.replicas_n <= REDIS_REPLICAS_MAX); break;

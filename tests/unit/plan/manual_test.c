@@ -127,6 +127,13 @@ static const struct {
       "UNIX-CONNECT:/run/haproxy.sock",
       "'shutdown sessions server api/s2'"},
      {"'show servers state api'"}},
+    {ACTION_DNS_POWERDNS,
+     {"url=http://10.0.0.6:8081", "token_ref=pdns", "zone=bud.ai", "name=api.bud.ai", "type=A",
+      "value=10.72.0.9", "ttl=30"},
+     {"-H @<(printf 'X-API-Key: %s\\n' \"$(cat /secrets/pdns)\")",
+      "\"name\":\"api.bud.ai.\",\"type\":\"A\",\"changetype\":\"REPLACE\",\"ttl\":30",
+      "\"content\":\"10.72.0.9\"", "http://10.0.0.6:8081/api/v1/servers/localhost/zones/bud.ai."},
+     {"--arg name api.bud.ai.", "it says: 10.72.0.9"}},
 };
 #define CASES_N (sizeof cases / sizeof cases[0])
 

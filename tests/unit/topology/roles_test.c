@@ -97,7 +97,7 @@ static void automation_promotes_and_looks_and_nothing_else(void **state) {
     static const char all[] =
         "patroni_demote, patroni_promote, patroni_handoff, pg_promote, pg_await_position, "
         "redis_demote, redis_promote, redis_handoff, dns_update, http_call, exec, approval, "
-        "verify, pg_rejoin, kubernetes_scale, haproxy_server";
+        "verify, pg_rejoin, kubernetes_scale, haproxy_server, dns_powerdns";
     static const char *const expected[ROLES_N] = {
         [ROLE_SRE] = all,
         [ROLE_COMMANDER] = all,
@@ -106,7 +106,8 @@ static void automation_promotes_and_looks_and_nothing_else(void **state) {
         [ROLE_DATABASE_ADMIN] = "patroni_demote, patroni_promote, patroni_handoff, pg_promote, "
                                 "pg_await_position, redis_demote, redis_promote, redis_handoff, "
                                 "approval, verify, pg_rejoin",
-        [ROLE_NETWORK_ADMIN] = "pg_await_position, dns_update, approval, verify, haproxy_server",
+        [ROLE_NETWORK_ADMIN] = "pg_await_position, dns_update, approval, verify, haproxy_server, "
+                               "dns_powerdns",
         [ROLE_DEVELOPER] = "",
         [ROLE_AUTOMATION] = "patroni_promote, pg_promote, pg_await_position, redis_promote, "
                             "approval, verify",
