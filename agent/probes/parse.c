@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/base/text.h"
 
@@ -115,6 +116,52 @@ bool info_replica(const char *info, unsigned index, struct info_replica *ret_rep
     }
     *ret_replica = replica;
     return true;
+}
+
+enum err client_local_port(const char *list, unsigned index, uint16_t *ret_port) {
+    static const char key[] = " laddr=";
+    const char *line = list + strspn(list, "\r\n");
+    for (unsigned i = 0; i < index && *line != '\0'; i++) {
+        line += strcspn(line, "\r\n");
+        line += strspn(line, "\r\n");
+    }
+    if (*line == '\0') {
+        return ERR_NOT_FOUND;
+    }
+    size_t line_n = strcspn(line, "\r\n");
+    const char *at = memmem(line, line_n, key, sizeof key - 1);
+    if (at == NULL) {
+        return ERR_FORMAT;
+    }
+    const char *value = at + sizeof key - 1;
+    size_t n = strcspn(value, " \r\n"), digits = 0;
+    while (digits < n && value[n - digits - 1] >= '0' && value[n - digits - 1] <= '9') {
+        digits++;
+    }
+    uint64_t port = 0;
+    char text[8] = "";
+    if (digits == 0 || digits >= sizeof text || digits == n || value[n - digits - 1] != ':') {
+        return ERR_FORMAT;
+    }
+    memcpy(text, value + n - digits, digits);
+    if (!text_to_u64(text, UINT16_MAX, &port)) {
+        return ERR_FORMAT;
+    }
+    *ret_port = (uint16_t)port;
+    return ERR_OK;
+}
+
+bool tls_words_have(const char *words, const char *word) {
+    size_t word_n = strlen(word);
+    for (const char *at = words; *at != '\0';) {
+        size_t n = strcspn(at, " ");
+        if (n == word_n && strncasecmp(at, word, n) == 0) {
+            return true;
+        }
+        at += n;
+        at += strspn(at, " ");
+    }
+    return false;
 }
 
 void plugin_parse(const char *output, struct plugin_line *ret_line) {

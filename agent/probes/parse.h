@@ -29,6 +29,13 @@ struct info_replica {
 };
 bool info_replica(const char *info, unsigned index, struct info_replica *ret_replica);
 
+/* CLIENT LIST of Redis, line by line from 0: the port of the server's own that the client came
+ * through (laddr=). NOT_FOUND: no such line; FORMAT: it does not say. */
+enum err client_local_port(const char *list, unsigned index, uint16_t *ret_port) ERR_CHECKED;
+
+/* Is `word` one of the words of "TLSv1.2 TLSv1.3"? In any case, as OpenSSL's names are. */
+bool tls_words_have(const char *words, const char *word);
+
 /* First output line of a monitoring plugin: "text | 'label'=value[unit];..." */
 struct plugin_line {
     char text[96];

@@ -1,5 +1,6 @@
 /* pg_replication: one end of PostgreSQL's streaming replication. Which end is read off the server's
- * own role unless the check insists, so the same check stays right after a failover.
+ * own role unless the check insists, so the same check stays right after a failover. A standby that
+ * others follow has two ends: the one that sends on is asked for as end=cascade.
  *
  * What can be known where (facts in docs/adding-a-probe.md): the sending end knows the true lag as
  * long as it lives; the receiving end knows what it has, and how long it has heard nothing. That
@@ -23,7 +24,7 @@ static const struct parameter parameters[] = {
      .type = PARAMETER_CHOICE,
      .choices = "|disable|prefer|require|verify-ca|verify-full|"},
     {.name = "ca", .type = PARAMETER_PATH},
-    {.name = "end", .type = PARAMETER_CHOICE, .choices = "|auto|primary|standby|"},
+    {.name = "end", .type = PARAMETER_CHOICE, .choices = "|auto|primary|standby|cascade|"},
     {.name = "standby", .type = PARAMETER_TEXT},
     {.name = "max_lag_ms", .type = PARAMETER_NUMBER, .min = 1, .max = UINT32_MAX},
     {.name = "table", .type = PARAMETER_TABLE},
@@ -45,15 +46,39 @@ static bool tls_fits(const struct arguments *arguments, const char *version) {
            (text_equal(wanted, "1.2") && text_equal(version, "TLSv1.2"));
 }
 
-/* replay_lag is NULL when nothing was written for a while: then nothing is owed. */
+/* Of what is sent: the standby that has most, and of the connections (a base backup's too, but not
+ * one that stays on the machine) the one with the oldest TLS. One query, so that both are of one
+ * moment. replay_lag is NULL when nothing was written for a while: then nothing is owed. */
 static const char sender_sql[] =
-    "SELECT r.state, r.sync_state, pg_wal_lsn_diff(pg_current_wal_lsn(), r.replay_lsn)::bigint,"
-    " CASE WHEN r.replay_lsn >= pg_current_wal_lsn() THEN 0"
-    " ELSE (extract(epoch FROM r.replay_lag) * 1000)::bigint END,"
-    " coalesce(s.version, 'no TLS'), r.application_name"
+    "WITH own AS (SELECT CASE WHEN pg_is_in_recovery() THEN greatest(pg_last_wal_receive_lsn(),"
+    " pg_last_wal_replay_lsn()) ELSE pg_current_wal_lsn() END AS lsn),"
+    " sent AS (SELECT r.*, s.version, s.cipher, CASE s.version WHEN 'TLSv1.3' THEN 3"
+    " WHEN 'TLSv1.2' THEN 2 WHEN 'TLSv1.1' THEN 1 WHEN 'TLSv1' THEN 1 ELSE 0 END AS grade"
     " FROM pg_stat_replication r LEFT JOIN pg_stat_ssl s USING (pid)"
-    " WHERE ($1 = '' OR r.application_name = $1) AND r.state IS DISTINCT FROM 'backup'"
-    " ORDER BY r.replay_lsn DESC NULLS LAST LIMIT 1";
+    " WHERE $1 = '' OR r.application_name = $1),"
+    " worst AS (SELECT application_name, version, cipher, count(*) OVER () AS n FROM sent"
+    " WHERE client_addr IS NOT NULL ORDER BY grade, application_name LIMIT 1)"
+    " SELECT t.state, t.sync_state, pg_wal_lsn_diff(own.lsn, t.replay_lsn)::bigint,"
+    " CASE WHEN t.replay_lsn >= own.lsn THEN 0"
+    " ELSE (extract(epoch FROM t.replay_lag) * 1000)::bigint END,"
+    " CASE WHEN w.n IS NULL THEN 'local' ELSE coalesce(w.version, 'no TLS') END,"
+    " coalesce(w.cipher, ''), coalesce(w.application_name, ''), coalesce(w.n, 0)"
+    " FROM sent t CROSS JOIN own LEFT JOIN worst w ON true"
+    " WHERE t.state IS DISTINCT FROM 'backup'"
+    " ORDER BY t.replay_lsn DESC NULLS LAST LIMIT 1";
+
+static void tls_say(const struct arguments *arguments, const struct pg_rows *rows, bool fits,
+                    char *ret_text, size_t text_size) {
+    const char *version = pg_rows_text(rows, 0, 4), *cipher = pg_rows_text(rows, 0, 5);
+    const char *name = pg_rows_text(rows, 0, 6), *n = pg_rows_text(rows, 0, 7);
+    if (fits) {
+        (void)text_format(ret_text, text_size, "%.8s%s%.32s", version, cipher[0] != '\0' ? " " : "",
+                          cipher);
+        return;
+    }
+    (void)text_format(ret_text, text_size, "%.8s to %.24s (of %.4s), %.4s wanted", version, name, n,
+                      parameter_text(arguments, "tls", "any"));
+}
 
 static struct reading sender_judge(const struct arguments *arguments, const struct pg_rows *rows) {
     const char *wanted = parameter_text(arguments, "standby", "");
@@ -66,6 +91,7 @@ static struct reading sender_judge(const struct arguments *arguments, const stru
     const char *state = pg_rows_text(rows, 0, 0);
     const char *sync = pg_rows_text(rows, 0, 1);
     const char *tls = pg_rows_text(rows, 0, 4);
+    char secured[80];
     int64_t lag_bytes = 0;
     int64_t lag_ms = 0;
     if (state == NULL || sync == NULL || tls == NULL) {
@@ -74,11 +100,11 @@ static struct reading sender_judge(const struct arguments *arguments, const stru
     bool bytes_known = pg_rows_number(rows, 0, 2, &lag_bytes);
     bool lag_known = pg_rows_number(rows, 0, 3, &lag_ms);
     bool streaming = text_equal(state, "streaming");
-    bool tls_good = tls_fits(arguments, tls);
-    struct reading reading =
-        reading_judged(streaming && tls_good, "%.12s %.8s, %lld bytes behind%s, %.8s%s", state,
-                       sync, bytes_known ? (long long)lag_bytes : -1LL,
-                       lag_known ? "" : ", time unknown", tls, tls_good ? "" : ": too old");
+    bool tls_good = text_equal(tls, "local") || tls_fits(arguments, tls);
+    tls_say(arguments, rows, tls_good, secured, sizeof secured);
+    struct reading reading = reading_judged(
+        streaming && tls_good, "%.12s %.8s, %lld bytes behind%s, %s", state, sync,
+        bytes_known ? (long long)lag_bytes : -1LL, lag_known ? "" : ", time unknown", secured);
     reading.value = lag_known ? lag_ms : -1;
     if (lag_known && lag_ms > (int64_t)parameter_number(arguments, "max_lag_ms", 60000)) {
         reading_warn(&reading);
@@ -97,13 +123,16 @@ static struct reading sender_look(const struct probe_input *input, struct pg_cli
     return sender_judge(input->arguments, &rows);
 }
 
-/* The receiver's state and silence, and how old the last replayed transaction is when something
- * received is still to be replayed. */
+/* The receiver's state and silence, how old the last replayed transaction is when something
+ * received is still to be replayed, and what TLS it insists on: which one it got, the sender knows.
+ */
 static const char receiver_sql[] =
     "SELECT w.status, (extract(epoch FROM clock_timestamp() - w.last_msg_receipt_time) * 1000)"
     "::bigint, CASE WHEN pg_last_wal_replay_lsn() >= coalesce(pg_last_wal_receive_lsn(),"
     " pg_last_wal_replay_lsn()) THEN 0 ELSE (extract(epoch FROM clock_timestamp() -"
-    " pg_last_xact_replay_timestamp()) * 1000)::bigint END, pg_is_wal_replay_paused()"
+    " pg_last_xact_replay_timestamp()) * 1000)::bigint END, pg_is_wal_replay_paused(),"
+    " substring(w.conninfo FROM '(?:^| )sslmode=([a-z-]+)'),"
+    " substring(w.conninfo FROM '(?:^| )ssl_min_protocol_version=([A-Za-z0-9.]+)')"
     " FROM (SELECT 1) AS one LEFT JOIN pg_stat_wal_receiver w ON true";
 
 /* A row that the other side writes each second makes time lag honest. It compares two machines'
@@ -122,10 +151,31 @@ static enum err heartbeat_look(struct pg_client *client, const char *table, bool
 
 struct receiver_view {
     const char *status; /* NULL: no receiver runs */
+    const char *sslmode, *tls_least;
     bool silence_known, apply_known, heartbeat_known;
     int64_t silence_ms, apply_ms, heartbeat_ms;
     bool paused;
 };
+
+/* "", or what the receiver's connection lacks of the TLS that is wanted. *ret_good: it may still
+ * have it. */
+static const char *receiver_tls(const struct arguments *arguments, const struct receiver_view *view,
+                                bool *ret_good) {
+    const char *mode = view->sslmode != NULL ? view->sslmode : "prefer";
+    const char *least = view->tls_least != NULL ? view->tls_least : "TLSv1.2";
+    *ret_good = true;
+    if (text_equal(parameter_text(arguments, "tls", "any"), "any")) {
+        return "";
+    }
+    if (text_equal(mode, "disable")) {
+        *ret_good = false;
+        return ", no TLS (sslmode=disable)";
+    }
+    if (!text_equal(mode, "require") && !text_starts(mode, "verify-")) {
+        return ", TLS not insisted on (sslmode)";
+    }
+    return tls_fits(arguments, least) ? "" : ", older TLS accepted (ssl_min_protocol_version)";
+}
 
 static struct reading receiver_judge(const struct arguments *arguments,
                                      const struct receiver_view *view) {
@@ -134,6 +184,8 @@ static struct reading receiver_judge(const struct arguments *arguments,
     int64_t lag_ms = view->heartbeat_known ? view->heartbeat_ms
                      : view->apply_known   ? view->apply_ms
                                            : -1;
+    bool tls_good = true;
+    const char *tls_lack = receiver_tls(arguments, view, &tls_good);
     struct reading reading;
     if (!streaming) {
         reading = reading_judged(false, "receiver %.16s",
@@ -143,12 +195,12 @@ static struct reading receiver_judge(const struct arguments *arguments,
                                  (long long)view->silence_ms);
     } else {
         reading =
-            reading_judged(true, "streaming, %s %lld ms, last heard %lld ms ago%s",
+            reading_judged(tls_good, "streaming, %s %lld ms, heard %lld ms ago%s%s",
                            view->heartbeat_known ? "heartbeat" : "to replay", (long long)lag_ms,
-                           (long long)view->silence_ms, view->paused ? ", replay paused" : "");
+                           (long long)view->silence_ms, view->paused ? ", paused" : "", tls_lack);
     }
     reading.value = lag_ms;
-    if (lag_ms > limit_ms || view->paused) {
+    if (lag_ms > limit_ms || view->paused || tls_lack[0] != '\0') {
         reading_warn(&reading);
     }
     return reading;
@@ -173,6 +225,8 @@ static struct reading receiver_look(const struct probe_input *input, struct pg_c
     view.silence_known = pg_rows_number(&rows, 0, 1, &view.silence_ms);
     view.apply_known = pg_rows_number(&rows, 0, 2, &view.apply_ms);
     view.paused = pg_rows_true(&rows, 0, 3);
+    view.sslmode = pg_rows_text(&rows, 0, 4);
+    view.tls_least = pg_rows_text(&rows, 0, 5);
     if (table != NULL && !view.heartbeat_known) {
         return reading_judged(false, "no heartbeat row in %.60s", table);
     }
@@ -188,12 +242,14 @@ static struct reading look(const struct probe_input *input, struct pg_client *cl
         return reading_failed(err, "%s", why.at);
     }
     struct reading reading;
-    if (!text_equal(end, "auto") && !text_equal(end, probe_role_text(seen.role))) {
+    bool cascade = text_equal(end, "cascade");
+    const char *role = cascade ? "standby" : end;
+    if (!text_equal(end, "auto") && !text_equal(role, probe_role_text(seen.role))) {
         reading =
             reading_judged(false, "%s, expected the %.8s end", probe_role_text(seen.role), end);
     } else {
-        reading =
-            seen.role == STORE_PRIMARY ? sender_look(input, client) : receiver_look(input, client);
+        reading = cascade || seen.role == STORE_PRIMARY ? sender_look(input, client)
+                                                        : receiver_look(input, client);
     }
     reading.role = seen.role;
     if (reading.err == ERR_OK) {

@@ -33,11 +33,11 @@ static const struct probe_kind kinds[] = {
      "address=host:port[,host:port...], name=monitored name, sentinels=expected number, "
      "expect_primary=ip:port, user=name, password_ref=name"},
     {CHECK_PG_REPLICATION, pg_replication_run, pg_replication_accepts,
-     PG_ARGUMENTS ", end=auto|primary|standby, standby=application_name, max_lag_ms=60000, "
+     PG_ARGUMENTS ", end=auto|primary|standby|cascade, standby=application_name, max_lag_ms=60000, "
                   "table=heartbeat table, tls=any|1.2|1.3"},
     {CHECK_REDIS_REPLICATION, redis_replication_run, redis_replication_accepts,
      "address=host:port, user=name, password_ref=name, end=auto|primary|standby, replicas=1, "
-     "max_lag_ms=300000, max_lag_bytes=number"},
+     "max_lag_ms=300000, max_lag_bytes=number, tls=any|1.2|1.3"},
     {CHECK_CERTIFICATE, certificate_run, certificate_accepts,
      "address=host:port or file=path, starttls=no|postgresql, server_name=name, ca=path, "
      "min_days=14, tls=1.2|1.3"},

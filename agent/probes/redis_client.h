@@ -72,6 +72,17 @@ enum err redis_role_ask(struct redis_client *client, struct redis_role *ret_role
 enum err redis_rights_ask(struct redis_client *client, const struct arguments *arguments,
                           struct text256 *ret_missing, struct text256 *reterr) ERR_CHECKED;
 
+/* redis_tls.c: with the argument tls, whether every replication connection of this end has it.
+ * Redis does not tell a connection's version: proved is what its own configuration rules out. */
+struct redis_tls {
+    bool fits;     /* no connection without TLS, none that only an older version could be */
+    bool proved;   /* and older versions are refused */
+    char text[48]; /* for people; "" without the argument */
+};
+/* AUTH when the user may not ask (NOPERM); UNSUPPORTED before Redis 6.2. */
+enum err redis_tls_ask(struct redis_client *client, const struct arguments *arguments, uint8_t role,
+                       struct redis_tls *ret_tls, struct text256 *reterr) ERR_CHECKED;
+
 /* The positions INFO replication tells, into the reading. */
 void redis_positions(const struct redis_role *role, struct reading *reading);
 

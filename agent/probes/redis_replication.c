@@ -18,6 +18,7 @@ static const struct parameter parameters[] = {
     {.name = "replicas", .type = PARAMETER_NUMBER, .min = 0, .max = REPLICAS_MAX},
     {.name = "max_lag_ms", .type = PARAMETER_NUMBER, .min = 1, .max = UINT32_MAX},
     {.name = "max_lag_bytes", .type = PARAMETER_NUMBER, .min = 1, .max = INT64_MAX},
+    {.name = "tls", .type = PARAMETER_CHOICE, .choices = "|any|1.2|1.3|"},
 };
 
 enum err redis_replication_accepts(const struct arguments *arguments, struct text256 *reterr) {
@@ -85,6 +86,16 @@ static struct reading receiver_judge(const struct arguments *arguments, const ch
     return reading;
 }
 
+static struct reading with_tls(const struct reading *seen, const struct redis_tls *tls) {
+    struct reading reading =
+        reading_judged(seen->good && tls->fits, "%s, %s", seen->detail, tls->text);
+    reading.value = seen->value;
+    if (seen->warn || !tls->proved) {
+        reading_warn(&reading);
+    }
+    return reading;
+}
+
 struct reading redis_replication_run(const struct probe_input *input) {
     const char *end = parameter_text(input->arguments, "end", "auto");
     struct redis_client client;
@@ -93,8 +104,12 @@ struct reading redis_replication_run(const struct probe_input *input) {
     uint64_t start_ms = clock_boot_ms();
     enum err err = redis_open_input(input, arguments_get(input->arguments, "address"),
                                     input->deadline_boot_ms, &client, &why);
+    struct redis_tls tls = {.fits = true, .proved = true};
     if (err == ERR_OK) {
         err = redis_role_ask(&client, &role, &why);
+        if (err == ERR_OK) {
+            err = redis_tls_ask(&client, input->arguments, role.role, &tls, &why);
+        }
         redis_close(&client);
     }
     if (err != ERR_OK) {
@@ -108,6 +123,9 @@ struct reading redis_replication_run(const struct probe_input *input) {
     } else {
         reading = role.role == STORE_PRIMARY ? sender_judge(input->arguments, info)
                                              : receiver_judge(input->arguments, info);
+    }
+    if (reading.err == ERR_OK && tls.text[0] != '\0') {
+        reading = with_tls(&reading, &tls);
     }
     reading.role = role.role;
     if (reading.err == ERR_OK) {

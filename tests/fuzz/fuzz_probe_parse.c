@@ -12,6 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void text_fuzz(uint8_t which, const char *text, size_t size) {
     char value[32];
     uint64_t number = 0;
+    uint16_t port = 0;
     struct info_replica replica;
     struct plugin_line line;
     struct haproxy_view haproxy;
@@ -23,6 +24,10 @@ static void text_fuzz(uint8_t which, const char *text, size_t size) {
         (void)info_get(text, "role", value, sizeof value);
         (void)info_get_number(text, "master_repl_offset", &number);
         (void)info_replica(text, 0, &replica);
+        if (client_local_port(text, 1, &port) == ERR_NOT_FOUND && port != 0) {
+            abort();
+        }
+        (void)tls_words_have(text, "TLSv1.3");
         break;
     case 2: plugin_parse(text, &line); break;
     case 3:

@@ -82,6 +82,41 @@ static void info_replicas_are_listed_with_state_and_offset(void **state) {
     assert_true(replica.lag_s == UINT64_MAX);
 }
 
+static void the_port_that_a_client_came_through_is_read(void **state) {
+    (void)state;
+    const struct {
+        const char *list;
+        unsigned index;
+        enum err err;
+        uint16_t port;
+    } table[] = {
+        {"id=3 addr=10.0.0.2:4711 laddr=10.0.0.1:6380 fd=8 flags=S\n", 0, ERR_OK, 6380},
+        {"id=3 addr=a:1 laddr=a:6379 fd=8\nid=4 addr=b:2 laddr=fd00::1:6380 fd=9\n", 1, ERR_OK,
+         6380},
+        {"id=3 addr=a:1 laddr=a:6379 fd=8\nid=4 addr=b:2 fd=9\n", 1, ERR_FORMAT, 7},
+        {"id=3 laddr=a:6379", 0, ERR_OK, 6379},
+        {"id=3 addr=a:1 laddr=a:6379 fd=8\n", 1, ERR_NOT_FOUND, 7},
+        {"", 0, ERR_NOT_FOUND, 7},
+        {"\n", 0, ERR_NOT_FOUND, 7},
+        {"id=3 addr=10.0.0.2:4711 fd=8\n", 0, ERR_FORMAT, 7},
+        {"id=3 laddr=\n", 0, ERR_FORMAT, 7},
+        {"id=3 laddr=6380\n", 0, ERR_FORMAT, 7},
+        {"id=3 laddr=a: fd=3\n", 0, ERR_FORMAT, 7},
+        {"id=3 laddr=a:65536 fd=3\n", 0, ERR_FORMAT, 7},
+        {"id=3 laddr=a:123456789 fd=3\n", 0, ERR_FORMAT, 7},
+        {"id=3 name=x laddr", 0, ERR_FORMAT, 7},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        uint16_t port = 7;
+        assert_int_equal(client_local_port(table[i].list, table[i].index, &port), table[i].err);
+        assert_int_equal(port, table[i].port);
+    }
+    assert_true(tls_words_have("TLSv1.2 TLSv1.3", "TLSv1.3"));
+    assert_true(tls_words_have(" tlsv1.2", "TLSv1.2"));
+    assert_false(tls_words_have("TLSv1.2  TLSv1.3", "TLSv1"));
+    assert_false(tls_words_have("", "TLSv1"));
+}
+
 static void plugin_line_gives_text_and_first_figure(void **state) {
     (void)state;
     const struct {
@@ -206,6 +241,7 @@ int main(void) {
         cmocka_unit_test(lsn_is_read_whole_or_not_at_all),
         cmocka_unit_test(info_is_read_by_whole_keys),
         cmocka_unit_test(info_replicas_are_listed_with_state_and_offset),
+        cmocka_unit_test(the_port_that_a_client_came_through_is_read),
         cmocka_unit_test(plugin_line_gives_text_and_first_figure),
         cmocka_unit_test(haproxy_servers_are_counted_by_backend),
         cmocka_unit_test(haproxy_refuses_what_is_not_its_statistics),
