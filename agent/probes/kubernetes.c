@@ -4,9 +4,10 @@
  *   allocatable  what these can still promise of a resource, in all
  *   workloads    ready replicas of one workload, or of all of a namespace
  *   images       every image those run is in a registry, asked there
- *   velero       age of the newest completed Velero backup
+ *   velero       age of the newest completed Velero backup, its storage, its last restore
+ *   rights       whether the token may do what a failover will ask it to
  * Lists are read page by page, so that a big cluster needs no big buffer. Nothing is ever
- * written. */
+ * written: what is asked as a change is asked as a dry run. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,6 @@
 #include "agent/probes/reading.h"
 #include "common/io/clock.h"
 
-#define BODY_SIZE (2u << 20)
 #define PAGE_TEXT "50"
 #define PAGES_MAX 40
 
@@ -24,7 +24,7 @@ static const struct parameter parameters[] = {
     {.name = "what",
      .type = PARAMETER_CHOICE,
      .needed = true,
-     .choices = "|readyz|nodes|allocatable|workloads|images|velero|"},
+     .choices = "|readyz|nodes|allocatable|workloads|images|velero|rights|"},
     {.name = "selector", .type = PARAMETER_TEXT},
     {.name = "resource", .type = PARAMETER_TEXT},
     {.name = "min", .type = PARAMETER_TEXT},
@@ -35,10 +35,13 @@ static const struct parameter parameters[] = {
     {.name = "registry_ca", .type = PARAMETER_PATH},
     {.name = "schedule", .type = PARAMETER_TEXT},
     {.name = "max_age", .type = PARAMETER_NUMBER, .min = 1, .max = UINT32_MAX},
+    {.name = "location", .type = PARAMETER_NAME},
+    {.name = "restored_within", .type = PARAMETER_NUMBER, .min = 1, .max = UINT32_MAX},
+    {.name = "rights", .type = PARAMETER_TEXT},
 };
 
-/* "deployment/budapp", or "" for all deployments and stateful sets. */
-static bool workload_split(const char *workload, const char **ret_plural, const char **ret_name) {
+bool kubernetes_workload_split(const char *workload, const char **ret_plural,
+                               const char **ret_name) {
     static const char *const kinds[][2] = {{"deployment/", "deployments"},
                                            {"statefulset/", "statefulsets"},
                                            {"daemonset/", "daemonsets"}};
@@ -63,11 +66,9 @@ static enum err needs(const struct arguments *arguments, const char *what, const
 }
 
 enum err kubernetes_accepts(const struct arguments *arguments, struct text256 *reterr) {
-    static const char *const needed[][2] = {{"allocatable", "resource"},
-                                            {"workloads", "namespace"},
-                                            {"images", "namespace"},
-                                            {"images", "registry"},
-                                            {"velero", "max_age"}};
+    static const char *const needed[][2] = {{"allocatable", "resource"}, {"workloads", "namespace"},
+                                            {"images", "namespace"},     {"images", "registry"},
+                                            {"velero", "max_age"},       {"rights", "rights"}};
     const char *plural = NULL, *name = NULL;
     int64_t ignored = 0;
     enum err err =
@@ -76,10 +77,23 @@ enum err kubernetes_accepts(const struct arguments *arguments, struct text256 *r
         err = needs(arguments, needed[i][0], needed[i][1], reterr);
     }
     const char *workload = arguments_get(arguments, "workload");
-    if (err == ERR_OK && workload != NULL && !workload_split(workload, &plural, &name)) {
+    if (err == ERR_OK && workload != NULL && !kubernetes_workload_split(workload, &plural, &name)) {
         text_say(reterr, "argument workload: expected deployment/NAME, statefulset/NAME or "
                          "daemonset/NAME");
         err = ERR_CONFIG;
+    }
+    const char *space = arguments_get(arguments, "namespace");
+    if (err == ERR_OK && space != NULL && !text_is_name(space, NAME_SIZE)) {
+        text_say(reterr, "argument namespace: expected a name of a-z 0-9 -");
+        err = ERR_CONFIG;
+    }
+    const char *rights = arguments_get(arguments, "rights");
+    struct kubernetes_right right;
+    while (err == ERR_OK && rights != NULL && *rights != '\0') {
+        if (!kubernetes_right_parse(&rights, &right)) {
+            text_say(reterr, "argument rights: expected VERB RESOURCE[.GROUP][/SUBRESOURCE], ...");
+            err = ERR_CONFIG;
+        }
     }
     static const char *const limits[] = {"min", "warn_min"};
     for (size_t i = 0; err == ERR_OK && i < 2; i++) {
@@ -98,7 +112,7 @@ enum err kubernetes_accepts(const struct arguments *arguments, struct text256 *r
 bool kubernetes_ask(struct kubernetes_run *run, const char *path) {
     struct http_sync_answer answer;
     struct service_request request = {.path = path};
-    if (!web_ask(run->input, &request, run->body, BODY_SIZE, &answer, &run->reading)) {
+    if (!web_ask(run->input, &request, run->body, KUBERNETES_BODY_SIZE, &answer, &run->reading)) {
         return false;
     }
     run->took_ms += answer.took_ms;
@@ -107,9 +121,8 @@ bool kubernetes_ask(struct kubernetes_run *run, const char *path) {
     return true;
 }
 
-/* All pages of a list, each given to `take`. False: run->reading says what went wrong. */
-static bool list_read(struct kubernetes_run *run, const char *collection, const char *selector,
-                      kubernetes_take *take, void *into) {
+bool kubernetes_list(struct kubernetes_run *run, const char *collection, const char *selector,
+                     kubernetes_take *take, void *into) {
     char path[WEB_URL_SIZE], next[KUBERNETES_CONTINUE_SIZE] = "";
     for (unsigned page = 0; page < PAGES_MAX; page++) {
         bool fits = text_format(path, sizeof path, "%s?limit=" PAGE_TEXT, collection);
@@ -185,7 +198,8 @@ static void nodes_run(struct kubernetes_run *run) {
     bool counts = text_equal(arguments_get(arguments, "what"), "nodes");
     struct node_sums sums = {.resource = parameter_text(arguments, "resource", "cpu")};
     char said[64];
-    if (!list_read(run, "/api/v1/nodes", arguments_get(arguments, "selector"), node_take, &sums)) {
+    if (!kubernetes_list(run, "/api/v1/nodes", arguments_get(arguments, "selector"), node_take,
+                         &sums)) {
         return;
     }
     if (counts) {
@@ -232,13 +246,13 @@ bool kubernetes_workloads(struct kubernetes_run *run, struct workload_sums *sums
         for (size_t i = 0; i < sizeof plurals / sizeof plurals[0]; i++) {
             if (!text_format(path, sizeof path, "/apis/apps/v1/namespaces/%s/%s", space,
                              plurals[i]) ||
-                !list_read(run, path, selector, workload_take, sums)) {
+                !kubernetes_list(run, path, selector, workload_take, sums)) {
                 return false;
             }
         }
         return true;
     }
-    if (!workload_split(workload, &plural, &name) ||
+    if (!kubernetes_workload_split(workload, &plural, &name) ||
         !text_format(path, sizeof path, "/apis/apps/v1/namespaces/%s/%s/%s", space, plural, name)) {
         run->reading = reading_failed(ERR_CONFIG, "argument workload is not one");
         return false;
@@ -266,42 +280,15 @@ static void workloads_run(struct kubernetes_run *run) {
     run->reading = workloads_judge(run->input->arguments, &sums);
 }
 
-static void velero_run(struct kubernetes_run *run) {
-    const struct arguments *arguments = run->input->arguments;
-    char path[VALUE_SIZE + 64];
-    struct velero_sums sums = {.schedule = arguments_get(arguments, "schedule")};
-    (void)text_format(path, sizeof path, "/apis/velero.io/v1/namespaces/%s/backups",
-                      parameter_text(arguments, "namespace", "velero"));
-    if (!list_read(run, path, NULL, velero_take, &sums)) {
-        return;
-    }
-    uint64_t now_s = clock_wall_ms() / 1000;
-    if (sums.newest_s == 0) {
-        run->reading =
-            reading_judged(false, "none of %u backups is completed%s%.20s", sums.backups_n,
-                           sums.last_phase[0] != '\0' ? ", the last is " : "", sums.last_phase);
-        run->reading.value = -1;
-        return;
-    }
-    uint64_t age_s = now_s > sums.newest_s ? now_s - sums.newest_s : 0;
-    bool fresh = age_s <= parameter_number(arguments, "max_age", 0);
-    run->reading = reading_judged(fresh, "the newest completed backup is %llu s old, %u in all",
-                                  (unsigned long long)age_s, sums.completed_n);
-    run->reading.value = (int64_t)age_s;
-    if (sums.newest_failed) {
-        run->reading.good = fresh;
-        reading_warn(&run->reading);
-    }
-}
-
 struct reading kubernetes_run(const struct probe_input *input) {
     static const struct {
         const char *what;
         void (*run)(struct kubernetes_run *run);
     } table[] = {{"readyz", readyz_run},        {"nodes", nodes_run},
                  {"allocatable", nodes_run},    {"workloads", workloads_run},
-                 {"images", kubernetes_images}, {"velero", velero_run}};
-    struct kubernetes_run run = {.input = input, .body = malloc(BODY_SIZE)};
+                 {"images", kubernetes_images}, {"velero", kubernetes_velero},
+                 {"rights", kubernetes_rights}};
+    struct kubernetes_run run = {.input = input, .body = malloc(KUBERNETES_BODY_SIZE)};
     if (run.body == NULL) {
         return reading_failed(ERR_NO_MEMORY, "no memory for the answer");
     }

@@ -63,6 +63,25 @@ struct velero_sums {
     char last_phase[24]; /* and its phase */
 };
 kubernetes_take velero_take;
+kubernetes_take velero_location_take; /* into: char[24], its phase; "" when it has none yet */
+
+struct velero_restores {
+    const char *schedule; /* only restores of its backups; NULL: all. Borrowed */
+    uint64_t newest_s;    /* completion of the newest completed one; 0: none */
+    char newest_of[64];   /* the backup that it restored */
+    bool newest_failed;   /* a later one ended otherwise */
+    uint64_t last_s;      /* start of the latest of all */
+};
+kubernetes_take velero_restore_take;
+
+/* "patch deployments.apps/scale", the next of a list with commas. What is in it may stand in JSON
+ * as it is: lower-case letters, digits, dots, dashes and '*'. */
+struct kubernetes_right {
+    char verb[32], resource[64], group[128], subresource[64]; /* the last two may be "" */
+};
+bool kubernetes_right_parse(const char **text, struct kubernetes_right *ret_right);
+/* The answer to a SelfSubjectAccessReview. False: it is none. */
+bool kubernetes_allowed_parse(const char *json, size_t json_size, bool *ret_allowed);
 
 /* "registry.bud.ai/team/app:1.2" or "...@sha256:...": the path of its manifest,
  * "/v2/team/app/manifests/1.2". False when it is none. */
@@ -79,9 +98,19 @@ struct kubernetes_run {
     struct reading reading; /* the end, whether good or not */
 };
 
+#define KUBERNETES_BODY_SIZE (2u << 20) /* of run->body */
+
+/* "deployment/budapp": "deployments" and "budapp". */
+bool kubernetes_workload_split(const char *workload, const char **ret_plural,
+                               const char **ret_name);
+/* All pages of a list, each given to `take`. False: run->reading says what went wrong. */
+bool kubernetes_list(struct kubernetes_run *run, const char *collection, const char *selector,
+                     kubernetes_take *take, void *into);
 /* False: run->reading says why there is no answer. */
 bool kubernetes_ask(struct kubernetes_run *run, const char *path);
 bool kubernetes_workloads(struct kubernetes_run *run, struct workload_sums *sums);
 void kubernetes_images(struct kubernetes_run *run);
+void kubernetes_velero(struct kubernetes_run *run);
+void kubernetes_rights(struct kubernetes_run *run);
 
 #endif

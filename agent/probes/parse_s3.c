@@ -199,6 +199,46 @@ enum err s3_versioning_parse(const char *xml, enum s3_versioning *ret_versioning
     return ERR_OK;
 }
 
+enum err s3_versions_parse(const char *xml, const char *key, unsigned skip,
+                           struct s3_versions *ret_versions) {
+    static const char open[] = "<Version>";
+    struct piece all = {xml, strlen(xml)}, text, one;
+    struct s3_versions versions = {0};
+    char name[S3_KEY_SIZE];
+    unsigned passed = 0;
+    if (find_in(all, "<ListVersionsResult") == NULL ||
+        find_in(all, "</ListVersionsResult>") == NULL) {
+        return ERR_FORMAT;
+    }
+    struct piece rest = all;
+    for (const char *at = find_in(rest, open); at != NULL; at = find_in(rest, open)) {
+        rest = (struct piece){at, all.n - (size_t)(at - xml)};
+        if (!element_find(rest, "Version", &one) || !element_find(one, "Key", &text)) {
+            return ERR_FORMAT;
+        }
+        rest = (struct piece){one.at, all.n - (size_t)(one.at - xml)};
+        if (!value_take(text, name, sizeof name) || !text_equal(name, key)) {
+            continue;
+        }
+        if (!element_find(one, "IsLatest", &text)) {
+            return ERR_FORMAT;
+        }
+        versions.n++;
+        if (piece_equal(text, "true") || passed++ < skip ||
+            versions.old_n == S3_VERSIONS_TAKEN_MAX) {
+            continue;
+        }
+        char *id = versions.old[versions.old_n];
+        if (!element_find(one, "VersionId", &text) ||
+            !value_take(text, id, sizeof versions.old[0]) || id[0] == '\0') {
+            return ERR_FORMAT;
+        }
+        versions.old_n++;
+    }
+    *ret_versions = versions;
+    return ERR_OK;
+}
+
 void s3_error_code(const char *xml, char *ret_code, size_t code_size) {
     struct piece all = {xml, strlen(xml)}, text;
     ret_code[0] = '\0';

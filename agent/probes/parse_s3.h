@@ -29,6 +29,19 @@ enum err s3_list_parse(const char *xml, struct s3_object *ret_objects, size_t ob
 enum s3_versioning { S3_VERSIONING_NEVER = 0, S3_VERSIONING_ENABLED, S3_VERSIONING_SUSPENDED };
 enum err s3_versioning_parse(const char *xml, enum s3_versioning *ret_versioning) ERR_CHECKED;
 
+/* A page of ListObjectVersions, unencoded: how many versions of just this key it has, and of
+ * those that are not the latest the ids, newest first as they come, without the first `skip`.
+ * FORMAT. */
+#define S3_VERSION_ID_SIZE 128
+#define S3_VERSIONS_TAKEN_MAX 8
+struct s3_versions {
+    unsigned n; /* the latest included */
+    unsigned old_n;
+    char old[S3_VERSIONS_TAKEN_MAX][S3_VERSION_ID_SIZE];
+};
+enum err s3_versions_parse(const char *xml, const char *key, unsigned skip,
+                           struct s3_versions *ret_versions) ERR_CHECKED;
+
 /* "<Code>NoSuchBucket</Code>" of an error's body; "" when it has none. Letters and digits only. */
 void s3_error_code(const char *xml, char *ret_code, size_t code_size);
 

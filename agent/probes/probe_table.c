@@ -62,10 +62,12 @@ static const struct probe_kind kinds[] = {
      WEB_ARGUMENTS ", table=database.table, replicas=expected number, max_lag_ms=300000, "
                    "max_queue=number"},
     {CHECK_KUBERNETES, kubernetes_run, kubernetes_accepts,
-     WEB_ARGUMENTS ", what=readyz|nodes|allocatable|workloads|images|velero, selector=labels, "
-                   "resource=cpu|memory|nvidia.com/gpu|..., min=quantity, warn_min=quantity, "
-                   "namespace=name, workload=deployment/name, registry=url, registry_ca=path, "
-                   "schedule=name, max_age=seconds"},
+     WEB_ARGUMENTS
+     ", what=readyz|nodes|allocatable|workloads|images|velero|rights, selector=labels, "
+     "resource=cpu|memory|nvidia.com/gpu|..., min=quantity, warn_min=quantity, "
+     "namespace=name, workload=deployment/name, registry=url, registry_ca=path, "
+     "schedule=name, max_age=seconds, location=name, restored_within=seconds, "
+     "rights=verb resource.group/subresource, ..."},
     {CHECK_PG_CANARY, pg_canary_run, pg_canary_accepts,
      PG_ARGUMENTS ", table=canary table, name=of the row, max_age_ms=60000"},
     {CHECK_REDIS_CANARY, redis_canary_run, redis_canary_accepts,
@@ -82,7 +84,8 @@ static const struct probe_kind kinds[] = {
      WEB_ARGUMENTS ", what=health|bucket|canary|conflicts|replication, server=minio|s3, "
                    "bucket=name, region=us-east-1, prefix=text, versioning=enabled|suspended|any, "
                    "from=region of the canary, end=auto|write|read, max_age_ms=900000, "
-                   "grace_ms=900000, max_queue=number, pages=20, peer_url=url, peer_bucket=name, "
+                   "grace_ms=900000, max_queue=number, max_versions=100, pages=20, peer_url=url, "
+                   "peer_bucket=name, "
                    "peer_region=name, peer_prefix=text, peer_user=name, peer_password_ref=name, "
                    "peer_ca=path"},
     {CHECK_BACKUP, backup_run, backup_accepts,

@@ -30,6 +30,7 @@ static const struct parameter parameters[] = {
     {.name = "max_age_ms", .type = PARAMETER_NUMBER, .min = 1, .max = UINT32_MAX},
     {.name = "grace_ms", .type = PARAMETER_NUMBER, .min = 0, .max = UINT32_MAX},
     {.name = "max_queue", .type = PARAMETER_NUMBER, .min = 0, .max = UINT32_MAX},
+    {.name = "max_versions", .type = PARAMETER_NUMBER, .min = 10, .max = 900},
 };
 
 /* ---- health ---- */
@@ -106,12 +107,18 @@ static struct reading bucket_ask(const struct s3_place *place) {
 
 /* ---- canary ---- */
 
+/* Answered where the bucket keeps versions. */
+#define VERSION_HEADER "x-amz-version-id"
+
 /* False: ret_reading says why. Never written: number 0. */
 static bool canary_get(const struct s3_place *place, const char *key, struct canary *ret_canary,
-                       struct reading *ret_reading) {
+                       char ret_version[S3_VERSION_ID_SIZE], struct reading *ret_reading) {
     char body[BODY_SIZE], code[48];
     struct http_sync_answer answer;
-    struct s3_request request = {.key = key};
+    struct s3_request request = {.key = key,
+                                 .header_name = VERSION_HEADER,
+                                 .header = ret_version,
+                                 .header_size = S3_VERSION_ID_SIZE};
     *ret_canary = (struct canary){0};
     if (!s3_ask(place, &request, body, sizeof body, &answer, ret_reading)) {
         return false;
@@ -154,7 +161,7 @@ static struct reading canary_put(const struct s3_place *place, const char *key,
 }
 
 static struct reading canary_run(const struct probe_input *input, const struct s3_place *place) {
-    char key[80];
+    char key[80], version[S3_VERSION_ID_SIZE] = "";
     struct canary canary;
     struct reading reading;
     uint64_t start_ms = clock_boot_ms();
@@ -162,11 +169,14 @@ static struct reading canary_run(const struct probe_input *input, const struct s
     bool writes = text_equal(end, "write") || (text_equal(end, "auto") && input->active);
     (void)text_format(key, sizeof key, "drover/canary/%s",
                       parameter_text(input->arguments, "from", "drover"));
-    if (canary_get(place, key, &canary, &reading)) {
+    if (canary_get(place, key, &canary, version, &reading)) {
         reading = writes               ? canary_put(place, key, &canary)
                   : canary.number == 0 ? canary_missing(STORE_UNKNOWN)
                                        : canary_found(input, &canary, STORE_UNKNOWN, TARGET_LAG_MS);
         reading.latency_ms = (uint32_t)(clock_boot_ms() - start_ms);
+        if (reading.good && version[0] != '\0' && !text_equal(version, "null")) {
+            s3_versions_watch(place, key, writes, &reading);
+        }
         return reading;
     }
     if (!writes) {

@@ -99,6 +99,9 @@ bool s3_ask(const struct s3_place *place, const struct s3_request *request, char
         .body_size = request->body_size,
         .sign_region = place->region,
         .sign_service = "s3",
+        .header_name = request->header_name,
+        .header = request->header,
+        .header_size = request->header_size,
     };
     if (web_ask(&place->input, &web, ret_body, body_size, ret_answer, ret_reading)) {
         return true;

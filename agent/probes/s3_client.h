@@ -52,11 +52,21 @@ struct s3_request {
     const char *query;  /* "versioning=": sorted, encoded; NULL: none */
     const void *body;
     size_t body_size;
+    const char *header_name; /* as in struct service_request */
+    char *header;
+    size_t header_size;
 };
 
 /* As web_ask. A refusal of credentials tells the server's code ("SignatureDoesNotMatch"). */
 bool s3_ask(const struct s3_place *place, const struct s3_request *request, char *ret_body,
             size_t body_size, struct http_sync_answer *ret_answer, struct reading *ret_reading);
+
+/* s3_versions.c: what the canary's key leaves behind in a bucket that keeps versions. `clean`: the
+ * oldest of those in sight are deleted, for good, but for the newest few that may still be on their
+ * way to the other side. More than max_versions (100) make the reading a warning that says so, and
+ * why they stay. Called behind a canary that was written or found. */
+void s3_versions_watch(const struct s3_place *place, const char *key, bool clean,
+                       struct reading *reading);
 
 /* Walks the objects below place->prefix in the order of their keys. */
 struct s3_walk {

@@ -77,6 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     int64_t number = 0, wall_ms = 0;
     uint64_t at_ms = 0;
     enum s3_versioning versioning;
+    struct s3_versions versions;
     struct s3_replication replication;
     struct git_view git;
     enum err err = ERR_OK;
@@ -91,7 +92,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     text[size - 1] = '\0';
     switch (data[0] % 8) {
     case 0: list_fuzz(text); break;
-    case 1: err = s3_versioning_parse(text, &versioning); break;
+    case 1:
+        err = s3_versioning_parse(text, &versioning);
+        if (s3_versions_parse(text, "drover/canary/east", 1, &versions) == ERR_OK &&
+            versions.n < versions.old_n) {
+            abort();
+        }
+        break;
     case 2:
         s3_error_code(text, code, sizeof code);
         if (s3_canary_parse(text, &number, &wall_ms) == ERR_OK && (number < 0 || wall_ms < 0)) {

@@ -20,6 +20,7 @@ static void lists_fuzz(uint8_t which, const char *text, size_t size) {
     char next[KUBERNETES_CONTINUE_SIZE];
     struct node_sums nodes = {.resource = "cpu"};
     struct velero_sums velero = {.schedule = NULL};
+    struct velero_restores restores = {.schedule = "daily"};
     memset(&workloads, 0, sizeof workloads);
     if (which == 0 && kubernetes_list_parse(text, size, next, node_take, &nodes) == ERR_OK) {
         must(nodes.ready_n <= nodes.nodes_n && nodes.allocatable_milli >= 0);
@@ -31,6 +32,8 @@ static void lists_fuzz(uint8_t which, const char *text, size_t size) {
                kubernetes_list_parse(text, size, next, velero_take, &velero) == ERR_OK) {
         must(velero.completed_n <= velero.backups_n &&
              (velero.newest_s != 0) == (velero.completed_n != 0));
+        must(kubernetes_list_parse(text, size, next, velero_restore_take, &restores) != ERR_OK ||
+             strlen(restores.newest_of) < sizeof restores.newest_of);
     }
 }
 
@@ -44,6 +47,12 @@ static void values_fuzz(const char *text) {
     (void)decimal_parse(text, &number);
     must(!image_manifest_path(text, path, sizeof path) || text_starts(path, "/v2/"));
     kubernetes_readyz_failed(text, names, sizeof names);
+    struct kubernetes_right right;
+    for (const char *rest = text, *at = text; *at != '\0' && kubernetes_right_parse(&rest, &right);
+         at = rest) {
+        must(rest > at && right.verb[0] != '\0' && right.resource[0] != '\0');
+        must(strpbrk(right.verb, "\"\\") == NULL && strpbrk(right.group, "\"\\") == NULL);
+    }
 }
 
 static void services_fuzz(uint8_t which, const char *text, size_t size) {

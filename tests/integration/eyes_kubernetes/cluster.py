@@ -27,7 +27,8 @@ current-context: x
 READER = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "drover-reader"},
           "rules": [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list"]},
                     {"apiGroups": ["apps"], "resources": ["deployments", "statefulsets", "daemonsets"], "verbs": ["get", "list"]},
-                    {"apiGroups": ["velero.io"], "resources": ["backups"], "verbs": ["get", "list"]},
+                    {"apiGroups": ["velero.io"], "resources": ["backups", "restores", "backupstoragelocations"], "verbs": ["get", "list"]},
+                    {"apiGroups": ["apps"], "resources": ["deployments/scale"], "verbs": ["get", "patch"]},
                     {"nonResourceURLs": ["/readyz"], "verbs": ["get"]}]}
 
 
@@ -111,22 +112,32 @@ class Cluster:
         self.patch(f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}/scale", {"spec": {"replicas": replicas}})
 
     def velero_crd(self):
-        """Velero's own resource as far as a reader of backups sees it; its controller is played by the test."""
-        self.make("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", {
-            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-            "metadata": {"name": "backups.velero.io"}, "spec": {
-                "group": "velero.io", "scope": "Namespaced",
-                "names": {"kind": "Backup", "plural": "backups", "singular": "backup", "listKind": "BackupList"},
-                "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {
-                    "type": "object", "x-kubernetes-preserve-unknown-fields": True}}}]}})
+        """Velero's own resources as far as a reader sees them; its controller is played by the test."""
+        for kind, plural in (("Backup", "backups"), ("Restore", "restores"), ("BackupStorageLocation", "backupstoragelocations")):
+            self.make("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", {
+                "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+                "metadata": {"name": f"{plural}.velero.io"}, "spec": {
+                    "group": "velero.io", "scope": "Namespaced",
+                    "names": {"kind": kind, "plural": plural, "singular": kind.lower(), "listKind": f"{kind}List"},
+                    "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {
+                        "type": "object", "x-kubernetes-preserve-unknown-fields": True}}}]}})
         self.make("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "velero"}})
-        wait_for("the resource is served", lambda: self.ask("/apis/velero.io/v1/namespaces/velero/backups")[0] == 200, 20)
+        wait_for("the resources are served", lambda: all(self.ask(f"{self.VELERO}/{plural}")[0] == 200 for plural in (
+            "backups", "restores", "backupstoragelocations")), 40)
+
+    VELERO = "/apis/velero.io/v1/namespaces/velero"
+
+    def velero(self, kind, name, phase, completed=None, labels=None, spec=None):
+        status = {"phase": phase, **({"completionTimestamp": completed} if completed else {})}
+        self.make(f"{self.VELERO}/{kind.lower()}s", {
+            "apiVersion": "velero.io/v1", "kind": kind, "status": status, "spec": spec or {},
+            "metadata": {"name": name, "labels": labels or {}}})
 
     def backup(self, name, phase, completed=None):
-        status = {"phase": phase, **({"completionTimestamp": completed} if completed else {})}
-        self.make("/apis/velero.io/v1/namespaces/velero/backups", {
-            "apiVersion": "velero.io/v1", "kind": "Backup", "status": status,
-            "metadata": {"name": name, "labels": {"velero.io/schedule-name": "daily"}}})
+        self.velero("Backup", name, phase, completed, {"velero.io/schedule-name": "daily"})
+
+    def restore(self, name, phase, backup, completed=None):
+        self.velero("Restore", name, phase, completed, spec={"backupName": backup})
 
 
 def leave_nothing(lab, names):

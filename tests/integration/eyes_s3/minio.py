@@ -1,4 +1,5 @@
 """Two MinIO deployments with one bucket replicated between them, and the few S3 calls the tests make."""
+import base64
 import datetime
 import hashlib
 import hmac
@@ -72,6 +73,14 @@ class Minio:
         if versioned:
             self.call("PUT", f"/{name}/", "versioning=", b"<VersioningConfiguration><Status>Enabled</Status>"
                       b"</VersioningConfiguration>")
+
+    def locked_bucket(self, name):
+        """No version of it can be deleted for a day, whoever asks."""
+        self.call("PUT", f"/{name}/", headers={"x-amz-bucket-object-lock-enabled": "true"})
+        rule = (b"<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention>"
+                b"<Mode>COMPLIANCE</Mode><Days>1</Days></DefaultRetention></Rule></ObjectLockConfiguration>")
+        digest = base64.b64encode(hashlib.md5(rule).digest()).decode()
+        self.call("PUT", f"/{name}/", "object-lock=", rule, {"content-md5": digest})
 
     def put(self, bucket, key, body=b"x", **headers):
         self.call("PUT", f"/{bucket}/{key}", "", body, {n.replace("_", "-"): v for n, v in headers.items()})

@@ -120,6 +120,88 @@ static void a_failed_backup_after_a_completed_one_is_seen(void **state) {
     assert_string_equal(sums.last_phase, "PartiallyFailed");
 }
 
+#define RESTORE(name, created, spec, status)                                                       \
+    "{\"metadata\":{\"name\":\"" name "\",\"creationTimestamp\":\"" created "\"},\"spec\":{" spec  \
+    "},\"status\":{" status "}}"
+
+static void the_newest_restore_of_a_schedules_backup_is_found(void **state) {
+    (void)state;
+    struct velero_restores restores = {.schedule = "daily"};
+    char next[KUBERNETES_CONTINUE_SIZE];
+    const char *list = "{\"items\":[" RESTORE(
+        "a", "2026-01-24T03:00:00Z", "\"backupName\":\"daily-20260124\"",
+        "\"phase\":\"Completed\",\"completionTimestamp\":\"2026-01-24T03:10:"
+        "00Z\"") "," RESTORE("b", "2026-01-25T03:00:00Z", "\"backupName\":\"dailyx-1\"",
+                             "\"phase\":\"Failed\"") "," RESTORE("c",
+                                                                 "2026-01-"
+                                                                 "25T04:00:"
+                                                                 "00Z",
+                                                                 "\"schedule"
+                                                                 "Name\":"
+                                                                 "\"weekly"
+                                                                 "\"",
+                                                                 "\"phase\":"
+                                                                 "\"Failed"
+                                                                 "\"") "]}";
+    assert_int_equal(
+        kubernetes_list_parse(list, strlen(list), next, velero_restore_take, &restores), ERR_OK);
+    assert_int_equal(restores.newest_s, 1769224200);
+    assert_string_equal(restores.newest_of, "daily-20260124");
+    assert_false(restores.newest_failed);
+    restores = (struct velero_restores){.schedule = NULL};
+    assert_int_equal(
+        kubernetes_list_parse(list, strlen(list), next, velero_restore_take, &restores), ERR_OK);
+    assert_true(restores.newest_failed);
+}
+
+static void a_location_without_a_phase_is_not_validated_yet(void **state) {
+    (void)state;
+    char phase[24] = "x";
+    const char *fresh = "{\"metadata\":{\"name\":\"default\"}}";
+    const char *lost =
+        "{\"metadata\":{\"name\":\"default\"},\"status\":{\"phase\":\"Unavailable\"}}";
+    assert_int_equal(kubernetes_one_parse(fresh, strlen(fresh), velero_location_take, phase),
+                     ERR_OK);
+    assert_string_equal(phase, "");
+    assert_int_equal(kubernetes_one_parse(lost, strlen(lost), velero_location_take, phase), ERR_OK);
+    assert_string_equal(phase, "Unavailable");
+    assert_int_equal(kubernetes_one_parse("{}", 2, velero_location_take, phase), ERR_FORMAT);
+}
+
+static void rights_are_read_one_by_one_or_refused(void **state) {
+    (void)state;
+    const char *text = "patch deployments.apps/scale, get nodes,list backups.velero.io";
+    struct kubernetes_right right;
+    assert_true(kubernetes_right_parse(&text, &right));
+    assert_string_equal(right.verb, "patch");
+    assert_string_equal(right.resource, "deployments");
+    assert_string_equal(right.group, "apps");
+    assert_string_equal(right.subresource, "scale");
+    assert_true(kubernetes_right_parse(&text, &right));
+    assert_string_equal(right.verb, "get");
+    assert_string_equal(right.group, "");
+    assert_string_equal(right.subresource, "");
+    assert_true(kubernetes_right_parse(&text, &right));
+    assert_string_equal(right.group, "velero.io");
+    assert_string_equal(text, "");
+    static const char *const bad[] = {
+        "",         "get",       "get ",      "get pods,",    "get pods nodes", "get po\"ds",
+        "Get pods", "get pods/", "get pods.", "get pods/a/b", ", get pods"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        text = bad[i];
+        assert_false(kubernetes_right_parse(&text, &right));
+        assert_ptr_equal(text, bad[i]);
+    }
+    bool allowed = true;
+    const char *no = "{\"status\":{\"allowed\":false}}", *yes = "{\"status\":{\"allowed\":true}}";
+    assert_true(kubernetes_allowed_parse(no, strlen(no), &allowed));
+    assert_false(allowed);
+    assert_true(kubernetes_allowed_parse(yes, strlen(yes), &allowed));
+    assert_true(allowed);
+    assert_false(kubernetes_allowed_parse("{\"status\":{}}", 13, &allowed));
+    assert_false(kubernetes_allowed_parse("", 0, &allowed));
+}
+
 static void what_is_no_list_is_refused(void **state) {
     (void)state;
     struct node_sums sums = {.resource = "cpu"};
@@ -171,6 +253,9 @@ int main(void) {
         cmocka_unit_test(nodes_count_when_ready_and_not_cordoned),
         cmocka_unit_test(workloads_tell_who_is_short_and_their_images),
         cmocka_unit_test(a_failed_backup_after_a_completed_one_is_seen),
+        cmocka_unit_test(the_newest_restore_of_a_schedules_backup_is_found),
+        cmocka_unit_test(a_location_without_a_phase_is_not_validated_yet),
+        cmocka_unit_test(rights_are_read_one_by_one_or_refused),
         cmocka_unit_test(what_is_no_list_is_refused),
         cmocka_unit_test(an_image_names_its_manifest),
         cmocka_unit_test(failed_parts_of_readyz_are_named),

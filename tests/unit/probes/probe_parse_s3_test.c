@@ -9,6 +9,7 @@
 
 #include "agent/probes/parse_git.h"
 #include "agent/probes/parse_s3.h"
+#include "common/base/text.h"
 
 #define ONE(key)                                                                                   \
     "<Contents><Key>" key "</Key><LastModified>2026-01-05T00:00:00.123Z</LastModified>"            \
@@ -61,6 +62,55 @@ static void what_is_no_listing_is_refused(void **state) {
         assert_int_equal(s3_list_parse(table[i].xml, objects, 2, &n, &more), table[i].err);
         assert_int_equal(n, 77);
     }
+}
+
+#define VERSION(key, id, latest)                                                                   \
+    "<Version><Key>" key "</Key><VersionId>" id "</VersionId><IsLatest>" latest                    \
+    "</IsLatest></Version>"
+#define VERSIONS(rest) "<ListVersionsResult>" rest "</ListVersionsResult>"
+
+static void old_versions_are_those_of_the_key_behind_the_newest(void **state) {
+    (void)state;
+    struct s3_versions versions = {.n = 77};
+    const char *list =
+        VERSIONS(VERSION("c/east", "v5", "true") VERSION("c/east", "v4", "false")
+                     VERSION("c/east", "v3", "false") VERSION("c/east2", "w9", "false")
+                         VERSION("c/east", "a&amp;b", "false"));
+    assert_int_equal(s3_versions_parse(list, "c/east", 1, &versions), ERR_OK);
+    assert_int_equal(versions.n, 4);
+    assert_int_equal(versions.old_n, 2);
+    assert_string_equal(versions.old[0], "v3");
+    assert_string_equal(versions.old[1], "a&b");
+    assert_int_equal(s3_versions_parse(list, "c/east", 9, &versions), ERR_OK);
+    assert_int_equal(versions.old_n, 0);
+    assert_int_equal(s3_versions_parse(VERSIONS(""), "c/east", 0, &versions), ERR_OK);
+    assert_int_equal(versions.n, 0);
+    const char *wrong[] = {"",
+                           "<ListVersionsResult>",
+                           "<ListBucketResult></ListBucketResult>",
+                           VERSIONS("<Version></Version>"),
+                           VERSIONS("<Version><Key>c/east</Key></Version>"),
+                           VERSIONS("<Version><Key>c/east</Key>"),
+                           VERSIONS(VERSION("c/east", "", "false"))};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_int_equal(s3_versions_parse(wrong[i], "c/east", 0, &versions), ERR_FORMAT);
+    }
+}
+
+static void no_more_old_versions_are_taken_than_there_is_room_for(void **state) {
+    (void)state;
+    char list[8192] = "<ListVersionsResult>";
+    struct s3_versions versions = {0};
+    for (unsigned i = 0; i < 40; i++) {
+        char one[160];
+        assert_true(text_format(one, sizeof one, VERSION("k", "v%u", "false"), i));
+        assert_true(text_append(list, sizeof list, one));
+    }
+    assert_true(text_append(list, sizeof list, "</ListVersionsResult>"));
+    assert_int_equal(s3_versions_parse(list, "k", 3, &versions), ERR_OK);
+    assert_int_equal(versions.n, 40);
+    assert_int_equal(versions.old_n, S3_VERSIONS_TAKEN_MAX);
+    assert_string_equal(versions.old[S3_VERSIONS_TAKEN_MAX - 1], "v10");
 }
 
 static void versioning_is_one_of_three(void **state) {
@@ -185,6 +235,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_listing_is_read),
         cmocka_unit_test(what_is_no_listing_is_refused),
+        cmocka_unit_test(old_versions_are_those_of_the_key_behind_the_newest),
+        cmocka_unit_test(no_more_old_versions_are_taken_than_there_is_room_for),
         cmocka_unit_test(versioning_is_one_of_three),
         cmocka_unit_test(an_error_code_is_a_word),
         cmocka_unit_test(a_canary_comes_back_as_it_went),
