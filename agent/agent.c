@@ -4,12 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/metrics.h"
 #include "common/base/bits.h"
 #include "common/io/clock.h"
 #include "common/io/file.h"
 #include "common/io/log.h"
 #include "common/io/sign.h"
 #include "common/io/topology_read.h"
+#include "common/io/web.h"
 
 #define TIMER_MS 10
 #define SAYS_FRESH_MS 5000 /* a member's word older than this is no word */
@@ -324,12 +326,25 @@ static enum err buffers_make(struct agent_program *agent) {
     return all ? ERR_OK : ERR_NO_MEMORY;
 }
 
+static size_t metrics_asked(void *owner, char *out, size_t out_size) {
+    return metrics_write(owner, out, out_size);
+}
+
+static enum err open_web(struct agent_program *agent, struct text256 *reterr) {
+    const struct web_config config = {.listen = agent->conf->http_listen,
+                                      .owner = agent,
+                                      .text_size = METRICS_TEXT_SIZE,
+                                      .write = metrics_asked};
+    return config.listen[0] == '\0' ? ERR_OK : web_open(agent->loop, &config, &agent->web, reterr);
+}
+
 enum err agent_start(struct agent_program *agent, uv_loop_t *loop, struct agent_conf *conf,
                      struct text256 *reterr) {
     memset(agent, 0, sizeof *agent);
     agent->loop = loop;
     agent->conf = conf;
     agent->me_there = NONE;
+    agent->started_boot_ms = agent_now_ms();
     uint64_t seed = 0;
     random_bytes((uint8_t *)&seed, sizeof seed);
     rng_seed(&agent->rng, seed);
@@ -353,6 +368,7 @@ enum err agent_start(struct agent_program *agent, uv_loop_t *loop, struct agent_
     if (err == ERR_OK && conf->writable_listen[0] != '\0') {
         err = writable_open(agent, &agent->writable, reterr);
     }
+    err = err != ERR_OK ? err : open_web(agent, reterr);
     if (err != ERR_OK) {
         return err;
     }
@@ -380,6 +396,7 @@ void agent_stop(struct agent_program *agent) {
     }
     guard_link_close(agent->guard);
     writable_close(agent->writable);
+    web_close(agent->web);
     wire_close(agent->wire);
     keys_wipe(&agent->keys);
 }

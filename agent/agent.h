@@ -11,6 +11,7 @@
  *   reports.c    one signed report a second, and at once when something changed
  *   workers.c    jobs off the loop: libuv's threads, and threads of their own
  *   writable.c   HTTP answer to HAProxy: may this region be written
+ *   metrics.c    what Prometheus sees, as text
  * One loop; whatever may block runs on workers. */
 #ifndef DROVER_AGENT_H
 #define DROVER_AGENT_H
@@ -154,6 +155,8 @@ struct agent_program {
     bool report_now;
     uint64_t report_next_ms;
     struct writable *writable;
+    struct web *web; /* NULL: no metrics are served */
+    uint64_t started_boot_ms;
 
     uv_timer_t timer;
     uint8_t *scratch, *inner_scratch, *frame;

@@ -11,7 +11,9 @@
 #include "common/io/log.h"
 #include "common/io/sign.h"
 #include "common/io/topology_read.h"
+#include "common/io/web.h"
 #include "coordinator/history.h"
+#include "coordinator/metrics.h"
 #include "coordinator/recording.h"
 
 #define TIMER_MS 20
@@ -362,6 +364,19 @@ static void recording_begin(struct coordinator *member) {
     recording_log(&lines);
 }
 
+static size_t metrics_asked(void *owner, char *out, size_t out_size) {
+    return metrics_write(owner, out, out_size);
+}
+
+static enum err open_web(struct coordinator *member, struct text256 *reterr) {
+    const struct web_config config = {.listen = member->conf->http_listen,
+                                      .owner = member,
+                                      .text_size = METRICS_TEXT_SIZE,
+                                      .write = metrics_asked};
+    return config.listen[0] == '\0' ? ERR_OK
+                                    : web_open(member->loop, &config, &member->web, reterr);
+}
+
 enum err member_start(struct coordinator *member, uv_loop_t *loop, struct coordinator_conf *conf,
                       struct text256 *reterr) {
     memset(member, 0, sizeof *member);
@@ -384,6 +399,7 @@ enum err member_start(struct coordinator *member, uv_loop_t *loop, struct coordi
     }
     recording_begin(member);
     err = listen_start(member, reterr);
+    err = err != ERR_OK ? err : open_web(member, reterr);
     err = err != ERR_OK ? err : open_log(member, reterr);
     if (err != ERR_OK) {
         return err;
@@ -412,6 +428,8 @@ void member_stop(struct coordinator *member) {
         (void)uv_timer_stop(&member->timer);
         uv_close((uv_handle_t *)&member->timer, on_timer_closed);
     }
+    web_close(member->web);
+    member->web = NULL;
     listen_stop(member);
     log_close(member->log);
     member->log = NULL;

@@ -10,6 +10,7 @@
  *   dispatch.c  wanted commands -> agents
  *   operators.c frames of operators: requests into the log, queries to status.c
  *   status.c    what people see, as JSON (status_*.c)
+ *   metrics.c   what Prometheus sees, as text (metrics_*.c)
  *   history.c   audit records, hash-chained, in SQLite
  *   notes.c     the few things a member must remember outside the log
  *   positions.c replication positions remembered each second
@@ -73,6 +74,7 @@ struct queued_fact {
 struct agent_live {
     bool reported;             /* `report` is set */
     uint64_t heard_boot_ms;    /* last frame of any kind; 0: never */
+    uint64_t reported_boot_ms; /* when `report` came */
     uint64_t news_since_ms;    /* a report worth a fact waits for the timekeeper since then; 0 */
     uint64_t attested_boot_ms; /* last YES to a lease question of this agent */
     uint64_t config_sent_ms;
@@ -164,6 +166,7 @@ struct coordinator {
     uint64_t attests_yes_n, attests_no_n, facts_refused_n, frames_refused_n;
     uint8_t *scratch, *frame, *fact_bytes; /* fixed buffers, made at start */
     struct recording *recording;           /* NULL: this member records nothing */
+    struct web *web;                       /* NULL: this member serves no metrics */
 };
 
 #define MEMBER_SCRATCH_SIZE FACTS_SCRATCH_SIZE

@@ -17,11 +17,10 @@ static bool is_of(const struct check *check, const struct backup *backup) {
     return type != NULL && check->component == backup->component && text_equal(type, backup->type);
 }
 
-static const struct check_report *seen_of(const struct answering *answering, uint8_t check) {
-    uint8_t agent = answering->topology->checks[check].agent;
-    const struct report *report = agent != NONE && listen_agent_heard(answering->member, agent)
-                                      ? report_of(answering->member, agent)
-                                      : NULL;
+static const struct check_report *seen_of(const struct coordinator *member, uint8_t check) {
+    uint8_t agent = member->topology->checks[check].agent;
+    const struct report *report =
+        agent != NONE && listen_agent_heard(member, agent) ? report_of(member, agent) : NULL;
     for (unsigned i = 0; report != NULL && i < report->checks_n; i++) {
         if (report->checks[i].check == check) {
             return &report->checks[i];
@@ -30,10 +29,10 @@ static const struct check_report *seen_of(const struct answering *answering, uin
     return NULL;
 }
 
-/* From the best to the worst: a backup is as its worst check. What nobody knows is not met. */
-enum backup_state { BACKUP_MET = 0, BACKUP_WARN, BACKUP_UNKNOWN, BACKUP_FAILED, BACKUP_UNCHECKED };
-
-static const char *const state_texts[] = {"met", "warn", "unknown", "failed", "unchecked"};
+const char *backup_state_text(enum backup_state state) {
+    static const char *const texts[] = {"met", "warn", "unknown", "failed", "unchecked"};
+    return (unsigned)state < BACKUP_STATES_N ? texts[state] : "?";
+}
 
 static enum backup_state state_of(const struct check_report *seen) {
     if (seen == NULL) {
@@ -60,7 +59,7 @@ static int64_t age_of(const struct check *check, const struct check_report *seen
 static enum backup_state add_check(struct answering *answering, json_t *list, uint8_t check) {
     const struct topology *topology = answering->topology;
     const struct check *declared = &topology->checks[check];
-    const struct check_report *seen = seen_of(answering, check);
+    const struct check_report *seen = seen_of(answering->member, check);
     enum backup_state state = state_of(seen);
     int64_t age_s = age_of(declared, seen);
     json_t *object = list_add(list);
@@ -68,7 +67,7 @@ static enum backup_state add_check(struct answering *answering, json_t *list, ui
     put_text(object, "kind", check_kind_text((enum check_kind)declared->kind));
     put_text(object, "region", name_region(topology, declared->region));
     put_text(object, "agent", name_agent(topology, declared->agent));
-    put_text(object, "state", state_texts[state]);
+    put_text(object, "state", backup_state_text(state));
     put_yes(object, "second_location",
             arguments_get(&declared->arguments, "peer_url") != NULL ||
                 arguments_get(&declared->arguments, "peer_path") != NULL ||
@@ -102,9 +101,28 @@ static bool add_backup(struct answering *answering, json_t *list, const struct b
         }
     }
     worst = checks_n == 0 ? BACKUP_UNCHECKED : worst;
-    put_text(object, "state", state_texts[worst]);
+    put_text(object, "state", backup_state_text(worst));
     put_object(object, "checks", checks);
     return worst == BACKUP_MET;
+}
+
+enum backup_state backup_state_of(const struct coordinator *member, uint8_t backup,
+                                  int64_t *ret_age_s) {
+    const struct topology *topology = member->topology;
+    enum backup_state worst = BACKUP_MET;
+    unsigned checks_n = 0;
+    *ret_age_s = -1;
+    for (uint8_t c = 0; c < topology->checks_n; c++) {
+        if (is_of(&topology->checks[c], &topology->backups[backup])) {
+            const struct check_report *seen = seen_of(member, c);
+            enum backup_state state = state_of(seen);
+            int64_t age_s = age_of(&topology->checks[c], seen);
+            worst = state > worst ? state : worst;
+            *ret_age_s = age_s > *ret_age_s ? age_s : *ret_age_s;
+            checks_n++;
+        }
+    }
+    return checks_n == 0 ? BACKUP_UNCHECKED : worst;
 }
 
 void backups_answer(struct answering *answering) {

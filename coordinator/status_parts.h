@@ -1,4 +1,4 @@
-/* status_parts: inside of the status; only status*.c include this. */
+/* status_parts: inside of the status; only status*.c and metrics*.c include this. */
 #ifndef DROVER_STATUS_PARTS_H
 #define DROVER_STATUS_PARTS_H
 
@@ -85,6 +85,25 @@ void timeline_answer(struct answering *answering); /* status_report.c */
 void report_answer(struct answering *answering);
 void backups_answer(struct answering *answering);   /* status_backups.c */
 void readiness_answer(struct answering *answering); /* status_readiness.c */
+
+/* The strictest declared recovery time; the bearable loss of a link, its own or its tier's; 0: none
+ * is declared. */
+uint64_t objective_rto_ms(const struct topology *topology); /* status_report.c */
+uint64_t objective_rpo_ms(const struct topology *topology, uint8_t link);
+
+/* From the best to the worst: a backup is as its worst check. What nobody knows is not met. */
+enum backup_state {
+    BACKUP_MET = 0,
+    BACKUP_WARN,
+    BACKUP_UNKNOWN,
+    BACKUP_FAILED,
+    BACKUP_UNCHECKED,
+    BACKUP_STATES_N
+};
+const char *backup_state_text(enum backup_state state); /* status_backups.c */
+/* *ret_age_s: the oldest age that a check of it tells; -1: none does. */
+enum backup_state backup_state_of(const struct coordinator *member, uint8_t backup,
+                                  int64_t *ret_age_s);
 
 /* "error" and exit code 2. */
 void answer_wrong(struct answering *answering, const char *format, ...)

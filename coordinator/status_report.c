@@ -75,7 +75,7 @@ struct reporting {
     bool loss_missed;
 };
 
-static uint64_t rpo_of(const struct topology *topology, uint8_t link) {
+uint64_t objective_rpo_ms(const struct topology *topology, uint8_t link) {
     uint8_t tier = topology->components[topology->links[link].component].tier;
     uint64_t rpo_ms = topology->links[link].rpo_ms;
     if (rpo_ms == 0 && tier >= 1 && tier <= OBJECTIVES_MAX) {
@@ -87,7 +87,7 @@ static uint64_t rpo_of(const struct topology *topology, uint8_t link) {
 static void add_loss(struct reporting *reporting, const struct history_record *record) {
     const struct topology *topology = reporting->answering->topology;
     uint8_t link = topology_link(topology, record->subject);
-    uint64_t rpo_ms = link == NONE ? 0 : rpo_of(topology, link);
+    uint64_t rpo_ms = link == NONE ? 0 : objective_rpo_ms(topology, link);
     bool known = record->ms >= 0;
     bool met = known && (rpo_ms == 0 || (uint64_t)record->ms <= rpo_ms);
     json_t *object = list_add(reporting->losses);
@@ -122,17 +122,16 @@ static void put_span(json_t *object, const char *key, uint64_t from_ms, uint64_t
 }
 
 /* The strictest objective of the tiers that the plan's steps serve. */
-static uint64_t rto_of(const struct topology *topology, const struct execution *execution) {
+uint64_t objective_rto_ms(const struct topology *topology) {
     uint64_t rto_ms = 0;
     for (unsigned i = 0; i < OBJECTIVES_MAX && rto_ms == 0; i++) {
         rto_ms = topology->objectives[i].rto_ms;
     }
-    (void)execution;
     return rto_ms;
 }
 
 static void put_objective(struct answering *answering, const struct execution *execution) {
-    uint64_t rto_ms = rto_of(answering->topology, execution);
+    uint64_t rto_ms = objective_rto_ms(answering->topology);
     bool over = !execution_runs(execution);
     uint64_t end_ms = over ? execution->finished_ms : answering->core->now_ms;
     uint64_t took_ms = end_ms > execution->outage_ms ? end_ms - execution->outage_ms : 0;

@@ -142,6 +142,7 @@ static const struct field agent_fields[] = {
     {"allow", FIELD_READ, .read = allow_read},
     {"peer_listen", FIELD_ADDRESS, FIELD_OF(struct agent_conf, peer_listen)},
     {"writable_listen", FIELD_HOST_PORT, FIELD_OF(struct agent_conf, writable_listen)},
+    {"http_listen", FIELD_HOST_PORT, FIELD_OF(struct agent_conf, http_listen)},
     {"workers", FIELD_COUNT, FIELD_OF(struct agent_conf, workers), .min = 1,
      .max = AGENT_WORKERS_MAX},
     {"soft_fence", FIELD_READ, .read = soft_fences_read},

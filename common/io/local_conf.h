@@ -47,6 +47,7 @@ struct agent_conf {
     uint32_t allow;                     /* bit set of enum action_kind */
     char peer_listen[ADDRESS_SIZE];     /* tcp://IP:PORT, or "" */
     char writable_listen[ADDRESS_SIZE]; /* IP:PORT where HAProxy asks /writable, or "" */
+    char http_listen[ADDRESS_SIZE];     /* IP:PORT of /metrics, or "" */
     uint8_t workers;                    /* threads kept for probes */
     uint8_t soft_fences_n;
     struct soft_fence soft_fences[SOFT_FENCES_MAX];

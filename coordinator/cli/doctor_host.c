@@ -351,6 +351,7 @@ void doctor_host(struct doctor *doctor) {
         (void)look_process(doctor, "drover-agent", doctor->agent_path);
         look_port(doctor, "peer_listen", doctor->agent.peer_listen, "drover-agent");
         look_port(doctor, "writable_listen", doctor->agent.writable_listen, "drover-agent");
+        look_port(doctor, "http_listen", doctor->agent.http_listen, "drover-agent");
     }
     if (doctor->has_guard) {
         bool runs = look_process(doctor, "drover-guard", doctor->guard_path);

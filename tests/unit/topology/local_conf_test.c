@@ -24,6 +24,7 @@ static void the_agents_sample_reads(void **state) {
     assert_string_equal(conf.name, "r1-db1");
     assert_string_equal(conf.guard_socket, "/run/drover-guard/guard.sock");
     assert_string_equal(conf.writable_listen, "127.0.0.1:7421");
+    assert_string_equal(conf.http_listen, "10.71.0.11:7423");
     assert_int_equal(conf.workers, 8);
     assert_int_equal(
         conf.allow,
