@@ -12,6 +12,7 @@
  *   FAULT_HELD    1: nothing is counted before the program calls fault_shim_start()
  *   FAULT_CONTROL a file of struct plan, shared with the runner, instead of those above it: what
  *                 is meant changes while the program runs; `wall_ms` steps its wall clock
+ *   FAULT_GROUP   a process group: to kill means all of it at once, as when a host loses its power
  *   FAULT_HIT     a file that is made when it happened      FAULT_SHADOW  where the image goes */
 #include <dirent.h>
 #include <dlfcn.h>
@@ -49,6 +50,7 @@ static const char *const act_names[] = {"",      "before", "after", "tear",
 
 static char dir[PATH_MAX], shadow[PATH_MAX], hit[PATH_MAX];
 static atomic_bool armed, held;
+static pid_t group;
 
 /* What is meant. The runner writes `act` last and reads `calls_n` and `hits_n`. */
 static struct plan {
@@ -81,7 +83,8 @@ static long read_number(const char *name) {
 }
 
 static void die(void) {
-    (void)kill(getpid(), SIGKILL);
+    bool host = group > 0 && getpgrp() == group;
+    (void)kill(host ? 0 : getpid(), SIGKILL);
     for (;;) {
         (void)pause();
     }
@@ -291,6 +294,7 @@ __attribute__((constructor)) static void begin(void) {
     read_text("FAULT_CALLS", calls);
     read_text("FAULT_ACT", word);
     read_text("FAULT_CONTROL", control);
+    group = (pid_t)read_number("FAULT_GROUP");
     own.at = read_number("FAULT_AT");
     own.many = read_number("FAULT_MANY");
     own.fault_errno = read_number("FAULT_ERRNO");

@@ -96,15 +96,17 @@ class Program:
         self.log_path = fleet.path(name + ".log")
         self.process, self.starts_n, self.refused = None, 0, []
 
-    def start(self, shadow=None):
+    def start(self, shadow=None, group=None):
         env = {"PATH": os.environ["PATH"], "LD_PRELOAD": self.fleet.shim,
                "FAULT_DIR": self.state, "FAULT_CONTROL": self.control.path}
         if shadow:
             env["FAULT_SHADOW"] = shadow
+        if group:
+            env["FAULT_GROUP"] = str(group)
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 ["nsenter", f"--net=/run/netns/{self.namespace}"] + self.argv, env=env, stdout=log,
-                stderr=log, stdin=subprocess.DEVNULL, cwd="/")
+                stderr=log, stdin=subprocess.DEVNULL, cwd="/", process_group=group)
         self.starts_n += 1
 
     def alive(self):
@@ -134,6 +136,7 @@ class Gate(threading.Thread):
         self.fleet, self.stopping, self.wrong = fleet, False, None
         self.open = {region: False for region in REGIONS}
         self.knocks_n, self.changes = 0, []
+        self.down = set()  # regions whose store's host has no power
         self.listeners = {}
         for region in REGIONS:
             listener = self.socket(region)
@@ -157,6 +160,8 @@ class Gate(threading.Thread):
             os.close(home)
 
     def knock(self, region):
+        if region in self.down:
+            return False
         libc.setfsuid(NOBODY)
         try:
             link = self.socket(region)
@@ -166,7 +171,7 @@ class Gate(threading.Thread):
         try:
             link.connect(("127.0.0.1", STORE))
             self.listeners[region].accept()[0].close()
-            return True
+            return region not in self.down
         except OSError:
             return False
         finally:

@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 """Whole programs killed at their calls to the disk while a real fleet runs. One process, one fleet:
 
-    programs.py --engine embedded|etcd [--power] [--cycles N | --seconds S] [--seed N] [--build DIR]
+    programs.py --engine embedded|etcd [--power | --hosts] [--cycles N | --seconds S] [--seed N]
+        [--build DIR]
 
 Each move carries the region's lease to the other side and back, by `drover declare`; meanwhile one to
 three programs are killed -9 at some call to their disk (with --power: and their disk loses what it may
-lose), and started again, often to be killed again while they recover. README.md tells what is judged."""
+lose; with --hosts: all of a host at once), and started again, often to be killed again while they
+recover. Without --hosts, etcd is killed as well. README.md tells what is judged."""
 import argparse
 import collections
 import json
@@ -19,10 +21,9 @@ import tempfile
 import threading
 import time
 
-from fleet import DISK, HASTY, REGIONS, ROOT, START_S, STEPS, Fleet, Wrong, exit_text, until
-from power import cut_power
+from fleet import DISK, HASTY, REGIONS, ROOT, START_S, STEPS, Fleet, Wrong, until
+from hosts import cut_disk, hosts_of
 
-UNPROVED = "wire test: a known key's frame did not come through"
 AGENTS = ("east-db1", "west-db1")
 PATIENCE_S = 240  # a move with its kills takes a second or two; this is for a machine that is busy
 
@@ -96,8 +97,10 @@ class Memory:
 
 
 class Loop:
-    def __init__(self, fleet, rng, power, forget="", lie=""):
+    def __init__(self, fleet, rng, power, forget="", lie="", cut=False, store_first=False):
         self.fleet, self.rng, self.power = fleet, rng, power
+        self.hosts = hosts_of(fleet, cut, store_first)
+        self.etcd_dies = None if fleet.etcd is None or cut else 0.0  # when; 0: not now
         self.forget, self.lie = forget, lie  # mutants: each has to be found
         self.kills = collections.Counter()
         self.calls = collections.defaultdict(lambda: 12)  # of one move, as last seen
@@ -109,7 +112,7 @@ class Loop:
         self.trouble, self.stopping, self.calm = None, False, True
         self.thread = threading.Thread(target=self.nurse, daemon=True)
 
-    def start(self, program):
+    def start(self, program, group=None):
         shadow = None
         if self.power:
             shadow = program.state + ".image"
@@ -117,7 +120,7 @@ class Loop:
             os.mkdir(shadow)
         if program.name == self.lie:
             program.control.arm("sync", "lie", many=True)
-        program.start(shadow)
+        program.start(shadow, group)
 
     def arm(self, program):
         if program.name == self.lie:
@@ -132,12 +135,15 @@ class Loop:
         while not self.stopping and self.trouble is None:
             if self.forget in AGENTS:
                 self.strike()
-            for program in self.fleet.programs.values():
-                try:
-                    if not program.alive():
-                        self.revive(program)
-                except Exception as error:  # told by the one who waits for what will not come
-                    self.trouble = error
+            try:
+                if self.etcd_dies:
+                    self.kill_etcd()
+                for host in self.hosts:
+                    dead = host.dead()
+                    if dead:
+                        self.revive(host, dead)
+            except Exception as error:  # told by the one who waits for what will not come
+                self.trouble = error
             time.sleep(0.01)
 
     def strike(self):
@@ -149,25 +155,41 @@ class Loop:
             self.struck = self.moves_n
         self.marks_size = size
 
-    def revive(self, program):
-        met = program.control.hits() > 0 or program.name in (self.lie, self.forget)
-        if program.process.returncode == 1 and UNPROVED in program.log()[-1000:]:
-            self.unproved_n += 1  # it starts only when its wire was proved; 10 s were too short here
-        elif program.process.returncode != -signal.SIGKILL or not met:
-            raise Wrong(f"{program.name} ended by itself ({exit_text(program.process)}):\n"
-                        f"{program.log()[-1500:]}")
-        else:
-            self.kills[program.name] += 1
-        program.control.clear()
-        if program.name == self.forget:
-            shutil.rmtree(program.state)
-            os.mkdir(program.state)
-        if self.power:
-            cut_power(program.state, program.state + ".image", self.rng)
+    def kill_etcd(self):
+        """As the kernel does it, at any moment: what it wrote stays written, synced or not."""
+        if time.monotonic() >= self.etcd_dies:
+            self.etcd_dies = 0.0
+            self.fleet.etcd.signal(0, signal.SIGKILL)
+            self.fleet.etcd.start(0)
+            self.kills["etcd"] += 1
+
+    def revive(self, host, dead):
+        unproved = host.unproved(dead)
+        self.unproved_n += len(unproved)
+        killed = unproved != dead
+        again = host.programs if killed else unproved
+        if killed:
+            host.judge_end(host.name in (self.lie, self.forget))
+            self.kills[host.name] += 1
+        if killed and host.cut:
+            host.lose_power()
+            time.sleep(self.rng.choice([0, 0, 0, 0, 0.2, 2.0]))  # some outlast the lease
+        for program in again:
+            program.control.clear()
+            if program.name == self.forget:
+                shutil.rmtree(program.state)
+                os.mkdir(program.state)
+            if self.power:
+                cut_disk(program, self.rng)
         if self.rng.random() < 0.5 and not self.calm:
+            program = self.rng.choice(again)
             self.arm(program)
             program.control.put("at", self.rng.randint(1, 12))
-        self.start(program)
+        if killed:
+            host.boot(self.start)
+        else:
+            for program in again:
+                self.start(program, host.group())
 
     def well(self):
         if self.trouble is not None:
@@ -245,6 +267,8 @@ class Loop:
         to = next(r for r in REGIONS if r != self.region)
         for program in self.rng.sample(programs, self.rng.randint(2, 4)):
             self.arm(program)
+        if self.etcd_dies is not None and (self.moves_n == 2 or self.rng.random() < 0.3):
+            self.etcd_dies = time.monotonic() + self.rng.uniform(0, 0.8)
         if self.forget and self.forget not in AGENTS:
             self.arm(self.fleet.programs[self.forget])
         if stays:
@@ -276,10 +300,15 @@ class Loop:
             self.memory.timeline()
 
     def run(self, cycles_n, seconds):
-        for program in self.fleet.programs.values():  # all under the image from now on
-            if self.power or program.name == self.lie:
-                program.kill()
-                self.start(program)
+        for host in self.hosts:  # all under the image from now on
+            if self.power or host.name == self.lie:
+                for program in host.programs:
+                    program.kill()
+                if host.etcd is not None:
+                    self.fleet.etcd.signal(0, signal.SIGKILL)
+                if host.cut:
+                    host.lose_power()
+                host.boot(self.start)
         until(START_S, lambda: self.fleet.status().get("data_as_of_ms"), "a TICK was applied")
         self.fleet.serving("east", START_S)
         self.thread.start()
@@ -297,20 +326,24 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--engine", default="embedded")
     parser.add_argument("--power", action="store_true")
+    parser.add_argument("--hosts", action="store_true")
     parser.add_argument("--cycles", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--build", default=os.path.join(ROOT, "build/dev"))
     parser.add_argument("--seed", default="1")
     parser.add_argument("--forget", default="", help="mutant: this program loses its state when killed")
     parser.add_argument("--lie", default="", help="mutant: this program's fsync does nothing (with --power)")
+    parser.add_argument("--store-first", action="store_true",
+                        help="mutant: the store is up before the guard (with --hosts)")
     args = parser.parse_args()
     base = tempfile.mkdtemp(prefix="drover-crash-", dir="/dev/shm")
     start = time.monotonic()
     loop = None
     try:
         with Fleet(base, os.path.abspath(args.build), args.engine, HASTY) as fleet:
-            loop = Loop(fleet, random.Random(f"{args.seed} {args.engine} {args.power}"), args.power,
-                        args.forget, args.lie)
+            rng = random.Random(f"{args.seed} {args.engine} {args.power} {args.hosts}")
+            loop = Loop(fleet, rng, args.power or args.hosts, args.forget, args.lie, args.hosts,
+                        args.store_first)
             try:
                 if args.forget in AGENTS:
                     fleet.write("slow", "")  # its steps then take long enough to die in them
@@ -321,6 +354,8 @@ def main():
                 loop.stopping = True
                 if loop.thread.is_alive():
                     loop.thread.join(5)
+                for host in loop.hosts:
+                    host.stop()
             knocks_n = fleet.gate.knocks_n
     except Wrong as error:
         print(f"FAILED after {loop.moves_n if loop else 0} moves, kills "

@@ -87,6 +87,7 @@ class Etcd:
         self.client_ports, self.peer_ports = ports[:n], ports[n:]
         self.more = list(more)
         self.process = [None] * n
+        self.group = None  # the process group to start in
 
     def endpoints(self):
         return ["https://127.0.0.1:%d" % p for p in self.client_ports]
@@ -115,7 +116,7 @@ class Etcd:
                  "--peer-cert-file", c.path("server.crt"), "--peer-key-file",
                  c.path("server.key"), "--peer-trusted-ca-file", c.path("ca.crt"),
                  "--peer-client-cert-auth", "--logger", "zap"] + self.more,
-                stdout=log, stderr=log)
+                stdout=log, stderr=log, process_group=self.group)
             children.append(self.process[i])
             log.close()
 
