@@ -200,8 +200,13 @@ void facts_of_plan(const struct render *render, const struct order *order,
     }
     (void)text_format(line_add(facts, "by hand"), LINE_SIZE,
                       "commands are bash. Secrets are read from %s; where agent.conf names other "
-                      "files, say so with --secrets",
-                      render->secrets);
+                      "files, say so with --secrets%s",
+                      render->secrets,
+                      render->plan->kind == PLAN_SWITCHOVER
+                          ? ". Without drover every gate shuts by itself: for a hand-off the "
+                            "source's is taken away first, in the way that The fence says of the "
+                            "target's: then only the hand-off's own commands stop the writes"
+                          : "");
 }
 
 const char facts_fence_intent[] =
@@ -239,11 +244,14 @@ void facts_of_fence(const struct render *render, struct step_facts *ret_facts) {
              "# 2. only then, on every guarded host of %s:",
              region_name(render, render->target));
     fence_hosts(render, render->target, &page);
-    page_say(&page,
-             "\nsystemctl stop drover-agent drover-guard\n"
-             "nft delete table inet drover     # from here nothing fences this host\n"
-             "# HAProxy asks the agent and fails closed without it: set its servers ready by "
-             "its runtime socket.\n");
+    page_say(
+        &page,
+        "\nsystemctl stop drover-agent drover-guard\n"
+        "nft delete table inet drover     # from here nothing fences this host\n"
+        "# HAProxy asks the agents and fails closed without them. To each one's runtime socket, "
+        "for every\n# server that is an agent (readiness.md):\n"
+        "#   disable health BACKEND/SERVER\n"
+        "#   set server BACKEND/SERVER health up\n");
     page = page_open(facts->check, sizeof facts->check);
     page_say(&page, "# nothing in %s takes a write; the checks of the steps below show %s\n",
              region_name(render, render->source), region_name(render, render->target));
