@@ -11,6 +11,7 @@
  * replay.c    a member's recordings, decided again
  * plans.c     plans: listed, shown, rendered as runbooks, linted
  * plans_preview.c  what a plan would do now, with its digest
+ * plans_changes.c  a plan's order of recovery, and what became of a plan
  * plans_simul*.c  a plan in virtual time, by the members' own code; plans_faults.c what goes wrong
  * help.c      help and completion, out of the table of verbs
  * show*.c     the members' JSON as text for people */
@@ -189,6 +190,10 @@ int plan_lint_run(struct session *session);
 
 /* plans_preview.c */
 int plan_preview_run(struct session *session);
+
+/* plans_changes.c */
+int plan_graph_run(struct session *session);
+int plan_diff_run(struct session *session);
 
 /* plans_simulate.c */
 int plan_simulate_run(struct session *session);

@@ -221,6 +221,16 @@ static const struct verb verbs[] = {
      "move, and a digest of all of it. Exit code 9 when a step has nobody who can run it, or a "
      "link is above its RPO or not known.",
      "drover plan preview failover", TAKES_TO, 1, 1, LOCAL_NO, plan_preview_run},
+    {"plan graph", "PLAN [FILE] [--to REGION] [--format text|svg]",
+     "The order of recovery, tier by tier.",
+     "When each step begins and ends at the latest, what it waits for, and the longest way. svg is "
+     "the picture that plan render draws.",
+     "drover plan graph failover topology.conf", TAKES_TO | TAKES_FORMAT, 1, 2, LOCAL_WITH_FILE,
+     plan_graph_run},
+    {"plan diff", "PLAN FILE [FILE]", "What became of a plan.",
+     "Steps added, removed and changed, and what that does to the order and to the longest time: "
+     "from the topology in force to FILE, or from the first FILE to the second.",
+     "drover plan diff failover old.conf new.conf", 0, 2, 3, LOCAL_WITH_FILE, plan_diff_run},
     {"plan simulate", "PLAN [FILE] [--to REGION] [--fault WHAT=FAULT]... [--people 5m] [--seed N]",
      "A plan in virtual time, run by the members' own code.",
      "Touches nothing: from FILE asking nobody, else from the fleet as it looks now. A failover "

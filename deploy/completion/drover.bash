@@ -11,7 +11,7 @@ _drover() {
         case "${COMP_WORDS[1]}" in
     step) words="retry skip done" ;;
     config) words="show check diff apply" ;;
-    plan) words="list show render lint preview simulate" ;;
+    plan) words="list show render lint preview graph diff simulate" ;;
     help) words="$verbs" ;;
     esac
     fi
@@ -33,6 +33,7 @@ _drover() {
     "config apply"*) words="$words --reason" ;;
     "plan render"*) words="$words --to --format --secrets" ;;
     "plan preview"*) words="$words --to" ;;
+    "plan graph"*) words="$words --to --format" ;;
     "plan simulate"*) words="$words --to --fault --seed --people" ;;
     "keygen"*) words="$words --kind --out" ;;
     "replay"*) words="$words --print --set" ;;
