@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "common/base/err.h"
+#include "common/io/local_conf.h"
 #include "common/io/secrets.h"
 #include "proto/message.h"
 
@@ -26,6 +27,9 @@ struct action_input {
     bool observe_only; /* after a restart: look, do not act; FAILED when the state is not there */
     /* exec only: absolute directory of programs the agent's own configuration allows. */
     const char *exec_directory;
+    /* fence_agent only: what this agent's own configuration lets be switched; may be NULL. */
+    const struct fence_device *fence_devices;
+    uint8_t fence_devices_n;
     /* Absolute directory for what must outlive the action (divergence inventories), or NULL. */
     const char *state_directory;
 };

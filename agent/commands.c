@@ -131,6 +131,8 @@ static void job_act(struct command_job *job, const struct action_kind_row *row, 
         .graceful = command->graceful,
         .observe_only = observe_only,
         .exec_directory = job->conf->exec_directory,
+        .fence_devices = job->conf->fence_devices,
+        .fence_devices_n = job->conf->fence_devices_n,
         .state_directory = job->conf->state,
     };
     struct action_result result = row->run(&input);

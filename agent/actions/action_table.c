@@ -21,6 +21,7 @@ const struct action_kind_row *action_kind_of(enum action_kind kind) {
         [ACTION_KUBERNETES_SCALE] = &row_kubernetes_scale,
         [ACTION_HAPROXY_SERVER] = &row_haproxy_server,
         [ACTION_DNS_POWERDNS] = &row_dns_powerdns,
+        [ACTION_FENCE_AGENT] = &row_fence_agent,
     };
     if ((unsigned)kind >= ACTION_KINDS_N || rows[kind] == NULL) {
         return NULL;

@@ -21,5 +21,6 @@ extern const struct action_kind_row row_verify;
 extern const struct action_kind_row row_kubernetes_scale;
 extern const struct action_kind_row row_haproxy_server;
 extern const struct action_kind_row row_dns_powerdns;
+extern const struct action_kind_row row_fence_agent;
 
 #endif

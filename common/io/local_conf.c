@@ -76,9 +76,8 @@ static enum err allow_read(struct conf *conf, const struct config_setting_t *at,
     return err;
 }
 
-static enum err soft_fence_args_read(struct conf *conf, const struct config_setting_t *at,
-                                     void *base) {
-    struct soft_fence *fence = base;
+static enum err arguments_read_into(struct conf *conf, const struct config_setting_t *at,
+                                    struct arguments *arguments) {
     size_t n = 0;
     enum err err = conf_members(conf, at, "arguments", ACTION_ARGS_MAX, &n);
     for (size_t i = 0; i < n && err == ERR_OK; i++) {
@@ -89,11 +88,16 @@ static enum err soft_fence_args_read(struct conf *conf, const struct config_sett
         }
         err = conf_scalar(conf, value, text, sizeof(text));
         if (err == ERR_OK) {
-            err = arguments_set(&fence->arguments, conf_name(value), text);
+            err = arguments_set(arguments, conf_name(value), text);
             ensure(err == ERR_OK);
         }
     }
     return err;
+}
+
+static enum err soft_fence_args_read(struct conf *conf, const struct config_setting_t *at,
+                                     void *base) {
+    return arguments_read_into(conf, at, &((struct soft_fence *)base)->arguments);
 }
 
 static const struct field soft_fence_fields[] = {
@@ -126,6 +130,35 @@ static enum err soft_fences_read(struct conf *conf, const struct config_setting_
     return err;
 }
 
+static enum err fence_options_read(struct conf *conf, const struct config_setting_t *at,
+                                   void *base) {
+    struct arguments *options = &((struct fence_device *)base)->options;
+    enum err err = arguments_read_into(conf, at, options);
+    if (err == ERR_OK && arguments_get(options, "action") != NULL) {
+        return conf_wrong(conf, at, "the option \"action\" is what drover tells it");
+    }
+    return err;
+}
+
+static const struct field fence_device_fields[] = {
+    {"name", FIELD_NAME, FIELD_OF(struct fence_device, name), .required = true},
+    {"program", FIELD_PATH, FIELD_OF(struct fence_device, program), .required = true},
+    {"options", FIELD_READ, .read = fence_options_read},
+};
+
+static enum err fence_devices_read(struct conf *conf, const struct config_setting_t *at,
+                                   void *base) {
+    struct agent_conf *agent = base;
+    size_t n = 0;
+    enum err err = conf_list(conf, at, "fence devices", FENCE_DEVICES_MAX, &n);
+    for (size_t i = 0; i < n && err == ERR_OK; i++) {
+        err = conf_group(conf, conf_element(at, i), fence_device_fields,
+                         FIELDS_N(fence_device_fields), &agent->fence_devices[i]);
+    }
+    agent->fence_devices_n = (uint8_t)n;
+    return err;
+}
+
 static enum err agent_secrets_read(struct conf *conf, const struct config_setting_t *at,
                                    void *base) {
     return secrets_read_into(conf, at, &((struct agent_conf *)base)->secrets);
@@ -146,6 +179,7 @@ static const struct field agent_fields[] = {
     {"workers", FIELD_COUNT, FIELD_OF(struct agent_conf, workers), .min = 1,
      .max = AGENT_WORKERS_MAX},
     {"soft_fence", FIELD_READ, .read = soft_fences_read},
+    {"fence_devices", FIELD_READ, .read = fence_devices_read},
     {"secrets", FIELD_READ, .read = agent_secrets_read},
 };
 
@@ -158,6 +192,11 @@ static enum err agent_root(struct conf *conf, const struct config_setting_t *at,
     if ((agent->allow & (UINT32_C(1) << ACTION_EXEC)) != 0 && agent->exec_directory[0] == 0) {
         return conf_wrong(conf, at,
                           "\"exec\" is allowed, but the field \"exec_directory\" is "
+                          "missing");
+    }
+    if ((agent->allow & (UINT32_C(1) << ACTION_FENCE_AGENT)) != 0 && agent->fence_devices_n == 0) {
+        return conf_wrong(conf, at,
+                          "\"fence_agent\" is allowed, but the field \"fence_devices\" is "
                           "missing");
     }
     return ERR_OK;

@@ -17,6 +17,7 @@
 #define CONF_PATH_SIZE 200
 #define CONF_BYTES_MAX (32 * 1024)
 #define SOFT_FENCES_MAX 8
+#define FENCE_DEVICES_MAX 8
 #define AGENT_WORKERS_MAX 64
 #define GATE_PORTS_MAX 16
 #define GATE_SOURCES_MAX 32
@@ -32,6 +33,14 @@ struct soft_fence {
     uint8_t action;             /* enum action_kind */
     char component[NAME_SIZE];  /* or "" */
     struct arguments arguments; /* complete: endpoints' arguments are not added */
+};
+
+/* What a step may switch off by name: a program of the fence agents and what it is told. All of it
+ * is this machine's own; the command says the name. */
+struct fence_device {
+    char name[NAME_SIZE];
+    char program[CONF_PATH_SIZE]; /* absolute: /usr/sbin/fence_ipmilan */
+    struct arguments options;     /* ip, username, ...; NAME_ref: the secret that is told as NAME */
 };
 
 struct agent_conf {
@@ -51,6 +60,8 @@ struct agent_conf {
     uint8_t workers;                    /* threads kept for probes */
     uint8_t soft_fences_n;
     struct soft_fence soft_fences[SOFT_FENCES_MAX];
+    uint8_t fence_devices_n;
+    struct fence_device fence_devices[FENCE_DEVICES_MAX];
     struct secrets secrets;
 };
 

@@ -22,6 +22,7 @@
 
 /* Read ends in the parent, write ends in the child; -1 when not there. */
 struct spawn_pipes {
+    int input[2]; /* written whole before the fork */
     int output[2];
     int errors[2];
     int failure[2]; /* closed by a good exec; else carries the child's errno */
@@ -46,15 +47,31 @@ static void pipe_close(int ends[2]) {
 }
 
 static void pipes_close(struct spawn_pipes *pipes) {
+    pipe_close(pipes->input);
     pipe_close(pipes->output);
     pipe_close(pipes->errors);
     pipe_close(pipes->failure);
 }
 
-static bool pipes_open(struct spawn_pipes *pipes, bool wants_output, bool wants_errors) {
-    *pipes = (struct spawn_pipes){{-1, -1}, {-1, -1}, {-1, -1}};
-    if ((wants_output && pipe2(pipes->output, O_CLOEXEC) < 0) ||
-        (wants_errors && pipe2(pipes->errors, O_CLOEXEC) < 0) ||
+/* An empty pipe takes SPAWN_INPUT_MAX bytes at once: nobody waits for the program to read. */
+static bool input_fill(struct spawn_pipes *pipes, const struct spawn_input *input) {
+    if (input->input == NULL) {
+        return true;
+    }
+    if (pipe2(pipes->input, O_CLOEXEC) < 0 ||
+        write(pipes->input[1], input->input, input->input_size) != (ssize_t)input->input_size) {
+        return false;
+    }
+    (void)close(pipes->input[1]);
+    pipes->input[1] = -1;
+    return true;
+}
+
+static bool pipes_open(struct spawn_pipes *pipes, const struct spawn_input *input) {
+    *pipes = (struct spawn_pipes){{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}};
+    if (!input_fill(pipes, input) ||
+        (input->output != NULL && pipe2(pipes->output, O_CLOEXEC) < 0) ||
+        (input->errors != NULL && pipe2(pipes->errors, O_CLOEXEC) < 0) ||
         pipe2(pipes->failure, O_CLOEXEC) < 0) {
         pipes_close(pipes);
         return false;
@@ -100,15 +117,17 @@ static _Noreturn void child_run(const struct spawn_input *input, const struct sp
     const char *const *environment =
         input->environment != NULL ? input->environment : plain_environment;
     int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int input_fd = pipes->input[0] >= 0 ? pipes->input[0] : null_fd;
     int output_fd = pipes->output[1] >= 0 ? pipes->output[1] : null_fd;
     int errors_fd = pipes->errors[1] >= 0 ? pipes->errors[1] : null_fd;
     /* The pipe ends may be numbered 0 to 2 when this process runs without standard streams: move
      * them out of the way first. */
+    input_fd = fcntl(input_fd, F_DUPFD_CLOEXEC, 10);
     output_fd = fcntl(output_fd, F_DUPFD_CLOEXEC, 10);
     errors_fd = fcntl(errors_fd, F_DUPFD_CLOEXEC, 10);
     int failure_fd = fcntl(pipes->failure[1], F_DUPFD_CLOEXEC, 10);
-    if (null_fd >= 0 && output_fd >= 0 && errors_fd >= 0 && failure_fd >= 0 &&
-        dup2(null_fd, 0) == 0 && dup2(output_fd, 1) == 1 && dup2(errors_fd, 2) == 2 &&
+    if (null_fd >= 0 && input_fd >= 0 && output_fd >= 0 && errors_fd >= 0 && failure_fd >= 0 &&
+        dup2(input_fd, 0) == 0 && dup2(output_fd, 1) == 1 && dup2(errors_fd, 2) == 2 &&
         setpgid(0, 0) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
         chdir(input->directory != NULL ? input->directory : "/") == 0 &&
         close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) == 0) {
@@ -259,6 +278,8 @@ enum err spawn_run(const struct spawn_input *input, struct spawn_result *ret_res
     ensure(input->argv != NULL && input->argv[0] != NULL);
     ensure((input->output == NULL) == (input->output_size == 0));
     ensure((input->errors == NULL) == (input->errors_size == 0));
+    ensure((input->input == NULL) == (input->input_size == 0));
+    ensure(input->input_size <= SPAWN_INPUT_MAX);
 
     uint64_t now_ms = clock_boot_ms();
     if (now_ms >= input->deadline_boot_ms) {
@@ -266,7 +287,7 @@ enum err spawn_run(const struct spawn_input *input, struct spawn_result *ret_res
         return ERR_TIMEOUT;
     }
     struct spawn_pipes pipes;
-    if (!pipes_open(&pipes, input->output != NULL, input->errors != NULL)) {
+    if (!pipes_open(&pipes, input)) {
         return failure_err(errno, input, reterr);
     }
     pid_t pid = fork();

@@ -12,6 +12,7 @@
 #include "common/base/text.h"
 
 #define SPAWN_FILES_MAX 1024 /* open files of the program */
+#define SPAWN_INPUT_MAX 4096 /* fits into a pipe at once */
 
 struct spawn_input {
     const char *path;        /* absolute path of the program; never searched for */
@@ -22,6 +23,10 @@ struct spawn_input {
     uint64_t deadline_boot_ms; /* CLOCK_BOOTTIME */
     uint64_t memory_bytes_max; /* address space; 0: no limit */
     uint64_t file_bytes_max;   /* of any one file it writes; 0: no limit */
+    /* Its standard input, where secrets may be; at most SPAWN_INPUT_MAX. NULL with size 0:
+     * /dev/null. */
+    const char *input;
+    size_t input_size;
     /* Captured output, always terminated. What does not fit is read and thrown away. NULL with size
      * 0: to /dev/null. */
     char *output;
@@ -39,7 +44,7 @@ struct spawn_result {
     size_t errors_n;
 };
 
-/* Standard input is /dev/null, the file mode mask 077. Processor time is limited to four times the
+/* The file mode mask is 077. Processor time is limited to four times the
  * time left, no core files; it is killed when the calling thread ends. The program's group is
  * killed when the program itself has ended, so nothing that it left in the background keeps running
  * or holds this call; a child that made a session of its own escapes that, as it would from a

@@ -25,6 +25,7 @@ static const struct manual_kind *const kinds[] = {
     [ACTION_KUBERNETES_SCALE] = &manual_kubernetes_scale,
     [ACTION_HAPROXY_SERVER] = &manual_haproxy_server,
     [ACTION_DNS_POWERDNS] = &manual_dns_powerdns,
+    [ACTION_FENCE_AGENT] = &manual_fence_agent,
 };
 _Static_assert(sizeof kinds / sizeof kinds[0] == ACTION_KINDS_N,
                "a new action kind needs its row: what does a person type instead?");

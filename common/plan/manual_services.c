@@ -238,3 +238,37 @@ const struct manual_kind manual_dns_powerdns = {
     .command = powerdns_command,
     .check = powerdns_check,
 };
+
+/* ---- fence_agent ---- */
+
+/* The device's program and options are in a file that no topology knows. */
+static void fence_line(const struct manual *manual, const char *action, struct page *page) {
+    page_say(page, "\"$PROGRAM\" < <(cat \"$OPTIONS\"; echo action=%s)", action);
+    page_say(page, " # ");
+    page_word(page, manual_value(manual, "device", NULL, ""));
+    page_say(page, "\n");
+}
+
+static void fence_command(const struct manual *manual, struct page *page) {
+    const char *state = manual_value(manual, "state", NULL, "off");
+    page_say(page, "# PROGRAM, and in the file OPTIONS (mode 0600) its name=value lines, as "
+                   "agent.conf says in fence_devices for ");
+    page_word(page, manual_value(manual, "device", NULL, ""));
+    page_say(page, "\n: \"${PROGRAM:?}\" \"${OPTIONS:?}\"\n");
+    fence_line(manual, text_equal(state, "on") ? "on" : "off", page);
+}
+
+static void fence_check(const struct manual *manual, struct page *page) {
+    bool on = text_equal(manual_value(manual, "state", NULL, "off"), "on");
+    page_say(page, "# exit code %s\n", on ? "0: on" : "2: off");
+    fence_line(manual, "status", page);
+}
+
+const struct manual_kind manual_fence_agent = {
+    .kind = ACTION_FENCE_AGENT,
+    .does = "The machine is off (or on), by its fence device's own word.",
+    .place = "the host of the step's agent, which reaches the device",
+    .undo = "The same command with on, once the machine may come back.",
+    .command = fence_command,
+    .check = fence_check,
+};

@@ -94,7 +94,8 @@ enum check_kind {
     X(PG_REJOIN, "pg_rejoin")                                                                      \
     X(KUBERNETES_SCALE, "kubernetes_scale")                                                        \
     X(HAPROXY_SERVER, "haproxy_server")                                                            \
-    X(DNS_POWERDNS, "dns_powerdns")
+    X(DNS_POWERDNS, "dns_powerdns")                                                                \
+    X(FENCE_AGENT, "fence_agent")
 
 enum action_kind {
 #define ACTION_ENUM(name, text) ACTION_##name,

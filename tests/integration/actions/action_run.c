@@ -1,7 +1,8 @@
-/* action_run: runs one action as the agent would, for tests/integration/actions/run. Standard input
- * has a line each: "action NAME", "arg NAME=VALUE", "secret NAME PATH", "epoch N", "timeout_ms N",
- * "region NAME", "execution N", "step N", "attempt N", "observe_only", "exec_directory PATH",
- * "state_directory PATH". Standard output gets one JSON object. */
+/* action_run: runs one action as the agent would, for the rooms actions and actions_services.
+ * Standard input has a line each: "action NAME", "arg NAME=VALUE", "secret NAME PATH", "epoch N",
+ * "timeout_ms N", "region NAME", "execution N", "step N", "attempt N", "observe_only",
+ * "exec_directory PATH", "state_directory PATH", "fence_device NAME PROGRAM" and its
+ * "fence_option NAME=VALUE". Standard output gets one JSON object. */
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@ struct run_request {
     struct arguments arguments;
     struct secrets secrets;
     struct action_input input;
+    struct fence_device devices[FENCE_DEVICES_MAX];
 };
 
 static bool number_after(const char *line, const char *word, uint64_t *ret_value) {
@@ -50,6 +52,23 @@ static bool argument_read(struct run_request *request, const char *line) {
            arguments_set(&request->arguments, name, value) == ERR_OK;
 }
 
+/* "NAME PROGRAM", and after it "fence_option NAME=VALUE" of that device. */
+static bool device_read(struct run_request *request, const char *line) {
+    struct fence_device *device = &request->devices[request->input.fence_devices_n];
+    request->input.fence_devices = request->devices;
+    return request->input.fence_devices_n++ < FENCE_DEVICES_MAX &&
+           pair_read(line, ' ', device->name, sizeof device->name, device->program,
+                     sizeof device->program);
+}
+
+static bool option_read(struct run_request *request, const char *line) {
+    char name[NAME_SIZE], value[VALUE_SIZE];
+    return request->input.fence_devices_n > 0 &&
+           pair_read(line, '=', name, sizeof name, value, sizeof value) &&
+           arguments_set(&request->devices[request->input.fence_devices_n - 1].options, name,
+                         value) == ERR_OK;
+}
+
 static bool line_read(struct run_request *request, const char *line) {
     uint64_t number = 0;
     struct action_input *input = &request->input;
@@ -61,6 +80,12 @@ static bool line_read(struct run_request *request, const char *line) {
     }
     if (text_starts(line, "secret ")) {
         return secret_read(request, line + 7);
+    }
+    if (text_starts(line, "fence_device ")) {
+        return device_read(request, line + 13);
+    }
+    if (text_starts(line, "fence_option ")) {
+        return option_read(request, line + 13);
     }
     if (text_starts(line, "region ")) {
         return text_copy(request->region, sizeof request->region, line + 7);

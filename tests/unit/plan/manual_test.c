@@ -134,6 +134,10 @@ static const struct {
       "\"name\":\"api.bud.ai.\",\"type\":\"A\",\"changetype\":\"REPLACE\",\"ttl\":30",
       "\"content\":\"10.72.0.9\"", "http://10.0.0.6:8081/api/v1/servers/localhost/zones/bud.ai."},
      {"--arg name api.bud.ai.", "it says: 10.72.0.9"}},
+    {ACTION_FENCE_AGENT,
+     {"device=db1-power", "state=off"},
+     {"\"$PROGRAM\" < <(cat \"$OPTIONS\"; echo action=off)", "fence_devices for db1-power"},
+     {"exit code 2: off", "echo action=status"}},
 };
 #define CASES_N (sizeof cases / sizeof cases[0])
 

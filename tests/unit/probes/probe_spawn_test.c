@@ -45,6 +45,31 @@ static void both_streams_and_the_exit_code_are_kept(void **state) {
     assert_false(result.output_cut);
 }
 
+static void what_it_is_told_comes_by_its_standard_input_and_ends(void **state) {
+    (void)state;
+    static char told[SPAWN_INPUT_MAX];
+    const char *const argv[] = {"wc", "-c", NULL};
+    struct spawn_result result;
+    struct text256 why = {""};
+    memset(told, 'x', sizeof told);
+    struct spawn_input input = {.path = "/usr/bin/wc",
+                                .argv = argv,
+                                .deadline_boot_ms = clock_boot_ms() + 5000,
+                                .input = told,
+                                .input_size = sizeof told,
+                                .output = output,
+                                .output_size = sizeof output};
+    assert_int_equal(spawn_run(&input, &result, &why), ERR_OK);
+    assert_string_equal(output, "4096\n");
+    /* One that does not read it is not waited for. */
+    input.path = "/bin/true";
+    assert_int_equal(spawn_run(&input, &result, &why), ERR_OK);
+    assert_true(result.exited && result.exit_code == 0);
+    /* Without any it is at its end at once. */
+    assert_int_equal(shell("wc -c", 5000, &result), ERR_OK);
+    assert_string_equal(output, "0\n");
+}
+
 static void a_program_is_killed_at_its_deadline_with_its_children(void **state) {
     (void)state;
     struct spawn_result result;
@@ -136,6 +161,7 @@ static void what_cannot_be_started_says_why(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_streams_and_the_exit_code_are_kept),
+        cmocka_unit_test(what_it_is_told_comes_by_its_standard_input_and_ends),
         cmocka_unit_test(a_program_is_killed_at_its_deadline_with_its_children),
         cmocka_unit_test(what_it_leaves_in_the_background_does_not_hold_the_call),
         cmocka_unit_test(endless_output_is_cut_and_does_not_block),

@@ -30,11 +30,16 @@ static void the_agents_sample_reads(void **state) {
         conf.allow,
         (UINT32_C(1) << ACTION_PATRONI_PROMOTE) | (UINT32_C(1) << ACTION_PATRONI_DEMOTE) |
             (UINT32_C(1) << ACTION_PATRONI_HANDOFF) | (UINT32_C(1) << ACTION_PG_AWAIT_POSITION) |
-            (UINT32_C(1) << ACTION_PG_REJOIN) | (UINT32_C(1) << ACTION_VERIFY));
+            (UINT32_C(1) << ACTION_PG_REJOIN) | (UINT32_C(1) << ACTION_VERIFY) |
+            (UINT32_C(1) << ACTION_FENCE_AGENT));
+    assert_int_equal(conf.fence_devices_n, 1);
+    assert_string_equal(conf.fence_devices[0].name, "r1-db2-power");
+    assert_string_equal(conf.fence_devices[0].program, "/usr/sbin/fence_ipmilan");
+    assert_string_equal(arguments_get(&conf.fence_devices[0].options, "lanplus"), "1");
     assert_int_equal(conf.soft_fences_n, 1);
     assert_int_equal(conf.soft_fences[0].action, ACTION_PATRONI_DEMOTE);
     assert_string_equal(arguments_get(&conf.soft_fences[0].arguments, "peer_front_port"), "5000");
-    assert_int_equal(conf.secrets.n, 2);
+    assert_int_equal(conf.secrets.n, 3);
     assert_string_equal(conf.secrets.at[1].name, "patroni_password");
     assert_string_equal(conf.secrets.at[1].path, "/etc/drover/secrets/patroni_password");
 }
@@ -128,6 +133,14 @@ static const struct {
      ":2: allow[0]: unknown \"patroni-promote\"; did you mean \"patroni_promote\"?"},
     {AGENT, IDENTITY "allow=[\"exec\"];",
      ": \"exec\" is allowed, but the field \"exec_directory\" is missing"},
+    {AGENT, IDENTITY "allow=[\"fence_agent\"];",
+     ": \"fence_agent\" is allowed, but the field \"fence_devices\" is missing"},
+    {AGENT, IDENTITY "fence_devices:({name=\"a\";});",
+     ":2: fence_devices[0]: the field \"program\" is missing"},
+    {AGENT, IDENTITY "fence_devices:({name=\"a\"; program=\"fence_x\";});",
+     ":2: fence_devices[0].program: expected an absolute path, found \"fence_x\""},
+    {AGENT, IDENTITY "fence_devices:({name=\"a\"; program=\"/f\"; options:{action=\"on\";};});",
+     ":2: fence_devices[0].options: the option \"action\" is what drover tells it"},
     {AGENT, IDENTITY "workers=0;", ":2: workers: expected a whole number of 1 to 64, found 0"},
     {AGENT, IDENTITY "peer_listen=\"10.0.0.1:5\";",
      ":2: peer_listen: expected tcp://IP:PORT with a numeric address, found \"10.0.0.1:5\""},
