@@ -147,6 +147,18 @@ static void take_history(struct simulation_input *input, const json_t *execution
     }
 }
 
+void simulated_take(struct simulation_input *input, const json_t *json) {
+    if (has(json, "automation")) {
+        take_automation(input, json_object_get(json, "automation"));
+    }
+    take_agents(input, json_object_get(json, "agents"));
+    take_links(input, json_object_get(json, "links"));
+    take_components(input, json_object_get(json, "components"));
+    if (has(json, "executions")) {
+        take_history(input, json_object_get(json, "executions"));
+    }
+}
+
 int simulated_ask(struct session *session, struct simulated *simulated) {
     static const char *const questions[] = {"status", "agents", "links", "components",
                                             "executions"};
@@ -158,13 +170,7 @@ int simulated_ask(struct session *session, struct simulated *simulated) {
         if (code != EXIT_OK) {
             return code;
         }
-        if (has(json, "automation")) {
-            take_automation(input, json_object_get(json, "automation"));
-        }
-        take_agents(input, json_object_get(json, "agents"));
-        take_links(input, json_object_get(json, "links"));
-        take_components(input, json_object_get(json, "components"));
-        take_history(input, json_object_get(json, "executions"));
+        simulated_take(input, json);
         json_decref(json);
     }
     return EXIT_OK;

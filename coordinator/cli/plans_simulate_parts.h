@@ -29,6 +29,9 @@ bool simulated_misses(const struct simulation_input *input, const struct simulat
 /* plans_simulate_live.c: what the fleet looks like now, over a world in which all is well. */
 int simulated_ask(struct session *session, struct simulated *simulated);
 
+/* One answer of a member (status, agents, links, components, executions) into the world. */
+void simulated_take(struct simulation_input *input, const json_t *json);
+
 /* plans_simulate_show.c */
 void simulated_say(const struct simulated *simulated);
 json_t *simulated_json(const struct simulated *simulated);

@@ -259,6 +259,57 @@ static void the_forecast_holds_the_names_ttl(void **state) {
     assert_true(tier_forecast_of(&input, &result, 1).served_ms == SIMULATED_NEVER);
 }
 
+static void take(const char *answer) {
+    json_error_t why;
+    json_t *json = json_loads(answer, 0, &why);
+    assert_non_null(json);
+    simulated_take(&input, json);
+    json_decref(json);
+}
+
+/* What members answer, and what of it is the beginning of the simulated world. */
+static void the_world_begins_as_the_fleet_says(void **state) {
+    (void)state;
+    struct topology *topology = world_of("failover", NULL, NULL);
+    uint8_t west = topology_agent(topology, "west-db1"),
+            east = topology_agent(topology, "east-db1");
+    uint8_t mon = topology_agent(topology, "mon1"), pg = topology_link(topology, "pg");
+    take("{\"automation\":{\"held\":true,\"latched\":true,\"blocked_for_ms\":5000}}");
+    take("{\"agents\":[{\"name\":\"east-db1\",\"heard\":true,\"guard\":{\"present\":true}},"
+         "{\"name\":\"west-db1\",\"heard\":false,\"guard\":null},{\"name\":\"nobody\"}]}");
+    take("{\"links\":[{\"name\":\"pg\",\"agreed_known\":true,\"agreed_lag_ms\":7200001},"
+         "{\"name\":\"other\"}]}");
+    take("{\"components\":[{\"checks\":[{\"name\":\"out-east\",\"vantages\":[{\"from\":\"mon1\","
+         "\"status\":\"failed\"},{\"from\":\"nobody\",\"status\":\"ok\"}]}]}]}");
+    take("{\"executions\":[{\"steps\":["
+         "{\"name\":\"x\",\"action\":\"patroni_promote\",\"component\":\"pg\",\"state\":\"done\","
+         "\"took_ms\":300},"
+         "{\"name\":\"x\",\"action\":\"patroni_promote\",\"component\":\"pg\",\"state\":\"failed\","
+         "\"took_ms\":1},"
+         "{\"name\":\"x\",\"action\":\"patroni_promote\",\"component\":\"pg\",\"state\":\"done\","
+         "\"took_ms\":2,"
+         "\"observed\":true}]},{\"steps\":["
+         "{\"name\":\"y\",\"action\":\"patroni_promote\",\"component\":\"pg\",\"state\":\"done\","
+         "\"took_ms\":900},"
+         "{\"name\":\"y\",\"action\":\"patroni_promote\",\"component\":\"pg\",\"state\":\"done\","
+         "\"took_ms\":200}"
+         "]}]}");
+    assert_true(input.held && input.latched && input.block_ms == 5000);
+    assert_int_equal(input.lost_agents, UINT64_C(1) << west);
+    assert_int_equal(input.absent_guards, UINT64_C(1) << west);
+    assert_int_not_equal(east, west);
+    assert_true(input.links[pg].known && input.links[pg].lag_ms == 7200001);
+    assert_int_equal(input.checks[2][mon], CHECK_FAILED);
+    assert_int_equal(input.steps[0].takes_from, TAKES_MEASURED);
+    assert_int_equal(input.steps[0].takes_ms, 300);
+    assert_int_equal(input.steps[0].slowest_ms, 900);
+    assert_int_equal(input.steps[1].takes_from, TAKES_DECLARED);
+    /* Another answer leaves what was taken. */
+    take("{}");
+    assert_true(input.held && input.links[pg].known);
+    assert_int_equal(input.steps[0].takes_ms, 300);
+}
+
 static void faults_are_read_or_refused(void **state) {
     (void)state;
     static const struct {
@@ -328,6 +379,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(an_automatic_failover_is_of_the_default_plan_only),
         cmocka_unit_test(nobody_who_may_declare_is_a_refusal),
         cmocka_unit_test(the_forecast_holds_the_names_ttl),
+        cmocka_unit_test(the_world_begins_as_the_fleet_says),
         cmocka_unit_test(faults_are_read_or_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
