@@ -16,11 +16,13 @@ def main():
     parser.add_argument("--build", default=os.environ.get("DROVER_BUILD", f"{root}/build/dev"))
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("times", nargs="?", type=int)
+    parser.add_argument("--first", type=int, default=0, help="kills: the number of the first round")
     options = parser.parse_args()
     run, times = KINDS[options.kind]
     begun = time.monotonic()
     try:
-        run(options.build, options.times or times)
+        more = {"first": options.first} if options.kind == "kills" else {}
+        run(options.build, options.times or times, **more)
     except Exception as error:  # whatever broke, the run failed
         traceback.print_exc()
         print(f"FAILED {options.kind} ({time.monotonic() - begun:.1f} s): {error}\n0 passed, 1 failed")

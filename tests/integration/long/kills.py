@@ -227,17 +227,19 @@ def typical(world, owner):
     return owner, known
 
 
-def kills(build, times):
-    """All of them once when times is 0; else so many, drawn by chance."""
+def kills(build, times, first=0):
+    """All of them once when times is 0, from that one on; else so many, drawn by chance."""
     with World(build, timing=Timing(automatic=False)) as world:
         rows = [(kind, *step, fault, moment) for kind, steps in steps_of(world).items() for step in steps
                 for fault in FAULTS for moment in MOMENTS]
+        rows = rows[first:]
         if times:
             rows = random.sample(rows, min(times, len(rows)))
         world.judges_start()
         owner, known = typical(world, "east")
         print("    undisturbed: " + ", ".join(f"{kind} {step} {took:.2f} s" for (kind, step), took in known.items()), flush=True)
-        for row in rows:
+        for number, row in enumerate(rows, first):
+            print(f"    {number}", end="")
             owner = one_round(world, owner, *row, known[row[0], row[1]])
         report = world.judged()
         world.one_writer(report)

@@ -2,9 +2,10 @@
 
 import time
 
+import psycopg2
 from e2e.world import World, expect
 from fleet import Timing
-from lab import judge
+from lab import LabError, judge
 
 OTHER = {"east": "west", "west": "east"}
 # What a topology has that names nothing (docs/topology.md), with the documents' TTL.
@@ -19,10 +20,13 @@ def streams(world, region):
 
 
 def follows(world, region):
-    """The other region is a standby of this one, by stream and by its own word, in both stores."""
+    """The other region is a standby of this one, by stream and by its own word, in both stores. False while one does not answer."""
     other = OTHER[region]
-    return (world.recovering(f"{other}-db1") and streams(world, region)
-            and world.lab.redis(f"{other}-db1", "ROLE")[0] in ("slave", b"slave"))
+    try:
+        return (world.recovering(f"{other}-db1") and streams(world, region)
+                and world.lab.redis(f"{other}-db1", "ROLE")[0] in ("slave", b"slave"))
+    except (psycopg2.Error, LabError, OSError):
+        return False
 
 
 def newest(world):
