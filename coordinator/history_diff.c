@@ -5,6 +5,7 @@
 
 #include "common/topology/duration.h"
 #include "coordinator/history_parts.h"
+#include "coordinator/seen_words.h"
 
 static void tell_regions(const struct telling *telling) {
     for (uint8_t r = 0; r < telling->topology->regions_n; r++) {
@@ -86,6 +87,25 @@ static void step_words(const struct telling *telling, const struct execution *ex
     }
 }
 
+static void tell_voids(const struct telling *telling, const struct execution *was,
+                       const struct execution *is) {
+    for (uint8_t s = 0; s < is->steps_n; s++) {
+        const struct step_state *before = &was->steps[s], *now = &is->steps[s];
+        if (before->approved_by == NONE || now->approved_by != NONE) {
+            continue;
+        }
+        char moved[200];
+        struct history_row row = telling_row(telling, "step");
+        uint16_t bits = seen_moves_now(telling->after, telling->topology, is, s);
+        row.execution = is->id;
+        (void)text_copy(row.subject, sizeof row.subject, telling_step(telling, is, s));
+        seen_step_words(telling->topology, is, s, now->seen, bits, moved, sizeof moved);
+        (void)text_format(row.text, sizeof row.text, "the approval of step %s is void%s%s",
+                          row.subject, moved[0] == '\0' ? "" : ": ", moved);
+        telling->emit(telling->owner, &row);
+    }
+}
+
 static void tell_steps(const struct telling *telling, const struct execution *was,
                        const struct execution *is) {
     for (uint8_t s = 0; s < is->steps_n; s++) {
@@ -161,6 +181,9 @@ void telling_changes(const struct telling *telling) {
         }
         const struct execution *same = was->id == is->id ? was : NULL;
         tell_stage(telling, same, is);
+        if (same != NULL) {
+            tell_voids(telling, same, is);
+        }
         tell_steps(telling, same, is);
     }
 }

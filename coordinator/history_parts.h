@@ -46,7 +46,6 @@ const char *telling_agent(const struct telling *telling, uint8_t agent);
 const char *telling_member(const struct telling *telling, uint8_t member);
 const char *telling_step(const struct telling *telling, const struct execution *execution,
                          uint8_t step);
-const struct execution *telling_execution(const struct core *core, uint64_t id);
 
 /* ---- history_store.c: one writer connection (worker thread), one reader (loop). */
 struct history_store;

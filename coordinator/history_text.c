@@ -29,15 +29,6 @@ const char *telling_step(const struct telling *telling, const struct execution *
     return telling->topology->plans[execution->plan].steps[step].name;
 }
 
-const struct execution *telling_execution(const struct core *core, uint64_t id) {
-    for (unsigned i = 0; id != 0 && i < EXECUTIONS_MAX; i++) {
-        if (core->executions[i].id == id) {
-            return &core->executions[i];
-        }
-    }
-    return NULL;
-}
-
 struct history_row telling_row(const struct telling *telling, const char *kind) {
     struct history_row row;
     memset(&row, 0, sizeof row);
@@ -115,7 +106,7 @@ static void tell_request(const struct telling *telling) {
     const struct verdict *verdict = telling->verdict;
     if (row.execution == 0) {
         row.execution =
-            telling_execution(telling->after, request->execution) != NULL ? request->execution : 0;
+            core_execution(telling->after, request->execution) != NULL ? request->execution : 0;
     }
     (void)text_copy(row.subject, sizeof row.subject, request->step);
     request_words(request, words, sizeof words);
@@ -272,7 +263,7 @@ static void tell_lag(const struct telling *telling) {
 static void tell_outcome(const struct telling *telling) {
     static const char *const states[] = {"?", "running", "done", "failed", "refused"};
     const struct event *event = &telling->fact->event;
-    const struct execution *execution = telling_execution(telling->after, event->outcome.execution);
+    const struct execution *execution = core_execution(telling->after, event->outcome.execution);
     struct history_row row = telling_row(telling, fact_kind(telling));
     const char *step = telling_step(telling, execution, event->outcome.step);
     row.execution = execution == NULL ? 0 : execution->id;

@@ -113,7 +113,7 @@ static void answer_outcome(struct coordinator *member, uint64_t session,
 
 static uint8_t exit_code_of(const struct coordinator *member, const struct request *request,
                             const struct verdict *verdict) {
-    const struct execution *execution = execution_of(&member->core, request->execution);
+    const struct execution *execution = core_execution(&member->core, request->execution);
     if (verdict->result == RESULT_APPLIED || verdict->result == RESULT_NOTHING) {
         return EXIT_OK;
     }
@@ -218,7 +218,7 @@ static bool wait_for(struct coordinator *member, uint64_t session, uint8_t opera
 /* ------------------------------------------------------------------- at the door */
 
 static bool step_is_named(const struct coordinator *member, const struct request *request) {
-    const struct execution *execution = execution_of(&member->core, request->execution);
+    const struct execution *execution = core_execution(&member->core, request->execution);
     if (execution == NULL || execution->plan >= member->topology->plans_n) {
         return false;
     }
@@ -255,7 +255,7 @@ static uint8_t names_wrong(const struct coordinator *member, const struct reques
         text_say(reterr, "no plan is called %s", request->plan);
         return EXIT_USAGE;
     }
-    if (of_execution && execution_of(&member->core, request->execution) == NULL) {
+    if (of_execution && core_execution(&member->core, request->execution) == NULL) {
         text_say(reterr, "there is no execution %" PRIu64, request->execution);
         return EXIT_USAGE;
     }
@@ -273,7 +273,7 @@ static uint8_t approval_wrong(const struct coordinator *member, const struct req
     if (request->kind != REQUEST_APPROVE) {
         return EXIT_OK;
     }
-    const struct execution *execution = execution_of(&member->core, request->execution);
+    const struct execution *execution = core_execution(&member->core, request->execution);
     const struct plan *plan = &member->topology->plans[execution->plan];
     uint8_t role = member->topology->operators[operator_index].role;
     for (uint8_t s = 0; s < plan->steps_n; s++) {

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "coordinator/operators_why.h"
+#include "coordinator/seen_words.h"
 #include "coordinator/status_parts.h"
 
 /* The execution that brought the lease where it is, as far as it is still kept. */
@@ -73,7 +74,7 @@ static uint8_t step_named(const struct coordinator *member, const struct executi
 
 static bool why_execution(const struct coordinator *member, const struct request *request,
                           char *out, size_t out_size) {
-    const struct execution *execution = execution_of(&member->core, request->execution);
+    const struct execution *execution = core_execution(&member->core, request->execution);
     if (execution == NULL || execution->plan >= member->topology->plans_n) {
         return text_format(out, out_size, "there is no execution %" PRIu64, request->execution);
     }
@@ -109,6 +110,42 @@ static bool why_execution(const struct coordinator *member, const struct request
                        pause_text((enum pause_why)execution->paused));
 }
 
+/* What the declaration was bound to, and what of it is otherwise. */
+static bool why_plan_moved(const struct coordinator *member, const struct request *request,
+                           char *out, size_t out_size) {
+    const struct topology *topology = member->topology;
+    struct seen_plan was;
+    uint8_t region = topology_region(topology, request->region);
+    uint8_t plan = request->plan[0] == '\0'
+                       ? plan_of_kind(topology, (enum plan_kind)request->plan_kind)
+                       : topology_plan(topology, request->plan);
+    if (!seen_plan_read(request->seen, &was)) {
+        return text_format(out, out_size, "its digest is none that a preview of a plan printed");
+    }
+    if (plan == NONE || region == NONE) {
+        return false;
+    }
+    struct seen_plan now = seen_plan_now(&member->core, topology, plan, region);
+    seen_plan_words(topology, &was, &now, out, out_size);
+    return out[0] != '\0';
+}
+
+static bool why_step_moved(const struct coordinator *member, const struct request *request,
+                           char *out, size_t out_size) {
+    const struct execution *execution = core_execution(&member->core, request->execution);
+    struct seen_step was;
+    uint8_t step = execution == NULL ? NONE : step_named(member, execution, request->step);
+    if (!seen_step_read(request->seen, &was)) {
+        return text_format(out, out_size, "its digest is none that a step's approval is bound to");
+    }
+    if (step == NONE || was.execution != request->execution || was.step != step) {
+        return text_format(out, out_size, "its digest is of another step");
+    }
+    uint16_t now = seen_moves_now(&member->core, member->topology, execution, step);
+    seen_step_words(member->topology, execution, step, was.moves, now, out, out_size);
+    return out[0] != '\0';
+}
+
 bool operators_why(const struct coordinator *member, const struct request *request, uint16_t rule,
                    char *out, size_t out_size) {
     const struct execution *running = execution_newest(&member->core);
@@ -122,6 +159,8 @@ bool operators_why(const struct coordinator *member, const struct request *reque
     case 304: /* made for an older epoch */
         return text_format(out, out_size, "made for epoch %" PRIu64 ", it is %" PRIu64 " now",
                            request->epoch, member->core.epoch);
+    case 307: /* bound to what was seen */ return why_plan_moved(member, request, out, out_size);
+    case 310: return why_step_moved(member, request, out, out_size);
     case 399: /* does not fit the state */
         return request->kind == REQUEST_DECLARE ? why_declare(member, request, out, out_size)
                                                 : why_execution(member, request, out, out_size);

@@ -128,15 +128,6 @@ bool execution_runs(const struct execution *execution) {
     return execution->id != 0 && !execution_finished(execution);
 }
 
-const struct execution *execution_of(const struct core *core, uint64_t id) {
-    for (unsigned i = 0; id != 0 && i < EXECUTIONS_MAX; i++) {
-        if (core->executions[i].id == id) {
-            return &core->executions[i];
-        }
-    }
-    return NULL;
-}
-
 const struct execution *execution_newest(const struct core *core) {
     const struct execution *newest = NULL;
     for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {

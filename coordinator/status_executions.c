@@ -6,6 +6,7 @@
 #include "common/io/clock.h"
 #include "common/topology/duration.h"
 #include "common/topology/roles.h"
+#include "coordinator/seen_words.h"
 #include "coordinator/status_parts.h"
 
 static void put_step_needs(json_t *object, const struct plan *plan, const struct step *step) {
@@ -16,6 +17,37 @@ static void put_step_needs(json_t *object, const struct plan *plan, const struct
         }
     }
     put_object(object, "needs", needs);
+}
+
+static uint16_t step_digest(const struct answering *answering, const struct execution *execution,
+                            uint8_t index, char ret_digest[2 * SEEN_SIZE + 1]) {
+    uint8_t bytes[SEEN_SIZE];
+    struct seen_step seen = {.execution = execution->id, .step = index};
+    seen.moves = seen_moves_now(answering->core, answering->topology, execution, index);
+    seen_step_write(&seen, bytes);
+    text_from_bytes(bytes, sizeof bytes, ret_digest, 2 * SEEN_SIZE + 1);
+    return seen.moves;
+}
+
+/* What an approval of this step would be bound to now, and why one that was given is void. */
+static void put_seen(struct answering *answering, json_t *object, const struct execution *execution,
+                     uint8_t index) {
+    const struct topology *topology = answering->topology;
+    const struct step *step = &topology->plans[execution->plan].steps[index];
+    const struct step_state *state = &execution->steps[index];
+    bool asked = state->phase == STEP_APPROVAL || state->phase == STEP_WAITING;
+    bool needed = step->approval != NONE || step->action == ACTION_APPROVAL;
+    char digest[2 * SEEN_SIZE + 1] = "", moved[200] = "";
+    bool open = needed && asked && state->approved_by == NONE && execution_runs(execution);
+    bool is_void = open && (state->seen & SEEN_VOID) != 0;
+    uint16_t now = open ? step_digest(answering, execution, index, digest) : 0;
+    if (is_void) {
+        seen_step_words(topology, execution, index, state->seen & SEEN_MOVES, now, moved,
+                        sizeof moved);
+    }
+    put_text(object, "digest", digest);
+    put_yes(object, "approval_void", is_void);
+    put_text(object, "approval_moved", moved);
 }
 
 static json_t *step_object(struct answering *answering, const struct execution *execution,
@@ -37,6 +69,7 @@ static json_t *step_object(struct answering *answering, const struct execution *
     put_text(object, "approval",
              step->approval == NONE ? "" : role_text((enum role)step->approval));
     put_text(object, "approved_by", name_operator(topology, state->approved_by));
+    put_seen(answering, object, execution, index);
     put_text(object, "error", state->err == ERR_OK ? "" : err_text((enum err)state->err));
     put_yes(object, "observed", state->observed != 0);
     put_count(object, "undo", state->undo);
@@ -98,7 +131,7 @@ void executions_answer(struct answering *answering) {
     uint64_t newest = core->executions_made;
     for (uint64_t id = newest > EXECUTIONS_MAX ? newest - EXECUTIONS_MAX + 1 : 1; id <= newest;
          id++) {
-        const struct execution *execution = execution_of(core, id);
+        const struct execution *execution = core_execution(core, id);
         if (execution != NULL) {
             (void)json_array_append_new(list, execution_object(answering, execution));
         }
@@ -138,10 +171,14 @@ static void step_waits(struct answering *answering, const struct execution *exec
     } else if (state->phase == STEP_APPROVAL) {
         const char *role = role_text(
             (enum role)(step->approval == NONE ? (uint8_t)ROLE_COMMANDER : step->approval));
-        list_say(waits, "step %s needs the approval of %s", step->name, role);
+        bool again = (state->seen & SEEN_VOID) != 0;
+        char digest[2 * SEEN_SIZE + 1];
+        step_digest(answering, execution, at, digest);
+        list_say(waits, "step %s needs the approval of %s%s", step->name, role,
+                 again ? " again: what was approved has moved" : "");
         if (ret_act[0] == '\0') {
-            (void)text_format(ret_act, act_size, "%s: drover approve %" PRIu64 " %s", role,
-                              execution->id, step->name);
+            (void)text_format(ret_act, act_size, "%s: drover approve %" PRIu64 " %s --digest %.8s",
+                              role, execution->id, step->name, digest);
         }
     }
 }
@@ -283,6 +320,12 @@ void preview_answer(struct answering *answering) {
     put_text(answering->json, "source", name_region(topology, answering->core->owner));
     put_text(answering->json, "target", name_region(topology, region));
     put_count(answering->json, "epoch", answering->core->epoch);
+    struct seen_plan seen = seen_plan_now(answering->core, topology, index, region);
+    uint8_t bytes[SEEN_SIZE];
+    char digest[2 * SEEN_SIZE + 1];
+    seen_plan_write(&seen, bytes);
+    text_from_bytes(bytes, sizeof bytes, digest, sizeof digest);
+    put_text(answering->json, "digest", digest);
     for (uint8_t s = 0; s < plan->steps_n; s++) {
         if (plan->steps[s].before_fence && kind != PLAN_SWITCHOVER) {
             continue;

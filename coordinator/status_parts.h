@@ -46,7 +46,6 @@ uint64_t wall_of(const struct core *core, uint64_t core_ms);
 uint64_t core_since(const struct core *core, uint64_t core_ms);
 /* The running execution, or the newest one, or NULL. */
 const struct execution *execution_newest(const struct core *core);
-const struct execution *execution_of(const struct core *core, uint64_t id);
 bool execution_runs(const struct execution *execution);
 /* The live report of this agent, when it is of the topology in force; else NULL. */
 const struct report *report_of(const struct coordinator *member, uint8_t agent);

@@ -151,7 +151,7 @@ void report_answer(struct answering *answering) {
     bool number = text_to_u64(answering->argument, INT64_MAX, &id);
     const struct execution *execution = answering->argument[0] == '\0'
                                             ? execution_newest(answering->core)
-                                        : number ? execution_of(answering->core, id)
+                                        : number ? core_execution(answering->core, id)
                                                  : NULL;
     if (execution == NULL) {
         answer_wrong(answering,

@@ -118,7 +118,9 @@ size_t canon_outcome(const char *cluster, const struct outcome *outcome, uint8_t
 
 size_t canon_request(const struct request *request, const uint8_t text_digest[DIGEST_SIZE],
                      uint8_t out[CANON_MAX]) {
-    struct bytes_out bytes = statement("drover/request/v1", out);
+    /* One that is bound to nothing is signed as it was before there was anything to bind it to. */
+    bool bound = request_is_bound(request);
+    struct bytes_out bytes = statement(bound ? "drover/request/v2" : "drover/request/v1", out);
     bytes_put_text(&bytes, request->cluster);
     bytes_put_text(&bytes, request->operator_name);
     bytes_put_u8(&bytes, request->kind);
@@ -134,6 +136,9 @@ size_t canon_request(const struct request *request, const uint8_t text_digest[DI
     bytes_put_text(&bytes, request->rule);
     bytes_put_u64(&bytes, request->epoch);
     bytes_put_raw(&bytes, text_digest, DIGEST_SIZE);
+    if (bound) {
+        bytes_put_raw(&bytes, request->seen, sizeof request->seen);
+    }
     return statement_end(&bytes);
 }
 

@@ -27,7 +27,8 @@ size_t canon_command(const struct command *command, uint8_t out[CANON_MAX]);
 
 size_t canon_outcome(const char *cluster, const struct outcome *outcome, uint8_t out[CANON_MAX]);
 
-/* The request with the SHA-256 of its text in place of the text. */
+/* The request with the SHA-256 of its text in place of the text. One that is bound to what its
+ * operator saw is a statement of its own ("drover/request/v2"). */
 size_t canon_request(const struct request *request, const uint8_t text_digest[DIGEST_SIZE],
                      uint8_t out[CANON_MAX]);
 

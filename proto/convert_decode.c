@@ -207,6 +207,10 @@ static void decode_request(struct take *take, const Drover__V1__Request *from, s
     take_text(take, "reason", from->reason, TEXT_SENTENCE, to->reason, SENTENCE_SIZE);
     take_optional_name(take, "rule", from->rule, to->rule);
     to->epoch = from->epoch;
+    memset(to->seen, 0, sizeof to->seen);
+    if (from->seen.len > 0) { /* older clients have none */
+        take_bytes(take, "seen", &from->seen, to->seen, sizeof to->seen);
+    }
     take_borrowed(take, "text", from->text, TOPOLOGY_BYTES_MAX, &to->text, &to->text_size);
     take_bytes(take, "signature", &from->signature, to->signature, SIGNATURE_SIZE);
 }

@@ -186,6 +186,9 @@ static enum err encode_request(struct packing *packing, const struct request *fr
     to.epoch = from->epoch;
     to.text = borrowed(from->text, from->text_size);
     to.signature = bytes_of(from->signature, SIGNATURE_SIZE);
+    if (request_is_bound(from)) {
+        to.seen = bytes_of(from->seen, sizeof from->seen);
+    }
     packing->envelope.request = &to;
     return pack(packing, DROVER__V1__ENVELOPE__BODY_REQUEST);
 }

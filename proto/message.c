@@ -1,5 +1,7 @@
 #include "proto/message.h"
 
+#include <string.h>
+
 const char *refusal_text(enum refusal refusal) {
     switch (refusal) {
 #define REFUSAL_TEXT(name, value, text)                                                            \
@@ -18,4 +20,9 @@ bool refusal_is_known(unsigned number) {
         return true;
     default: return false;
     }
+}
+
+bool request_is_bound(const struct request *request) {
+    static const uint8_t nothing[sizeof request->seen];
+    return memcmp(request->seen, nothing, sizeof nothing) != 0;
 }

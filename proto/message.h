@@ -248,10 +248,15 @@ struct request {
     char reason[SENTENCE_SIZE];
     char rule[NAME_SIZE]; /* OVERRIDE */
     uint64_t epoch;       /* DECLARE: the epoch the operator saw; 0: any */
-    const char *text;     /* CONFIG_APPLY: borrowed */
+    /* DECLARE, APPROVE: what the operator saw, as the core wrote it (seen.h); zeros: not bound. */
+    uint8_t seen[DIGEST_SIZE];
+    const char *text; /* CONFIG_APPLY: borrowed */
     uint32_t text_size;
     uint8_t signature[SIGNATURE_SIZE]; /* by the operator over canon_request */
 };
+
+/* It carries what its operator saw. */
+bool request_is_bound(const struct request *request);
 
 struct query {
     char what[NAME_SIZE]; /* "status", "explain", ... : coordinator/status.h lists them */

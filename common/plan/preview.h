@@ -1,9 +1,6 @@
-/* preview: what would run now, and the bytes that say so: two looks that give the same bytes saw
- * the same plan in the same world. Pure; who hashes them lends the library.
- *
- * Facts that move by themselves are taken by what they mean: a lag by the side of its target and
- * RPO it is on, agents by who would be asked. So the digest stands while nothing happens, and
- * falls when the answer to "what will this do, and what will it cost" has changed. */
+/* preview: what would run now, by whom, and what it would lose. The digest that is printed with it
+ * is the members' (coordinator/core/seen.h): it falls when the answer to "what will this do, and
+ * what will it cost" has changed. */
 #ifndef DROVER_PLAN_PREVIEW_H
 #define DROVER_PLAN_PREVIEW_H
 
@@ -13,9 +10,6 @@
 
 #include "common/plan/order.h"
 #include "common/topology/topology.h"
-
-/* Enough for the largest plan: STEPS_MAX steps of ACTION_ARGS_MAX arguments. */
-#define PREVIEW_BYTES_MAX (384u * 1024)
 
 enum lag_side {
     LAG_UNKNOWN = 0, /* nobody knows what would be lost */
@@ -48,10 +42,5 @@ enum lag_side preview_lag(const struct topology *topology, const struct preview_
 /* Who would be asked to run a step; NONE: nobody who can was heard, or (approval) nobody is. */
 uint8_t preview_agent(const struct topology *topology, const struct step *step,
                       const struct preview_facts *facts);
-
-/* Writes the bytes; 0 when they do not fit or a step has too many arguments (E156). */
-size_t preview_bytes(const struct topology *topology, const struct plan *plan,
-                     const struct order *order, const struct preview_facts *facts, uint8_t *out,
-                     size_t out_size);
 
 #endif

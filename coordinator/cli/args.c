@@ -30,7 +30,8 @@ enum {
     OPTION_SECRETS,
     OPTION_FAULT,
     OPTION_SEED,
-    OPTION_PEOPLE
+    OPTION_PEOPLE,
+    OPTION_DIGEST
 };
 
 static const struct option options[] = {{"config", required_argument, NULL, OPTION_CONFIG},
@@ -58,6 +59,7 @@ static const struct option options[] = {{"config", required_argument, NULL, OPTI
                                         {"fault", required_argument, NULL, OPTION_FAULT},
                                         {"seed", required_argument, NULL, OPTION_SEED},
                                         {"people", required_argument, NULL, OPTION_PEOPLE},
+                                        {"digest", required_argument, NULL, OPTION_DIGEST},
                                         {NULL, 0, NULL, 0}};
 
 static const struct {
@@ -87,7 +89,8 @@ static const struct {
                 {OPTION_SECRETS, TAKES_SECRETS, "--secrets DIR"},
                 {OPTION_FAULT, TAKES_FAULT, "--fault WHAT=FAULT"},
                 {OPTION_SEED, TAKES_SEED, "--seed N"},
-                {OPTION_PEOPLE, TAKES_PEOPLE, "--people 5m"}};
+                {OPTION_PEOPLE, TAKES_PEOPLE, "--people 5m"},
+                {OPTION_DIGEST, TAKES_DIGEST, "--digest DIGEST"}};
 
 #define MEANINGS_N (sizeof meanings / sizeof meanings[0])
 
@@ -155,6 +158,7 @@ static bool take_option(struct command_line *line, int option, const char *value
     case OPTION_FAULT: return take_fault(line, value);
     case OPTION_SEED: return text_to_u64(value, INT64_MAX, &line->seed);
     case OPTION_PEOPLE: return take_people(line, value);
+    case OPTION_DIGEST: line->digest = value; return true;
     case OPTION_FOR: return take_for(line, value);
     case OPTION_JSON: line->json = true; return true;
     case OPTION_WATCH: line->watch = true; return true;

@@ -4,6 +4,7 @@
  * args.c      words and options -> struct command_line
  * verbs.c     the one table of verbs; questions
  * requests.c  what changes something: signed requests, and the question before them
+ * digest.c    --digest: what a request is bound to
  * client.c    asking the members: all at once for a question, one after the other for a request
  * local.c     what needs no member: keys, checking and comparing topology files
  * readiness.c could a region take over now; asks every member
@@ -69,11 +70,13 @@ enum option_set {
     TAKES_SECRETS = 1 << 15,
     TAKES_FAULT = 1 << 16,
     TAKES_SEED = 1 << 17,
-    TAKES_PEOPLE = 1 << 18
+    TAKES_PEOPLE = 1 << 18,
+    TAKES_DIGEST = 1 << 19
 };
 
 struct command_line {
     const char *config, *at, *kind, *plan, *to, *reason, *comment, *out, *format, *secrets;
+    const char *digest;
     uint64_t epoch, from, for_ms;
     uint32_t timeout_ms; /* 0: drover.conf's */
     bool json, watch, yes, print;
@@ -142,6 +145,9 @@ int request_step_done(struct session *session);
 int request_hold(struct session *session);
 int request_release(struct session *session);
 int request_config_apply(struct session *session);
+
+/* digest.c: fills in what the request is bound to, when --digest says so. */
+int digest_take(struct session *session, struct request *request);
 
 /* client.c */
 struct client_reply {

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "common/base/bits.h"
-#include "common/io/sign.h"
 #include "common/plan/preview.h"
 #include "common/topology/duration.h"
 #include "common/topology/roles.h"
@@ -88,6 +87,7 @@ static int facts_ask(struct session *session, struct preview *preview) {
         return code;
     }
     preview->facts.epoch = (uint64_t)number_in(json, "epoch");
+    (void)text_copy(preview->digest, sizeof preview->digest, text_in(json, "digest"));
     take_links(preview, json_object_get(json, "links"));
     take_regions(preview, json_object_get(json, "regions"));
     json_decref(json);
@@ -100,19 +100,6 @@ static int facts_ask(struct session *session, struct preview *preview) {
 }
 
 /* ------------------------------------------------------------------ what it means */
-
-static bool digest_make(struct preview *preview) {
-    static uint8_t bytes[PREVIEW_BYTES_MAX];
-    uint8_t digest[DIGEST_SIZE];
-    size_t n = preview_bytes(preview->topology, preview->plan, &preview->order, &preview->facts,
-                             bytes, sizeof bytes);
-    if (n == 0) {
-        return false;
-    }
-    digest_sha256(bytes, n, digest);
-    text_from_bytes(digest, sizeof digest, preview->digest, sizeof preview->digest);
-    return true;
-}
 
 static bool step_is_unrun(const struct preview *preview, const struct step *step) {
     return step->action != ACTION_APPROVAL &&
@@ -200,9 +187,9 @@ static void preview_say(const struct preview *preview) {
     }
     (void)printf(
         "\ndigest %s\nIt changes with the plan, the topology, the epoch, a region's "
-        "class, who would be asked,\nand when a lag crosses its target or RPO. No approval "
-        "is bound to it yet.\n",
-        preview->digest);
+        "class, whether a step has anybody\nwho can run it, and when a lag crosses its target or "
+        "RPO. drover declare --digest %.8s\nis refused when it is another one by then.\n",
+        preview->digest, preview->digest);
 }
 
 static json_t *links_json(const struct preview *preview) {
@@ -258,7 +245,7 @@ int plan_preview_run(struct session *session) {
     if (code != EXIT_OK) {
         return code;
     }
-    if (!plan_order(plan, &preview.order) || !digest_make(&preview)) {
+    if (!plan_order(plan, &preview.order)) {
         (void)fprintf(stderr, "drover plan preview: the plan cannot run; see drover plan lint\n");
         return EXIT_REFUSED;
     }

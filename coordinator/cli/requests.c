@@ -71,7 +71,7 @@ static bool take_reason(const struct session *session, struct request *request, 
 
 /* --------------------------------------------------------------------------- declare */
 
-/* Shows what would happen now, and takes the epoch that was seen. */
+/* Shows what would happen now, and binds the declaration to what was seen. */
 static int preview(struct session *session, struct request *request) {
     struct query query = {.what = "preview"};
     (void)text_format(query.argument, sizeof query.argument, "%s %s %s",
@@ -87,6 +87,9 @@ static int preview(struct session *session, struct request *request) {
         show_preview(reply.json);
         if (request->epoch == 0) {
             request->epoch = (uint64_t)json_integer_value(json_object_get(reply.json, "epoch"));
+        }
+        if (!request_is_bound(request)) {
+            (void)text_to_bytes(field(reply.json, "digest"), request->seen, sizeof request->seen);
         }
     }
     json_decref(reply.json);
@@ -178,7 +181,8 @@ int request_declare(struct session *session) {
         (void)fprintf(stderr, "drover declare: %s is no plan's name\n", line->plan);
         return EXIT_USAGE;
     }
-    int code = confirm(session, &request);
+    int code = digest_take(session, &request);
+    code = code == EXIT_OK ? confirm(session, &request) : code;
     code = code == EXIT_OK ? majority_there(session) : code;
     return code == EXIT_OK ? send(session, &request) : code;
 }
@@ -201,7 +205,8 @@ static int of_execution(struct session *session, enum request_kind kind, bool co
     }
     bool said = comment ? take_reason(session, &request, line->comment, "--comment TEXT", true)
                         : take_reason(session, &request, line->reason, "--reason TEXT", false);
-    return said ? send(session, &request) : EXIT_USAGE;
+    int code = said ? digest_take(session, &request) : EXIT_USAGE;
+    return code == EXIT_OK ? send(session, &request) : code;
 }
 
 int request_approve(struct session *session) {

@@ -150,17 +150,25 @@ static const struct verb verbs[] = {
      false, run_query},
     {"declare",
      "--to REGION --reason TEXT [--kind failover|switchover|reprotect] [--plan PLAN] [--epoch N] "
-     "[--yes]",
+     "[--digest DIGEST] [--yes]",
      "Begins a failover (the default), a switchover or a reprotect.",
      "Shows what it would do and asks for the target's name. --yes skips the question, for "
      "scripts. "
-     "--epoch refuses when the lease has moved since you looked. For a reprotect, --to names the "
+     "--epoch refuses when the lease has moved since you looked, --digest when anything has moved "
+     "that drover plan preview showed; what you answer the question on is bound to what it showed. "
+     "For a reprotect, --to names the "
      "region that becomes the standby.",
      "drover declare --to west --reason \"east is dark\"",
-     TAKES_TO | TAKES_REASON | TAKES_KIND | TAKES_PLAN | TAKES_EPOCH | TAKES_YES, 0, 0, false,
-     request_declare},
-    {"approve", "EXECUTION STEP [--reason TEXT]", "Approves a step that waits for your role.", "",
-     "drover approve 1 dns-api", TAKES_REASON, 2, 2, false, request_approve},
+     TAKES_TO | TAKES_REASON | TAKES_KIND | TAKES_PLAN | TAKES_EPOCH | TAKES_DIGEST | TAKES_YES, 0,
+     0, false, request_declare},
+    {"approve", "EXECUTION STEP [--digest DIGEST] [--reason TEXT]",
+     "Approves a step that waits for your role.",
+     "It counts for what is so when the members take it, with --digest only if that is what "
+     "drover "
+     "status showed (exit code 7). When it moves before the step begins, the approval is void and "
+     "is asked for again.",
+     "drover approve 1 dns-api --digest 9f2c01ab", TAKES_DIGEST | TAKES_REASON, 2, 2, false,
+     request_approve},
     {"reject", "EXECUTION STEP [--reason TEXT]", "Declines an approval: the execution pauses.",
      "Nothing is cancelled: approve it later, or abort.",
      "drover reject 1 dns-api --reason \"not yet\"", TAKES_REASON, 2, 2, false, request_reject},

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "coordinator/core/attest.h"
+#include "coordinator/core/seen.h"
 #include "coordinator/core/state.h"
 
 #define EVENT_KIND_LIST(X)                                                                         \
@@ -56,6 +57,7 @@ struct event_request {
     uint64_t execution;
     uint64_t epoch; /* the epoch the operator saw; 0: any */
     uint32_t for_ms;
+    uint8_t seen[SEEN_SIZE]; /* DECLARE, APPROVE: what the operator saw; zeros: not bound */
 };
 
 struct event {
@@ -159,6 +161,15 @@ struct wants {
 void core_wants(const struct core *core, const struct topology *topology, struct wants *ret_wants);
 
 bool execution_finished(const struct execution *execution);
+
+/* The execution of that number, while it is among those that are kept; NULL. */
+const struct execution *core_execution(const struct core *core, uint64_t id);
+
+/* The default plan of a kind, its first; NONE. */
+uint8_t plan_of_kind(const struct topology *topology, enum plan_kind kind);
+
+/* It hands over before the fence, so that nothing is lost. */
+bool execution_is_graceful(const struct execution *execution);
 
 /* Behind its point of no return, and waiting for people: it cannot be abandoned, and when the
  * region that it moved to dies it may never end. A person declaring a failover supersedes it. */

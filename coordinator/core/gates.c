@@ -77,7 +77,7 @@ static struct gate_reading read_standby(const struct core *core, const struct to
     return reading;
 }
 
-static uint64_t link_limit_ms(const struct topology *topology, const struct link *link) {
+uint64_t link_limit_ms(const struct topology *topology, const struct link *link) {
     if (link->rpo_ms > 0) {
         return link->rpo_ms;
     }

@@ -24,12 +24,14 @@ struct context {
  * NULL. */
 struct execution *execution_running(struct core *core);
 const struct execution *execution_running_const(const struct core *core);
-struct execution *execution_find(struct core *core, uint64_t id);
 /* Being undone, it gives way to a failover: a region that died meanwhile can never undo it. */
 bool execution_gives_way(const struct execution *execution);
 
 /* Why its CLOSE is written; whoever wrote it may have said something else. */
 enum close_why execution_close_why(const struct execution *execution);
+
+/* What a failover may lose over this link at most; 0: nothing is declared. */
+uint64_t link_limit_ms(const struct topology *topology, const struct link *link);
 
 /* Creates one in the oldest free slot. The running one, if any, is superseded. */
 struct execution *execution_create(struct context *context, enum plan_kind kind, uint8_t plan,
@@ -41,7 +43,6 @@ void plan_outcome(struct context *context, struct execution *execution);
 bool plan_outcome_expected(const struct core *core, const struct event *event);
 /* Begins the stage behind the lease: the steps in the new epoch. */
 void plan_begin_run(struct core *core, struct execution *execution);
-uint8_t plan_of_kind(const struct topology *topology, enum plan_kind kind);
 
 bool member_majority_says(const struct core *core, const struct topology *topology,
                           uint8_t members_bits);

@@ -51,13 +51,17 @@ struct execution *execution_running(struct core *core) {
     return NULL;
 }
 
-struct execution *execution_find(struct core *core, uint64_t id) {
+const struct execution *core_execution(const struct core *core, uint64_t id) {
     for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
         if (id != 0 && core->executions[i].id == id) {
             return &core->executions[i];
         }
     }
     return NULL;
+}
+
+bool execution_is_graceful(const struct execution *execution) {
+    return execution->kind == PLAN_SWITCHOVER;
 }
 
 uint8_t plan_of_kind(const struct topology *topology, enum plan_kind kind) {
@@ -228,11 +232,24 @@ static void attempt_begin(const struct core *core, struct step_state *state,
     state->not_after_wall_ms = core->wall_ms + step->timeout_ms;
 }
 
+/* An approval is for what was seen. What moved before the step began is for people to look at
+ * again; once it has begun, its retries are part of what was approved. */
+static void approval_void(const struct core *core, const struct topology *topology,
+                          const struct execution *execution, struct step_state *state, uint8_t s) {
+    bool bound = (state->seen & SEEN_BOUND) != 0 && state->approved_by != NONE;
+    if (bound && state->attempt == 0 &&
+        seen_moves_now(core, topology, execution, s) != (state->seen & SEEN_MOVES)) {
+        state->approved_by = NONE;
+        state->seen |= SEEN_VOID;
+    }
+}
+
 static void step_start(struct core *core, const struct topology *topology,
                        struct execution *execution, const struct plan *plan, uint8_t s,
                        bool timed) {
     struct step_state *state = &execution->steps[s];
     const struct step *step = &plan->steps[s];
+    approval_void(core, topology, execution, state, s);
     if (!step_approved(execution, step, state)) {
         state->phase = STEP_APPROVAL;
         return;
@@ -483,7 +500,7 @@ static void want_add(const struct core *core, const struct execution *execution,
     want->peer_region = step->at_source ? execution->target : execution->source;
     want->action = step->action;
     want->attempt = state->attempt;
-    want->graceful = execution->kind == PLAN_SWITCHOVER;
+    want->graceful = execution_is_graceful(execution);
     want->execution = execution->id;
     want->epoch = core->epoch;
     want->position = handed_position(execution, plan, step->component);

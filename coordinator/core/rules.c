@@ -136,18 +136,35 @@ static bool declaration_fits(const struct context *c) {
            request->region != c->core->owner && declared_plan(c) != NONE;
 }
 
+/* Whoever bound a declaration to what the preview showed means that, and nothing else. */
+static bool declaration_was_seen(const struct context *c) {
+    const struct event_request *request = &c->event->request;
+    uint8_t now[SEEN_SIZE];
+    if (seen_is_nothing(request->seen)) {
+        return true;
+    }
+    struct seen_plan seen = seen_plan_now(c->core, c->topology, declared_plan(c), request->region);
+    seen_plan_write(&seen, now);
+    return memcmp(now, request->seen, SEEN_SIZE) == 0;
+}
+
 static bool declares_well(const struct context *c) {
-    return declaration_fits(c) && execution_running_const(c->core) == NULL;
+    return declaration_fits(c) && declaration_was_seen(c) &&
+           execution_running_const(c->core) == NULL;
 }
 
 /* Row 303 has refused what may not supersede. */
 static bool declares_over_another(const struct context *c) {
+    return declaration_fits(c) && declaration_was_seen(c);
+}
+
+static bool declares_what_moved(const struct context *c) {
     return declaration_fits(c);
 }
 
 static struct execution *asked_execution(const struct context *c) {
-    struct execution *execution = execution_find(c->core, c->event->request.execution);
-    return execution != NULL && !execution_finished(execution) ? execution : NULL;
+    struct execution *execution = execution_running(c->core);
+    return execution != NULL && execution->id == c->event->request.execution ? execution : NULL;
 }
 
 static struct step_state *asked_step(const struct context *c) {
@@ -168,6 +185,19 @@ static bool approves_step(const struct context *c) {
         &c->topology->plans[asked_execution(c)->plan].steps[c->event->request.step];
     uint8_t needed = step->approval == NONE ? (uint8_t)ROLE_COMMANDER : step->approval;
     return role_may_approve((enum role)c->event->request.role, (enum role)needed);
+}
+
+static bool approves_what_moved(const struct context *c) {
+    uint8_t now[SEEN_SIZE];
+    if (!approves_step(c) || seen_is_nothing(c->event->request.seen)) {
+        return false;
+    }
+    struct seen_step seen = {
+        .execution = c->event->request.execution,
+        .step = c->event->request.step,
+        .moves = seen_moves_now(c->core, c->topology, asked_execution(c), c->event->request.step)};
+    seen_step_write(&seen, now);
+    return memcmp(now, c->event->request.seen, SEEN_SIZE) != 0;
 }
 
 static bool rejects_step(const struct context *c) {
@@ -277,6 +307,7 @@ static void do_close(struct context *c) {
         c->core->latched = c->topology->policy.rearm_needed;
     }
     execution->closed_ms = c->core->now_ms;
+    execution->lost = (uint8_t)seen_worst_loss(c->core, c->topology);
     execution->stage = STAGE_TAKE;
     c->verdict->execution = execution->id;
 }
@@ -339,6 +370,8 @@ static void do_same_execution(struct context *c) {
 
 static void do_approve(struct context *c) {
     asked_step(c)->approved_by = c->event->request.operator_index;
+    asked_step(c)->seen =
+        seen_moves_now(c->core, c->topology, asked_execution(c), c->event->request.step);
     if (asked_execution(c)->paused == PAUSE_REJECTED) {
         asked_execution(c)->paused = PAUSE_NO;
     }
@@ -460,6 +493,10 @@ static const struct rule rules[] = {
         "An operator's declaration begins an execution."),
     ROW(306, OPENED, REQUEST, declares_over_another, do_declare, STAY,
         "A declared failover supersedes one that is undone, or that waits for people."),
+    ROW(307, OPENED, REQUEST, declares_what_moved, stale, STAY,
+        "The declaration is bound to what was seen, and that has moved."),
+    ROW(310, ANY, REQUEST, approves_what_moved, stale, STAY,
+        "The approval is bound to what was seen, and that has moved."),
     ROW(311, ANY, REQUEST, approves_step, do_approve, STAY, "A step is approved."),
     ROW(312, ANY, REQUEST, rejects_step, do_reject, STAY,
         "An approval is declined: the execution pauses, nothing is cancelled."),

@@ -80,7 +80,7 @@ struct step_state {
     uint8_t err;                /* enum err of the last failure */
     uint8_t observed;           /* the wished state was there already */
     uint8_t undo;               /* 0 none, 1 wanted, 2 done */
-    uint8_t spare[2];
+    uint16_t seen;              /* what the approval is bound to: the SEEN_ bits of seen.h */
 };
 
 struct execution {
@@ -99,7 +99,8 @@ struct execution {
     uint8_t declared_by; /* operator index, or NONE */
     uint8_t exceptions;  /* steps skipped, by hand, or failed where they may */
     uint8_t steps_n;
-    uint8_t spare[5];
+    uint8_t lost; /* enum loss of seen.h: the worst of the guarded links at the close */
+    uint8_t spare[4];
     struct step_state steps[STEPS_MAX];
 };
 

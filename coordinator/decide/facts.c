@@ -12,6 +12,7 @@
 _Static_assert((int)CHECK_OK == 1 && (int)CHECK_SUSPECT == 2 && (int)CHECK_FAILED == 3 &&
                    (int)CHECK_WARN == 4,
                "the core reads these values as they are on the wire");
+_Static_assert(SEEN_SIZE == DIGEST_SIZE, "what was seen travels as the core wrote it");
 _Static_assert((int)OUTCOME_RUNNING == 1 && (int)OUTCOME_DONE == 2 && (int)OUTCOME_FAILED == 3 &&
                    (int)OUTCOME_REFUSED == 4,
                "the core reads these values as they are on the wire");
@@ -148,12 +149,7 @@ static bool complete_outcome(const struct topology *topology, const struct core 
     fact->event.outcome.took_ms = outcome->took_ms;
     fact->event.outcome.position = facts_position_in(outcome->detail);
     /* An outcome is of an undoing when that is what is wanted of this attempt now. */
-    const struct execution *execution = NULL;
-    for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
-        if (core->executions[i].id == outcome->execution) {
-            execution = &core->executions[i];
-        }
-    }
+    const struct execution *execution = core_execution(core, outcome->execution);
     fact->event.outcome.undo = execution != NULL && execution->stage == STAGE_UNDO &&
                                outcome->step < execution->steps_n &&
                                execution->steps[outcome->step].undo == 1;
@@ -193,16 +189,11 @@ bool facts_verify_request(const struct topology *topology, const struct request 
 /* The step of the named execution's plan; NONE when there is none of that name. */
 static uint8_t step_by_name(const struct topology *topology, const struct core *core, uint64_t id,
                             const char *name) {
-    for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
-        const struct execution *execution = &core->executions[i];
-        if (execution->id != id || id == 0) {
-            continue;
-        }
-        const struct plan *plan = &topology->plans[execution->plan];
-        for (uint8_t s = 0; s < plan->steps_n; s++) {
-            if (text_equal(plan->steps[s].name, name)) {
-                return s;
-            }
+    const struct execution *execution = core_execution(core, id);
+    const struct plan *plan = execution == NULL ? NULL : &topology->plans[execution->plan];
+    for (uint8_t s = 0; plan != NULL && s < plan->steps_n; s++) {
+        if (text_equal(plan->steps[s].name, name)) {
+            return s;
         }
     }
     return NONE;
@@ -239,6 +230,7 @@ static bool complete_request(const struct topology *topology, const struct core 
     event->execution = request->execution;
     event->epoch = request->epoch;
     event->for_ms = request->for_ms;
+    memcpy(event->seen, request->seen, sizeof event->seen);
     if (request->plan[0] != '\0' && event->plan == NONE) {
         text_say(reterr, "no plan is called %s", request->plan);
         return false;

@@ -19,8 +19,8 @@ _drover() {
     "status"*) words="$words --watch" ;;
     "readiness"*) words="$words --fail-on" ;;
     "timeline"*) words="$words --from" ;;
-    "declare"*) words="$words --to --kind --plan --reason --epoch --yes" ;;
-    "approve"*) words="$words --reason" ;;
+    "declare"*) words="$words --to --kind --plan --reason --epoch --yes --digest" ;;
+    "approve"*) words="$words --reason --digest" ;;
     "reject"*) words="$words --reason" ;;
     "pause"*) words="$words --reason" ;;
     "resume"*) words="$words --reason" ;;

@@ -3,11 +3,14 @@
  * objects: coordinator/core/absorb.c
  * objects: coordinator/core/rules.c
  * objects: coordinator/core/plan.c
+ * objects: coordinator/core/seen.c
  * objects: coordinator/core/gates.c
  * objects: coordinator/core/verdict.c
  * objects: common/topology/topology.c
  * objects: common/topology/roles.c
  * objects: common/base/text.c
+ * objects: common/base/bytes.c
+ * objects: common/base/crc.c
  */
 #include "execution.h"
 
@@ -107,6 +110,11 @@ static void judge_wants(const struct core *core) {
     }
 }
 
+/* Is anybody in the region heard that takes over? */
+static bool voice_of(const struct execution *e) {
+    return (plan_world.alive & (e->target == 0 ? 3 : 4)) != 0;
+}
+
 static void judge_step(const struct execution *was, const struct execution *is, unsigned s,
                        const struct event *event, uint64_t now_ms) {
     const struct step_state *old = &was->steps[s], *now = &is->steps[s];
@@ -127,10 +135,23 @@ static void judge_step(const struct execution *was, const struct execution *is, 
     if (begun && was->paused != PAUSE_NO && event->kind != EVENT_REQUEST) {
         broke(10);
     }
+    /* What was approved was approved with the target's region heard, or silent (N16). */
+    bool asked = plan_of(is)->steps[s].approval != NONE && old->approved_by != NONE;
+    if (begun && old->attempt == 0 && asked && plan_world.step[s].voice != voice_of(is)) {
+        broke(15);
+    }
     bool at_work = old->phase == STEP_RUNNING && event->kind != EVENT_OUTCOME &&
                    now_ms - old->started_ms <= TIMEOUT_MS;
     if (now->undo == 1 && old->undo == 0 && at_work) {
         broke(14);
+    }
+}
+
+static void voices_note(const struct execution *was, const struct execution *is) {
+    for (unsigned s = 0; s < is->steps_n; s++) {
+        if (was->steps[s].approved_by == NONE && is->steps[s].approved_by != NONE) {
+            plan_world.step[s].voice = voice_of(is);
+        }
     }
 }
 
@@ -151,6 +172,7 @@ static void judge(const struct core *before, const struct core *after, const str
         if (execution_finished(was) && !execution_finished(is)) {
             broke(3);
         }
+        voices_note(was, is);
     }
     if (running_n > 1) {
         broke(4);
@@ -387,6 +409,11 @@ void plan_step_take(int step) {
 #endif
 #ifdef PAUSE_IGNORED
     core.executions[0].paused = PAUSE_NO;
+#endif
+#ifdef SEEN_FORGOTTEN
+    for (unsigned s = 0; s < MODEL_STEPS; s++) {
+        core.executions[0].steps[s].seen = 0;
+    }
 #endif
 #ifdef CLOSE_UNASKED
     if (event.kind == EVENT_CLOSE && core.open && core.executions[0].id != 0) {

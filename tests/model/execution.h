@@ -9,7 +9,9 @@
 
 struct model_step {
     uint8_t phase, attempt, tries, agent, approved, failed, undo;
-    uint8_t begun, age; /* ticks since it was begun, capped where no rule looks further */
+    uint8_t voice;         /* the judge's: was the target heard when it was approved? */
+    uint8_t silent, bound; /* what of the approval's facts moves in this world */
+    uint8_t begun, age;    /* ticks since it was begun, capped where no rule looks further */
 };
 
 struct model_execution {

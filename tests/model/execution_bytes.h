@@ -135,6 +135,10 @@ static void core_load(struct core *core) {
         to->tries_n = from->tries;
         to->agent = from->agent;
         to->approved_by = from->approved ? 0 : NONE;
+        to->seen = (uint16_t)(from->bound ? SEEN_BOUND |
+                                                (e->kind == PLAN_SWITCHOVER ? 0 : SEEN_UNGRACEFUL) |
+                                                (from->silent ? SEEN_SILENT : 0)
+                                          : 0);
         to->err = from->failed ? ERR_TIMEOUT : ERR_OK;
         to->undo = from->undo;
         to->started_ms = from->begun ? NOW_MS - (uint64_t)from->age * TICK_MS : 0;
@@ -152,6 +156,10 @@ static void step_store(struct model_step *to, const struct step_state *from,
     to->tries = over || e->stage == STAGE_UNDO ? 0 : (uint8_t)from->tries_n;
     to->agent = over && !undoable ? 0 : from->agent;
     to->approved = over ? 0 : from->approved_by != NONE;
+    bool binds = to->approved && from->attempt == 0;
+    to->bound = binds && (from->seen & SEEN_BOUND) != 0;
+    to->silent = binds && (from->seen & SEEN_SILENT) != 0;
+    to->voice = binds ? to->voice : 0;
     to->failed = e->stage == STAGE_UNDO && from->err != ERR_OK;
     to->undo = from->undo;
     bool timed = undoable || from->phase == STEP_RUNNING || from->phase == STEP_WAITING;
@@ -163,7 +171,10 @@ static void step_store(struct model_step *to, const struct step_state *from,
 static void core_store(const struct core *core) {
     struct model_execution *w = &plan_world;
     const struct execution *e = execution_running_const(core);
-    uint8_t alive = w->alive, broken = w->broken;
+    uint8_t alive = w->alive, broken = w->broken, voices[MODEL_STEPS];
+    for (unsigned s = 0; s < MODEL_STEPS; s++) {
+        voices[s] = w->step[s].voice;
+    }
     memset(w, 0, sizeof *w);
     w->alive = alive;
     w->broken = broken;
@@ -185,6 +196,7 @@ static void core_store(const struct core *core) {
     w->target = e->target;
     w->from_epoch = (uint8_t)e->from_epoch;
     for (unsigned s = 0; s < e->steps_n; s++) {
+        w->step[s].voice = voices[s];
         step_store(&w->step[s], &e->steps[s], e, plan_of(e)->steps[s].before_fence, core->now_ms);
     }
 }

@@ -29,6 +29,26 @@ static void process_later(struct sim *sim, enum sim_event_kind kind, uint8_t pro
 
 /* ------------------------------------------------------------------- people */
 
+/* Every third one is bound to what its operator saw at one of the members, which may lag. */
+static void bind_to_what_is_seen(const struct sim *sim, uint8_t m, struct event_request *request) {
+    const struct core *core = &sim->members[m].core;
+    const struct topology *topology = member_topology(sim, m);
+    uint8_t plan = plan_of_kind(topology, (enum plan_kind)request->plan_kind);
+    const struct execution *execution = core_execution(core, request->execution);
+    if (sim->requests_n % 3 != 0 || topology->regions_n == 0) {
+        return;
+    }
+    if (request->kind == REQUEST_DECLARE && plan != NONE && core->owner != NONE) {
+        struct seen_plan seen = seen_plan_now(core, topology, plan, request->region);
+        seen_plan_write(&seen, request->seen);
+    } else if (request->kind == REQUEST_APPROVE && execution != NULL &&
+               request->step < execution->steps_n) {
+        struct seen_step seen = {.execution = execution->id, .step = request->step};
+        seen.moves = seen_moves_now(core, topology, execution, request->step);
+        seen_step_write(&seen, request->seen);
+    }
+}
+
 static struct event_request some_request(struct sim *sim) {
     static const uint8_t kinds[] = {
         REQUEST_DECLARE, REQUEST_DECLARE, REQUEST_DECLARE,    REQUEST_APPROVE,   REQUEST_ABORT,
@@ -36,7 +56,8 @@ static struct event_request some_request(struct sim *sim) {
         REQUEST_HOLD,    REQUEST_RELEASE, REQUEST_REJECT};
     struct event_request request;
     memset(&request, 0, sizeof request);
-    const struct core *core = &sim->members[pick(sim, sim->members_n)].core;
+    uint8_t m = (uint8_t)pick(sim, sim->members_n);
+    const struct core *core = &sim->members[m].core;
     request.kind = kinds[pick(sim, sizeof kinds)];
     request.role = ROLE_SRE;
     uint64_t identity = ++sim->requests_n << 8 | 1;
@@ -50,6 +71,7 @@ static struct event_request some_request(struct sim *sim) {
     request.execution = core->executions_made;
     request.step = (uint8_t)pick(sim, 4);
     request.for_ms = request.kind == REQUEST_HOLD ? 1000 + (uint32_t)pick(sim, 8000) : 0;
+    bind_to_what_is_seen(sim, m, &request);
     return request;
 }
 
@@ -72,6 +94,7 @@ static void declare_to(struct sim *sim, uint8_t region) {
     request.plan_kind = PLAN_FAILOVER;
     request.region = region;
     request.for_ms = 0;
+    memset(request.seen, 0, sizeof request.seen); /* it was seen of another request */
     ask(sim, &request, sim->members_n);
 }
 
@@ -86,6 +109,7 @@ static void hand_over(struct sim *sim) {
     request.plan_kind = PLAN_SWITCHOVER;
     request.region = world_owner(sim) == REGION_P ? REGION_D : REGION_P;
     request.for_ms = 0;
+    memset(request.seen, 0, sizeof request.seen);
     ask(sim, &request, sim->members_n);
 }
 

@@ -188,6 +188,50 @@ static void look_at_outcome(struct sim *sim, const struct event *event) {
     }
 }
 
+static bool region_is_heard(const struct sim *sim, const struct core *core, uint8_t region) {
+    unsigned heard_n = 0;
+    for (uint8_t h = 0; h < sim->hosts_n; h++) {
+        bool majority = bits_count(core->agents[h].heard_by) >= majority_of(sim->members_n);
+        heard_n += host_region(sim, h) == region && majority;
+    }
+    return heard_n > 0;
+}
+
+/* A step that asks for an approval begins for the first time only while the region that takes over
+ * is heard, or silent, as it was when it was approved. */
+static void look_at_approvals(struct sim *sim, const struct core *core,
+                              const struct topology *topology) {
+    struct judge_decisions *decisions = &sim->judge.decisions;
+    const struct execution *execution = execution_in(core, core->executions_made);
+    if (execution == NULL || execution->plan >= topology->plans_n) {
+        return;
+    }
+    if (execution->id != decisions->seen_execution) {
+        decisions->seen_execution = execution->id;
+        decisions->seen_voices = decisions->seen_approved = decisions->seen_begun = 0;
+    }
+    bool heard = region_is_heard(sim, core, execution->target);
+    for (uint8_t s = 0; s < execution->steps_n; s++) {
+        const struct step *step = &topology->plans[execution->plan].steps[s];
+        const struct step_state *state = &execution->steps[s];
+        bool approved = state->approved_by != NONE && step->approval != NONE;
+        bool mandate = execution->automatic && step->mandated;
+        bool first = state->attempt > 0 && !bits_has(decisions->seen_begun, s);
+        bool before = bits_has(decisions->seen_approved, s);
+        if (first && approved && before && !mandate &&
+            heard != bits_has(decisions->seen_voices, s)) {
+            judge_fail(sim, "N16", "step %u begins with an approval of what has moved", s);
+        }
+        if (approved && !before) {
+            decisions->seen_voices =
+                heard ? decisions->seen_voices | bit(s) : decisions->seen_voices & ~bit(s);
+        }
+        decisions->seen_approved =
+            approved ? decisions->seen_approved | bit(s) : decisions->seen_approved & ~bit(s);
+        decisions->seen_begun |= state->attempt > 0 ? bit(s) : 0;
+    }
+}
+
 /* A member applied this fact; core is its state after it. */
 void judge_applied(struct sim *sim, uint8_t m, const struct event *event,
                    const struct verdict *verdict) {
@@ -199,6 +243,7 @@ void judge_applied(struct sim *sim, uint8_t m, const struct event *event,
     /* A member took a snapshot before anybody had applied all of it: what it covers is unknown. */
     ensure(event->index == decisions->last_index + 1);
     decisions->last_index = event->index;
+    look_at_approvals(sim, core, member_topology(sim, m));
     if (verdict->result != RESULT_APPLIED) {
         return;
     }

@@ -27,6 +27,9 @@ struct judge_decisions {
     bool lag_known; /* as the newest LAG said */
     bool latched;
     bool blind; /* the log was set back: what these remember no longer fits it */
+    /* N16: of the execution that runs, by step: whether the target was heard when it was approved,
+     * and which were begun. */
+    uint64_t seen_execution, seen_voices, seen_approved, seen_begun;
     uint32_t wanted_at;
     struct wanted_record wanted[WANTED_N];
 };

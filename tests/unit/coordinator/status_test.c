@@ -80,8 +80,14 @@ static void status_says_whose_turn_it_is(void **state) {
     execution->steps[0].phase = execution->steps[1].phase = STEP_DONE;
     execution->steps[2].phase = STEP_APPROVAL;
     json_t *json = ask_from("status", "", 0);
-    assert_string_equal(text_of(json, "next_human_act"), "network-admin: drover approve 1 dns");
     const json_t *shown = json_array_get(json_object_get(json, "executions"), 0);
+    const json_t *dns = named(json_object_get(shown, "steps"), "dns");
+    char act[96];
+    assert_int_equal(strlen(text_of(dns, "digest")), 64);
+    (void)text_format(act, sizeof act, "network-admin: drover approve 1 dns --digest %.8s",
+                      text_of(dns, "digest"));
+    assert_string_equal(text_of(json, "next_human_act"), act);
+    assert_false(json_is_true(json_object_get(dns, "approval_void")));
     assert_int_equal(number_of(shown, "elapsed_ms"), 12000);
     assert_string_equal(text_of(named(json_object_get(shown, "steps"), "dns"), "state"),
                         "needs-approval");

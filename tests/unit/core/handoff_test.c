@@ -222,7 +222,7 @@ static void a_region_that_dies_while_its_handoff_is_undone_can_still_be_left(voi
         assert_int_equal(world_execution(&world)->id, 2);
         assert_int_equal(world_execution(&world)->automatic, automatic);
         assert_int_equal(stage(), STAGE_FENCE);
-        assert_int_equal(execution_find(&world.core, 1)->stage, STAGE_SUPERSEDED);
+        assert_int_equal(core_execution(&world.core, 1)->stage, STAGE_SUPERSEDED);
         assert_null(world_wanted(&world, STEP_HANDOFF));
     }
 }

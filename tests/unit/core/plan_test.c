@@ -505,9 +505,9 @@ static void finished_executions_make_room_for_new_ones(void **state) {
         assert_int_equal(world_execution(&world)->id, i);
         (void)world_ask(&world, REQUEST_ABORT);
     }
-    assert_null(execution_find(&world.core, 0));
-    assert_null(execution_find(&world.core, 2));
-    assert_non_null(execution_find(&world.core, EXECUTIONS_MAX + 2));
+    assert_null(core_execution(&world.core, 0));
+    assert_null(core_execution(&world.core, 2));
+    assert_non_null(core_execution(&world.core, EXECUTIONS_MAX + 2));
 }
 
 /* Found by the simulator, seed 25212: a close before the first tick looked like none, and the

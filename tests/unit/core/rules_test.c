@@ -305,6 +305,8 @@ static void the_table_is_the_golden_one(void **state) {
         "304 any request declares_stale",
         "305 serving, suspect request declares_well",
         "306 serving, suspect request declares_over_another",
+        "307 serving, suspect request declares_what_moved",
+        "310 any request approves_what_moved",
         "311 any request approves_step",
         "312 any request rejects_step",
         "313 any request pauses",

@@ -54,7 +54,7 @@ static void a_declared_failover_supersedes_an_execution_that_stands(void **state
         assert_int_equal(verdict.rule, 306);
         assert_int_equal(verdict.result, RESULT_APPLIED);
         assert_int_equal(verdict.execution, 2);
-        const struct execution *old = execution_find(&world.core, 1);
+        const struct execution *old = core_execution(&world.core, 1);
         assert_int_equal(old->stage, STAGE_SUPERSEDED);
         assert_int_equal(old->paused, PAUSE_NO);
         assert_int_equal(old->finished_ms, world.core.now_ms);

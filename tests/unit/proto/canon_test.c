@@ -185,6 +185,26 @@ static void every_statement_has_the_bytes_it_always_had(void **state) {
     is_golden(out, canon_report(digest, out), golden_report);
 }
 
+/* Older members never hear of it, and older clients send none. */
+static void what_was_seen_is_signed_and_nothing_seen_signs_as_it_always_did(void **state) {
+    (void)state;
+    uint8_t plain[CANON_MAX], bound[CANON_MAX], other[CANON_MAX], digest[DIGEST_SIZE] = {0};
+    struct request request = sample_request();
+    assert_false(request_is_bound(&request));
+    size_t plain_n = canon_request(&request, digest, plain);
+    for (unsigned i = 0; i < sizeof request.seen; i++) {
+        memset(request.seen, 0, sizeof request.seen);
+        request.seen[i] = 1;
+        assert_true(request_is_bound(&request));
+        size_t bound_n = canon_request(&request, digest, bound);
+        assert_int_equal(bound_n, plain_n + sizeof request.seen);
+        assert_memory_not_equal(bound, plain, plain_n); /* a domain of its own */
+        request.seen[i] = 2;
+        assert_int_equal(canon_request(&request, digest, other), bound_n);
+        assert_memory_not_equal(bound, other, bound_n);
+    }
+}
+
 static void no_statement_begins_another(void **state) {
     (void)state;
     static uint8_t out[7][CANON_MAX];
@@ -328,6 +348,7 @@ static void a_certificate_with_a_bad_field_is_not_read(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_statement_has_the_bytes_it_always_had),
+        cmocka_unit_test(what_was_seen_is_signed_and_nothing_seen_signs_as_it_always_did),
         cmocka_unit_test(no_statement_begins_another),
         cmocka_unit_test(each_name_and_number_of_a_question_is_signed),
         cmocka_unit_test(the_largest_statements_fit),

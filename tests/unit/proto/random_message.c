@@ -218,6 +218,10 @@ static void random_request(struct rng *rng, struct random_space *space, struct r
     sentence(rng, false, to->reason, SENTENCE_SIZE);
     name(rng, true, to->rule);
     to->epoch = number(rng);
+    if (below(rng, 2) == 1) {
+        bytes(rng, to->seen, sizeof to->seen);
+        to->seen[0] |= 1; /* zeros are nothing */
+    }
     random_text(rng, space, &to->text, &to->text_size);
     bytes(rng, to->signature, SIGNATURE_SIZE);
 }
