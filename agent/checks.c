@@ -62,6 +62,7 @@ static void check_run(struct job *base) {
         .deadline_boot_ms = clock_boot_ms() + job->timeout_ms,
         .active = job->active,
         .exec_directory = job->conf->exec_directory,
+        .state_directory = job->conf->state,
     };
     job->reading = job->kind->run(&input);
     job->late = clock_boot_ms() > input.deadline_boot_ms + LATE_MS;

@@ -21,6 +21,8 @@ struct probe_input {
     bool active; /* the agent's region holds the open epoch, as far as the agent knows */
     /* exec only: absolute directory of programs the agent's own configuration allows; or NULL. */
     const char *exec_directory;
+    /* Absolute directory for what outlives the probe (levels of replicas), or NULL. */
+    const char *state_directory;
 };
 
 struct reading {

@@ -10,6 +10,8 @@
 #include "agent/actions/act.h"
 #include "agent/actions/actions.h"
 #include "agent/actions/kubernetes_body.h"
+#include "common/io/clock.h"
+#include "common/io/levels.h"
 #include "common/io/service.h"
 
 #define BODY_SIZE (1u << 20)
@@ -26,6 +28,7 @@ static const struct arg_rule rules[] = {
     {"replicas", ARG_NUMBER, false, 0, KUBERNETES_REPLICAS_MAX},
     {"add", ARG_NUMBER, false, 1, KUBERNETES_REPLICAS_MAX},
     {"baseline", ARG_YES, false, 0, 0},
+    {"levels", ARG_NAME, false, 0, 0},
     {"record", ARG_YES, false, 0, 0},
     {"down", ARG_YES, false, 0, 0},
     {"min_percent", ARG_NUMBER, false, 1, 100},
@@ -40,6 +43,8 @@ struct scale {
     long status;
     struct kubernetes_object now; /* last read */
     uint32_t target, need;
+    uint32_t level; /* with `levels`: what was kept, and when */
+    uint64_t level_wall_s;
     bool down;
     struct text256 why;
 };
@@ -57,10 +62,13 @@ static enum err scale_open(const struct arguments *arguments, struct scale *scal
     }
     unsigned given_n = (arg_text(arguments, "replicas", NULL) != NULL ? 1u : 0u) +
                        (arg_text(arguments, "add", NULL) != NULL ? 1u : 0u) +
+                       (arg_text(arguments, "levels", NULL) != NULL ? 1u : 0u) +
                        (arg_yes(arguments, "baseline", false) ? 1u : 0u);
     if (err == ERR_OK && given_n != 1) {
-        text_say(reterr, "expected one of \"replicas\", \"add\" and \"baseline = yes\", found %u",
-                 given_n);
+        text_say(
+            reterr,
+            "expected one of \"replicas\", \"add\", \"levels\" and \"baseline = yes\", found %u",
+            given_n);
         return ERR_CONFIG;
     }
     scale->down = arg_yes(arguments, "down", false);
@@ -129,6 +137,8 @@ static enum err target_find(struct scale *scale) {
     } else if (adds) {
         uint32_t base = recorded ? now->baseline : now->replicas;
         scale->target = base + (uint32_t)arg_number(arguments, "add", 0);
+    } else if (scale->level_wall_s != 0) {
+        scale->target = scale->level;
     } else {
         scale->target = (uint32_t)arg_number(arguments, "replicas", 0);
     }
@@ -215,6 +225,14 @@ static enum err scale_act(struct scale *scale) {
 }
 
 static struct action_result scale_done(const struct scale *scale, bool observed) {
+    if (scale->level_wall_s != 0) {
+        uint64_t now_s = clock_wall_ms() / 1000;
+        uint64_t age_s = now_s > scale->level_wall_s ? now_s - scale->level_wall_s : 0;
+        return act_done(observed,
+                        "%" PRIu32 "/%" PRIu32 " replicas ready, %" PRIu32
+                        " wished for by levels of %" PRIu64 " s ago",
+                        scale->now.ready, scale->now.replicas, scale->target, age_s);
+    }
     return act_done(observed, "%" PRIu32 "/%" PRIu32 " replicas ready, %" PRIu32 " wished for",
                     scale->now.ready, scale->now.replicas, scale->target);
 }
@@ -267,11 +285,49 @@ static struct action_result scale_run_open(struct scale *scale) {
     return err != ERR_OK ? act_failed(err, "%.150s", scale->why.at) : scale_wait(scale);
 }
 
+/* What the workload had when the other region's cluster was last seen. */
+static enum err level_find(struct scale *scale) {
+    const char *name = arg_text(scale->input->arguments, "levels", NULL);
+    const char *workload = arg_text(scale->input->arguments, "workload", "");
+    if (name == NULL) {
+        return ERR_OK;
+    }
+    if (scale->input->state_directory == NULL) {
+        text_say(&scale->why, "this agent has no state directory");
+        return ERR_PRECONDITION;
+    }
+    struct levels *levels = malloc(sizeof *levels);
+    if (levels == NULL) {
+        return ERR_NO_MEMORY;
+    }
+    enum err err = levels_read(scale->input->state_directory, name, levels, &scale->why);
+    if (err == ERR_NOT_FOUND) {
+        text_say(&scale->why, "this agent has kept no levels \"%.31s\": no check of it does", name);
+        err = ERR_PRECONDITION;
+    }
+    for (uint16_t i = 0; err == ERR_OK && i < levels->n; i++) {
+        if (text_equal(levels->at[i].workload, workload)) {
+            scale->level = levels->at[i].replicas;
+            scale->level_wall_s = levels->wall_s;
+        }
+    }
+    if (err == ERR_OK && scale->level_wall_s == 0) {
+        text_say(&scale->why, "%.80s is not among the %u levels \"%.31s\"", workload,
+                 (unsigned)levels->n, name);
+        err = ERR_NOT_FOUND;
+    }
+    free(levels);
+    return err;
+}
+
 static struct action_result scale_run(const struct action_input *input) {
     struct scale scale;
     memset(&scale, 0, sizeof scale);
     scale.input = input;
     enum err err = scale_open(input->arguments, &scale, &scale.why);
+    if (err == ERR_OK) {
+        err = level_find(&scale);
+    }
     if (err != ERR_OK) {
         return act_failed(err, "%.150s", scale.why.at);
     }
@@ -291,7 +347,7 @@ const struct action_kind_row row_kubernetes_scale = {
     .needs_lease = false,
     .arguments_help = ARG_SERVICE_HELP
     ", namespace, workload=deployment/N|statefulset/N|machinedeployment/N, cluster_api=v1beta1, "
-    "replicas | add | baseline=yes, record=no, down=no, min_percent=100",
+    "replicas | add | levels=name | baseline=yes, record=no, down=no, min_percent=100",
     .by_hand = "kubectl --server {url} -n {namespace} scale {workload} --replicas {replicas}; then "
                "kubectl -n {namespace} get {workload}",
 };

@@ -6,8 +6,9 @@
  *   images       every image those run is in a registry, asked there
  *   velero       age of the newest completed Velero backup, its storage, its last restore
  *   rights       whether the token may do what a failover will ask it to
+ *   levels       how many replicas each workload of a namespace has, kept for a failover
  * Lists are read page by page, so that a big cluster needs no big buffer. Nothing is ever
- * written: what is asked as a change is asked as a dry run. */
+ * written to it: what is asked as a change is asked as a dry run. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +25,7 @@ static const struct parameter parameters[] = {
     {.name = "what",
      .type = PARAMETER_CHOICE,
      .needed = true,
-     .choices = "|readyz|nodes|allocatable|workloads|images|velero|rights|"},
+     .choices = "|readyz|nodes|allocatable|workloads|images|velero|rights|levels|"},
     {.name = "selector", .type = PARAMETER_TEXT},
     {.name = "resource", .type = PARAMETER_TEXT},
     {.name = "min", .type = PARAMETER_TEXT},
@@ -38,6 +39,7 @@ static const struct parameter parameters[] = {
     {.name = "location", .type = PARAMETER_NAME},
     {.name = "restored_within", .type = PARAMETER_NUMBER, .min = 1, .max = UINT32_MAX},
     {.name = "rights", .type = PARAMETER_TEXT},
+    {.name = "record", .type = PARAMETER_NAME},
 };
 
 bool kubernetes_workload_split(const char *workload, const char **ret_plural,
@@ -68,6 +70,7 @@ static enum err needs(const struct arguments *arguments, const char *what, const
 enum err kubernetes_accepts(const struct arguments *arguments, struct text256 *reterr) {
     static const char *const needed[][2] = {{"allocatable", "resource"}, {"workloads", "namespace"},
                                             {"images", "namespace"},     {"images", "registry"},
+                                            {"levels", "namespace"},     {"levels", "record"},
                                             {"velero", "max_age"},       {"rights", "rights"}};
     const char *plural = NULL, *name = NULL;
     int64_t ignored = 0;
@@ -287,7 +290,7 @@ struct reading kubernetes_run(const struct probe_input *input) {
     } table[] = {{"readyz", readyz_run},        {"nodes", nodes_run},
                  {"allocatable", nodes_run},    {"workloads", workloads_run},
                  {"images", kubernetes_images}, {"velero", kubernetes_velero},
-                 {"rights", kubernetes_rights}};
+                 {"rights", kubernetes_rights}, {"levels", kubernetes_levels}};
     struct kubernetes_run run = {.input = input, .body = malloc(KUBERNETES_BODY_SIZE)};
     if (run.body == NULL) {
         return reading_failed(ERR_NO_MEMORY, "no memory for the answer");

@@ -8,6 +8,7 @@
 
 #include "agent/probe.h"
 #include "agent/probes/web.h"
+#include "common/io/levels.h"
 
 #define KUBERNETES_CONTINUE_SIZE 512
 #define KUBERNETES_IMAGES_MAX 64
@@ -74,6 +75,13 @@ struct velero_restores {
 };
 kubernetes_take velero_restore_take;
 
+struct level_sums {
+    const char *kind;      /* of the objects that come; "deployment" */
+    struct levels *levels; /* borrowed */
+    int64_t replicas_n;
+};
+kubernetes_take level_take;
+
 /* "patch deployments.apps/scale", the next of a list with commas. What is in it may stand in JSON
  * as it is: lower-case letters, digits, dots, dashes and '*'. */
 struct kubernetes_right {
@@ -112,5 +120,6 @@ bool kubernetes_workloads(struct kubernetes_run *run, struct workload_sums *sums
 void kubernetes_images(struct kubernetes_run *run);
 void kubernetes_velero(struct kubernetes_run *run);
 void kubernetes_rights(struct kubernetes_run *run);
+void kubernetes_levels(struct kubernetes_run *run);
 
 #endif

@@ -271,6 +271,16 @@ enum err workload_take(const struct json_t *object, void *into) {
     return ERR_OK;
 }
 
+enum err level_take(const struct json_t *object, void *into) {
+    struct level_sums *sums = into;
+    const json_t *wanted = path_get(object, "spec", "replicas");
+    if (!json_is_integer(wanted)) {
+        return ERR_FORMAT; /* a server fills it in */
+    }
+    sums->replicas_n += count_of(wanted);
+    return levels_add(sums->levels, sums->kind, name_of(object), (uint32_t)count_of(wanted));
+}
+
 enum err velero_take(const struct json_t *object, void *into) {
     struct velero_sums *sums = into;
     const char *schedule = json_string_value(

@@ -5,6 +5,7 @@ import threading
 import time
 
 from cluster import Cluster, leave_nothing
+from see import Tests
 from servers import Paused, wait_for
 
 SCALER = [{"apiGroups": ["apps"], "resources": ["deployments", "statefulsets"], "verbs": ["get", "patch"]},
@@ -16,7 +17,9 @@ POOLS = "/apis/cluster.x-k8s.io/v1beta1/namespaces/default/machinedeployments"
 
 
 class Kubernetes:
-    def __init__(self, runner, checks, lab):
+    def __init__(self, runner, checks, lab, probe_run):
+        self.probe = Tests(probe_run, lab)
+        self.state = lab.directory_for("agent-state")
         self.runner, self.checks, self.lab = runner, checks, lab
         self.failure = None
         self.beginning = threading.Thread(target=self.begin)
@@ -76,6 +79,7 @@ class Kubernetes:
         self.added()
         self.partly()
         self.stateful()
+        self.levels()
         self.node_pools()
         self.refused()
 
@@ -143,6 +147,29 @@ class Kubernetes:
         self.checks.result("a stateful set", self.run("statefulset/queue", {"replicas": "2"}, timeout_ms=60000), observed=False,
                            detail="2/2")
 
+    def levels(self):
+        """What the check kept while the other region served is what this one gets when that is dark."""
+        c, kept = self.checks, [f"state_directory {self.state}"]
+        self.runner.secret("scaler", self.cluster.reader)
+        check = {"url": self.cluster.url, "ca": self.cluster.ca, "token_ref": "scaler", "what": "levels", "namespace": "default",
+                 "record": "production"}
+        extra = f"secret scaler {self.runner.secrets['scaler'][0]}\nstate_directory {self.state}"
+        c.result("levels that no check has kept", self.run("statefulset/queue", {"levels": "production"}, lines=kept, epoch=9),
+                 "PRECONDITION", detail="no levels")
+        reading = self.probe.probe("kubernetes", check, 8000, extra, active=False)
+        c.that("the check keeps them", reading.get("good") and "kept" in reading["detail"], reading)
+        queue = "/apis/apps/v1/namespaces/default/statefulsets/queue"
+        self.cluster.patch(f"{queue}/scale", {"spec": {"replicas": 0}})
+        wait_for("its pods are gone", lambda: json.loads(self.cluster.ask(queue)[1])["status"].get("replicas") == 0, 90)
+        reading = self.probe.probe("kubernetes", check, 8000, extra, active=True)
+        c.that("but not of a region that does not serve", reading.get("good") and "not kept" in reading["detail"], reading)
+        c.result("as many as production had", self.run("statefulset/queue", {"levels": "production"}, lines=kept, epoch=9,
+                                                       timeout_ms=60000), observed=False, detail="2 wished for by levels of")
+        c.result("again it is observed, with the age", self.run("statefulset/queue", {"levels": "production"}, lines=kept, epoch=9),
+                 observed=True, detail="s ago")
+        c.result("a workload that was not there", self.run("deployment/new", {"levels": "production"}, lines=kept, epoch=9),
+                 "NOT_FOUND", detail="not among the")
+
     def node_pools(self):
         c = self.checks
         wait_for("node pools are served", lambda: self.cluster.ask(POOLS)[0] == 200, 30)
@@ -163,7 +190,7 @@ class Kubernetes:
     def refused(self):
         c = self.checks
         self.cluster.deployment("kube-public", "api", 1, ["registry.test/api:1"])
-        c.result("a namespace that is not ours", self.run("deployment/api", {"replicas": "9", "namespace": "kube-public"}), "AUTH",
+        c.result("a namespace that is not ours", self.run("deployment/api", {"add": "9", "namespace": "kube-public"}), "AUTH",
                  detail="forbidden")
         c.result("a deployment that is not there", self.run("deployment/none", {"replicas": "9"}), "NOT_FOUND", detail="HTTP 404")
         c.result("a wrong token", self.run("deployment/api", {"replicas": "9", "token_ref": "wrong"}), "AUTH", detail="HTTP 401")

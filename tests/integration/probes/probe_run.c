@@ -18,7 +18,7 @@ struct description {
     bool only_accepts;
     bool active; /* "active" on a line: the probe's region holds the open epoch */
     uint64_t timeout_ms;
-    char exec_directory[256];
+    char exec_directory[256], state_directory[256];
     struct arguments arguments;
     struct secrets secrets;
 };
@@ -59,6 +59,9 @@ static bool line_take(struct description *description, char *line) {
     }
     if (text_equal(line, "timeout_ms")) {
         return text_to_u64(rest, 600000, &description->timeout_ms);
+    }
+    if (text_equal(line, "state_directory")) {
+        return text_copy(description->state_directory, sizeof description->state_directory, rest);
     }
     if (text_equal(line, "exec_directory")) {
         return text_copy(description->exec_directory, sizeof description->exec_directory, rest);
@@ -139,6 +142,8 @@ int main(void) {
         .timeout_ms = (uint32_t)description.timeout_ms,
         .deadline_boot_ms = start_ms + description.timeout_ms,
         .exec_directory = description.exec_directory[0] != '\0' ? description.exec_directory : NULL,
+        .state_directory =
+            description.state_directory[0] != '\0' ? description.state_directory : NULL,
     };
     struct reading reading = kind->run(&input);
     reading_print(&reading, clock_boot_ms() - start_ms);
