@@ -49,8 +49,8 @@ struct service_request {
 /* An answer of any status but 401 and 403 is OK: the body is in ret_body, terminated. AUTH: the
  * service refuses the credentials (then ret_answer->status says how and ret_body why), or TLS does;
  * CONFIG: a secret that cannot be read, a URL that is too long; else as http_sync. reterr never
- * holds a secret. secrets may be NULL where none is asked for. */
-enum err service_ask(const struct arguments *arguments, const struct secrets *secrets,
+ * holds a secret. named may be NULL where none is asked for. */
+enum err service_ask(const struct arguments *arguments, const struct secrets *named,
                      const struct service_request *request, char *ret_body, size_t body_size,
                      struct http_sync_answer *ret_answer, struct text256 *reterr) ERR_CHECKED;
 
