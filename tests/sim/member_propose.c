@@ -273,6 +273,11 @@ void propose_all(struct sim *sim, uint8_t m) {
         return;
     }
     propose_lease(sim, m);
+    if (!keeps_time(member, m)) {
+        member->keeps_time_us = 0;
+    } else if (member->keeps_time_us == 0) {
+        member->keeps_time_us = sim->now_us;
+    }
     if (keeps_time(member, m)) {
         propose_tick(sim, m);
         propose_lags(sim, m);

@@ -97,6 +97,7 @@ struct sim_member {
     uint64_t boot_id, applied_index, head_index, head_asked_us;
     bool head_known, caught_up;
     uint64_t closed_at_start;
+    uint64_t keeps_time_us; /* since when it knows that it keeps the time; 0: it does not */
     struct pending_append appends[APPENDS_N];
     uint64_t tick_n, view_n, report_n, lag_n;
     struct ticks ticks;

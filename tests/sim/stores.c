@@ -287,6 +287,11 @@ uint64_t stores_sampled_ms(const struct sim *sim, uint8_t m) {
     if (keeper >= sim->members_n) {
         return 0;
     }
+    /* It told nothing yet, and whoever kept the time before may have been too young to know. */
+    uint64_t keeps_us = sim->members[keeper].keeps_time_us;
+    if (keeps_us == 0 || keeps_us + late_ms(sim) * 1000 > sim->now_us) {
+        return 0;
+    }
     const struct link_positions *link = &seen_by[keeper].links[0];
     if (link->n == 0 || link->samples[link->first].position > link->received) {
         return 0;
