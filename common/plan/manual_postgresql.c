@@ -174,9 +174,9 @@ static void postgres_program(const struct manual *manual, const char *program, s
     const char *slash = strrchr(pg_ctl, '/');
     size_t n = slash == NULL ? 0 : (size_t)(slash - pg_ctl) + 1;
     (void)text_format(path, sizeof path, "%.*s%s", (int)n, pg_ctl, program);
-    page_say(page, "sudo -u ");
+    page_say(page, "runuser -u ");
     page_word(page, manual_value(manual, "run_as", NULL, "postgres"));
-    page_say(page, " ");
+    page_say(page, " -- ");
     page_word(page, path);
     page_say(page, " -D ");
     page_word(page, manual_value(manual, "data_directory", NULL, "DATA"));
@@ -190,7 +190,9 @@ static void handoff_command(const struct manual *manual, struct page *page) {
                  page);
     page_say(page, "# 2. go on only when every member says true here\n");
     patroni_call(manual, NULL, "/patroni | grep -o '\"pause\": *true'", NULL, true, page);
-    page_say(page, "# 3. a clean stop: the standbys get everything first\n");
+    page_say(page,
+             "# 3. a clean stop: the standbys get everything first. The checkpoint only makes it "
+             "shorter: go on when it is refused\n");
     manual_psql(manual, MANUAL_WRITABLE, "checkpoint", page);
     postgres_program(manual, "pg_ctl", page);
     page_say(page, " stop -m fast -w -t %u\n",
@@ -199,8 +201,10 @@ static void handoff_command(const struct manual *manual, struct page *page) {
                    "region\n");
     postgres_program(manual, "pg_controldata", page);
     page_say(page, " | grep -E 'cluster state|Latest checkpoint location'\n"
-                   "# 5. the region follows the other one; still paused. Never resume before "
-                   "this.\n");
+                   "# 5. the region follows the other one, when it is stopped for certain; still "
+                   "paused. Never resume before this.\n");
+    postgres_program(manual, "pg_controldata", page);
+    page_say(page, " | grep -qE 'cluster state: +shut down$' && ");
     patroni_call(manual, "PATCH", "/config", body, false, page);
 }
 

@@ -128,6 +128,19 @@ static void each_step_says_who_how_long_and_what_if(void **state) {
     assert_non_null(strstr(text, "61s behind the fence"));
 }
 
+/* What its servers' state is does not matter to HAProxy while their check fails. */
+static void the_fence_says_what_opens_haproxy(void **state) {
+    (void)state;
+    assert_int_equal(render_to("failover", 0, RENDER_COMMANDS, TEXT_SIZE), ERR_OK);
+    const char *check = strstr(text, "\n#   disable health BACKEND/SERVER\n");
+    const char *state_of_it = strstr(text, "\n#   set server BACKEND/SERVER health up\n");
+    assert_non_null(check);
+    assert_true(check < state_of_it);
+    assert_null(strstr(text, "Without drover every gate shuts by itself"));
+    assert_int_equal(render_to("switchover", 0, RENDER_COMMANDS, TEXT_SIZE), ERR_OK);
+    assert_non_null(strstr(text, "Without drover every gate shuts by itself"));
+}
+
 /* A script that is taken apart by step: its headings are no other line's. */
 static void a_script_has_one_heading_a_step(void **state) {
     (void)state;
@@ -195,6 +208,7 @@ int main(void) {
         cmocka_unit_test(a_step_comes_behind_what_it_needs),
         cmocka_unit_test(the_point_of_no_return_stands_between),
         cmocka_unit_test(each_step_says_who_how_long_and_what_if),
+        cmocka_unit_test(the_fence_says_what_opens_haproxy),
         cmocka_unit_test(a_script_has_one_heading_a_step),
         cmocka_unit_test(the_picture_has_a_box_a_step_and_an_arrow_a_need),
         cmocka_unit_test(people_s_words_are_escaped),
