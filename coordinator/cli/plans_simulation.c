@@ -17,17 +17,8 @@ const struct core *simulation_core(const struct simulation *simulation) {
     return &simulation->members[0].core;
 }
 
-static const struct execution *execution_in(const struct core *core, uint64_t id) {
-    for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
-        if (id != 0 && core->executions[i].id == id) {
-            return &core->executions[i];
-        }
-    }
-    return NULL;
-}
-
 const struct execution *simulation_execution(const struct simulation *simulation) {
-    return execution_in(simulation_core(simulation), simulation->execution);
+    return core_execution(simulation_core(simulation), simulation->execution);
 }
 
 struct stamp simulation_stamp(const struct simulation *simulation) {
@@ -98,15 +89,6 @@ static void world_settle(struct simulation *simulation) {
     }
 }
 
-static uint8_t default_failover(const struct topology *topology) {
-    for (uint8_t p = 0; p < topology->plans_n; p++) {
-        if (topology->plans[p].kind == PLAN_FAILOVER) {
-            return p;
-        }
-    }
-    return NONE;
-}
-
 static void automation_hold(struct simulation *simulation, const char *why) {
     struct event hold = {.kind = EVENT_REQUEST,
                          .request = {.kind = REQUEST_HOLD, .role = ROLE_COMMANDER}};
@@ -119,7 +101,7 @@ static void outage_begin(struct simulation *simulation) {
     const struct simulation_input *input = simulation->input;
     const struct topology *topology = simulation->topology;
     bool lost = bits_has(input->lost_regions, input->source);
-    bool mine = default_failover(topology) == input->plan;
+    bool mine = plan_of_kind(topology, PLAN_FAILOVER) == input->plan;
     bool waits = simulation->plan->kind == PLAN_FAILOVER && lost && topology->policy.automatic;
     simulation->zero_ms = simulation->now_ms;
     simulation->begun = true;

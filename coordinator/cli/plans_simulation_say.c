@@ -183,11 +183,8 @@ void say_changes(struct simulation *simulation, const struct core *before,
             verdict->rule, rule_sentence(verdict->rule));
     }
     say_lease(simulation, before);
-    const struct execution *is = simulation_execution(simulation), *was = NULL;
-    for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
-        bool same = simulation->execution != 0 && before->executions[i].id == simulation->execution;
-        was = same ? &before->executions[i] : was;
-    }
+    const struct execution *is = simulation_execution(simulation);
+    const struct execution *was = core_execution(before, simulation->execution);
     if (is != NULL) {
         say_execution(simulation, was, is);
     }
