@@ -1,5 +1,6 @@
-/* What anybody may send to /metrics, to the real server over a real socket; and, behind an 'E', what
- * may stand in a label. Only a GET or HEAD gets the text, and a label's value reads back as it was written. */
+/* What anybody may send to /metrics, to the real server over a real socket; and, behind an 'E',
+ * what may stand in a label. Only a GET or HEAD gets the text, and a label's value reads back as it
+ * was written. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -11,6 +12,8 @@
 #include "common/base/ensure.h"
 #include "common/io/exposition.h"
 #include "common/io/web.h"
+
+#define SILENT_MS 20
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -52,13 +55,14 @@ static int dial(const struct web *web) {
     return fd;
 }
 
-/* It always ends what it cannot answer: else this does not return, and the fuzzer says so. */
+/* Until it has said all, or nothing for a while: half a request is left open until WEB_IDLE_S. */
 static void hear(int fd, uv_loop_t *loop, char *out, size_t out_size) {
     size_t used = 0;
-    for (;;) {
+    for (unsigned silent_ms = 0; silent_ms < SILENT_MS;) {
         struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
         (void)uv_run(loop, UV_RUN_NOWAIT);
         if (poll(&poll_fd, 1, 1) <= 0) {
+            silent_ms++;
             continue;
         }
         ssize_t n = recv(fd, out + used, out_size - 1 - used, 0);
