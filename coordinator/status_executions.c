@@ -120,6 +120,7 @@ json_t *execution_object(struct answering *answering, const struct execution *ex
         for (uint8_t s = 0; s < execution->steps_n; s++) {
             (void)json_array_append_new(steps, step_object(answering, execution, s));
         }
+        put_object(object, "rto", rto_list(answering, execution));
     }
     put_object(object, "steps", steps);
     return object;

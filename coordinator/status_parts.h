@@ -79,6 +79,8 @@ json_t *members_list(struct answering *answering);
 void executions_answer(struct answering *answering); /* status_executions.c */
 json_t *execution_object(struct answering *answering, const struct execution *execution);
 void preview_answer(struct answering *answering);
+/* Of an execution whose plan is in force: each tier's time, used and left (status_rto.c). */
+json_t *rto_list(const struct answering *answering, const struct execution *execution);
 void waits_say(struct answering *answering, json_t *waits, char *ret_act, size_t act_size);
 void timeline_answer(struct answering *answering); /* status_report.c */
 void report_answer(struct answering *answering);

@@ -99,6 +99,24 @@ static void show_steps(const json_t *steps) {
     table_print(table, 2);
 }
 
+/* From the outage's start, people's own time not counted. */
+static void show_rto(const json_t *tiers) {
+    size_t i;
+    json_t *tier;
+    json_array_foreach(tiers, i, tier) {
+        const char *course = text_in(tier, "course");
+        bool good = text_equal(course, "met") || text_equal(course, "on-course");
+        bool ended = text_equal(course, "met") || text_equal(course, "missed");
+        (void)printf("  RTO tier %lld  %s of %s", number_in(tier, "tier"),
+                     span_text(number_in(tier, "used_ms")).at,
+                     span_text(number_in(tier, "rto_ms")).at);
+        if (!ended) {
+            (void)printf(", at most %s more", span_text(number_in(tier, "ends_in_ms")).at);
+        }
+        (void)printf("  %s%s%s\n", colour(good ? GOOD : BAD), course, colour_off());
+    }
+}
+
 void show_execution(const json_t *execution) {
     const char *paused = text_in(execution, "paused");
     const char *by = text_in(execution, "declared_by");
@@ -119,6 +137,7 @@ void show_execution(const json_t *execution) {
                  yes_in(execution, "running") ? "for" : "took",
                  span_text(number_in(execution, "elapsed_ms")).at,
                  number_in(execution, "exceptions_n") > 0 ? ", with exceptions" : "");
+    show_rto(json_object_get(execution, "rto"));
     show_steps(json_object_get(execution, "steps"));
 }
 

@@ -103,6 +103,71 @@ static void status_says_whose_turn_it_is(void **state) {
     json_decref(json);
 }
 
+static json_t *tier_one(void) {
+    json_t *json = ask_from("executions", "", 0);
+    const json_t *execution = json_array_get(json_object_get(json, "executions"), 0);
+    json_t *tier = json_incref(json_array_get(json_object_get(execution, "rto"), 0));
+    json_decref(json);
+    assert_non_null(tier);
+    assert_int_equal(number_of(tier, "tier"), 1);
+    return tier;
+}
+
+/* Requirement N25: from the outage's start, with what is left at its longest. */
+static void the_recovery_time_burns_down_from_the_outage(void **state) {
+    (void)state;
+    struct execution *execution = make_running();
+    const struct plan *plan = &topology.plans[execution->plan];
+    uint64_t rto_ms = topology.objectives[0].rto_ms;
+    for (uint8_t s = 0; s < execution->steps_n; s++) {
+        execution->steps[s].phase = plan->steps[s].before_fence ? STEP_DONE : STEP_WAITING;
+    }
+    json_t *tier = tier_one();
+    int64_t left_ms = number_of(tier, "ends_in_ms");
+    assert_int_equal(number_of(tier, "rto_ms"), rto_ms);
+    assert_int_equal(number_of(tier, "used_ms"), 12000);
+    assert_int_equal(number_of(tier, "remaining_ms"), (int64_t)rto_ms - 12000);
+    assert_true(left_ms > 0);
+    assert_string_equal(text_of(tier, "course"), "on-course");
+    json_decref(tier);
+    /* The members' wait is in front of everything, as long as the lease has not moved. */
+    execution->opened_ms = 0;
+    tier = tier_one();
+    assert_int_equal(number_of(tier, "ends_in_ms"), left_ms + topology.lease.wait_ms);
+    json_decref(tier);
+    execution->opened_ms = execution->closed_ms;
+    member.core.now_ms += rto_ms; /* room for long outages */
+    static const struct {
+        int64_t used_over_rto_ms;
+        const char *course;
+    } rows[] = {{-1, "may-breach"}, {0, "may-breach"}, {1, "breached"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        execution->outage_ms =
+            (uint64_t)((int64_t)member.core.now_ms - (int64_t)rto_ms - rows[i].used_over_rto_ms);
+        tier = tier_one();
+        assert_string_equal(text_of(tier, "course"), rows[i].course);
+        assert_int_equal(number_of(tier, "remaining_ms"), -rows[i].used_over_rto_ms);
+        json_decref(tier);
+    }
+    /* Ended, it is what it took; time goes on without it. */
+    for (int64_t over_ms = 0; over_ms < 2; over_ms++) {
+        for (uint8_t s = 0; s < execution->steps_n; s++) {
+            execution->steps[s].phase = STEP_DONE;
+            execution->steps[s].finished_ms = execution->outage_ms + rto_ms + (uint64_t)over_ms;
+        }
+        tier = tier_one();
+        assert_string_equal(text_of(tier, "course"), over_ms == 0 ? "met" : "missed");
+        assert_int_equal(number_of(tier, "used_ms"), (int64_t)rto_ms + over_ms);
+        assert_int_equal(number_of(tier, "ends_in_ms"), 0);
+        json_decref(tier);
+    }
+    execution->stage = STAGE_ABORTED;
+    json_t *json = ask_from("executions", "", 0);
+    const json_t *shown = json_array_get(json_object_get(json, "executions"), 0);
+    assert_int_equal(json_array_size(json_object_get(shown, "rto")), 0);
+    json_decref(json);
+}
+
 static void an_undoing_names_the_agent_that_is_missing(void **state) {
     (void)state;
     struct execution *execution = make_running();
@@ -346,6 +411,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(status_is_truthful_about_the_writer),
         cmocka_unit_test(status_says_whose_turn_it_is),
+        cmocka_unit_test(the_recovery_time_burns_down_from_the_outage),
         cmocka_unit_test(an_undoing_names_the_agent_that_is_missing),
         cmocka_unit_test(a_second_disaster_is_put_to_people_with_one_command),
         cmocka_unit_test(report_tells_a_missed_objective_by_its_exit_code),

@@ -1,0 +1,109 @@
+/* How much of each tier's recovery time is used, and when it ends at the latest: from the outage's
+ * start, not from the declaration (N25). What people take to make up their minds is not in it. */
+#include "common/plan/order.h"
+#include "coordinator/status_parts.h"
+
+/* What an execution still has in front of it, each step at its longest. */
+struct course {
+    struct order order;
+    uint64_t end_ms[STEPS_MAX]; /* from now; 0: nothing is left of it */
+    bool over[STEPS_MAX];
+};
+
+static bool step_is_over(const struct step_state *state, const struct step *step) {
+    return state->phase == STEP_DONE || state->phase == STEP_SKIPPED ||
+           state->phase == STEP_BY_HAND || state->phase == STEP_LEFT_OUT ||
+           (state->phase == STEP_FAILED && step->may_fail);
+}
+
+static uint64_t step_left_ms(const struct core *core, const struct step_state *state,
+                             const struct step *step) {
+    uint64_t longest_ms = step_longest_ms(step);
+    uint64_t gone_ms = state->phase == STEP_RUNNING ? core_since(core, state->started_ms) : 0;
+    return gone_ms < longest_ms ? longest_ms - gone_ms : 0;
+}
+
+/* Until the new lease is open there is the members' wait, behind all hand-offs. */
+static uint64_t lease_left_ms(const struct answering *answering,
+                              const struct execution *execution) {
+    bool moves = execution->kind != PLAN_REPROTECT && execution->opened_ms == 0;
+    return moves ? answering->topology->lease.wait_ms : 0;
+}
+
+static bool course_make(const struct answering *answering, const struct execution *execution,
+                        struct course *ret_course) {
+    const struct plan *plan = &answering->topology->plans[execution->plan];
+    uint64_t fenced_ms = 0;
+    if (!plan_order(plan, &ret_course->order)) {
+        return false;
+    }
+    for (uint8_t i = 0; i < ret_course->order.n; i++) {
+        uint8_t s = ret_course->order.at[i].step;
+        const struct step *step = &plan->steps[s];
+        bool behind = !ret_course->order.at[i].before_fence;
+        uint64_t start_ms = behind ? fenced_ms + lease_left_ms(answering, execution) : 0;
+        for (uint8_t n = 0; n < step->needs_n; n++) {
+            uint64_t need_ms = ret_course->end_ms[step->needs[n]];
+            start_ms = need_ms > start_ms ? need_ms : start_ms;
+        }
+        ret_course->over[s] = step_is_over(&execution->steps[s], step);
+        ret_course->end_ms[s] =
+            ret_course->over[s]
+                ? 0
+                : start_ms + step_left_ms(answering->core, &execution->steps[s], step);
+        fenced_ms =
+            !behind && ret_course->end_ms[s] > fenced_ms ? ret_course->end_ms[s] : fenced_ms;
+    }
+    return true;
+}
+
+static const char *course_text(bool over, uint64_t used_ms, uint64_t left_ms, uint64_t rto_ms) {
+    if (over) {
+        return used_ms <= rto_ms ? "met" : "missed";
+    }
+    return used_ms > rto_ms ? "breached" : used_ms + left_ms > rto_ms ? "may-breach" : "on-course";
+}
+
+static void put_tier(const struct answering *answering, const struct execution *execution,
+                     const struct course *course, uint8_t tier, json_t *list) {
+    const struct plan *plan = &answering->topology->plans[execution->plan];
+    uint64_t rto_ms = answering->topology->objectives[tier - 1].rto_ms;
+    uint64_t left_ms = 0, ended_ms = execution->outage_ms;
+    unsigned steps_n = 0;
+    bool over = true;
+    for (uint8_t s = 0; s < execution->steps_n; s++) {
+        const struct step_state *state = &execution->steps[s];
+        if (step_serves_tier(plan, &plan->steps[s]) != tier) {
+            continue;
+        }
+        steps_n++;
+        over = over && course->over[s];
+        left_ms = course->end_ms[s] > left_ms ? course->end_ms[s] : left_ms;
+        ended_ms = state->finished_ms > ended_ms ? state->finished_ms : ended_ms;
+    }
+    if (rto_ms == 0 || steps_n == 0) {
+        return;
+    }
+    uint64_t used_ms =
+        over ? ended_ms - execution->outage_ms : core_since(answering->core, execution->outage_ms);
+    json_t *object = list_add(list);
+    put_count(object, "tier", tier);
+    put_count(object, "rto_ms", rto_ms);
+    put_count(object, "used_ms", used_ms);
+    put_number(object, "remaining_ms", (int64_t)rto_ms - (int64_t)used_ms);
+    put_count(object, "ends_in_ms", left_ms);
+    put_text(object, "course", course_text(over, used_ms, left_ms, rto_ms));
+}
+
+json_t *rto_list(const struct answering *answering, const struct execution *execution) {
+    struct course course = {0};
+    json_t *list = json_array();
+    bool gone = execution->stage == STAGE_UNDO || execution->stage == STAGE_ABORTED ||
+                execution->stage == STAGE_SUPERSEDED;
+    if (!gone && course_make(answering, execution, &course)) {
+        for (uint8_t tier = 1; tier <= OBJECTIVES_MAX; tier++) {
+            put_tier(answering, execution, &course, tier, list);
+        }
+    }
+    return list;
+}
