@@ -141,6 +141,14 @@ class ClickHouse:
             http=self.port, tcp=free_port(), inter=free_port(), path=lab.directory_for(name), users=users,
             keeper=keeper.port, name=name), mode=0o600)
         self.start()
+        wait_for("ClickHouse reaches its keeper", self.keeper_answers, 60)
+
+    def keeper_answers(self):
+        """A table that is made before that fails, and leaves half of itself behind."""
+        try:
+            return bool(self.query("SELECT count() FROM system.zookeeper WHERE path = '/'"))
+        except RuntimeError:
+            return False
 
     def start(self):
         self.process = self.lab.start(self.name, ["clickhouse-server", f"--config-file={self.lab.path(self.name + '.xml')}"])

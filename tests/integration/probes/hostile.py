@@ -17,6 +17,8 @@ def hostile_kinds(t):
         ("http", lambda a: {"url": f"http://{a}/"}, b"HTTP/1.1 200 OK\r\nX: ", b"a"),
         ("patroni", lambda a: {"url": f"http://{a}/"},
          b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n", b" "),
+        ("parity", lambda a: {"url": f"http://{a}/", "peer_url": f"http://{a}/"},
+         b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n", b"#"),
         ("haproxy", lambda a: {"url": f"http://{a}/;csv", "backend": "b"},
          b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n", b"#"),
         ("redis", lambda a: {"address": a, "password_ref": "right"}, b"$900\r\n", b"a"),
@@ -31,7 +33,7 @@ def hostile_kinds(t):
 
 
 def hostile_pours(kind):
-    if kind in ("http", "patroni", "haproxy"):
+    if kind in ("http", "patroni", "haproxy", "parity"):
         return b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65536
     if kind in ("redis", "redis_replication", "sentinel"):
         return b"$400000000\r\n", b"x" * 65536

@@ -15,6 +15,7 @@ class Tests:
         self.lab = lab
         self.passed = self.failed = 0
         self.latest_ms = 0
+        self.names = []  # of the tests that passed
         lab.write("password", servers.PASSWORD + "\n", mode=0o600)
         lab.write("wrong", "not-the-password\n", mode=0o600)
 
@@ -61,6 +62,7 @@ class Tests:
             print(f"FAILED {name}: {', '.join(wrong)}; reading: {reading}", flush=True)
         else:
             self.passed += 1
+            self.names.append(name)
             print(f"ok     {name}: {reading.get('detail') or reading.get('err')}", flush=True)
 
     def eventually(self, name, probe, seconds=10, **wanted):
