@@ -1,20 +1,23 @@
-/* The declared backups, each with what its checks see of it. A check belongs to a backup by its
- * component and its argument backup=TYPE; Velero's by what it asks for. */
+/* The declared backups, each with what its checks see of it. Which check belongs to a
+ * backup: coordinator/decide/readiness_backups.c. */
+#include "coordinator/decide/readiness.h"
 #include "coordinator/status_parts.h"
 
 #define EXIT_NOT_MET 9
 
-static const char *type_of(const struct check *check) {
-    const char *what = arguments_get(&check->arguments, "what");
-    if (check->kind == CHECK_KUBERNETES && what != NULL && text_equal(what, "velero")) {
-        return "velero";
-    }
-    return arguments_get(&check->arguments, "backup");
+static bool is_of(const struct topology *topology, uint8_t check, uint8_t backup) {
+    const char *type = NULL;
+    return backup_of_check(topology, &topology->checks[check], &type) == backup;
 }
 
-static bool is_of(const struct check *check, const struct backup *backup) {
-    const char *type = type_of(check);
-    return type != NULL && check->component == backup->component && text_equal(type, backup->type);
+static bool has_second(const struct check *check) {
+    return arguments_get(&check->arguments, "peer_url") != NULL ||
+           arguments_get(&check->arguments, "peer_path") != NULL ||
+           arguments_get(&check->arguments, "mirror_url") != NULL;
+}
+
+static bool asks_for_restore(const struct check *check) {
+    return arguments_get(&check->arguments, "restored_within") != NULL;
 }
 
 static const struct check_report *seen_of(const struct coordinator *member, uint8_t check) {
@@ -68,10 +71,7 @@ static enum backup_state add_check(struct answering *answering, json_t *list, ui
     put_text(object, "region", name_region(topology, declared->region));
     put_text(object, "agent", name_agent(topology, declared->agent));
     put_text(object, "state", backup_state_text(state));
-    put_yes(object, "second_location",
-            arguments_get(&declared->arguments, "peer_url") != NULL ||
-                arguments_get(&declared->arguments, "peer_path") != NULL ||
-                arguments_get(&declared->arguments, "mirror_url") != NULL);
+    put_yes(object, "second_location", has_second(declared));
     if (age_s >= 0) {
         put_number(object, "age_s", age_s);
     } else {
@@ -81,11 +81,22 @@ static enum backup_state add_check(struct answering *answering, json_t *list, ui
     return state;
 }
 
-static bool add_backup(struct answering *answering, json_t *list, const struct backup *backup) {
+/* What shows that it could be restored. A met backup whose check asks for a restore of late was
+ * restored; one that is compared with its second place has no gap and the same sums there. */
+static const char *restorable_of(enum backup_state worst, bool restored, bool compared) {
+    return worst != BACKUP_MET ? "unknown"
+           : restored          ? "restored"
+           : compared          ? "compared"
+                               : "not shown";
+}
+
+static bool add_backup(struct answering *answering, json_t *list, uint8_t b) {
     const struct topology *topology = answering->topology;
+    const struct backup *backup = &topology->backups[b];
     json_t *object = list_add(list), *checks = json_array();
     enum backup_state worst = BACKUP_MET;
     unsigned checks_n = 0;
+    bool restored = false, compared = false;
     put_text(object, "component", name_component(topology, backup->component));
     put_text(object, "type", backup->type);
     put_count(object, "every_ms", backup->every_ms);
@@ -94,14 +105,17 @@ static bool add_backup(struct answering *answering, json_t *list, const struct b
     put_text(object, "second_location", backup->second_location);
     put_text(object, "source", backup->source);
     for (uint8_t c = 0; c < topology->checks_n; c++) {
-        if (is_of(&topology->checks[c], backup)) {
+        if (is_of(topology, c, b)) {
             enum backup_state state = add_check(answering, checks, c);
             worst = state > worst ? state : worst;
+            compared = compared || has_second(&topology->checks[c]);
+            restored = restored || asks_for_restore(&topology->checks[c]);
             checks_n++;
         }
     }
     worst = checks_n == 0 ? BACKUP_UNCHECKED : worst;
     put_text(object, "state", backup_state_text(worst));
+    put_text(object, "restorable", restorable_of(worst, restored, compared));
     put_object(object, "checks", checks);
     return worst == BACKUP_MET;
 }
@@ -113,7 +127,7 @@ enum backup_state backup_state_of(const struct coordinator *member, uint8_t back
     unsigned checks_n = 0;
     *ret_age_s = -1;
     for (uint8_t c = 0; c < topology->checks_n; c++) {
-        if (is_of(&topology->checks[c], &topology->backups[backup])) {
+        if (is_of(topology, c, backup)) {
             const struct check_report *seen = seen_of(member, c);
             enum backup_state state = state_of(seen);
             int64_t age_s = age_of(&topology->checks[c], seen);
@@ -130,13 +144,12 @@ void backups_answer(struct answering *answering) {
     json_t *list = json_array(), *undeclared = json_array();
     bool met = true;
     for (uint8_t b = 0; b < topology->backups_n; b++) {
-        met = add_backup(answering, list, &topology->backups[b]) && met;
+        met = add_backup(answering, list, b) && met;
     }
     for (uint8_t c = 0; c < topology->checks_n; c++) {
-        bool declared = type_of(&topology->checks[c]) == NULL;
-        for (uint8_t b = 0; b < topology->backups_n && !declared; b++) {
-            declared = is_of(&topology->checks[c], &topology->backups[b]);
-        }
+        const char *type = NULL;
+        uint8_t backup = backup_of_check(topology, &topology->checks[c], &type);
+        bool declared = type == NULL || backup != NONE;
         if (!declared) {
             list_say(undeclared, "%s", topology->checks[c].name);
         }

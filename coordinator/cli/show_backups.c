@@ -12,6 +12,7 @@ static void backup_cells(struct table *table, const json_t *backup) {
     cell(table, "%s", every_ms > 0 ? span_text(every_ms).at : "continuous");
     const char *state = text_in(backup, "state");
     cell_marked(table, mark_of_backup(state), state);
+    cell(table, "%s", text_in(backup, "restorable"));
 }
 
 static void check_cells(struct table *table, const json_t *check) {
@@ -24,9 +25,9 @@ static void check_cells(struct table *table, const json_t *check) {
 }
 
 void show_backups(const json_t *json) {
-    static const char *const heads[] = {"COMPONENT", "BACKUP", "EVERY", "STATE", "REGION",
-                                        "AGE",       "SECOND", "CHECK", "SEEN"};
-    struct table *table = table_of(9, heads);
+    static const char *const heads[] = {"COMPONENT", "BACKUP", "EVERY",  "STATE", "RESTORE",
+                                        "REGION",    "AGE",    "SECOND", "CHECK", "SEEN"};
+    struct table *table = table_of(10, heads);
     size_t i, c;
     json_t *backup, *check, *name;
     json_array_foreach(json_object_get(json, "backups"), i, backup) {

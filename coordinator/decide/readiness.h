@@ -45,8 +45,9 @@ struct readiness_line {
     int64_t age_ms;          /* the observation is no older than this; -1: it is no observation */
 };
 
-/* Every agent, check, link, drill once, and drover's own. */
-#define READINESS_LINES_MAX (AGENTS_MAX * 3 + CHECKS_MAX + LINKS_MAX + DRILLS_MAX + 16)
+/* Every agent, check, link, drill, backup once, and drover's own. */
+#define READINESS_LINES_MAX                                                                        \
+    (AGENTS_MAX * 3 + CHECKS_MAX + LINKS_MAX + DRILLS_MAX + BACKUPS_MAX + 16)
 
 struct readiness {
     uint16_t n, blockers_n, warnings_n, good_n;
@@ -61,6 +62,18 @@ void readiness_read(const struct readiness_input *input, struct readiness *ret_r
 void readiness_checks(const struct readiness_input *input, struct readiness *readiness);
 void readiness_links(const struct readiness_input *input, struct readiness *readiness);
 void readiness_drills(const struct readiness_input *input, struct readiness *readiness);
+void readiness_backups(const struct readiness_input *input, struct readiness *readiness);
+
+/* readiness_backups.c: the declared backup that this check looks at: of its component, and of the
+ * type that the argument backup names (a Kubernetes check of what=velero: "velero"). NONE: it looks
+ * at no backup, or *ret_type at one that is not declared. ret_type: NULL when it looks at none. */
+uint8_t backup_of_check(const struct topology *topology, const struct check *check,
+                        const char **ret_type);
+
+/* What this agent's newest report says of a check; NULL: nothing, or the agent is not to be asked. */
+const struct check_report *readiness_seen(const struct readiness_input *input, uint8_t agent,
+                                          uint8_t check);
+bool readiness_agent_speaks(const struct readiness_input *input, uint8_t agent);
 
 /* A new line with its name; its text and fix follow. */
 struct readiness_line *readiness_add(struct readiness *readiness, enum ready weight,

@@ -30,16 +30,16 @@ enum ready readiness_weight(const struct readiness_input *input, const struct ch
 
 /* An agent that is silent, or works by another version, has a line of its own: what it would say of
  * its checks gets none. */
-static bool agent_speaks(const struct readiness_input *input, uint8_t agent) {
+bool readiness_agent_speaks(const struct readiness_input *input, uint8_t agent) {
     const struct readiness_agent *at = &input->agents[agent];
     return at->heard && at->report != NULL &&
            at->report->config_version == input->core->config_version;
 }
 
-static const struct check_report *seen_by(const struct readiness_input *input, uint8_t agent,
+const struct check_report *readiness_seen(const struct readiness_input *input, uint8_t agent,
                                           uint8_t check) {
     const struct readiness_agent *at = &input->agents[agent];
-    for (unsigned i = 0; agent_speaks(input, agent) && i < at->report->checks_n; i++) {
+    for (unsigned i = 0; readiness_agent_speaks(input, agent) && i < at->report->checks_n; i++) {
         if (at->report->checks[i].check == check) {
             return &at->report->checks[i];
         }
@@ -97,10 +97,10 @@ static void say_seen(const struct check_report *seen, struct readiness_line *lin
 static void read_inside(const struct readiness_input *input, uint8_t c, enum ready declared,
                         struct readiness *readiness) {
     const struct check *check = &input->topology->checks[c];
-    const struct check_report *seen = seen_by(input, check->agent, c);
+    const struct check_report *seen = readiness_seen(input, check->agent, c);
     enum ready weight;
     enum readiness_state state;
-    if (!agent_speaks(input, check->agent)) {
+    if (!readiness_agent_speaks(input, check->agent)) {
         return;
     }
     if (seen == NULL) {
@@ -126,7 +126,7 @@ static void read_outside(const struct readiness_input *input, uint8_t c, enum re
     const struct check_report *worst = NULL;
     for (uint8_t a = 0; a < topology->agents_n; a++) {
         const struct check_report *seen =
-            topology->agents[a].region == check->region ? NULL : seen_by(input, a, c);
+            topology->agents[a].region == check->region ? NULL : readiness_seen(input, a, c);
         if (seen == NULL || seen->status == CHECK_UNKNOWN || seen->status == CHECK_STALE) {
             continue;
         }
@@ -180,7 +180,7 @@ static bool link_patience(const struct readiness_input *input, uint8_t l, uint64
         if (check->link != l || check->outside) {
             continue;
         }
-        if (!agent_speaks(input, check->agent)) {
+        if (!readiness_agent_speaks(input, check->agent)) {
             return false;
         }
         interval_ms = check->interval_ms > interval_ms ? check->interval_ms : interval_ms;

@@ -188,9 +188,12 @@ def the_backups_are_told_by_a_live_member(place):
 
     backup, seen = becomes("met", "4 there", 0)
     expect(backup["component"] == "postgresql" and backup["every_ms"] == 86400000, backup)
+    expect(backup["restorable"] == "not shown", backup)
     expect(seen["region"] == "west" and seen["agent"] == "west-db1" and 0 <= seen["age_s"] < 2 * 86400, seen)
     os.unlink(f"{place.fleet.backups}/full-{today(2)}.tar")
     becomes("warn", today(2))
+    line = place.becomes({"backup full of postgresql": ("warning", today(2))}, 0, "readiness tells the missing backup")
+    expect(line["backup full of postgresql"]["fix"], line)
     for name in os.listdir(place.fleet.backups):
         os.unlink(f"{place.fleet.backups}/{name}")
     becomes("failed", "")

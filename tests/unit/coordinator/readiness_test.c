@@ -84,6 +84,7 @@ static void make_well(void) {
     input.wall_ms = NOW_MS;
     input.links[0] = (struct readiness_link){.known = true, .lag_ms = 300, .sampled_ago_ms = 1000};
     topology.drills[0].last_wall_ms = NOW_MS - 10 * DAY_MS;
+    topology.backups_n = 0; /* told of apart, below */
     struct check *lag = check("pg-lag");
     lag->ready = READY_BLOCKER;
     (void)text_copy(lag->fix, sizeof lag->fix, "mend the lag");
@@ -387,8 +388,61 @@ static void the_largest_topology_fits(void **state) {
     assert_true(result.n > CHECKS_MAX && result.n <= READINESS_LINES_MAX);
 }
 
+/* ---------------------------------------------------------------------- backups */
+
+static void a_backup_is_as_its_worst_check_in_either_region(void **state) {
+    (void)state;
+    static const struct {
+        uint8_t status;
+        const char *failing;
+    } table[] = {{CHECK_OK, ""},
+                 {CHECK_WARN, "backup full of pg"},
+                 {CHECK_SUSPECT, "backup full of pg"},
+                 {CHECK_FAILED, "backup full of pg"},
+                 {CHECK_STALE, "?backup full of pg"},
+                 {CHECK_UNKNOWN, "?backup full of pg"}};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        make_well();
+        /* A check of the active region, which has no line of its own. */
+        struct check *backup = NULL;
+        for (uint8_t c = 0; c < topology.checks_n && backup == NULL; c++) {
+            bool there = !topology.checks[c].outside && topology.checks[c].region == core.owner;
+            backup = there ? &topology.checks[c] : NULL;
+        }
+        assert_non_null(backup);
+        backup->ready = READY_NOTHING;
+        backup->component = topology_component(&topology, "pg");
+        assert_int_not_equal(backup->component, NONE);
+        assert_int_equal(arguments_set(&backup->arguments, "backup", "full"), ERR_OK);
+        topology.backups_n = 1;
+        topology.backups[0] = (struct backup){.component = backup->component, .type = "full"};
+        struct check_report *report = seen(topology.agents[backup->agent].name, backup->name);
+        report->status = table[i].status;
+        assert_string_equal(failing(), table[i].failing);
+        input.agents[backup->agent].report = NULL; /* told with the agent, and only there */
+        assert_null(strstr(failing(), "backup"));
+    }
+}
+
+static void a_backup_that_no_check_looks_at_is_told(void **state) {
+    (void)state;
+    make_well();
+    topology.backups_n = 1;
+    topology.backups[0] = (struct backup){.component = topology.checks[0].component, .type = "wal"};
+    assert_string_equal(failing()[0] == '\0' ? "" : "told", "told");
+    const char *name = NULL;
+    for (unsigned i = 0; i < result.n; i++) {
+        name = result.lines[i].state != READINESS_GOOD ? result.lines[i].name : name;
+    }
+    assert_non_null(strstr(name, "backup wal of "));
+    assert_non_null(strstr(line_of(name)->fix, "backup = \"wal\""));
+    assert_int_equal(result.blockers_n, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_backup_is_as_its_worst_check_in_either_region),
+        cmocka_unit_test(a_backup_that_no_check_looks_at_is_told),
         cmocka_unit_test(a_well_region_is_ready),
         cmocka_unit_test(the_lease_and_executions_count),
         cmocka_unit_test(what_holds_automation_counts_where_it_is_promised),

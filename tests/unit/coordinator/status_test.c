@@ -395,6 +395,42 @@ static void a_backup_is_as_its_worst_check(void **state) {
     }
 }
 
+/* What shows that a backup can be restored: a restore of late, or its like at the second place. */
+static void a_backup_is_restorable_by_what_its_checks_ask(void **state) {
+    (void)state;
+    static const struct {
+        uint8_t status;
+        const char *name, *value, *restorable;
+    } table[] = {{CHECK_OK, NULL, NULL, "not shown"},
+                 {CHECK_OK, "peer_url", "https://minio.region2:9000", "compared"},
+                 {CHECK_OK, "restored_within", "86400", "restored"},
+                 {CHECK_WARN, "restored_within", "86400", "unknown"},
+                 {CHECK_FAILED, "peer_url", "https://minio.region2:9000", "unknown"}};
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        make_serving();
+        struct check *check = &topology.checks[0];
+        struct agent_live *live = &member.agents[agent("east-db1")];
+        check->kind = CHECK_BACKUP;
+        check->agent = agent("east-db1");
+        check->outside = false;
+        topology.backups_n = 1;
+        topology.backups[0] = (struct backup){.component = check->component, .type = "full"};
+        assert_int_equal(arguments_set(&check->arguments, "backup", "full"), ERR_OK);
+        if (table[i].name != NULL) {
+            assert_int_equal(arguments_set(&check->arguments, table[i].name, table[i].value),
+                             ERR_OK);
+        }
+        live->reported = true;
+        live->report.config_version = member.core.config_version;
+        live->report.checks_n = 1;
+        live->report.checks[0] = (struct check_report){.check = 0, .status = table[i].status};
+        json_t *json = ask_from("backups", "", table[i].status == CHECK_OK ? 0 : 9);
+        const json_t *backup = json_array_get(json_object_get(json, "backups"), 0);
+        assert_string_equal(text_of(backup, "restorable"), table[i].restorable);
+        json_decref(json);
+    }
+}
+
 /* A check of a backup that nobody declared is said, not dropped. */
 static void a_check_of_an_undeclared_backup_is_said(void **state) {
     (void)state;
@@ -419,6 +455,7 @@ int main(void) {
         cmocka_unit_test(whoami_says_what_the_role_may),
         cmocka_unit_test(a_refusal_says_what_is_in_the_way),
         cmocka_unit_test(a_backup_is_as_its_worst_check),
+        cmocka_unit_test(a_backup_is_restorable_by_what_its_checks_ask),
         cmocka_unit_test(a_check_of_an_undeclared_backup_is_said),
     };
     return cmocka_run_group_tests(tests, status_world_open, status_world_close);
