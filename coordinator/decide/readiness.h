@@ -70,7 +70,7 @@ void readiness_backups(const struct readiness_input *input, struct readiness *re
 uint8_t backup_of_check(const struct topology *topology, const struct check *check,
                         const char **ret_type);
 
-/* What this agent's newest report says of a check; NULL: nothing, or the agent is not to be asked. */
+/* What this agent's newest report says of a check; NULL: nothing, or the agent is silent. */
 const struct check_report *readiness_seen(const struct readiness_input *input, uint8_t agent,
                                           uint8_t check);
 bool readiness_agent_speaks(const struct readiness_input *input, uint8_t agent);

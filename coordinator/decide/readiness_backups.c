@@ -1,5 +1,5 @@
-/* The declared backups, one line each: a takeover that goes wrong falls back on them, whichever region
- * they were made in. A backup is as its worst check; one that no check looks at is told. */
+/* The declared backups, one line each: a takeover that goes wrong falls back on them, whichever
+ * region they were made in. A backup is as its worst check; one that no check looks at is told. */
 #include "common/topology/duration.h"
 #include "coordinator/decide/readiness.h"
 

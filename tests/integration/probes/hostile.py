@@ -129,3 +129,12 @@ def test_hostile_dns(t):
     for name, (change, wanted) in cases.items():
         t.see(f"dns {name}", t.probe("dns", {"servers": f"127.0.0.1:{serve(change)}",
                                              "name": "api.bud.test", "type": "A"}), err=wanted)
+
+
+def test_old_tls(t, proxy):
+    """Every kind that asks by HTTP refuses a server that knows TLS 1.2 only where 1.3 is asked for."""
+    url, ca = f"https://127.0.0.1:{proxy.ports['old']}", t.lab.path("d15.crt")
+    for kind, more in (("http", {}), ("prometheus", {"query": "1"}), ("git", {}), ("clickhouse", {}),
+                       ("backup", {"store": "s3", "bucket": "bud", "user": "drover", "password_ref": "right"})):
+        t.see(f"{kind} only TLS 1.2 where 1.3 is asked for", t.probe(kind, {"url": url, "ca": ca, "tls": "1.3", **more}, 2000),
+              err="UNSUPPORTED")

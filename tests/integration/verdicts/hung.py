@@ -82,6 +82,21 @@ def latenesses_s(came):
     return sorted(offset - min(offsets) for offset in offsets)
 
 
+def queued_s(pid):
+    """How long the agent's loop was ready to run and no processor ran it, in all, by the kernel's own account: that is this
+    machine's lateness and not a target's."""
+    with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
+        return int(file.read().split()[1]) / 1e9
+
+
+def distribution(late):
+    """Of the latenesses, sorted: how they lie."""
+    if not late:
+        return "none came"
+    parts = [(f"{share} %", late[min(len(late) - 1, len(late) * share // 100)]) for share in (50, 75, 90, 95, 99)]
+    return ", ".join(f"{name} {value * 1000:.0f} ms" for name, value in parts + [("the latest", late[-1])])
+
+
 def _figures(pid):
     with open(f"/proc/{pid}/status", encoding="utf-8") as file:
         text = file.read()
@@ -111,7 +126,9 @@ def run(stage, options, count):
     targets.hang = True
     _watch(pid, 2 * INTERVAL_MS / 1000)  # until each has begun to hang
     stalls, first, targets.kept_most = Stalls(), len(targets.came), 0
+    queued_before = queued_s(pid)
     seen = _watch(pid, seconds)
+    queued = queued_s(pid) - queued_before
     came, late_machine_s = targets.came[first:], stalls.stop()
     targets.hang = False
     beats = int(seconds * 1000 / QUICK_MS)
@@ -119,8 +136,9 @@ def run(stage, options, count):
     late_s, latest_s = late[len(late) * 9 // 10], late[-1]
     half = len(seen) // 2
     figures = {key: most(seen, key) for key in seen[0]}
-    print(f"    {targets.kept_most} hung at once for {seconds:.0f} s; the quick check came {len(came)} times of {beats}, at "
-          f"most {latest_s * 1000:.0f} ms late, nine of ten {late_s * 1000:.0f} ms; this machine stalled for {late_machine_s:.2f} s; before {before} KiB, then {figures}")
+    print(f"    {targets.kept_most} hung at once for {seconds:.0f} s; the quick check came {len(came)} times of {beats}, late by: "
+          f"{distribution(late)}; the agent's loop was ready and not run for {queued:.2f} s; this machine stalled for "
+          f"{late_machine_s:.2f} s; before {before} KiB, then {figures}")
     count(targets.kept_most >= HUNG_N * 0.9, f"{HUNG_N} checks hang at once", begun, f"{targets.kept_most}")
     count(late_s <= LATE_MAX_S + late_machine_s and latest_s <= LATEST_MAX_S + late_machine_s and len(came) >= beats - 2 - late_machine_s * 1000 / QUICK_MS,
           "a hung target delays no other check by more than 100 ms", begun,

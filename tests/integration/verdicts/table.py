@@ -48,6 +48,10 @@ def faults(rows):
     return found + [f"{setting}: no such combination" for setting in rows if setting not in wanted]
 
 
+# Why a row is not in CI: it could be on real servers like any other (`run --all` brings all 152), but each takes some five
+# seconds. What is left out are combinations of a cut with a way to be unwell that CI shows with another cut, and what looks
+# the same from outside: a killed agent like a stopped one, a hung or wrong store like a stopped one. The core's unit test
+# judges every row.
 # Beside every cut with all well, with P's agents stopped and with P's store stopped: each other way to be unwell,
 # without a cut (but for the killed, who look like the stopped) and with one.
 # (agents of P, store of P, agents of D, vantage of M) -> that cut.
