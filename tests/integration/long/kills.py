@@ -144,7 +144,8 @@ def drive(world, number):
             time.sleep(0.3)
             continue
         if not found["running"]:
-            return found["stage"], pauses
+            failed = ", ".join(f"{step['name']} {step['error']}" for step in found["steps"] if step["error"])
+            return found["stage"] + (f" ({failed})" if failed else ""), pauses
         for step in found["steps"]:
             if step["state"] == "needs-approval":
                 world.fleet.drover("approve", str(number), step["name"], who="net-1", check=False)

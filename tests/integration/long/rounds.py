@@ -23,8 +23,8 @@ def follows(world, region):
     """The other region is a standby of this one, by stream and by its own word, in both stores. False while one does not answer."""
     other = OTHER[region]
     try:
-        return (world.recovering(f"{other}-db1") and streams(world, region)
-                and world.lab.redis(f"{other}-db1", "ROLE")[0] in ("slave", b"slave"))
+        role = [word.decode() if isinstance(word, bytes) else word for word in world.lab.redis(f"{other}-db1", "ROLE")]
+        return world.recovering(f"{other}-db1") and streams(world, region) and role[0] == "slave" and role[3] == "connected"
     except (psycopg2.Error, LabError, OSError):
         return False
 
