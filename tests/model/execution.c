@@ -136,7 +136,7 @@ static void judge_step(const struct execution *was, const struct execution *is, 
         broke(10);
     }
     /* What was approved was approved with the target's region heard, or silent (N16). */
-    bool asked = plan_of(is)->steps[s].approval != NONE && old->approved_by != NONE;
+    bool asked = acted.plans[is->plan].steps[s].approval != NONE && old->approved_by != NONE;
     if (begun && old->attempt == 0 && asked && plan_world.step[s].voice != voice_of(is)) {
         broke(15);
     }
