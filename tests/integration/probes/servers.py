@@ -15,10 +15,19 @@ PG = "/usr/lib/postgresql/15/bin"
 PASSWORD = secrets.token_hex(12)
 
 
+GIVEN = set()
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Never the same twice: the kernel may, and HAProxy would share it between two fronts."""
+    for _ in range(1000):
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        if port not in GIVEN:
+            GIVEN.add(port)
+            return port
+    raise RuntimeError("no free port that was not given out before")
 
 
 def wait_for(what, condition, seconds=30):
