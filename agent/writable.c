@@ -102,10 +102,10 @@ enum err writable_open(struct agent_program *agent, struct writable **ret_writab
         return ERR_CONFIG;
     }
     writable->agent = agent;
-    writable->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL, 0, NULL, NULL, on_request, writable, MHD_OPTION_SOCK_ADDR,
-        (struct sockaddr *)&address, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
-        MHD_OPTION_CONNECTION_TIMEOUT, 5u, MHD_OPTION_END);
+    writable->daemon =
+        MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, writable, MHD_OPTION_SOCK_ADDR,
+                         (struct sockaddr *)&address, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
+                         MHD_OPTION_CONNECTION_TIMEOUT, 5u, MHD_OPTION_END);
     if (writable->daemon != NULL) {
         info = MHD_get_daemon_info(writable->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     }

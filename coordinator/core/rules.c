@@ -369,11 +369,12 @@ static void do_same_execution(struct context *c) {
 }
 
 static void do_approve(struct context *c) {
+    struct execution *execution = asked_execution(c);
+    uint8_t step = c->event->request.step;
     asked_step(c)->approved_by = c->event->request.operator_index;
-    asked_step(c)->seen =
-        seen_moves_now(c->core, c->topology, asked_execution(c), c->event->request.step);
-    if (asked_execution(c)->paused == PAUSE_REJECTED) {
-        asked_execution(c)->paused = PAUSE_NO;
+    asked_step(c)->seen = seen_moves_now(c->core, c->topology, execution, step);
+    if (execution->paused == PAUSE_REJECTED && execution->paused_step == step) {
+        execution->paused = PAUSE_NO;
     }
     remember_request(c);
 }

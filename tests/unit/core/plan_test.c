@@ -395,6 +395,13 @@ static void a_declined_approval_pauses_and_cancels_nothing(void **state) {
     (void)world_ask_step(&world, REQUEST_REJECT, STEP_PROMOTE, ROLE_SRE);
     assert_int_equal(paused(), PAUSE_REJECTED);
     assert_int_equal(stage(), STAGE_RUN);
+    /* Another step's approval is not this one's: what was declined still stands in the way. */
+    step_of(PLAN_AWAY, STEP_CHECK)->approval = ROLE_COMMANDER;
+    world.core.executions[0].steps[STEP_CHECK].phase = STEP_APPROVAL;
+    assert_int_equal(world_ask_step(&world, REQUEST_APPROVE, STEP_CHECK, ROLE_COMMANDER).result,
+                     RESULT_APPLIED);
+    assert_int_equal(paused(), PAUSE_REJECTED);
+    assert_null(world_wanted(&world, STEP_CHECK));
     (void)world_ask_step(&world, REQUEST_APPROVE, STEP_PROMOTE, ROLE_COMMANDER);
     assert_int_equal(paused(), PAUSE_NO);
     assert_non_null(world_wanted(&world, STEP_PROMOTE));
