@@ -153,6 +153,12 @@ static void job_run(struct job *base) {
     const char *why = NULL;
     enum err err =
         row == NULL ? ERR_UNSUPPORTED : ledger_begin(job->ledger, command, job->digest, &found);
+    if (err == ERR_OK && found == LEDGER_OTHER) {
+        job_refuse(job, ERR_WENT_BACK,
+                   "this agent's ledger has another command under these numbers: the log was begun "
+                   "anew, or set back");
+        return;
+    }
     if (err != ERR_OK || found == LEDGER_ENDED) {
         if (err == ERR_OK && ledger_outcome(job->ledger, command->execution, command->step,
                                             command->attempt, &job->outcome) == ERR_OK) {

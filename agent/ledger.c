@@ -107,17 +107,19 @@ static int bind_attempt(sqlite3_stmt *statement, uint64_t execution, uint8_t ste
 }
 
 static enum err find(struct ledger *ledger, const struct command *command,
-                     enum ledger_found *ret_found) {
+                     const uint8_t digest[DIGEST_SIZE], enum ledger_found *ret_found) {
     sqlite3_stmt *statement = NULL;
     int rc = prepare(ledger,
-                     "SELECT outcome IS NOT NULL FROM commands WHERE execution=?1 AND step=?2 "
-                     "AND attempt=?3",
+                     "SELECT digest=?4, outcome IS NOT NULL FROM commands WHERE execution=?1 AND "
+                     "step=?2 AND attempt=?3",
                      &statement);
     if (rc == SQLITE_OK) {
         (void)bind_attempt(statement, command->execution, command->step, command->attempt);
+        (void)sqlite3_bind_blob(statement, 4, digest, DIGEST_SIZE, SQLITE_STATIC);
         rc = sqlite3_step(statement);
         *ret_found = rc != SQLITE_ROW                        ? LEDGER_NEW
-                     : sqlite3_column_int(statement, 0) != 0 ? LEDGER_ENDED
+                     : sqlite3_column_int(statement, 0) == 0 ? LEDGER_OTHER
+                     : sqlite3_column_int(statement, 1) != 0 ? LEDGER_ENDED
                                                              : LEDGER_BEGUN;
     }
     (void)sqlite3_finalize(statement);
@@ -145,7 +147,7 @@ static enum err begin_locked(struct ledger *ledger, const struct command *comman
     if (err == ERR_OK && command->epoch < epoch) {
         return ERR_STALE;
     }
-    err = err != ERR_OK ? err : find(ledger, command, ret_found);
+    err = err != ERR_OK ? err : find(ledger, command, digest, ret_found);
     if (err != ERR_OK || *ret_found != LEDGER_NEW) {
         return err;
     }

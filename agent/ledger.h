@@ -14,14 +14,20 @@
 
 struct ledger;
 
-enum ledger_found { LEDGER_NEW = 0, LEDGER_BEGUN = 1, LEDGER_ENDED = 2 };
+enum ledger_found {
+    LEDGER_NEW = 0,
+    LEDGER_BEGUN = 1,
+    LEDGER_ENDED = 2,
+    LEDGER_OTHER = 3, /* another command had these numbers: the log was begun anew, or set back */
+};
 
 enum err ledger_open(const char *directory, struct ledger **ret_ledger,
                      struct text256 *reterr) ERR_CHECKED;
 void ledger_close(struct ledger *ledger); /* NULL is fine */
 
 /* I4: at most one blind run per (execution, step, attempt). Writes the intent unless there is one;
- * *ret_found tells what stood there before. The epoch becomes the accepted one; STALE below it. */
+ * *ret_found tells what stood there before, and whether it was of this very command, by its digest.
+ * The epoch becomes the accepted one; STALE below it. */
 enum err ledger_begin(struct ledger *ledger, const struct command *command,
                       const uint8_t digest[DIGEST_SIZE], enum ledger_found *ret_found) ERR_CHECKED;
 enum err ledger_end(struct ledger *ledger, const struct outcome *outcome) ERR_CHECKED;

@@ -114,7 +114,9 @@ static void begin(struct sim *sim, uint8_t host, struct sim_command *command) {
     struct ledger_entry *entry = ledger_find(agent, &command->name);
     command->outcome.observed = entry != NULL && !mutant_is(sim, MUTANT_RERUN_INTENT);
     command->state = CMD_RUNNING;
-    if (entry != NULL && entry->ended) {
+    if (entry != NULL && !same_name(&entry->name, &command->name)) {
+        finish(sim, host, command, 4, ERR_WENT_BACK);
+    } else if (entry != NULL && entry->ended) {
         command->outcome = entry->outcome;
         finish(sim, host, command, entry->outcome.state, entry->outcome.err);
     } else if (command->name.epoch < agent->ledger_epoch) {

@@ -388,6 +388,22 @@ static void an_answer_from_before_a_pause_is_asked_for_again(void **state) {
     put_away();
 }
 
+/* Behind a log that was begun anew: neither the old outcome nor a run, but the reason. */
+static void numbers_that_the_ledger_has_of_another_command_are_refused(void **state) {
+    static const uint8_t other[DIGEST_SIZE] = {9};
+    struct guard_answer says = holding();
+    enum ledger_found found;
+    (void)state;
+    about_to_run(&says, 0);
+    assert_int_equal(ledger_begin(agent.ledger, &entry()->command, other, &found), ERR_OK);
+    run_it();
+    assert_int_equal(runs_n, 0);
+    assert_int_equal(entry()->outcome.state, OUTCOME_REFUSED);
+    assert_int_equal(entry()->outcome.err, ERR_WENT_BACK);
+    assert_non_null(strstr(entry()->outcome.detail, "another command under these numbers"));
+    put_away();
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_asked_again_when_enough_waits_are_over),
@@ -398,6 +414,7 @@ int main(void) {
         cmocka_unit_test(a_store_is_opened_while_the_guard_says_that_the_lease_runs),
         cmocka_unit_test(a_store_is_not_opened_on_an_old_word_of_the_guard),
         cmocka_unit_test(an_answer_from_before_a_pause_is_asked_for_again),
+        cmocka_unit_test(numbers_that_the_ledger_has_of_another_command_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

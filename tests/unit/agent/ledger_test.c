@@ -118,6 +118,28 @@ static void an_intent_is_written_once(void **state) {
     ledger_close(ledger);
 }
 
+/* The agents' ledgers outlive a log that is begun anew, and its executions begin at 1 again. */
+static void the_numbers_of_another_command_are_told(void **state) {
+    static const uint8_t other[DIGEST_SIZE] = {1, 2, 4};
+    struct ledger *ledger = open_it();
+    struct command command = command_of(77, 3, 1, 5);
+    struct outcome outcome = outcome_for(&command), read;
+    enum ledger_found found;
+    (void)state;
+    assert_int_equal(begin(ledger, &command, &found), ERR_OK);
+    assert_int_equal(found, LEDGER_NEW);
+    for (unsigned ended = 0; ended < 2; ended++) {
+        assert_int_equal(ledger_begin(ledger, &command, other, &found), ERR_OK);
+        assert_int_equal(found, LEDGER_OTHER);
+        assert_int_equal(begin(ledger, &command, &found), ERR_OK);
+        assert_int_equal(found, ended == 0 ? LEDGER_BEGUN : LEDGER_ENDED);
+        assert_int_equal(ledger_end(ledger, &outcome), ERR_OK);
+    }
+    assert_int_equal(ledger_outcome(ledger, 77, 3, 1, &read), ERR_OK);
+    assert_memory_equal(&read, &outcome, sizeof read);
+    ledger_close(ledger);
+}
+
 static void the_first_outcome_stays(void **state) {
     struct ledger *ledger = open_it();
     struct command command = command_of(1, 0, 1, 1);
@@ -358,6 +380,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(an_intent_is_written_once, setup, teardown),
         cmocka_unit_test_setup_teardown(the_number_of_a_start_grows_whatever_the_clock_says, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(the_numbers_of_another_command_are_told, setup, teardown),
         cmocka_unit_test_setup_teardown(the_first_outcome_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(a_crash_between_intent_and_result_is_known, setup,
                                         teardown),
