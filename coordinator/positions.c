@@ -79,5 +79,13 @@ struct lag positions_lag(const struct positions *positions, uint8_t link_index) 
     /* Further back than we remember, after a member's start perhaps by seconds of memory: nobody
      * here knows how late that is, and "at least so much" would pass for good. */
     lag.known = false;
+    lag.least_ms = newest->wall_ms - sample_seen(link, 0)->wall_ms;
     return lag;
+}
+
+void lag_at_least(struct lag *lag, uint64_t told_ms) {
+    if (!lag->known && lag->least_ms > told_ms) {
+        lag->known = true;
+        lag->ms = lag->least_ms;
+    }
 }

@@ -29,9 +29,10 @@ struct positions {
 };
 
 struct lag {
-    bool known;     /* false also when the standby is further back than the oldest sample */
-    uint64_t bytes; /* written by the active side and not received */
-    uint64_t ms;    /* age of the first missing byte when the active side was last sampled */
+    bool known;        /* false also when the standby is further back than the oldest sample */
+    uint64_t least_ms; /* then: the age of that sample when the active side was last sampled */
+    uint64_t bytes;    /* written by the active side and not received */
+    uint64_t ms;       /* age of the first missing byte when the active side was last sampled */
     uint64_t sampled_wall_ms; /* of that last sample */
     uint64_t unheard_ms; /* the lease ran on for so long after the active side was last heard */
 };
@@ -45,5 +46,8 @@ void positions_received(struct positions *positions, uint8_t link, uint64_t posi
                         uint64_t wall_ms);
 void positions_applied(struct positions *positions, uint8_t link, uint64_t position);
 struct lag positions_lag(const struct positions *positions, uint8_t link);
+/* For a member that was started too lately to know: where its memory shows that the standby lacks
+ * more than `told_ms`, which was told before, the lag becomes that much, and known. */
+void lag_at_least(struct lag *lag, uint64_t told_ms);
 
 #endif

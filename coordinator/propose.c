@@ -311,6 +311,9 @@ static void propose_lags(struct coordinator *member) {
         struct lag lag = lags_of(member, l);
         bool young = member_now_ms() - member->started_boot_ms < LAG_MEMORY_MS &&
                      lag.unheard_ms <= member->topology->lease.lease_ms;
+        if (young && member->core.links[l].known) {
+            lag_at_least(&lag, member->core.links[l].lag_ms + 2 * LAG_STEP_MS);
+        }
         if (!lag_is_news(&member->core.links[l], &lag) || (!lag.known && young)) {
             continue;
         }

@@ -268,6 +268,9 @@ void propose_lags(struct sim *sim, uint8_t m) {
         lag = (struct lag){.known = true, .sampled_wall_ms = lag.sampled_wall_ms};
     }
     bool young = sim_boot_ms(sim, m) - member->started_ms < LAG_MEMORY_MS;
+    if (young && member->core.links[0].known) {
+        lag_at_least(&lag, member->core.links[0].lag_ms + 2 * LAG_STEP_MS);
+    }
     if (!lag_is_news(&member->core.links[0], &lag) || (!lag.known && young)) {
         return;
     }

@@ -61,6 +61,27 @@ static void a_standby_further_back_than_memory_is_not_known_to_be_on_time(void *
     assert_int_equal(lag.ms, 2000);
 }
 
+/* Simulated: a timekeeper started again said nothing for a minute, and 400 ms stood for 6 s. */
+static void a_short_memory_still_knows_at_least_how_much_is_lacking(void **state) {
+    (void)state;
+    for (uint64_t s = 0; s <= 6; s++) {
+        positions_written(&positions, 0, 1000 + s, 1000 * s);
+    }
+    positions_received(&positions, 0, 999, 100);
+    struct lag lag = positions_lag(&positions, 0), before = lag;
+    assert_false(lag.known);
+    assert_int_equal(lag.least_ms, 6000);
+    lag_at_least(&lag, 6000); /* as much was told before, or more: that stays */
+    assert_memory_equal(&lag, &before, sizeof lag);
+    lag_at_least(&lag, 400);
+    assert_true(lag.known);
+    assert_int_equal(lag.ms, 6000);
+    positions_received(&positions, 0, 1003, 7000);
+    lag = positions_lag(&positions, 0);
+    lag_at_least(&lag, 0); /* what is known is known exactly */
+    assert_int_equal(lag.ms, 3000);
+}
+
 static void a_position_that_went_back_starts_anew(void **state) {
     (void)state;
     positions_written(&positions, 0, 9000, 1000);
@@ -84,6 +105,7 @@ int main(void) {
         cmocka_unit_test_setup(the_lag_is_the_age_of_the_first_missing_byte, setup),
         cmocka_unit_test_setup(a_standby_further_back_than_memory_is_not_known_to_be_on_time,
                                setup),
+        cmocka_unit_test_setup(a_short_memory_still_knows_at_least_how_much_is_lacking, setup),
         cmocka_unit_test_setup(a_position_that_went_back_starts_anew, setup),
         cmocka_unit_test_setup(an_older_word_of_the_standby_does_not_replace_a_newer, setup),
     };
