@@ -351,6 +351,18 @@ static void a_refusal_says_what_is_in_the_way(void **state) {
                              "opened again until that is done");
 }
 
+/* One declared backup, and the check that may look at it. */
+static struct check *make_backup(void) {
+    struct check *check = &topology.checks[0];
+    make_serving();
+    check->kind = CHECK_BACKUP;
+    check->agent = agent("east-db1");
+    check->outside = false;
+    topology.backups_n = 1;
+    topology.backups[0] = (struct backup){.component = check->component, .type = "full"};
+    return check;
+}
+
 /* A declared backup is as its worst check; without a check, or without word, it is not met. */
 static void a_backup_is_as_its_worst_check(void **state) {
     (void)state;
@@ -363,14 +375,8 @@ static void a_backup_is_as_its_worst_check(void **state) {
                  {true, true, CHECK_FAILED, "failed"}, {true, true, CHECK_SUSPECT, "failed"},
                  {true, true, CHECK_STALE, "unknown"}, {true, true, CHECK_UNKNOWN, "unknown"}};
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        make_serving();
-        struct check *check = &topology.checks[0];
-        struct agent_live *live = &member.agents[agent("east-db1")];
-        check->kind = CHECK_BACKUP;
-        check->agent = agent("east-db1");
-        check->outside = false;
-        topology.backups_n = 1;
-        topology.backups[0] = (struct backup){.component = check->component, .type = "full"};
+        struct check *check = make_backup();
+        struct agent_live *live = &member.agents[check->agent];
         if (table[i].checked) {
             assert_int_equal(arguments_set(&check->arguments, "backup", "full"), ERR_OK);
         }
@@ -407,14 +413,8 @@ static void a_backup_is_restorable_by_what_its_checks_ask(void **state) {
                  {CHECK_WARN, "restored_within", "86400", "unknown"},
                  {CHECK_FAILED, "peer_url", "https://minio.region2:9000", "unknown"}};
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        make_serving();
-        struct check *check = &topology.checks[0];
-        struct agent_live *live = &member.agents[agent("east-db1")];
-        check->kind = CHECK_BACKUP;
-        check->agent = agent("east-db1");
-        check->outside = false;
-        topology.backups_n = 1;
-        topology.backups[0] = (struct backup){.component = check->component, .type = "full"};
+        struct check *check = make_backup();
+        struct agent_live *live = &member.agents[check->agent];
         assert_int_equal(arguments_set(&check->arguments, "backup", "full"), ERR_OK);
         if (table[i].name != NULL) {
             assert_int_equal(arguments_set(&check->arguments, table[i].name, table[i].value),
