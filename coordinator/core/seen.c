@@ -192,9 +192,9 @@ bool seen_plan_read(const uint8_t in[SEEN_SIZE], struct seen_plan *ret_seen) {
         ret_seen->classes[r + 1] = two >> 4;
     }
     for (unsigned l = 0; l < LINKS_MAX; l += 4) {
-        uint8_t four = bytes_get_u8(&bytes);
+        unsigned four = bytes_get_u8(&bytes);
         for (unsigned i = 0; i < 4; i++) {
-            ret_seen->losses[l + i] = four >> 2 * i & 3u;
+            ret_seen->losses[l + i] = (uint8_t)((four >> 2 * i) & 3u);
         }
     }
     ret_seen->runnable = get_48(&bytes);
