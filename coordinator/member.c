@@ -267,6 +267,9 @@ static void on_timer(uv_timer_t *timer) {
     if (member->log != NULL && !member->stopped_for_human) {
         notes_if_due(member);
         snapshot_if_due(member);
+    } else if (member->log != NULL) {
+        struct log_memory known = log_memory_now(member->log);
+        notes_stopped(member, &known);
     }
     operators_expire(member);
     recording_flush(member->recording);

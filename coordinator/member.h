@@ -254,6 +254,9 @@ enum err notes_read(const char *directory, struct notes *ret_notes,
  * a second after one that failed, which is told in the log. */
 enum err notes_write(struct coordinator *member, const struct notes *notes,
                      void (*done)(struct coordinator *member, enum err err)) ERR_CHECKED;
+/* For a member that stopped for a human: what it knows of the log is noted at once, not up to five
+ * seconds later, so that its restart stops for the same reason. Asked again while it fails. */
+void notes_stopped(struct coordinator *member, const struct log_memory *log);
 
 /* operators.c */
 void operators_on_frame(void *owner, const struct wire_identity *from, const uint8_t *frame,

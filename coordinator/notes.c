@@ -107,3 +107,18 @@ enum err notes_write(struct coordinator *member, const struct notes *notes,
     ensure(rc == 0);
     return ERR_OK;
 }
+
+static void stop_noted(struct coordinator *member, enum err err) {
+    (void)member; /* who could not write says so, and is asked again */
+    (void)err;
+}
+
+void notes_stopped(struct coordinator *member, const struct log_memory *log) {
+    struct notes notes = member->notes;
+    if (notes.log.cluster_id == log->cluster_id && notes.log.highest_index == log->highest_index) {
+        return;
+    }
+    notes.log = *log;
+    enum err err = notes_write(member, &notes, stop_noted);
+    ensure(err == ERR_OK || err == ERR_BUSY); /* busy: at the next turn */
+}

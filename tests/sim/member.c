@@ -160,12 +160,18 @@ static bool close_is_noted(struct sim *sim, uint8_t m, uint64_t epoch) {
 /* The wait is over; and how far the log had come, so that one set back is recognised. */
 static void notes_if_due(struct sim *sim, uint8_t m) {
     struct sim_member *member = &sim->members[m];
-    if (member->writing || member->stopped || mutant_is(sim, MUTANT_NO_NOTE) ||
+    if (member->writing || mutant_is(sim, MUTANT_NO_NOTE) ||
         mutant_is(sim, MUTANT_NO_CLOSE_NO_CATCHUP)) {
         return;
     }
     bool moved = member->memory.index != member->disk_memory.index ||
                  member->memory.history != member->disk_memory.history;
+    if (member->stopped) { /* at once, or a restart would not know why it stopped */
+        if (moved) {
+            note_write(sim, m, &member->disk, NOTE_MEMORY);
+        }
+        return;
+    }
     bool first = member->disk_memory.history == 0;
     uint32_t first_ms = member_topology(sim, m)->lease.wait_ms;
     if (member->caught_up && attest_first_due(&member->attest, sim_stamp(sim, m), first_ms)) {

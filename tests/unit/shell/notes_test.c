@@ -72,6 +72,27 @@ static void a_new_member_has_none_and_waits_first(void **state) {
     assert_memory_equal(&read, &none, sizeof read);
 }
 
+/* Simulated: members that had seen the log go back were restarted within five seconds, and knew
+ * nothing of it: an attempt's number went to a second agent. */
+static void a_stopped_member_notes_at_once_what_it_knew_of_the_log(void **state) {
+    struct notes notes = some_notes(), read;
+    struct log_memory known = notes.log;
+    struct text256 why;
+    (void)state;
+    keep(&notes);
+    notes_stopped(&member, &known); /* nothing new */
+    assert_int_equal(uv_run(&loop, UV_RUN_DEFAULT), 0);
+    known.highest_index += 54;
+    known.highest_key = 43;
+    notes_stopped(&member, &known);
+    notes_stopped(&member, &known); /* on its way */
+    (void)uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(notes_read(directory, &read, &why), ERR_OK);
+    notes.log = known;
+    assert_memory_equal(&read, &notes, sizeof read);
+    assert_memory_equal(&member.notes, &notes, sizeof notes);
+}
+
 static void they_come_back_as_they_were(void **state) {
     struct notes notes = some_notes(), read;
     struct text256 why;
@@ -190,6 +211,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_new_member_has_none_and_waits_first, setup, teardown),
         cmocka_unit_test_setup_teardown(a_restart_does_not_end_the_first_wait, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_stopped_member_notes_at_once_what_it_knew_of_the_log,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(they_come_back_as_they_were, setup, teardown),
         cmocka_unit_test_setup_teardown(one_at_a_time, setup, teardown),
         cmocka_unit_test_setup_teardown(a_disk_that_refuses_is_told_and_changes_nothing, setup,
