@@ -141,7 +141,8 @@ def every_query_answers(place):
     for expr in [expr for kind, _, expr in rules(place) if kind == "alert"] + annotations:
         place.query(expr)
         for name in set(re.findall(r"\bdrover[_:][a-z_:]+\b(?!\()", expr)):
-            expect(place.query(f"count({name})"), f"no series {name}, of {expr}")
+            # What a rule records comes with the rule's next turn.
+            wait(lambda name=name: place.query(f"count({name})"), f"the series {name}, of {expr}", 20)
 
 
 def an_alert_arrives_through_alertmanager(_place):
