@@ -272,12 +272,14 @@ static uint64_t heard_as_applied(const struct coordinator *member) {
 static void propose_view(struct coordinator *member) {
     char key[FACT_KEY_SIZE];
     uint64_t now_ms = member_now_ms();
-    uint64_t heard = heard_set(member);
+    uint64_t heard = heard_set(member), applied = heard_as_applied(member);
     bool attesting = attesting_lately(member);
     const struct member_view *view = &member->core.members[member->index];
-    bool same = view->present && view->attesting == attesting && heard_as_applied(member) == heard;
-    /* A member that has just started has not had the time to hear anybody. */
+    /* A member that has just started has not had the time to hear everybody: so long whom it heard
+     * before counts as heard, or its own pause would pass for their silence. */
     bool young = now_ms - member->started_boot_ms < member->topology->policy.silent_ms;
+    heard |= young ? applied : 0;
+    bool same = view->present && view->attesting == attesting && applied == heard;
     if (same || append_of_kind(member, EVENT_VIEW) || (young && heard == 0)) {
         return;
     }

@@ -24,10 +24,16 @@ static uint64_t forgiven_ms(uint64_t behind_ms, uint64_t passed, uint64_t counte
     return (part > long_part ? part : long_part) + jitter;
 }
 
+/* By a clock that was set back nothing can be told, by the other one it can; by neither, what was
+ * behind before still is. */
+static uint64_t forward_ms(struct stamp since, struct stamp now) {
+    uint64_t boot_ms = now.boot_ms > since.boot_ms ? now.boot_ms - since.boot_ms : 0;
+    uint64_t raw_ms = now.raw_ms > since.raw_ms ? now.raw_ms - since.raw_ms : 0;
+    return boot_ms > raw_ms ? boot_ms : raw_ms;
+}
+
 void ticks_applied(struct ticks *ticks, uint32_t counted_ms, struct stamp now) {
-    uint64_t passed = ticks->seen ? passed_ms(ticks->applied, now) : 0;
-    /* By a clock that was set back nothing can be told; what was behind before still is. */
-    passed = passed == UINT32_MAX ? 0 : passed;
+    uint64_t passed = ticks->seen ? forward_ms(ticks->applied, now) : 0;
     uint64_t counted = counted_ms + forgiven_ms(ticks->behind_ms, passed, counted_ms);
     uint64_t late_ms = ticks->behind_ms + passed;
     uint64_t behind_ms = late_ms > counted ? late_ms - counted : 0;

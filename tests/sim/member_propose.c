@@ -154,8 +154,9 @@ static void propose_view(struct sim *sim, uint8_t m) {
     bool attesting = member->last_yes_ms != 0 && member->last_yes_epoch == member->core.epoch &&
                      now_ms - member->last_yes_ms < 3u * member_topology(sim, m)->lease.renew_ms;
     const struct member_view *view = &member->core.members[m];
-    bool same = view->present && view->attesting == attesting && applied == heard;
     bool young = now_ms - member->started_ms < member_topology(sim, m)->policy.silent_ms;
+    heard |= young ? applied : 0;
+    bool same = view->present && view->attesting == attesting && applied == heard;
     if (same || append_of_kind(member, EVENT_VIEW) || (young && heard == 0)) {
         return;
     }

@@ -143,6 +143,18 @@ static void a_clock_that_went_backwards_makes_nothing_good(void **state) {
     assert_in_range(ticks_silent_ms(&ticks, at(15000)), 10000, 11000);
 }
 
+/* Simulated: BOOTTIME was set back while the log stood still, and an old decision looked new. */
+static void of_two_clocks_the_one_that_was_not_set_back_tells(void **state) {
+    (void)state;
+    for (unsigned boot = 0; boot < 2; boot++) {
+        struct ticks ticks = ticking(10000);
+        struct stamp now = at(20000);
+        *(boot ? &now.boot_ms : &now.raw_ms) -= 15000;
+        ticks_applied(&ticks, 1000, now);
+        assert_in_range(ticks_silent_ms(&ticks, now), 8000, 9000);
+    }
+}
+
 static void a_clock_that_went_backwards_makes_old_until_the_next_tick(void **state) {
     (void)state;
     struct ticks ticks = ticking(10000);
@@ -166,6 +178,7 @@ int main(void) {
         cmocka_unit_test(a_new_timekeeper_tells_no_time),
         cmocka_unit_test(a_small_delay_is_made_good),
         cmocka_unit_test(a_clock_that_went_backwards_makes_nothing_good),
+        cmocka_unit_test(of_two_clocks_the_one_that_was_not_set_back_tells),
         cmocka_unit_test(a_clock_that_went_backwards_makes_old_until_the_next_tick),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

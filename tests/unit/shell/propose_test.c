@@ -242,6 +242,30 @@ static void every_place_taken_loses_no_wish(void **state) {
     assert_int_equal(stand_in_appended_n(EVENT_OPEN), 1);
 }
 
+/* Simulated: a member alone, killed and back within seconds, had heard one agent and not yet the
+ * other; its own pause counted as that one's silence, and nothing justified the failover. */
+static void whom_a_member_heard_before_its_start_it_may_not_have_heard_yet(void **state) {
+    struct coordinator *member = stand_in_member("m1");
+    uint64_t silent_ms = member->topology->policy.silent_ms;
+    (void)state;
+    stand_in_serving(member);
+    member->core.members[0].present = 1;
+    member->agents[0].heard_boot_ms = member_now_ms();
+    for (unsigned young = 0; young < 2; young++) {
+        appended_n = 0;
+        member->started_boot_ms = member_now_ms() - (young ? silent_ms / 2 : 2 * silent_ms);
+        /* said already: whether it attests is no news */
+        member->core.members[0].attesting = 0;
+        propose_all(member);
+        assert_int_equal(stand_in_appended_n(EVENT_VIEW), young ? 0 : 1);
+        if (!young) {
+            struct fact fact = fact_in(stand_in_appended(EVENT_VIEW));
+            assert_int_equal(fact.event.view.heard, 1);
+            stand_in_answer(stand_in_appended(EVENT_VIEW), ERR_OK);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_wish_is_appended_once),
@@ -255,6 +279,7 @@ int main(void) {
         cmocka_unit_test(who_takes_the_time_over_after_a_start_tells_the_pause_before_it),
         cmocka_unit_test(a_tick_is_dropped_when_another_keeps_the_time),
         cmocka_unit_test(every_place_taken_loses_no_wish),
+        cmocka_unit_test(whom_a_member_heard_before_its_start_it_may_not_have_heard_yet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
