@@ -70,6 +70,10 @@ void links_answer(struct answering *answering);
 void agents_answer(struct answering *answering);
 json_t *regions_list(struct answering *answering);
 json_t *links_list(struct answering *answering);
+/* What that report says of a check; NULL: nothing, or there is no report. */
+const struct check_report *check_report_of(const struct report *report, uint8_t check);
+/* PostgreSQL's servers in drawing order, each with its depth (status_tree.c). */
+json_t *trees_list(struct answering *answering);
 json_t *component_object(struct answering *answering, uint8_t endpoint);
 void members_answer(struct answering *answering); /* status_members.c */
 void rules_answer(struct answering *answering);

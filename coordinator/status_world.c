@@ -43,7 +43,7 @@ void regions_answer(struct answering *answering) {
 
 /* ------------------------------------------------------------------- components */
 
-static const struct check_report *check_report_of(const struct report *report, uint8_t check) {
+const struct check_report *check_report_of(const struct report *report, uint8_t check) {
     for (unsigned i = 0; report != NULL && i < report->checks_n; i++) {
         if (report->checks[i].check == check) {
             return &report->checks[i];
@@ -216,6 +216,7 @@ json_t *links_list(struct answering *answering) {
 
 void links_answer(struct answering *answering) {
     put_object(answering->json, "links", links_list(answering));
+    put_object(answering->json, "trees", trees_list(answering));
 }
 
 /* ----------------------------------------------------------------------- agents */

@@ -6,6 +6,8 @@
  * long as it lives; the receiving end knows what it has, and how long it has heard nothing. That
  * everything received was replayed says nothing of what was lost: positions reported by both ends
  * and remembered elsewhere do. */
+#include <string.h>
+
 #include "agent/probes/kinds.h"
 #include "agent/probes/parameter.h"
 #include "agent/probes/pg_client.h"
@@ -14,6 +16,8 @@
 
 /* An idle sender is heard every half wal_receiver_timeout (30 s by default) at the latest. */
 #define SILENCE_MS_MAX 45000
+/* A longer address of the sender is not told: half of one names nobody. */
+#define SENDER_LENGTH_MAX 40
 
 static const struct parameter parameters[] = {
     {.name = "address", .type = PARAMETER_ADDRESS, .needed = true},
@@ -124,15 +128,17 @@ static struct reading sender_look(const struct probe_input *input, struct pg_cli
 }
 
 /* The receiver's state and silence, how old the last replayed transaction is when something
- * received is still to be replayed, and what TLS it insists on: which one it got, the sender knows.
- */
+ * received is still to be replayed, what TLS it insists on (which one it got, the sender knows),
+ * and whom it follows: the member draws the tree by that (coordinator/status_tree.c). */
 static const char receiver_sql[] =
     "SELECT w.status, (extract(epoch FROM clock_timestamp() - w.last_msg_receipt_time) * 1000)"
     "::bigint, CASE WHEN pg_last_wal_replay_lsn() >= coalesce(pg_last_wal_receive_lsn(),"
     " pg_last_wal_replay_lsn()) THEN 0 ELSE (extract(epoch FROM clock_timestamp() -"
     " pg_last_xact_replay_timestamp()) * 1000)::bigint END, pg_is_wal_replay_paused(),"
     " substring(w.conninfo FROM '(?:^| )sslmode=([a-z-]+)'),"
-    " substring(w.conninfo FROM '(?:^| )ssl_min_protocol_version=([A-Za-z0-9.]+)')"
+    " substring(w.conninfo FROM '(?:^| )ssl_min_protocol_version=([A-Za-z0-9.]+)'),"
+    " CASE WHEN w.sender_host LIKE '%:%' THEN '[' || w.sender_host || ']' ELSE w.sender_host END"
+    " || ':' || w.sender_port"
     " FROM (SELECT 1) AS one LEFT JOIN pg_stat_wal_receiver w ON true";
 
 /* A row that the other side writes each second makes time lag honest. It compares two machines'
@@ -152,6 +158,7 @@ static enum err heartbeat_look(struct pg_client *client, const char *table, bool
 struct receiver_view {
     const char *status; /* NULL: no receiver runs */
     const char *sslmode, *tls_least;
+    const char *sender; /* "host:port"; NULL: not told */
     bool silence_known, apply_known, heartbeat_known;
     int64_t silence_ms, apply_ms, heartbeat_ms;
     bool paused;
@@ -177,6 +184,21 @@ static const char *receiver_tls(const struct arguments *arguments, const struct 
     return tls_fits(arguments, least) ? "" : ", older TLS accepted (ssl_min_protocol_version)";
 }
 
+/* "streaming from HOST:PORT, ..": what is wrong with it comes before how fresh it is, for the room
+ * is small. */
+static struct reading receiver_streams(const struct receiver_view *view, int64_t lag_ms,
+                                       const char *tls_lack, bool tls_good) {
+    char heard[40] = "";
+    if (tls_lack[0] == '\0') {
+        (void)text_format(heard, sizeof heard, ", heard %lld ms ago", (long long)view->silence_ms);
+    }
+    bool told = view->sender != NULL && strlen(view->sender) <= SENDER_LENGTH_MAX;
+    return reading_judged(tls_good, "streaming%s%s, %s %lld ms%s%s%s", told ? " from " : "",
+                          told ? view->sender : "",
+                          view->heartbeat_known ? "heartbeat" : "to replay", (long long)lag_ms,
+                          view->paused ? ", paused" : "", heard, tls_lack);
+}
+
 static struct reading receiver_judge(const struct arguments *arguments,
                                      const struct receiver_view *view) {
     int64_t limit_ms = (int64_t)parameter_number(arguments, "max_lag_ms", 60000);
@@ -194,10 +216,7 @@ static struct reading receiver_judge(const struct arguments *arguments,
         reading = reading_judged(false, "streaming, but nothing heard for %lld ms",
                                  (long long)view->silence_ms);
     } else {
-        reading =
-            reading_judged(tls_good, "streaming, %s %lld ms, heard %lld ms ago%s%s",
-                           view->heartbeat_known ? "heartbeat" : "to replay", (long long)lag_ms,
-                           (long long)view->silence_ms, view->paused ? ", paused" : "", tls_lack);
+        reading = receiver_streams(view, lag_ms, tls_lack, tls_good);
     }
     reading.value = lag_ms;
     if (lag_ms > limit_ms || view->paused || tls_lack[0] != '\0') {
@@ -227,6 +246,7 @@ static struct reading receiver_look(const struct probe_input *input, struct pg_c
     view.paused = pg_rows_true(&rows, 0, 3);
     view.sslmode = pg_rows_text(&rows, 0, 4);
     view.tls_least = pg_rows_text(&rows, 0, 5);
+    view.sender = pg_rows_text(&rows, 0, 6);
     if (table != NULL && !view.heartbeat_known) {
         return reading_judged(false, "no heartbeat row in %.60s", table);
     }

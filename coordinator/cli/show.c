@@ -217,6 +217,7 @@ void show_findings(const json_t *findings) {
 
 static void show_links_answer(const json_t *json) {
     show_links(json_object_get(json, "links"), true);
+    show_trees(json_object_get(json, "trees"));
 }
 
 static void show_regions_answer(const json_t *json) {

@@ -50,6 +50,7 @@ int mark_of_step(const char *state);
 
 void show_execution(const json_t *execution);
 void show_links(const json_t *links, bool ends);
+void show_trees(const json_t *trees); /* show_tree.c; within 80 columns */
 void show_regions(const json_t *regions);
 
 void show_status(const json_t *json);

@@ -114,9 +114,10 @@ static const struct verb verbs[] = {
      run_query},
     {"components", "[COMPONENT|REGION]", "The components and what their checks see.", "",
      "drover components postgresql", 0, 0, 1, false, run_query},
-    {"links", "", "The replication links: lag and positions.",
+    {"links", "", "The replication links: lag and positions; PostgreSQL's tree.",
      "The lag is from the positions remembered at the members: it is still known when the active "
-     "region is gone.",
+     "region is gone. The tree is as the servers themselves tell it: who follows whom, cascades "
+     "too, and how each connection does; what is stale says so.",
      "drover links", 0, 0, 0, false, run_query},
     {"backups", "", "The declared backups, and what is really there.",
      "Each with its checks in both regions, the newest one's age, and what is missing. Exit code 9 "

@@ -131,6 +131,60 @@ static void the_status_screen_is_as_drawn(void **state) {
     json_decref(json);
 }
 
+static const char trees_text[] =
+    "[{\"component\":\"postgresql\",\"region\":\"east\",\"address\":\"10.1.0.1:5432\",\"depth\":0,"
+    "\"role\":\"primary\",\"told\":\"now\",\"writable\":true,\"follows\":\"\",\"looks\":["
+    "{\"check\":\"pg-sends\",\"from\":\"east-db1\",\"end\":\"sends\",\"standby\":\"dr1\","
+    "\"status\":\"ok\",\"stale\":false,\"age_ms\":400,\"lag_ms\":7,\"detail\":"
+    "\"streaming async, 12 bytes behind, TLSv1.3 TLS_AES_256_GCM_SHA384\"}]},"
+    "{\"component\":\"postgresql\",\"region\":\"west\",\"address\":\"10.2.0.1:5432\",\"depth\":1,"
+    "\"role\":\"standby\",\"told\":\"stale\",\"follows\":\"10.1.0.1:5432\",\"follows_stale\":true,"
+    "\"follows_watched\":true,\"looks\":[{\"check\":\"pg-dr\",\"from\":\"west-db1\",\"end\":"
+    "\"receives\",\"standby\":\"\",\"status\":\"ok\",\"stale\":true,\"age_ms\":40000,\"lag_ms\":"
+    "null,"
+    "\"detail\":\"streaming from 10.1.0.1:5432, to replay 0 ms, heard 9 ms ago\"}]},"
+    "{\"component\":\"postgresql\",\"region\":\"west\",\"address\":\"10.2.0.2:5432\",\"depth\":2,"
+    "\"role\":\"unknown\",\"told\":\"never\",\"follows\":\"\",\"looks\":[{\"check\":\"pg-third\","
+    "\"from\":\"west-db1\",\"end\":\"unknown\",\"standby\":\"\",\"status\":\"unknown\","
+    "\"stale\":false,\"age_ms\":null,\"lag_ms\":null,\"detail\":\"\"}]}]";
+
+/* Within 80 columns; what is stale or unknown is never drawn as well. */
+static void the_replication_tree_is_as_drawn(void **state) {
+    static const char golden[] =
+        "\n"
+        "postgresql's replication, as its servers tell it\n"
+        "east 10.1.0.1:5432  primary, writable\n"
+        "  - sends to dr1: ok (400 ms ago by east-db1, check pg-sends), lag 7 ms;\n"
+        "    streaming async, 12 bytes behind, TLSv1.3 TLS_AES_256_GCM_SHA384\n"
+        "   `- west 10.2.0.1:5432  STALE, was standby; followed 10.1.0.1:5432\n"
+        "        - STALE, receives: was ok (40.0 s ago by west-db1, check pg-dr), lag\n"
+        "          unknown; streaming from 10.1.0.1:5432, to replay 0 ms, heard 9 ms ago\n"
+        "      `- west 10.2.0.2:5432  unknown: no server's word\n"
+        "           - UNKNOWN: west-db1 never told of it (check pg-third)\n";
+    (void)state;
+    json_t *json = json_loads(trees_text, 0, NULL);
+    assert_non_null(json);
+    char *text = printed(show_trees, json);
+    assert_string_equal(text, golden);
+    for (const char *at = text; *at != '\0'; at += strcspn(at, "\n") + 1) {
+        assert_true(strcspn(at, "\n") <= 80);
+    }
+    /* Names at their longest, and words without a space. */
+    char address[192];
+    (void)memset(address, 'x', sizeof address - 1);
+    address[sizeof address - 1] = '\0';
+    for (size_t i = 0; i < json_array_size(json); i++) {
+        json_t *server = json_array_get(json, i);
+        json_object_set_new(server, "address", json_string(address));
+        json_object_set_new(server, "depth", json_integer((json_int_t)i * 100));
+    }
+    text = printed(show_trees, json);
+    for (const char *at = text; *at != '\0'; at += strcspn(at, "\n") + 1) {
+        assert_true(strcspn(at, "\n") <= 80);
+    }
+    json_decref(json);
+}
+
 /* A member of another version may leave fields out: nothing may break over that. */
 static void screens_survive_answers_without_fields(void **state) {
     static void (*const shows[])(const json_t *json) = {
@@ -163,6 +217,7 @@ int main(void) {
         cmocka_unit_test(spans_read_well),
         cmocka_unit_test(bytes_read_well),
         cmocka_unit_test(the_status_screen_is_as_drawn),
+        cmocka_unit_test(the_replication_tree_is_as_drawn),
         cmocka_unit_test(screens_survive_answers_without_fields),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
