@@ -342,6 +342,64 @@ static void one_monitoring_region_that_sees_it_is_enough(void **state) {
     assert_int_equal(class_of(P), CLASS_MONITORING_ISOLATED);
 }
 
+/* ------------------------------------------------- an election inside a region */
+
+#define ELECTION_MS 30000 /* what Patroni takes by its defaults */
+
+/* P's leader dies; nobody takes a write until its other member is elected. `replica` is how the
+ * check of that member stands meanwhile: well, as a replica, or failed where a primary is expected.
+ */
+static void election_begins(uint32_t hold_down_ms, uint8_t replica) {
+    world_serving(&world);
+    world.topology.policy.hold_down_ms = hold_down_ms;
+    world.topology.policy.automatic_sick = true;
+    say(AGENT_P1, CHECK_P_IN1, SEEN_OK, 1);
+    say(AGENT_P2, CHECK_P_IN2, SEEN_OK, 2);
+    (void)world_pass(&world, 1000);
+    assert_int_equal(world.core.last_class[P], CLASS_WELL);
+    say(AGENT_P1, CHECK_P_IN1, SEEN_FAILED, 0);
+    say(AGENT_P2, CHECK_P_IN2, replica, replica == SEEN_OK ? 2 : 0);
+    say(AGENT_D1, CHECK_P_OUT, SEEN_FAILED, 0);
+    say(AGENT_M1, CHECK_P_OUT, SEEN_FAILED, 0);
+    (void)world_pass(&world, ELECTION_MS);
+}
+
+static void election_ends(void) {
+    say(AGENT_P2, CHECK_P_IN2, SEEN_OK, 1);
+    say(AGENT_D1, CHECK_P_OUT, SEEN_OK, 0);
+    say(AGENT_M1, CHECK_P_OUT, SEEN_OK, 0);
+    (void)world_pass(&world, 1000);
+    assert_int_equal(world.core.last_class[P], CLASS_COMPONENT); /* one member lacks */
+    say(AGENT_P1, CHECK_P_IN1, SEEN_OK, 2);                      /* back, as a replica */
+    (void)world_pass(&world, 120000);
+    assert_int_equal(world.core.last_class[P], CLASS_WELL);
+    assert_int_equal(world.core.phase, PHASE_SERVING);
+    assert_int_equal(world.core.executions_made, 0);
+    assert_int_equal(world.core.epoch, 1);
+    assert_int_equal(world.core.owner, P);
+}
+
+static void an_election_is_a_components_trouble(void **state) {
+    (void)state;
+    election_begins(60000, SEEN_OK);
+    assert_int_equal(world.core.last_class[P], CLASS_COMPONENT);
+    assert_int_equal(world.core.phase, PHASE_SERVING);
+    election_ends();
+}
+
+/* Were every vital check to expect a primary, the region would look sick for as long as nobody
+ * leads: the hold-down, longer than the election, waits for its end. A shorter one does not. */
+static void an_election_that_looks_like_a_sick_region_ends_within_the_hold_down(void **state) {
+    (void)state;
+    election_begins(60000, SEEN_FAILED);
+    assert_int_equal(world.core.last_class[P], CLASS_SICK);
+    assert_int_equal(world.core.phase, PHASE_SUSPECT);
+    assert_int_equal(world.core.executions_made, 0);
+    election_ends();
+    election_begins(ELECTION_MS / 3, SEEN_FAILED);
+    assert_int_equal(world.core.executions_made, 1);
+}
+
 static void each_class_has_its_sentence(void **state) {
     (void)state;
     for (unsigned c = 0; c < CLASSES_N; c++) {
@@ -367,6 +425,8 @@ int main(void) {
         cmocka_unit_test(a_region_without_a_say_about_itself_is_not_asked),
         cmocka_unit_test(two_of_three_failed_names_are_a_view_that_fails),
         cmocka_unit_test(one_monitoring_region_that_sees_it_is_enough),
+        cmocka_unit_test(an_election_is_a_components_trouble),
+        cmocka_unit_test(an_election_that_looks_like_a_sick_region_ends_within_the_hold_down),
         cmocka_unit_test(each_class_has_its_sentence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
