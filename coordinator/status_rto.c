@@ -10,12 +10,6 @@ struct course {
     bool over[STEPS_MAX];
 };
 
-static bool step_is_over(const struct step_state *state, const struct step *step) {
-    return state->phase == STEP_DONE || state->phase == STEP_SKIPPED ||
-           state->phase == STEP_BY_HAND || state->phase == STEP_LEFT_OUT ||
-           (state->phase == STEP_FAILED && step->may_fail);
-}
-
 static uint64_t step_left_ms(const struct core *core, const struct step_state *state,
                              const struct step *step) {
     uint64_t longest_ms = step_longest_ms(step);
@@ -46,7 +40,7 @@ static bool course_make(const struct answering *answering, const struct executio
             uint64_t need_ms = ret_course->end_ms[step->needs[n]];
             start_ms = need_ms > start_ms ? need_ms : start_ms;
         }
-        ret_course->over[s] = step_is_over(&execution->steps[s], step);
+        ret_course->over[s] = step_finished(&execution->steps[s], step);
         ret_course->end_ms[s] =
             ret_course->over[s]
                 ? 0

@@ -112,16 +112,20 @@ enum err kubernetes_accepts(const struct arguments *arguments, struct text256 *r
 
 /* --------------------------------------------------------------------------- asking */
 
-bool kubernetes_ask(struct kubernetes_run *run, const char *path) {
+bool kubernetes_send(struct kubernetes_run *run, struct service_request *request) {
     struct http_sync_answer answer;
-    struct service_request request = {.path = path};
-    if (!web_ask(run->input, &request, run->body, KUBERNETES_BODY_SIZE, &answer, &run->reading)) {
+    if (!web_ask(run->input, request, run->body, KUBERNETES_BODY_SIZE, &answer, &run->reading)) {
         return false;
     }
     run->took_ms += answer.took_ms;
     run->body_n = answer.answer_n;
     run->status = answer.status;
     return true;
+}
+
+bool kubernetes_ask(struct kubernetes_run *run, const char *path) {
+    struct service_request request = {.path = path};
+    return kubernetes_send(run, &request);
 }
 
 bool kubernetes_list(struct kubernetes_run *run, const char *collection, const char *selector,

@@ -115,6 +115,7 @@ bool kubernetes_workload_split(const char *workload, const char **ret_plural,
 bool kubernetes_list(struct kubernetes_run *run, const char *collection, const char *selector,
                      kubernetes_take *take, void *into);
 /* False: run->reading says why there is no answer. */
+bool kubernetes_send(struct kubernetes_run *run, struct service_request *request);
 bool kubernetes_ask(struct kubernetes_run *run, const char *path);
 bool kubernetes_workloads(struct kubernetes_run *run, struct workload_sums *sums);
 void kubernetes_images(struct kubernetes_run *run);

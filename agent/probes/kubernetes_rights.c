@@ -12,20 +12,13 @@
 static bool send(struct kubernetes_run *run, const char *method, const char *path,
                  const char *content_type, const char *body) {
     const char *const headers[] = {content_type};
-    struct http_sync_answer answer;
     struct service_request request = {.method = method,
                                       .path = path,
                                       .headers = headers,
                                       .headers_n = 1,
                                       .body = body,
                                       .body_size = strlen(body)};
-    if (!web_ask(run->input, &request, run->body, KUBERNETES_BODY_SIZE, &answer, &run->reading)) {
-        return false;
-    }
-    run->took_ms += answer.took_ms;
-    run->body_n = answer.answer_n;
-    run->status = answer.status;
-    return true;
+    return kubernetes_send(run, &request);
 }
 
 /* False: the reading says why there is no answer. */

@@ -146,6 +146,9 @@ int request_hold(struct session *session);
 int request_release(struct session *session);
 int request_config_apply(struct session *session);
 
+/* What the members say of this declaration before it is made. */
+struct query preview_query(const struct request *request);
+
 /* digest.c: fills in what the request is bound to, when --digest says so. */
 int digest_take(struct session *session, struct request *request);
 

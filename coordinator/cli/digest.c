@@ -35,10 +35,7 @@ static int digest_now(struct session *session, const struct request *request,
     struct query query = {.what = "executions"};
     bool declares = request->kind == REQUEST_DECLARE;
     if (declares) {
-        (void)text_copy(query.what, sizeof query.what, "preview");
-        (void)text_format(query.argument, sizeof query.argument, "%s %s %s",
-                          plan_kind_text((enum plan_kind)request->plan_kind), request->region,
-                          request->plan);
+        query = preview_query(request);
     }
     struct client_reply reply = client_ask(session, &query);
     if (reply.json == NULL) {

@@ -71,12 +71,17 @@ static bool take_reason(const struct session *session, struct request *request, 
 
 /* --------------------------------------------------------------------------- declare */
 
-/* Shows what would happen now, and binds the declaration to what was seen. */
-static int preview(struct session *session, struct request *request) {
+struct query preview_query(const struct request *request) {
     struct query query = {.what = "preview"};
     (void)text_format(query.argument, sizeof query.argument, "%s %s %s",
                       plan_kind_text((enum plan_kind)request->plan_kind), request->region,
                       request->plan);
+    return query;
+}
+
+/* Shows what would happen now, and binds the declaration to what was seen. */
+static int preview(struct session *session, struct request *request) {
+    struct query query = preview_query(request);
     struct client_reply reply = client_ask(session, &query);
     if (reply.json == NULL) {
         return say_nobody(session);

@@ -162,6 +162,9 @@ void core_wants(const struct core *core, const struct topology *topology, struct
 
 bool execution_finished(const struct execution *execution);
 
+/* Nothing more is to be done of it: also when it failed and may. */
+bool step_finished(const struct step_state *state, const struct step *step);
+
 /* The execution of that number, while it is among those that are kept; NULL. */
 const struct execution *core_execution(const struct core *core, uint64_t id);
 

@@ -129,7 +129,7 @@ struct execution *execution_create(struct context *context, enum plan_kind kind,
     return execution;
 }
 
-static bool step_finished(const struct step_state *state, const struct step *step) {
+bool step_finished(const struct step_state *state, const struct step *step) {
     switch ((enum step_phase)state->phase) {
     case STEP_DONE:
     case STEP_SKIPPED:

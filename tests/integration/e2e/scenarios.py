@@ -75,8 +75,7 @@ def the_old_primary_returns_as_a_standby(build):
             time.sleep(0.2)
         world.fleet.wait(lambda: world.recovering("east-db1"), 30, "the old primary recovers")
         world.fleet.wait(lambda: world.lab.redis("east-db1", "ROLE")[0] in ("slave", b"slave"), 20, "its Redis follows")
-        world.fleet.wait(lambda: world.lab.sql("west-db1", "SELECT count(*) FROM pg_stat_replication WHERE state='streaming'")
-                         [0][0] >= 1, 40, "it streams from the new primary")
+        world.fleet.wait(lambda: world.streams("west"), 40, "it streams from the new primary")
         report = world.judged()
         world.one_writer(report)
 
@@ -402,9 +401,7 @@ def a_planned_switchover_and_back_loses_nothing(build):
             world.fleet.wait(lambda n=n: world.stage(n) == "done", 60, "it is done")
             other = "east" if target == "west" else "west"
             world.fleet.wait(lambda other=other: world.recovering(f"{other}-db1"), 40, f"{other} follows")
-            world.fleet.wait(lambda target=target: world.lab.sql(
-                f"{target}-db1", "SELECT count(*) FROM pg_stat_replication WHERE state='streaming'")[0][0] >= 1, 60,
-                "the other region streams")
+            world.fleet.wait(lambda target=target: world.streams(target), 60, "the other region streams")
             time.sleep(4)
         report = world.judged()
         world.one_writer(report)
@@ -427,8 +424,7 @@ def a_second_disaster_is_left_with_one_command(build):
         world.fleet.drover("pause", "1")
         world.lab.poweron("east", wait=False)
         world.fleet.wait(lambda: world.recovering("east-db1"), 40, "the old primary recovers")
-        world.fleet.wait(lambda: world.lab.sql("west-db1", "SELECT count(*) FROM pg_stat_replication WHERE state='streaming'")
-                         [0][0] >= 1, 60, "it streams from the new primary")
+        world.fleet.wait(lambda: world.streams("west"), 60, "it streams from the new primary")
         time.sleep(3)
         world.kill_region("west")
 

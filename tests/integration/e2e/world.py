@@ -113,6 +113,14 @@ class World:
         expect(report["probes"] > 0, "no probe was made")
         expect(report["one_writer_proved"], f"two regions may have accepted writes: {report['stores']}")
 
+    def nothing_lost(self, region, since_ns=0):
+        """Every row that the writer was told is stored, of those sent since then, stands in the region's database."""
+        writes, _ = self.lab.logs_of_judge()
+        names = [line["writer"] for line in writes if "writer" in line]
+        rows = {row[0] for row in self.lab.sql(f"{region}-db1", "SELECT id FROM ledger WHERE writer = ANY(%s)", (names,))}
+        lost = [line["id"] for line in writes if line.get("ok") and line["sent"] >= since_ns and line["id"] not in rows]
+        expect(not lost, f"{len(lost)} acknowledged rows are not in {region}: {lost[:10]}")
+
     def gap_s(self, report):
         return report["stores"]["postgres"]["gap_s"]
 
@@ -120,14 +128,14 @@ class World:
         bound = max(self.timing.lease, self.timing.hold_down) / 1000 + self.dns_ttl + extra_s
         print(f"    bound of the outage: {bound:.2f} s; this machine stalled for {self.stalled_s:.2f} s besides")
         expect_pace(report["outage_s"] <= bound + self.stalled_s,
-               f"outage {report['outage_s']:.2f} s, at most {bound:.2f} s and the stalls' {self.stalled_s:.2f} s are allowed")
+                    f"outage {report['outage_s']:.2f} s, at most {bound:.2f} s and the stalls' {self.stalled_s:.2f} s are allowed")
 
     def served_on(self, report, region="east", most_s=2.0):
         """The gate was not shut, as its guard tells, and no client had to wait."""
         log = self.log(f"{region}-db1/guard")
         expect("gate.open" in log and "gate.shut" not in log, "the gate was shut")
         expect_pace(report["outage_s"] < most_s + self.stalled_s,
-               f"the client saw {report['outage_s']:.1f} s without a write; this machine stalled for {self.stalled_s:.2f} s")
+                    f"the client saw {report['outage_s']:.1f} s without a write; this machine stalled for {self.stalled_s:.2f} s")
 
     # -- looking
 
@@ -152,6 +160,10 @@ class World:
                 return not cursor.fetchone()[0]
         except psycopg2.Error:
             return False
+
+    def streams(self, region):
+        """A standby streams from the region's PostgreSQL."""
+        return self.lab.sql(f"{region}-db1", "SELECT count(*) FROM pg_stat_replication WHERE state='streaming'")[0][0] >= 1
 
     def wait_writable(self, region, seconds):
         self.fleet.wait(lambda: self.writable(region), seconds, f"{region} takes writes")

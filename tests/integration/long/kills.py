@@ -165,19 +165,6 @@ def drive(world, number):
     raise FleetError(f"half-silent: execution {number} is neither over nor paused after {ROUND_S} s: {execution_of(world, number)}")
 
 
-def acknowledged(world, since_ns):
-    writes, _ = world.lab.logs_of_judge()
-    names = [line["writer"] for line in writes if "writer" in line]
-    return names, [line["id"] for line in writes if line.get("ok") and line["sent"] >= since_ns]
-
-
-def nothing_lost(world, region, since_ns):
-    names, ids = acknowledged(world, since_ns)
-    rows = {row[0] for row in world.lab.sql(f"{region}-db1", "SELECT id FROM ledger WHERE writer = ANY(%s)", (names,))}
-    lost = [one for one in ids if one not in rows]
-    expect(not lost, f"{len(lost)} acknowledged rows are not in {region}: {lost[:10]}")
-
-
 def whole_again(world):
     """One region serves and the other follows it; a reprotect is what an operator has for one that does not by itself."""
     def owner():
@@ -208,7 +195,7 @@ def one_round(world, owner, kind, step, component, at_source, fault, moment, typ
         raise disturbance.error
     owner, by_hand = whole_again(world)
     if kind != "failover":
-        nothing_lost(world, owner, begun_ns)
+        world.nothing_lost(owner, begun_ns)
     said = f"; paused: {'; '.join(pauses)}" if pauses else ""
     met = "" if disturbance.happened.is_set() else ", never met"
     print(f"    {kind} {step}, {fault} at its {moment}{met}: {stage} after {took_s:.1f} s{said}; {owner} serves and is followed "

@@ -14,17 +14,12 @@ UNSCALED = Timing(lease=30000, renew=5000, fence=8000, gate_early=2000, wait=320
 UNSCALED_TTL = 60
 
 
-def streams(world, region):
-    found = world.lab.sql(f"{region}-db1", "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'")
-    return found[0][0] >= 1
-
-
 def follows(world, region):
     """The other region is a standby of this one, by stream and by its own word, in both stores. False while one does not answer."""
     other = OTHER[region]
     try:
         role = [word.decode() if isinstance(word, bytes) else word for word in world.lab.redis(f"{other}-db1", "ROLE")]
-        return world.recovering(f"{other}-db1") and streams(world, region) and role[0] == "slave" and role[3] == "connected"
+        return world.recovering(f"{other}-db1") and world.streams(region) and role[0] == "slave" and role[3] == "connected"
     except (psycopg2.Error, LabError, OSError):
         return False
 

@@ -123,8 +123,7 @@ def reshape(world_, *changes):
 
 def streaming(world_, region, seconds=90):
     """Until the other region's PostgreSQL follows that of the region."""
-    world_.fleet.wait(lambda: world_.lab.sql(f"{region}-db1", "SELECT count(*) FROM pg_stat_replication WHERE state='streaming'")
-                      [0][0] >= 1, seconds, f"a standby streams from {region}")
+    world_.fleet.wait(lambda: world_.streams(region), seconds, f"a standby streams from {region}")
 
 
 def selves(world_):

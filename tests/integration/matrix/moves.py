@@ -104,15 +104,6 @@ def _declare_switchover(world_, to="west"):
     return (({found["id"] for found in world_.fleet.ask("executions")["executions"]}) - known).pop()
 
 
-def _nothing_lost(world_, region):
-    """Every row that the writer was told is stored stands in the region's database."""
-    writes, _ = world_.lab.logs_of_judge()
-    names = [line["writer"] for line in writes if "writer" in line]
-    rows = {row[0] for row in world_.lab.sql(f"{region}-db1", "SELECT id FROM ledger WHERE writer = ANY(%s)", (names,))}
-    lost = [line["id"] for line in writes if line.get("ok") and line["id"] not in rows]
-    expect(not lost, f"{len(lost)} acknowledged rows are not in {region}: {lost[:10]}")
-
-
 def _said(world_, words, since):
     """Until the source's agent has logged it: looked for often, because steps are short."""
     deadline = time.monotonic() + 40
@@ -161,7 +152,7 @@ def a_switchover_whose_link_is_lost_ends_on_one_side_with_nothing_lost(world_):
         expect_pace(stage == "done" or took_s < 55, f"{region} served again only after {took_s:.1f} s")
         expect(not world_.writable(other), f"{other} takes writes too")
         reasoned(world_, f"execution {number}: {stage}", f"execution {number} begins: switchover")
-        _nothing_lost(world_, region)
+        world_.nothing_lost(region)
         world_.lab.heal()
         if stage == "done":
             break
