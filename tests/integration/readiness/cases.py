@@ -2,15 +2,17 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
 
 from fleet import topology
 from lab import plan
+from lab.days import away_from_midnight, today
 from lab.net import inside
 
-from place import HEAL, PATIENCE_S, expect, today
+from place import HEAL, PATIENCE_S, expect
 
 CASES = []
 
@@ -157,13 +159,14 @@ def a_paused_patroni_is_a_warning(place):
 
 @case
 def an_overdue_drill_is_told_until_it_is_held(place):
+    away_from_midnight(2 * PATIENCE_S)
     directory = place.fleet.directory
     path = f"{directory}/topology.conf"
     with open(path, encoding="utf-8") as file:
         text = file.read()
     old = f"{directory}/overdue.conf"
     with open(old, "w", encoding="utf-8") as file:
-        file.write(text.replace(today(1), today(100)))
+        file.write(re.sub(r'last = "[0-9-]+"', f'last = "{today(100)}"', text))
     place.fleet.drover("config", "apply", old, "--reason", "what the records say")
     line = place.becomes({"drill component-failover": ("warning", "held 100 days ago; due every 30d")}, 0, "it is overdue")
     fix = line["drill component-failover"]["fix"]
@@ -175,6 +178,8 @@ def an_overdue_drill_is_told_until_it_is_held(place):
 
 @case
 def the_backups_are_told_by_a_live_member(place):
+    away_from_midnight(2 * PATIENCE_S)
+
     def told(state, part, code):
         """The one declared backup is so, and its one check says that."""
         result = place.fleet.drover("backups", "--json", check=False)

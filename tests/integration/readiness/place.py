@@ -1,6 +1,5 @@
 """One real fleet whose topology declares readiness, and the questions to it."""
 
-import datetime
 import json
 import os
 import re
@@ -14,6 +13,7 @@ from e2e.world import World
 from fleet import Fleet, topology
 from fleet.fleet import FleetError
 from lab import plan, postgres
+from lab.days import today
 
 HEAL = "nft delete table inet cut"
 PATIENCE_S = 90  # for a state that must come; a loaded machine has time for its checks, renewals and retries
@@ -26,10 +26,6 @@ class Failure(Exception):
 def expect(condition, what):
     if not condition:
         raise Failure(what)
-
-
-def today(days_ago=0):
-    return (datetime.datetime.now(datetime.timezone.utc).date() - datetime.timedelta(days=days_ago)).isoformat()
 
 
 class ReadyFleet(Fleet):
