@@ -57,7 +57,6 @@ struct append {
     char key[FACT_KEY_SIZE];
     uint8_t *bytes; /* heap, freed when done */
     size_t size;
-    uint64_t tick_boot_ms; /* TICK only: when its elapsed time was measured */
     struct coordinator *member;
 };
 
@@ -145,6 +144,7 @@ struct coordinator {
     uint64_t tick_n, view_n, lag_n;
     struct ticks ticks;        /* how old the log's newest TICK may be */
     uint64_t tick_measured_ms; /* boot clock: the point up to which TICKs have told the time */
+    uint64_t tick_index;       /* its newest acknowledged TICK: the next waits for its applying */
     uint64_t started_boot_ms;
     uint64_t last_yes_boot_ms; /* any YES to a lease question of the newest epoch; 0: none */
     uint64_t last_yes_epoch;

@@ -42,12 +42,11 @@ static void append_free(struct append *append) {
 static void on_appended(void *owner, enum err err, uint64_t index, bool existed) {
     struct append *append = owner;
     struct coordinator *member = append->member;
-    (void)index;
     (void)existed;
     append->in_flight = false;
     if (err == ERR_OK || err == ERR_CLOSED || err == ERR_TOO_BIG) {
         if (err == ERR_OK && append->kind == EVENT_TICK) {
-            member->tick_measured_ms = append->tick_boot_ms;
+            member->tick_index = index;
         }
         append_free(append);
         return;
@@ -166,6 +165,19 @@ static void propose_lease(struct coordinator *member, const struct wants *wants)
 
 /* -------------------------------------------------------------------- time */
 
+/* ms that no TICK has told yet. */
+static uint64_t untold_ms(const struct coordinator *member) {
+    uint64_t now_ms = member_now_ms();
+    return now_ms > member->tick_measured_ms ? now_ms - member->tick_measured_ms : 0;
+}
+
+/* Which of a late TICK's texts landed is known when it is applied, not when its answer comes: what
+ * it counted is told, and no more. */
+static void own_tick_told(struct coordinator *member, uint32_t elapsed_ms) {
+    uint64_t left_ms = untold_ms(member);
+    member->tick_measured_ms += elapsed_ms < left_ms ? elapsed_ms : left_ms;
+}
+
 void propose_time_told(struct coordinator *member, const struct fact *fact) {
     uint64_t wall_ms = clock_wall_ms();
     uint64_t ago_ms = wall_ms > fact->wall_ms ? wall_ms - fact->wall_ms : 0;
@@ -174,6 +186,9 @@ void propose_time_told(struct coordinator *member, const struct fact *fact) {
         ticks_read_back(&member->ticks, ago_ms, clock_stamp());
     } else {
         ticks_applied(&member->ticks, tick ? fact->event.tick.elapsed_ms : 0, clock_stamp());
+    }
+    if (tick && member->caught_up && fact->event.tick.member == member->index) {
+        own_tick_told(member, fact->event.tick.elapsed_ms);
     }
     if (!tick || !member->caught_up) {
         /* It may lie before this host's boot: only the difference is ever read. */
@@ -224,9 +239,10 @@ static void propose_keeper(struct coordinator *member) {
 
 static void propose_tick(struct coordinator *member, const struct wants *wants) {
     char key[FACT_KEY_SIZE];
-    uint64_t now_ms = member_now_ms();
-    uint64_t elapsed_ms = now_ms - member->tick_measured_ms;
-    if (elapsed_ms < wants->tick_in_ms || append_of_kind(member, EVENT_TICK)) {
+    uint64_t elapsed_ms = untold_ms(member);
+    bool under_way =
+        append_of_kind(member, EVENT_TICK) || member->applied_index < member->tick_index;
+    if (elapsed_ms < wants->tick_in_ms || under_way) {
         return;
     }
     struct fact fact = fact_of(member, EVENT_TICK);
@@ -235,10 +251,7 @@ static void propose_tick(struct coordinator *member, const struct wants *wants) 
     fact.event.tick.wall_ms = fact.wall_ms;
     (void)text_format(key, sizeof key, "tick/%" PRIu64 "/%" PRIx64 "/%" PRIu64,
                       member->core.keeper_term, member->boot_id, member->tick_n++);
-    struct append *append = append_start(member, key, &fact);
-    if (append != NULL) {
-        append->tick_boot_ms = now_ms;
-    }
+    (void)append_start(member, key, &fact);
 }
 
 /* ---------------------------------------------------- what this member hears */
@@ -343,7 +356,7 @@ static void append_rewrite(struct coordinator *member, struct append *append,
  * may be in the log already), but says all the time that has passed, which makes everybody
  * settle again. */
 static void tick_measure_again(struct coordinator *member, struct append *append) {
-    uint64_t elapsed_ms = member_now_ms() - member->tick_measured_ms;
+    uint64_t elapsed_ms = untold_ms(member);
     if (elapsed_ms <= TICK_ELAPSED_MAX_MS) {
         return;
     }

@@ -259,6 +259,9 @@ static void time_told(struct sim *sim, uint8_t m, const struct event *event) {
     } else {
         ticks_applied(&member->ticks, tick ? event->tick.elapsed_ms : 0, now);
     }
+    if (tick && member->caught_up && event->tick.member == m) {
+        propose_tick_told(sim, m, event->tick.elapsed_ms);
+    }
     if (!tick || !member->caught_up) {
         member->tick_measured_ms = sim_boot_ms(sim, m) - (member->caught_up ? 0 : ago_ms);
     }

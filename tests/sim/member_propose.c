@@ -70,7 +70,7 @@ void propose_appended(struct sim *sim, uint8_t m, const struct sim_append *appen
         member->seen = append->index;
     }
     if (pending->key.kind == EVENT_TICK) {
-        member->tick_measured_ms = pending->measured_ms;
+        member->tick_index = append->index;
     }
     pending->used = false;
 }
@@ -124,13 +124,24 @@ static void propose_keeper(struct sim *sim, uint8_t m) {
     (void)append_start(sim, m, &key, &event);
 }
 
+/* A clock that was set back counts nothing until it has come up again. */
+static uint64_t untold_ms(const struct sim *sim, uint8_t m) {
+    uint64_t now_ms = sim_boot_ms(sim, m), measured_ms = sim->members[m].tick_measured_ms;
+    return now_ms > measured_ms ? now_ms - measured_ms : 0;
+}
+
+void propose_tick_told(struct sim *sim, uint8_t m, uint32_t elapsed_ms) {
+    uint64_t left_ms = untold_ms(sim, m);
+    sim->members[m].tick_measured_ms += elapsed_ms < left_ms ? elapsed_ms : left_ms;
+}
+
 static void propose_tick(struct sim *sim, uint8_t m) {
     struct sim_member *member = &sim->members[m];
-    uint64_t now_ms = sim_boot_ms(sim, m);
-    /* A clock that was set back counts nothing until it has come up again. */
-    uint64_t elapsed_ms = now_ms > member->tick_measured_ms ? now_ms - member->tick_measured_ms : 0;
+    uint64_t elapsed_ms = untold_ms(sim, m);
     uint32_t due_ms = member->wants.tick_in_ms < 300 ? member->wants.tick_in_ms : 300;
-    if (elapsed_ms < due_ms || append_of_kind(member, EVENT_TICK)) {
+    bool under_way =
+        append_of_kind(member, EVENT_TICK) || member->applied_index < member->tick_index;
+    if (elapsed_ms < due_ms || under_way) {
         return;
     }
     struct event event = {.kind = EVENT_TICK};
@@ -138,10 +149,7 @@ static void propose_tick(struct sim *sim, uint8_t m) {
     event.tick.elapsed_ms = elapsed_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)elapsed_ms;
     event.tick.wall_ms = sim_wall_ms(sim);
     struct fact_key key = {EVENT_TICK, member->core.keeper_term, member->boot_id, member->tick_n++};
-    struct pending_append *pending = append_start(sim, m, &key, &event);
-    if (pending != NULL) {
-        pending->measured_ms = now_ms;
-    }
+    (void)append_start(sim, m, &key, &event);
 }
 
 static void propose_view(struct sim *sim, uint8_t m) {
@@ -222,7 +230,7 @@ void propose_reports(struct sim *sim, uint8_t m) {
 
 /* Told late, an old TICK would hide the pause of the log from the core. */
 static void tick_measure_again(struct sim *sim, uint8_t m, struct pending_append *pending) {
-    uint64_t elapsed_ms = sim_boot_ms(sim, m) - sim->members[m].tick_measured_ms;
+    uint64_t elapsed_ms = untold_ms(sim, m);
     if (elapsed_ms > TICK_ELAPSED_MAX_MS && elapsed_ms < UINT32_MAX) {
         pending->event.tick.elapsed_ms = (uint32_t)elapsed_ms;
         pending->event.tick.wall_ms = pending->event.wall_ms = sim_wall_ms(sim);

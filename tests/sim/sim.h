@@ -77,7 +77,7 @@ struct log_memory_kept {
 struct pending_append {
     bool used, in_flight;
     struct fact_key key;
-    uint64_t token, next_try_us, tries_n, measured_ms;
+    uint64_t token, next_try_us, tries_n;
     struct event event;
 };
 
@@ -101,7 +101,8 @@ struct sim_member {
     struct pending_append appends[APPENDS_N];
     uint64_t tick_n, view_n, report_n, lag_n;
     struct ticks ticks;
-    uint64_t tick_measured_ms, started_ms, last_yes_ms, last_yes_epoch;
+    uint64_t tick_measured_ms, tick_index; /* coordinator/member.h */
+    uint64_t started_ms, last_yes_ms, last_yes_epoch;
     struct {
         uint64_t heard_ms, proved_epoch, news_since_ms;
         struct sim_report report;
@@ -446,6 +447,7 @@ bool member_hears(const struct sim *sim, uint8_t m, uint8_t host);
 /* member_propose.c */
 void propose_all(struct sim *sim, uint8_t m);
 void propose_appended(struct sim *sim, uint8_t m, const struct sim_append *append);
+void propose_tick_told(struct sim *sim, uint8_t m, uint32_t elapsed_ms); /* its own, applied */
 void propose_event(struct sim *sim, uint8_t m, const struct fact_key *key,
                    const struct event *event);
 void propose_reports(struct sim *sim, uint8_t m);

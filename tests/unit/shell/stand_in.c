@@ -56,6 +56,7 @@ void log_append(struct log *log, const char *key, const uint8_t *bytes, size_t s
     at->owner = owner;
     at->done = done;
     at->answered = false;
+    at->index = 0;
 }
 
 struct head_ask head_ask;
@@ -335,5 +336,5 @@ unsigned stand_in_appended_n(enum event_kind kind) {
 
 void stand_in_answer(struct appended *append, enum err err) {
     append->answered = true;
-    append->done(append->owner, err, 1, false);
+    append->done(append->owner, err, append->index == 0 ? 1 : append->index, false);
 }

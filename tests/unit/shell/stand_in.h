@@ -16,6 +16,7 @@ struct appended {
     void *owner;
     void (*done)(void *owner, enum err err, uint64_t index, bool existed);
     bool answered;
+    uint64_t index; /* where the answer says that it stands; 0: at 1 */
 };
 
 struct sent {
