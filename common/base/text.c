@@ -74,7 +74,7 @@ bool text_to_u64(const char *text, uint64_t max, uint64_t *ret_value) {
             return false;
         }
         uint64_t digit = (uint64_t)(*at - '0');
-        if (value > max / 10 || value * 10 > max - digit) {
+        if (value > max / 10 || digit > max - value * 10) {
             return false;
         }
         value = value * 10 + digit;

@@ -132,6 +132,14 @@ static void a_number_is_all_digits_and_within_its_bound(void **state) {
     }
     assert_true(text_to_u64("100", 100, &value));
     assert_int_equal(value, 100);
+    /* A limit of one digit is a limit too. */
+    for (uint64_t max = 0; max < 120; max++) {
+        for (uint64_t number = 0; number < 130; number++) {
+            char text[8];
+            assert_true(text_format(text, sizeof text, "%u", (unsigned)number));
+            assert_int_equal(text_to_u64(text, max, &value), number <= max);
+        }
+    }
     assert_true(text_to_u64("18446744073709551615", UINT64_MAX, &value));
     assert_true(value == UINT64_MAX);
     assert_false(text_to_u64("18446744073709551616", UINT64_MAX, &value));
