@@ -360,6 +360,7 @@ static bool config_is_sound(struct coordinator *member, uint64_t session,
         return false;
     }
     topology_check(member->topology_next, &findings);
+    topology_check_steps(member->topology_next, &findings);
     if (findings.errors_n == 0) {
         return true;
     }

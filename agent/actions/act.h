@@ -6,9 +6,12 @@
 #include <stdint.h>
 
 #include "agent/action.h"
-#include "agent/actions/arg.h"
 #include "common/base/err.h"
 #include "common/base/text.h"
+#include "common/topology/action_args.h"
+
+#define ARG_SERVICE_HELP                                                                           \
+    "url, connect_to, ca, user, password_ref, token_ref, certificate, key, tls=1.2|1.3"
 
 struct action_result act_done(bool observed, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -13,19 +13,10 @@
 #define ASK_MS 5000
 #define PATH_SIZE 1024
 
-static const struct arg_rule rules[] = {
-    ARG_SERVICE_RULES,
-    ARG_DNS_RULES,
-    {"server_id", ARG_NAME, false, 0, 0},
-    {"servers", ARG_PLACES, false, 0, 0},
-};
-#define RULES_N (sizeof rules / sizeof rules[0])
-
 static enum err powerdns_open(struct dns_api *api, const struct arguments *arguments,
                               struct text256 *reterr) {
     (void)api;
-    enum err err = args_accept(rules, RULES_N, arguments, reterr);
-    return err != ERR_OK ? err : args_accept_service(arguments, true, reterr);
+    return action_args_accept(ACTION_DNS_POWERDNS, arguments, reterr);
 }
 
 static enum err powerdns_ask(struct dns_api *api, const char *path, const char *patch) {

@@ -10,13 +10,6 @@
 #include "agent/actions/act.h"
 #include "agent/actions/dns_message.h"
 
-#define ARG_DNS_RULES                                                                              \
-    {"zone", ARG_HOST, true, 0, 0}, {"name", ARG_HOST, true, 0, 0},                                \
-        {"type", ARG_TEXT, true, 0, 0}, {"value", ARG_HOST, true, 0, 0},                           \
-        {"ttl", ARG_NUMBER, false, 1, 86400}, {"protected", ARG_TEXT, false, 0, 0},                \
-        {"old_value", ARG_HOST, false, 0, 0}, {                                                    \
-        "epoch_name", ARG_HOST, false, 0, 0                                                        \
-    }
 #define ARG_DNS_HELP                                                                               \
     "zone, name, type=A|AAAA|CNAME, value, ttl=60, old_value, epoch_name, protected=names never "  \
     "changed"

@@ -13,13 +13,6 @@
 #define UPDATE_MS 3000
 #define ROUNDS_MAX 20
 
-static const struct arg_rule rules[] = {
-    {"servers", ARG_PLACES, true, 0, 0},  ARG_DNS_RULES,
-    {"key_name", ARG_HOST, true, 0, 0},   {"key_secret_ref", ARG_NAME, true, 0, 0},
-    {"algorithm", ARG_TEXT, false, 0, 0},
-};
-#define RULES_N (sizeof rules / sizeof rules[0])
-
 struct update {
     const struct action_input *input;
     struct dns_record dns;
@@ -35,7 +28,7 @@ static enum err update_open(const struct action_input *input, const struct argum
                             struct update *update, struct text256 *reterr) {
     memset(update, 0, sizeof *update);
     update->input = input;
-    enum err err = args_accept(rules, RULES_N, arguments, reterr);
+    enum err err = action_args_accept(ACTION_DNS_UPDATE, arguments, reterr);
     if (err != ERR_OK) {
         return err;
     }

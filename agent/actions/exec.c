@@ -17,17 +17,8 @@
 static const char *const arg_names[PROGRAM_ARGS_MAX] = {"arg1", "arg2", "arg3", "arg4",
                                                         "arg5", "arg6", "arg7", "arg8"};
 
-static const struct arg_rule rules[] = {
-    {"program", ARG_NAME, true, 0, 0}, {"observe", ARG_YES, false, 0, 0},
-    {"arg1", ARG_TEXT, false, 0, 0},   {"arg2", ARG_TEXT, false, 0, 0},
-    {"arg3", ARG_TEXT, false, 0, 0},   {"arg4", ARG_TEXT, false, 0, 0},
-    {"arg5", ARG_TEXT, false, 0, 0},   {"arg6", ARG_TEXT, false, 0, 0},
-    {"arg7", ARG_TEXT, false, 0, 0},   {"arg8", ARG_TEXT, false, 0, 0},
-};
-#define RULES_N (sizeof rules / sizeof rules[0])
-
 static enum err exec_accepts(const struct arguments *arguments, struct text256 *reterr) {
-    return args_accept(rules, RULES_N, arguments, reterr);
+    return action_args_accept(ACTION_EXEC, arguments, reterr);
 }
 
 static bool mode_is_safe(const struct stat *status) {

@@ -16,12 +16,6 @@
 #define STATUS_SHARE 3 /* of the time left, for the first look */
 #define LOOK_EVERY_MS 500
 
-static const struct arg_rule rules[] = {
-    {"device", ARG_NAME, true, 0, 0},
-    {"state", ARG_TEXT, false, 0, 0},
-};
-#define RULES_N (sizeof rules / sizeof rules[0])
-
 struct fence {
     const struct action_input *input;
     const struct fence_device *device;
@@ -32,13 +26,7 @@ struct fence {
 };
 
 static enum err fence_accepts(const struct arguments *arguments, struct text256 *reterr) {
-    enum err err = args_accept(rules, RULES_N, arguments, reterr);
-    const char *state = arg_text(arguments, "state", "off");
-    if (err == ERR_OK && !text_equal(state, "off") && !text_equal(state, "on")) {
-        text_say(reterr, "argument \"state\": expected off or on");
-        return ERR_CONFIG;
-    }
-    return err;
+    return action_args_accept(ACTION_FENCE_AGENT, arguments, reterr);
 }
 
 /* Links are followed (fence_ilo is one to fence_ipmilan): the path is this machine's own word. */

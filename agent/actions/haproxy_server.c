@@ -16,13 +16,6 @@
 #define REPLY_SIZE (256u * 1024)
 #define COMMAND_SIZE 256
 
-static const struct arg_rule rules[] = {
-    {"socket", ARG_TEXT, true, 0, 0},    {"backend", ARG_TEXT, true, 0, 0},
-    {"servers", ARG_TEXT, true, 0, 0},   {"state", ARG_TEXT, true, 0, 0},
-    {"sessions", ARG_TEXT, false, 0, 0},
-};
-#define RULES_N (sizeof rules / sizeof rules[0])
-
 static const char *const states[] = {
     [HAPROXY_READY] = "ready", [HAPROXY_DRAIN] = "drain", [HAPROXY_MAINT] = "maint"};
 
@@ -50,8 +43,7 @@ static unsigned word_find(const char *const *words, unsigned n, const char *word
 
 static enum err change_open(const struct arguments *arguments, struct change *change,
                             struct text256 *reterr) {
-    struct place place;
-    enum err err = args_accept(rules, RULES_N, arguments, reterr);
+    enum err err = action_args_accept(ACTION_HAPROXY_SERVER, arguments, reterr);
     if (err != ERR_OK) {
         return err;
     }
@@ -66,18 +58,9 @@ static enum err change_open(const struct arguments *arguments, struct change *ch
     if (!names) {
         text_say(reterr, "arguments \"backend\" and \"servers\": expected HAProxy's names, up to 8 "
                          "servers with commas between");
-    } else if (change->socket[0] != '/' && !place_parse(change->socket, &place)) {
-        text_say(reterr, "argument \"socket\": expected an absolute path or numeric host:port");
-    } else if (change->state == 3) {
-        text_say(reterr, "argument \"state\": expected ready, drain or maint");
-    } else if (change->sessions == 3 ||
-               (change->sessions != SESSIONS_LEAVE && change->state == HAPROXY_READY)) {
-        text_say(reterr, "argument \"sessions\": expected leave; or, with drain or maint, await or "
-                         "shutdown");
-    } else {
-        return ERR_OK;
+        return ERR_CONFIG;
     }
-    return ERR_CONFIG;
+    return ERR_OK;
 }
 
 static enum err change_accepts(const struct arguments *arguments, struct text256 *reterr) {

@@ -7,40 +7,14 @@
 
 #include "agent/actions/act.h"
 #include "agent/actions/actions.h"
-#include "agent/actions/http_status.h"
 #include "common/io/http_sync.h"
+#include "common/topology/http_status.h"
 
 #define HEADERS_MAX 4
 #define OBSERVE_MS 3000
 
-static const struct arg_rule rules[] = {
-    {"url", ARG_URL, true, 0, 0},          {"method", ARG_TEXT, false, 0, 0},
-    {"body", ARG_TEXT, false, 0, 0},       {"expect_status", ARG_TEXT, false, 0, 0},
-    {"header1", ARG_TEXT, false, 0, 0},    {"header2", ARG_TEXT, false, 0, 0},
-    {"header3", ARG_TEXT, false, 0, 0},    {"header4", ARG_TEXT, false, 0, 0},
-    {"token_ref", ARG_NAME, false, 0, 0},  {"ca", ARG_PATH, false, 0, 0},
-    {"observe_url", ARG_URL, false, 0, 0}, {"expect_body", ARG_TEXT, false, 0, 0},
-};
-#define RULES_N (sizeof rules / sizeof rules[0])
-
 static enum err http_call_accepts(const struct arguments *arguments, struct text256 *reterr) {
-    static const char *const methods[] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
-    const char *method = arg_text(arguments, "method", "POST");
-    enum err err = args_accept(rules, RULES_N, arguments, reterr);
-    if (err != ERR_OK) {
-        return err;
-    }
-    if (!http_status_list(arg_text(arguments, "expect_status", "200-299"))) {
-        text_say(reterr, "argument \"expect_status\": expected 200, 200-299 or a list of those");
-        return ERR_CONFIG;
-    }
-    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
-        if (text_equal(method, methods[i])) {
-            return ERR_OK;
-        }
-    }
-    text_say(reterr, "argument \"method\": expected GET, POST, PUT, PATCH or DELETE");
-    return ERR_CONFIG;
+    return action_args_accept(ACTION_HTTP_CALL, arguments, reterr);
 }
 
 struct call {

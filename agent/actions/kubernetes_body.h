@@ -9,8 +9,8 @@
 
 #include "common/base/err.h"
 #include "common/base/text.h"
+#include "common/topology/action_args.h"
 
-#define KUBERNETES_REPLICAS_MAX 100000
 #define KUBERNETES_VERSION_SIZE 64
 
 /* A Deployment, a StatefulSet or a MachineDeployment. */

@@ -20,21 +20,6 @@
 #define LOOK_EVERY_MS 300
 #define ROUNDS_MAX 20
 
-static const struct arg_rule rules[] = {
-    ARG_SERVICE_RULES,
-    {"namespace", ARG_TEXT, true, 0, 0},
-    {"workload", ARG_TEXT, true, 0, 0},
-    {"cluster_api", ARG_TEXT, false, 0, 0},
-    {"replicas", ARG_NUMBER, false, 0, KUBERNETES_REPLICAS_MAX},
-    {"add", ARG_NUMBER, false, 1, KUBERNETES_REPLICAS_MAX},
-    {"baseline", ARG_YES, false, 0, 0},
-    {"levels", ARG_NAME, false, 0, 0},
-    {"record", ARG_YES, false, 0, 0},
-    {"down", ARG_YES, false, 0, 0},
-    {"min_percent", ARG_NUMBER, false, 1, 100},
-};
-#define RULES_N (sizeof rules / sizeof rules[0])
-
 struct scale {
     const struct action_input *input;
     char path[512];
@@ -51,25 +36,11 @@ struct scale {
 
 static enum err scale_open(const struct arguments *arguments, struct scale *scale,
                            struct text256 *reterr) {
-    enum err err = args_accept(rules, RULES_N, arguments, reterr);
-    if (err == ERR_OK) {
-        err = args_accept_service(arguments, true, reterr);
-    }
+    enum err err = action_args_accept(ACTION_KUBERNETES_SCALE, arguments, reterr);
     if (err == ERR_OK) {
         err = kubernetes_path(
             arg_text(arguments, "namespace", ""), arg_text(arguments, "workload", ""),
             arg_text(arguments, "cluster_api", "v1beta1"), scale->path, sizeof scale->path, reterr);
-    }
-    unsigned given_n = (arg_text(arguments, "replicas", NULL) != NULL ? 1u : 0u) +
-                       (arg_text(arguments, "add", NULL) != NULL ? 1u : 0u) +
-                       (arg_text(arguments, "levels", NULL) != NULL ? 1u : 0u) +
-                       (arg_yes(arguments, "baseline", false) ? 1u : 0u);
-    if (err == ERR_OK && given_n != 1) {
-        text_say(
-            reterr,
-            "expected one of \"replicas\", \"add\", \"levels\" and \"baseline = yes\", found %u",
-            given_n);
-        return ERR_CONFIG;
     }
     scale->down = arg_yes(arguments, "down", false);
     return err;

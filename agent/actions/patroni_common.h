@@ -6,21 +6,6 @@
 #include "agent/actions/patroni_rest.h"
 #include "agent/actions/pg_group.h"
 
-/* Arguments of every action on a Patroni region, for arg tables. */
-#define PATRONI_ARG_RULES                                                                          \
-    {"patroni_urls", ARG_URLS, true, 0, 0}, {"patroni_user", ARG_TEXT, false, 0, 0},               \
-        {"patroni_password_ref", ARG_NAME, false, 0, 0}, {"pg_addresses", ARG_PLACES, true, 0, 0}, \
-        {"pg_user", ARG_TEXT, false, 0, 0}, {"pg_password_ref", ARG_NAME, false, 0, 0},            \
-        {"user", ARG_TEXT, false, 0, 0}, {"password_ref", ARG_NAME, false, 0, 0},                  \
-        {"pg_database", ARG_TEXT, false, 0, 0}, {"pg_sslmode", ARG_TEXT, false, 0, 0},             \
-        {"epoch_table", ARG_SLOT, false, 0, 0}, {"slot_name", ARG_SLOT, false, 0, 0}, {            \
-        "peer_slot_name", ARG_SLOT, false, 0, 0                                                    \
-    }
-#define PATRONI_PEER_RULES                                                                         \
-    {"peer_front_host", ARG_HOST, true, 0, 0}, {                                                   \
-        "peer_front_port", ARG_NUMBER, true, 1, 65535                                              \
-    }
-
 #define PATRONI_ARGS_HELP                                                                          \
     "patroni_urls=http://IP:8008,..., patroni_user, patroni_password_ref, pg_addresses=IP:5432,"   \
     "..., pg_user, pg_password_ref, pg_database, pg_sslmode, epoch_table"

@@ -9,14 +9,6 @@ bool patroni_dcs_given(const struct arguments *arguments) {
     return arg_text(arguments, "etcd", NULL) != NULL;
 }
 
-enum err patroni_dcs_accepts(const struct arguments *arguments, struct text256 *reterr) {
-    if (patroni_dcs_given(arguments) != (arg_text(arguments, "scope", NULL) != NULL)) {
-        text_say(reterr, "arguments \"etcd\" and \"scope\" belong together");
-        return ERR_CONFIG;
-    }
-    return ERR_OK;
-}
-
 /* One reading, and one writing if it is needed. STALE: somebody else wrote meanwhile. */
 static enum err demote_once(const struct action_input *input, const struct patroni_region *region,
                             const struct parts *endpoints, const char *key, uint64_t until_boot_ms,

@@ -6,14 +6,8 @@
 
 #include "agent/actions/patroni_common.h"
 
-#define PATRONI_DCS_RULES                                                                          \
-    {"etcd", ARG_URLS, false, 0, 0}, {"scope", ARG_TEXT, false, 0, 0}, {                           \
-        "namespace", ARG_TEXT, false, 0, 0                                                         \
-    }
-
-/* Do the arguments name the region's etcd? And: `etcd` and `scope` belong together. */
+/* Do the arguments name the region's etcd? */
 bool patroni_dcs_given(const struct arguments *arguments);
-enum err patroni_dcs_accepts(const struct arguments *arguments, struct text256 *reterr) ERR_CHECKED;
 
 /* OK: the DCS says that the region follows its peer. *ret_changed is set when it did not
  * before; with observe_only nothing is changed. REFUSED, UNREACHABLE, NO_QUORUM while etcd is

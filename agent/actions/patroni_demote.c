@@ -9,17 +9,8 @@
 #include "agent/actions/patroni_common.h"
 #include "agent/actions/patroni_dcs.h"
 
-static const struct arg_rule rules[] = {
-    PATRONI_ARG_RULES,
-    PATRONI_PEER_RULES,
-    PATRONI_DCS_RULES,
-    {"rest_ms", ARG_NUMBER, false, 100, 60000},
-};
-#define RULES_N (sizeof rules / sizeof rules[0])
-
 static enum err demote_accepts(const struct arguments *arguments, struct text256 *reterr) {
-    enum err err = args_accept(rules, RULES_N, arguments, reterr);
-    return err == ERR_OK ? patroni_dcs_accepts(arguments, reterr) : err;
+    return action_args_accept(ACTION_PATRONI_DEMOTE, arguments, reterr);
 }
 
 static struct action_result demote_run(const struct action_input *input) {

@@ -11,9 +11,6 @@
 /* Kept back from the deadline for lifting the pause after a failure. */
 #define UNDO_MS 2500
 
-static const struct arg_rule rules[] = {PATRONI_ARG_RULES, PATRONI_PEER_RULES, PG_LOCAL_RULES};
-#define RULES_N (sizeof rules / sizeof rules[0])
-
 struct handoff {
     const struct action_input *input;
     struct patroni_region *region;
@@ -27,12 +24,7 @@ struct handoff {
 };
 
 static enum err handoff_accepts(const struct arguments *arguments, struct text256 *reterr) {
-    enum err err = args_accept(rules, RULES_N, arguments, reterr);
-    if (err == ERR_OK && arg_text(arguments, "peer_slot_name", NULL) == NULL) {
-        text_say(reterr, "argument \"peer_slot_name\" is missing: the slot the peer reads from");
-        return ERR_CONFIG;
-    }
-    return err;
+    return action_args_accept(ACTION_PATRONI_HANDOFF, arguments, reterr);
 }
 
 static struct action_result handed_off(const struct handoff *handoff, bool observed) {

@@ -8,12 +8,8 @@
 
 #define POLL_MS 10
 
-static const struct arg_rule rules[] = {PATRONI_ARG_RULES,
-                                        {"system_identifier", ARG_TEXT, false, 0, 0}};
-#define RULES_N (sizeof rules / sizeof rules[0])
-
 static enum err promote_accepts(const struct arguments *arguments, struct text256 *reterr) {
-    return args_accept(rules, RULES_N, arguments, reterr);
+    return action_args_accept(ACTION_PATRONI_PROMOTE, arguments, reterr);
 }
 
 /* Waits for a primary and writes the epoch row to it. */
@@ -189,7 +185,7 @@ static struct action_result region_promote(const struct action_input *input,
 static struct action_result promote_run(const struct action_input *input) {
     struct text256 why = {.at = ""};
     struct patroni_region region;
-    enum err err = args_accept(rules, RULES_N, input->arguments, &why);
+    enum err err = action_args_accept(ACTION_PATRONI_PROMOTE, input->arguments, &why);
     if (err != ERR_OK) {
         return act_failed(err, "%.150s", why.at);
     }

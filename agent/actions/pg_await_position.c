@@ -7,16 +7,8 @@
 
 #define POLL_MS 10
 
-static const struct arg_rule rules[] = {
-    {"pg_addresses", ARG_PLACES, true, 0, 0},   {"pg_user", ARG_TEXT, false, 0, 0},
-    {"pg_password_ref", ARG_NAME, false, 0, 0}, {"user", ARG_TEXT, false, 0, 0},
-    {"password_ref", ARG_NAME, false, 0, 0},    {"pg_database", ARG_TEXT, false, 0, 0},
-    {"pg_sslmode", ARG_TEXT, false, 0, 0},      {"position", ARG_LSN, false, 0, 0},
-};
-#define RULES_N (sizeof rules / sizeof rules[0])
-
 static enum err await_accepts(const struct arguments *arguments, struct text256 *reterr) {
-    return args_accept(rules, RULES_N, arguments, reterr);
+    return action_args_accept(ACTION_PG_AWAIT_POSITION, arguments, reterr);
 }
 
 /* The farthest member, or NONE. A replica of the standby leader has nothing its leader lacks, and
@@ -66,7 +58,7 @@ static struct action_result await_run(const struct action_input *input) {
     struct text256 why = {.at = ""};
     struct pg_group group;
     uint64_t position = 0;
-    enum err err = args_accept(rules, RULES_N, input->arguments, &why);
+    enum err err = action_args_accept(ACTION_PG_AWAIT_POSITION, input->arguments, &why);
     if (err != ERR_OK) {
         return act_failed(err, "%.150s", why.at);
     }

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "agent/actions/arg.h"
+#include "common/topology/arg.h"
 
 void pg_history_path(uint32_t timeline, char ret_path[PG_HISTORY_PATH_SIZE]) {
     (void)text_format(ret_path, PG_HISTORY_PATH_SIZE, "pg_wal/%08" PRIX32 ".history", timeline);

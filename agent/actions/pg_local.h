@@ -8,11 +8,6 @@
 
 #include "agent/actions/act.h"
 
-#define PG_LOCAL_RULES                                                                             \
-    {"pg_ctl", ARG_PATH, true, 0, 0}, {"data_directory", ARG_PATH, true, 0, 0}, {                  \
-        "run_as", ARG_NAME, false, 0, 0                                                            \
-    }
-
 struct pg_local {
     const char *pg_ctl; /* absolute; its directory holds the other programs */
     const char *data_directory;

@@ -7,16 +7,8 @@
 
 #define POLL_MS 5
 
-static const struct arg_rule rules[] = {
-    {"pg_addresses", ARG_PLACES, true, 0, 0},   {"pg_user", ARG_TEXT, false, 0, 0},
-    {"pg_password_ref", ARG_NAME, false, 0, 0}, {"user", ARG_TEXT, false, 0, 0},
-    {"password_ref", ARG_NAME, false, 0, 0},    {"pg_database", ARG_TEXT, false, 0, 0},
-    {"pg_sslmode", ARG_TEXT, false, 0, 0},      {"epoch_table", ARG_SLOT, false, 0, 0},
-};
-#define RULES_N (sizeof rules / sizeof rules[0])
-
 static enum err pg_promote_accepts(const struct arguments *arguments, struct text256 *reterr) {
-    return args_accept(rules, RULES_N, arguments, reterr);
+    return action_args_accept(ACTION_PG_PROMOTE, arguments, reterr);
 }
 
 static struct action_result proof_write(const struct action_input *input, struct pg_group *group,
@@ -87,7 +79,7 @@ static struct action_result first_promote(const struct action_input *input,
 static struct action_result pg_promote_run(const struct action_input *input) {
     struct text256 why = {.at = ""};
     struct pg_group group;
-    enum err err = args_accept(rules, RULES_N, input->arguments, &why);
+    enum err err = action_args_accept(ACTION_PG_PROMOTE, input->arguments, &why);
     if (err != ERR_OK) {
         return act_failed(err, "%.150s", why.at);
     }

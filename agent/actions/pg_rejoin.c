@@ -19,18 +19,6 @@
 /* A member that still does not replicate so long after its leader does is left behind for good. */
 #define STRAGGLER_MS 15000
 
-static const struct arg_rule rules[] = {
-    PATRONI_ARG_RULES,
-    PATRONI_PEER_RULES,
-    PATRONI_DCS_RULES,
-    {"rebuild", ARG_YES, false, 0, 0},
-    {"rest_ms", ARG_NUMBER, false, 100, 60000},
-    {"pg_ctl", ARG_PATH, false, 0, 0},
-    {"data_directory", ARG_PATH, false, 0, 0},
-    {"run_as", ARG_NAME, false, 0, 0},
-};
-#define RULES_N (sizeof rules / sizeof rules[0])
-
 struct rejoin {
     const struct action_input *input;
     struct patroni_region region;
@@ -44,20 +32,7 @@ struct rejoin {
 };
 
 static enum err rejoin_accepts(const struct arguments *arguments, struct text256 *reterr) {
-    struct place place;
-    char front[ADDRESS_SIZE + 16];
-    enum err err = args_accept(rules, RULES_N, arguments, reterr);
-    if (err != ERR_OK) {
-        return err;
-    }
-    (void)text_format(front, sizeof front, "%s:%s", arg_text(arguments, "peer_front_host", ""),
-                      arg_text(arguments, "peer_front_port", ""));
-    if (!place_parse(front, &place)) {
-        text_say(reterr,
-                 "argument \"peer_front_host\": expected a numeric address: we go there, too");
-        return ERR_CONFIG;
-    }
-    return patroni_dcs_accepts(arguments, reterr);
+    return action_args_accept(ACTION_PG_REJOIN, arguments, reterr);
 }
 
 /* The peer's front as a group of one, under the same user. */

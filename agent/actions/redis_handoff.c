@@ -9,13 +9,8 @@
 #define FENCE "1000"
 #define UNDO_MS 500
 
-static const struct arg_rule rules[] = {REDIS_ARG_RULES,
-                                        {"peer_front_host", ARG_HOST, false, 0, 0},
-                                        {"peer_front_port", ARG_NUMBER, false, 1, 65535}};
-#define RULES_N (sizeof rules / sizeof rules[0])
-
 static enum err handoff_accepts(const struct arguments *arguments, struct text256 *reterr) {
-    return args_accept(rules, RULES_N, arguments, reterr);
+    return action_args_accept(ACTION_REDIS_HANDOFF, arguments, reterr);
 }
 
 /* The replica outside this region that is farthest; NULL when none is online. Its address is the
@@ -166,7 +161,7 @@ static struct action_result region_hand_off(const struct action_input *input,
 static struct action_result handoff_run(const struct action_input *input) {
     struct text256 why = {.at = ""};
     struct redis_region region;
-    enum err err = args_accept(rules, RULES_N, input->arguments, &why);
+    enum err err = action_args_accept(ACTION_REDIS_HANDOFF, input->arguments, &why);
     if (err != ERR_OK) {
         return act_failed(err, "%.150s", why.at);
     }

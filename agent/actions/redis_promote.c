@@ -7,11 +7,8 @@
 #include "agent/actions/actions.h"
 #include "agent/actions/redis_region.h"
 
-static const struct arg_rule rules[] = {REDIS_ARG_RULES};
-#define RULES_N (sizeof rules / sizeof rules[0])
-
 static enum err promote_accepts(const struct arguments *arguments, struct text256 *reterr) {
-    return args_accept(rules, RULES_N, arguments, reterr);
+    return action_args_accept(ACTION_REDIS_PROMOTE, arguments, reterr);
 }
 
 struct promotion {
@@ -180,7 +177,7 @@ static struct action_result region_promote(const struct action_input *input,
 static struct action_result promote_run(const struct action_input *input) {
     struct text256 why = {.at = ""};
     struct redis_region region;
-    enum err err = args_accept(rules, RULES_N, input->arguments, &why);
+    enum err err = action_args_accept(ACTION_REDIS_PROMOTE, input->arguments, &why);
     if (err != ERR_OK) {
         return act_failed(err, "%.150s", why.at);
     }

@@ -51,17 +51,6 @@ struct redis_region {
     char sentinel_password[SECRET_SIZE];
 };
 
-#define REDIS_ARG_RULES                                                                            \
-    {"redis_addresses", ARG_PLACES, true, 0, 0}, {"sentinels", ARG_PLACES, false, 0, 0},           \
-        {"sentinel_name", ARG_NAME, false, 0, 0}, {"redis_user", ARG_TEXT, false, 0, 0},           \
-        {"redis_password_ref", ARG_NAME, false, 0, 0}, {"password_ref", ARG_NAME, false, 0, 0},    \
-        {"sentinel_password_ref", ARG_NAME, false, 0, 0}, {"quorum", ARG_NUMBER, false, 1, 8},     \
-        {"down_after_ms", ARG_NUMBER, false, 100, 600000},                                         \
-        {"failover_timeout_ms", ARG_NUMBER, false, 1000, 3600000},                                 \
-        {"min_replicas_to_write", ARG_NUMBER, false, 0, 8},                                        \
-        {"replica_priority", ARG_NUMBER, false, 1, 1000}, {                                        \
-        "epoch_key", ARG_TEXT, false, 0, 0                                                         \
-    }
 #define REDIS_ARGS_HELP                                                                            \
     "redis_addresses=IP:6379,... (the first is the head), redis_user, redis_password_ref, "        \
     "sentinels=IP:26379,..., sentinel_name, sentinel_password_ref, quorum=2, down_after_ms=3000, " \

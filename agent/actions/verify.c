@@ -5,23 +5,12 @@
 
 #include "agent/actions/act.h"
 #include "agent/actions/actions.h"
-#include "agent/actions/http_status.h"
 #include "agent/actions/pg_group.h"
 #include "common/io/http_sync.h"
+#include "common/topology/http_status.h"
 
 #define POLL_MS 100
 #define URL_MS 2000
-
-static const struct arg_rule rules[] = {
-    {"url", ARG_URL, false, 0, 0},          {"expect_status", ARG_TEXT, false, 0, 0},
-    {"expect_body", ARG_TEXT, false, 0, 0}, {"connect_to", ARG_PLACES, false, 0, 0},
-    {"ca", ARG_PATH, false, 0, 0},          {"pg_addresses", ARG_PLACES, false, 0, 0},
-    {"pg_user", ARG_TEXT, false, 0, 0},     {"pg_password_ref", ARG_NAME, false, 0, 0},
-    {"user", ARG_TEXT, false, 0, 0},        {"password_ref", ARG_NAME, false, 0, 0},
-    {"pg_database", ARG_TEXT, false, 0, 0}, {"pg_sslmode", ARG_TEXT, false, 0, 0},
-    {"epoch_table", ARG_SLOT, false, 0, 0}, {"check_pg", ARG_YES, false, 0, 0},
-};
-#define RULES_N (sizeof rules / sizeof rules[0])
 
 /* An endpoint hands its PostgreSQL addresses to every step on it: check_pg=no leaves them out. */
 static bool wants_pg(const struct arguments *arguments) {
@@ -30,19 +19,7 @@ static bool wants_pg(const struct arguments *arguments) {
 }
 
 static enum err verify_accepts(const struct arguments *arguments, struct text256 *reterr) {
-    enum err err = args_accept(rules, RULES_N, arguments, reterr);
-    if (err != ERR_OK) {
-        return err;
-    }
-    if (arg_text(arguments, "url", NULL) == NULL && !wants_pg(arguments)) {
-        text_say(reterr, "expected url or pg_addresses: there is nothing to verify");
-        return ERR_CONFIG;
-    }
-    if (!http_status_list(arg_text(arguments, "expect_status", "200-299"))) {
-        text_say(reterr, "argument \"expect_status\": expected 200, 200-299 or a list of those");
-        return ERR_CONFIG;
-    }
-    return ERR_OK;
+    return action_args_accept(ACTION_VERIFY, arguments, reterr);
 }
 
 static bool url_serves(const struct action_input *input, struct text256 *why) {

@@ -48,4 +48,7 @@ bool text_to_bytes(const char *text, uint8_t *ret_bytes, size_t bytes_n);
 /* A name: 1..size-1 characters of [a-z0-9-_.], starting with a letter or digit. */
 bool text_is_name(const char *text, size_t size);
 
+/* The word a person may have meant, or NULL when none of them is near. Borrowed. */
+const char *text_nearest(const char *word, const char *const *words, size_t words_n);
+
 #endif

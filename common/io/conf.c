@@ -285,7 +285,7 @@ static enum err group_unknown(struct conf *conf, const config_setting_t *child,
     for (size_t i = 0; i < fields_n; i++) {
         names[i] = fields[i].name;
     }
-    const char *nearest = nearest_of(child->name, names, fields_n);
+    const char *nearest = text_nearest(child->name, names, fields_n);
     if (nearest != NULL) {
         return conf_wrong(conf, child, "unknown field; did you mean \"%s\"?", nearest);
     }

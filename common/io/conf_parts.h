@@ -4,9 +4,6 @@
 
 #include "common/io/conf.h"
 
-/* conf_value.c: the word a person may have meant, or NULL when none is near. */
-const char *nearest_of(const char *word, const char *const *words, size_t words_n);
-
 /* What a text holds, whoever reads it: its values of every kind and depth, and the bytes of the
  * names and of the texts, escapes resolved. */
 struct conf_sizes {

@@ -69,6 +69,9 @@
     X(183, PLAN_NOT_GATE, "a promotion by an agent that is no gate agent")                         \
     X(184, PLAN_DEMOTE_PLACE, "a demotion in the region that takes writes")                        \
     X(190, PERSON_PLACEHOLDER, "a role is held by a placeholder")                                  \
+    X(191, ARGUMENT_UNKNOWN, "a step's argument that its action does not take")                    \
+    X(192, ARGUMENT_MISSING, "an argument that a step's action needs is missing")                  \
+    X(193, ARGUMENT_WRONG, "an argument is not what a step's action takes")                        \
     X(201, DOCUMENT, "the document has no name, version or date")                                  \
     X(202, ALERT_ABOVE_TARGET, "the lag alert comes after the target is missed")                   \
     X(203, ALERT_BELOW_TARGET, "the lag alert comes while the target is met")                      \

@@ -419,4 +419,10 @@ void findings_add(struct findings *findings, bool is_error, uint16_t code, const
  * source documents as warnings. */
 void topology_check(const struct topology *topology, struct findings *ret_findings);
 
+/* Adds what is wrong with the arguments of plans' steps, after topology_check(): nothing while an
+ * index of the topology points outside its array. Asked where people write a topology, never of one
+ * that is in force: what a newer drover refuses in an argument must not stop a member that was
+ * started with it; its agents refuse the step, with the same words. */
+void topology_check_steps(const struct topology *topology, struct findings *findings);
+
 #endif

@@ -177,8 +177,9 @@ void client_close(struct session *session);
 int local_keygen(struct session *session);
 int local_config_check(struct session *session);
 int local_config_diff(struct session *session);
-/* NULL without memory: fewer findings than there are would be another answer. */
-json_t *findings_json(const struct findings *findings);
+/* With file and line of each, when they were found in a file (else NULL). NULL without memory:
+ * fewer findings than there are would be another answer. */
+json_t *findings_json(const struct findings *findings, const char *file);
 /* Reads and checks; findings go to stdout. OK, USAGE (it does not read), REFUSED (errors). */
 int local_check_file(const char *path, bool quiet_when_good, json_t **ret_json);
 

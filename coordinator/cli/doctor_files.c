@@ -216,6 +216,7 @@ static void look_topology(struct doctor *doctor, const char *path) {
         return;
     }
     topology_check(&topology, &findings);
+    topology_check_steps(&topology, &findings);
     (void)text_format(fix, sizeof fix, "drover config check %s", path);
     unsigned warnings_n = (unsigned)(findings.n + findings.lost_n - findings.errors_n);
     if (doctor->pins->members_n == 0) {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/io/conf.h"
 #include "common/io/file.h"
 #include "common/io/topology_read.h"
 #include "coordinator/cli/cli.h"
@@ -48,16 +49,28 @@ int local_keygen(struct session *session) {
 
 /* -------------------------------------------------------------------- config check */
 
-json_t *findings_json(const struct findings *findings) {
+json_t *findings_json(const struct findings *findings, const char *file) {
     json_t *list = json_array();
     int failed = list == NULL ? -1 : 0;
+    char *text = NULL;
+    size_t size = 0;
+    if (file != NULL && conf_file(file, TOPOLOGY_BYTES_MAX, &text, &size, NULL) != ERR_OK) {
+        text = NULL; /* then a finding has its path alone */
+    }
     for (unsigned i = 0; i < findings->n && failed == 0; i++) {
         const struct finding *finding = &findings->at[i];
-        failed = json_array_append_new(list, json_pack("{s:s,s:i,s:s,s:s}", "kind",
-                                                       finding->is_error ? "error" : "warning",
-                                                       "code", (int)finding->code, "where",
-                                                       finding->where, "text", finding->text));
+        unsigned line =
+            text == NULL ? 0 : conf_line_of(text, size, TOPOLOGY_BYTES_MAX, finding->where);
+        json_t *one =
+            json_pack("{s:s,s:i,s:s,s:s}", "kind", finding->is_error ? "error" : "warning", "code",
+                      (int)finding->code, "where", finding->where, "text", finding->text);
+        if (line > 0 && one != NULL) {
+            failed = json_object_update_new(
+                one, json_pack("{s:s,s:i}", "file", file, "line", (int)line));
+        }
+        failed = json_array_append_new(list, one) != 0 || failed != 0;
     }
+    free(text);
     if (failed != 0) {
         json_decref(list);
         return NULL;
@@ -78,7 +91,8 @@ int local_check_file(const char *path, bool quiet_when_good, json_t **ret_json) 
         return EXIT_USAGE;
     }
     topology_check(&topology, &findings);
-    json_t *list = findings_json(&findings);
+    topology_check_steps(&topology, &findings);
+    json_t *list = findings_json(&findings, path);
     if (list == NULL) {
         (void)fprintf(stderr, "%s: cannot be checked: %s\n", path, err_text(ERR_NO_MEMORY));
         return EXIT_BROKEN;

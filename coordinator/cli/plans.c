@@ -304,9 +304,10 @@ int plan_lint_run(struct session *session) {
         return code;
     }
     plan_lint(source.topology, &findings);
+    topology_check_steps(source.topology, &findings);
     const char *name = source.file != NULL ? source.file : "the topology in force";
     int warnings_n = findings.n + findings.lost_n - findings.errors_n;
-    json_t *list = findings_json(&findings);
+    json_t *list = findings_json(&findings, source.file);
     if (list == NULL) {
         (void)fprintf(stderr, "drover plan lint: %s\n", err_text(ERR_NO_MEMORY));
         return EXIT_BROKEN;

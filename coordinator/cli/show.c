@@ -209,6 +209,9 @@ void show_findings(const json_t *findings) {
     json_array_foreach(findings, i, finding) {
         const char *kind = text_in(finding, "kind");
         bool error = text_equal(kind, "error");
+        if (number_in(finding, "line") > 0) {
+            (void)printf("%s:%lld: ", text_in(finding, "file"), number_in(finding, "line"));
+        }
         (void)printf("%s%s %c%lld%s %s: %s\n", colour(error ? BAD : PLAIN), kind, error ? 'E' : 'W',
                      number_in(finding, "code"), error ? colour_off() : "",
                      text_in(finding, "where"), text_in(finding, "text"));

@@ -6,11 +6,11 @@
 #include "agent/actions/dns_body.h"
 #include "agent/actions/dns_message.h"
 #include "agent/actions/haproxy_reply.h"
-#include "agent/actions/http_status.h"
 #include "agent/actions/kubernetes_body.h"
 #include "agent/actions/patroni_body.h"
 #include "agent/actions/pg_history.h"
 #include "agent/actions/redis_region.h"
+#include "common/topology/http_status.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

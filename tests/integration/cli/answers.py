@@ -52,7 +52,9 @@ def plans_are_told_of_the_topology_in_force_and_of_a_file(place):
         expect(one.returncode == 0 and one.stdout == other.stdout, f"{form}: the same runbook: {one} {other}")
         expect(all(step["name"] in one.stdout for step in steps), f"{form}: {one.stdout}")
     lint = place.drover("plan", "lint", file, "--json", who=None)
-    expect(lint.returncode == 0 and place.ask("plan", "lint")["findings"] == json.loads(lint.stdout)["findings"], lint)
+    told = json.loads(lint.stdout)["findings"]
+    expect(all(f.pop("file") == file and f.pop("line") > 0 for f in told), "each has its place in the file")
+    expect(lint.returncode == 0 and place.ask("plan", "lint")["findings"] == told, lint)
     text = open(file, encoding="utf-8").read()
     unsafe = place.write("unsafe-plans.conf", text.replace('renew = "1s"', 'renew = "5s"'))
     expect(place.drover("plan", "lint", unsafe, who=None).returncode == 3, "an error refuses")
@@ -153,6 +155,12 @@ def config_check_names_file_line_and_field(place):
     expect(result.returncode == 3 and "error E121" in result.stdout, result)
     answer = json.loads(place.drover("config", "check", unsafe, "--json", who=None).stdout)
     expect(not answer["ok"] and any(f["code"] == 121 for f in answer["findings"]), answer)
+    step = 'action = "patroni_promote"; component = "pg"; timeout = "30s";'
+    line = next(i for i, l in enumerate(text.splitlines(), 1) if step in l)
+    unsafe = place.write("unsafe-step.conf", text.replace(step, step + ' args: { epoch_table = "a b"; };'))
+    result = place.drover("config", "check", unsafe, who=None)
+    expect(result.returncode == 3 and f"{unsafe}:{line}: error E193 plans.failover.steps.promote.args.epoch_table: "
+           'expected a name of a-z 0-9 _, found "a b"' in result.stdout, result)
     expect(place.drover("config", "check", place.path("none.conf"), who=None).returncode == 2, "no such file")
 
 

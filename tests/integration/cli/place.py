@@ -10,6 +10,9 @@ import time
 
 ROLES = {"sre-1": "on-call-sre", "cmd-1": "dr-commander", "dev-1": "developer", "net-1": "network-admin",
          "auto-1": "automation"}
+# What the steps' actions take: agents of this room never run them, but a topology is refused without.
+PG = 'pg_ctl = "/usr/lib/postgresql/15/bin/pg_ctl"; data_directory = "/var/lib/postgresql/15/main";'
+WEB = 'args: { url = "http://127.0.0.1:1/"; };'
 
 
 class Failure(Exception):
@@ -109,11 +112,13 @@ agents: (
 components: (
   {{ name = "pg"; kind = "postgresql"; tier = 1; guarded = true; endpoints: (
       {{ region = "east"; address = "127.0.0.1:5432"; agents = ["east-db1"];
-        args: {{ patroni_urls = "http://127.0.0.1:8008"; front_port = 5000; }}; }},
+        args: {{ patroni_urls = "http://127.0.0.1:8008"; pg_addresses = "127.0.0.1:5432";
+          front_host = "127.0.0.1"; front_port = 5000; slot_name = "region_east"; {PG} }}; }},
       {{ region = "west"; address = "127.0.0.1:5433"; agents = ["west-db1"];
-        args: {{ patroni_urls = "http://127.0.0.1:8009"; front_port = 5001; }}; }}); }},
+        args: {{ patroni_urls = "http://127.0.0.1:8009"; pg_addresses = "127.0.0.1:5433";
+          front_host = "127.0.0.1"; front_port = 5001; slot_name = "region_west"; {PG} }}; }}); }},
   {{ name = "app"; kind = "http"; tier = 2; needs = ["pg"]; endpoints: (
-      {{ region = "east"; agents = ["east-db1"]; }}, {{ region = "west"; agents = ["west-db1"]; }}); }});
+      {{ region = "east"; agents = ["east-db1"]; {WEB} }}, {{ region = "west"; agents = ["west-db1"]; {WEB} }}); }});
 links: ({{ name = "pg-stream"; kind = "stream"; component = "pg"; target_lag = "1m"; alert_lag = "1m";
   rpo = "1h"; }});
 checks: (

@@ -463,6 +463,30 @@ static void a_store_without_copies_is_told(void **state) {
     expect_codes(topology, "W207 W209");
 }
 
+/* All of them, each at its place in a file: steps_test.c. */
+static void steps_are_told_what_their_actions_take(void **state) {
+    (void)state;
+    struct topology *topology =
+        sample_topology("needs = [\"promote\"];\n        timeout = \"20s\";",
+                        "args: { url = \"http://x/\"; ulr = 1; };");
+    topology->plans_n = 1;
+    topology->plans[0].steps[0] = topology->plans[0].steps[1];
+    topology->plans[0].steps_n = 1;
+    expect_codes(topology, "W226 W243 W243");
+    topology_check_steps(topology, &found);
+    assert_string_equal(codes_of(&found), "W226 W243 W243 E191");
+    assert_int_equal(arguments_set(&topology->plans[0].steps[0].arguments, "url", "x"), ERR_OK);
+    topology->plans[0].steps[0].arguments.n = 1;
+    topology_check(topology, &found);
+    topology_check_steps(topology, &found);
+    assert_string_equal(codes_of(&found), "W226 W243 W243 E193");
+    topology->plans[0].steps[0].action = ACTION_EXEC;
+    topology->plans[0].steps[0].arguments.n = 0;
+    topology_check(topology, &found);
+    topology_check_steps(topology, &found);
+    assert_string_equal(codes_of(&found), "W226 W243 W243 W221 E192");
+}
+
 /* Runs last: a code that no row above gives is a check that nobody has seen working. */
 static void every_code_was_given(void **state) {
     (void)state;
@@ -495,6 +519,7 @@ int main(void) {
         cmocka_unit_test(tiers_and_endpoints_are_bounded),
         cmocka_unit_test(automatic_needs_a_failover_plan),
         cmocka_unit_test(a_store_without_copies_is_told),
+        cmocka_unit_test(steps_are_told_what_their_actions_take),
         cmocka_unit_test(every_code_was_given),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

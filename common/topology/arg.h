@@ -1,9 +1,9 @@
-/* arg: the arguments an action takes, as a table; checked once by the config check and again
- * before every run, then read here. Arguments that are in no table of the action are let pass:
- * an endpoint hands all of its own to every action on it. Addresses are numeric: nothing on the
- * failover path is looked up. */
-#ifndef DROVER_ACTIONS_ARG_H
-#define DROVER_ACTIONS_ARG_H
+/* arg: arguments as a table says them; checked by the config check and again before every run, then
+ * read here. Arguments that are in no table of the action are let pass: an endpoint hands all of
+ * its own to every action on it. Addresses are numeric: nothing on the failover path is looked up.
+ * Pure. What each action takes: action_args.h. */
+#ifndef DROVER_TOPOLOGY_ARG_H
+#define DROVER_TOPOLOGY_ARG_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,7 +24,10 @@ enum arg_kind {
     ARG_SLOT,   /* a replication slot or SQL name: a-z 0-9 _ and, for tables, one dot */
     ARG_PATH,   /* absolute, without ".." */
     ARG_YES,    /* yes or no */
-    ARG_LSN     /* X/Y */
+    ARG_LSN,    /* X/Y */
+    ARG_PLACE,  /* one numeric host:port */
+    ARG_WORD,   /* one of `words` */
+    ARG_STATUS  /* HTTP codes and ranges: http_status.h */
 };
 
 struct arg_rule {
@@ -32,6 +35,14 @@ struct arg_rule {
     enum arg_kind kind;
     bool needed;
     uint64_t min, max; /* NUMBER */
+    const char *words; /* WORD: "on|off" */
+};
+
+/* What is wrong with arguments. */
+struct arg_fault {
+    const char *name; /* of the argument, static; NULL: of several together */
+    bool missing;
+    struct text256 text; /* "expected ..., found ..." */
 };
 
 #define ARG_PLACES_MAX 8
@@ -53,24 +64,16 @@ struct parts {
     char at[ARG_PLACES_MAX][VALUE_SIZE];
 };
 
-enum err args_accept(const struct arg_rule *rules, size_t rules_n,
-                     const struct arguments *arguments, struct text256 *reterr) ERR_CHECKED;
+/* Does every rule hold? The first that does not is told. */
+bool args_fit(const struct arg_rule *rules, size_t rules_n, const struct arguments *arguments,
+              struct arg_fault *ret_fault);
 
-/* Rows for an action that speaks HTTP to one service: the arguments of common/io/service.h. */
-#define ARG_SERVICE_RULES                                                                          \
-    {"url", ARG_URL, true, 0, 0}, {"ca", ARG_PATH, false, 0, 0}, {"user", ARG_TEXT, false, 0, 0},  \
-        {"password_ref", ARG_NAME, false, 0, 0}, {"token_ref", ARG_NAME, false, 0, 0},             \
-        {"certificate", ARG_PATH, false, 0, 0}, {"key", ARG_PATH, false, 0, 0},                    \
-        {"connect_to", ARG_PLACES, false, 0, 0}, {                                                 \
-        "tls", ARG_TEXT, false, 0, 0                                                               \
-    }
-#define ARG_SERVICE_HELP                                                                           \
-    "url, connect_to, ca, user, password_ref, token_ref, certificate, key, tls=1.2|1.3"
+/* "expected TEXT, found ..." of an argument that is there; its name is the caller's static one.
+ * Returns false, for `return`. */
+bool arg_wrong(struct arg_fault *fault, const char *name, const char *value, const char *expected);
 
-/* What the rows cannot say: nothing has to be looked up (a numeric url, or connect_to; not asked of
- * a service that only the world's DNS finds), one connect_to, a known tls. */
-enum err args_accept_service(const struct arguments *arguments, bool numeric,
-                             struct text256 *reterr) ERR_CHECKED;
+/* The fault in one line, as agents say it. */
+void arg_fault_say(const struct arg_fault *fault, struct text256 *reterr);
 
 /* The value, or `otherwise` (may be NULL). */
 const char *arg_text(const struct arguments *arguments, const char *name, const char *otherwise);
@@ -83,6 +86,11 @@ bool arg_yes(const struct arguments *arguments, const char *name, bool otherwise
 /* Lists. False when the argument is absent or malformed; then n is 0. */
 bool arg_places(const struct arguments *arguments, const char *name, struct places *ret_places);
 bool arg_parts(const struct arguments *arguments, const char *name, struct parts *ret_parts);
+
+/* A numeric address as inet_pton takes it: 0, 4 or 6. */
+unsigned host_family(const char *host);
+/* http://10.0.0.1:8008, nothing behind it. */
+bool url_is_numeric(const char *text);
 
 /* "10.0.0.1:5432", "[::1]:5432". */
 bool place_parse(const char *text, struct place *ret_place);

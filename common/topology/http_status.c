@@ -1,14 +1,13 @@
 /* http_status: see http_status.h. */
-#include "agent/actions/http_status.h"
+#include "common/topology/http_status.h"
 
-#include <ctype.h>
 #include <stddef.h>
 
 /* Three digits. NULL when there are none. */
 static const char *code_take(const char *at, long *ret_code) {
     long code = 0;
     for (int i = 0; i < 3; i++) {
-        if (!isdigit((unsigned char)at[i])) {
+        if (at[i] < '0' || at[i] > '9') {
             return NULL;
         }
         code = code * 10 + (at[i] - '0');

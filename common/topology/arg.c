@@ -1,13 +1,11 @@
 /* arg: see arg.h. */
-#include "agent/actions/arg.h"
+#include "common/topology/arg.h"
 
-#include <arpa/inet.h>
-#include <ctype.h>
 #include <inttypes.h>
-#include <netinet/in.h>
 #include <string.h>
 
 #include "common/base/ensure.h"
+#include "common/topology/http_status.h"
 
 const char *arg_text(const struct arguments *arguments, const char *name, const char *otherwise) {
     const char *value = arguments_get(arguments, name);
@@ -33,9 +31,77 @@ bool arg_yes(const struct arguments *arguments, const char *name, bool otherwise
     return value == NULL ? otherwise : text_equal(value, "yes");
 }
 
-static bool numeric_host(const char *host) {
-    struct in6_addr address;
-    return inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1;
+/* ---- numeric addresses ---- */
+
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+/* The value of a hexadecimal digit; 16 when it is none. */
+static unsigned hex_of(char c) {
+    char low = (char)(c | 0x20);
+    return is_digit(c)                  ? (unsigned)(c - '0')
+           : (low >= 'a' && low <= 'f') ? (unsigned)(low - 'a' + 10)
+                                        : 16u;
+}
+
+/* Four numbers of 0..255 without leading zeros. */
+static bool host_is_ipv4(const char *at) {
+    for (unsigned part = 0; part < 4; part++) {
+        unsigned value = 0, digits = 0;
+        for (; is_digit(*at) && digits < 4; at++) {
+            value = value * 10 + (unsigned)(*at - '0');
+            digits++;
+        }
+        if (digits == 0 || digits > 3 || value > 255 || (digits > 1 && at[-(int)digits] == '0') ||
+            *at != (part < 3 ? '.' : '\0')) {
+            return false;
+        }
+        at += part < 3;
+    }
+    return true;
+}
+
+/* Eight groups, or fewer around one "::"; the last two may be written as IPv4. */
+static bool host_is_ipv6(const char *at) {
+    unsigned groups = 0;
+    bool gap = at[0] == ':' && at[1] == ':';
+    if (gap) {
+        at += 2;
+    } else if (at[0] == ':') {
+        return false;
+    }
+    while (*at != '\0') {
+        const char *start = at;
+        while (hex_of(*at) < 16 && at - start < 5) {
+            at++;
+        }
+        if (*at == '.' && host_is_ipv4(start)) {
+            groups += 2;
+            break;
+        }
+        if (at == start || at - start > 4 || ++groups > 8) {
+            return false;
+        }
+        if (*at == '\0') {
+            break;
+        }
+        if (*at++ != ':' || *at == '\0') {
+            return false;
+        }
+        if (*at == ':') {
+            if (gap) {
+                return false;
+            }
+            gap = true;
+            at++;
+        }
+    }
+    return gap ? groups < 8 : groups == 8;
+}
+
+unsigned host_family(const char *host) {
+    return host_is_ipv4(host) ? 4 : host_is_ipv6(host) ? 6 : 0;
 }
 
 bool place_parse(const char *text, struct place *ret_place) {
@@ -52,7 +118,7 @@ bool place_parse(const char *text, struct place *ret_place) {
     place.host[end - host] = '\0';
     uint64_t port = 0;
     if (!text_to_u64(end + (text[0] == '[' ? 2 : 1), 65535, &port) || port == 0 ||
-        !numeric_host(place.host)) {
+        host_family(place.host) == 0) {
         return false;
     }
     place.port = (uint16_t)port;
@@ -140,7 +206,8 @@ static bool text_printable(const char *text) {
 /* Letters that can go into a shell line, JSON or a connection string without quoting. */
 static bool text_is_host(const char *text) {
     for (size_t i = 0; text[i] != '\0'; i++) {
-        if (!isalnum((unsigned char)text[i]) && strchr("-._:", text[i]) == NULL) {
+        char low = (char)(text[i] | 0x20);
+        if (!is_digit(text[i]) && !(low >= 'a' && low <= 'z') && strchr("-._:", text[i]) == NULL) {
             return false;
         }
     }
@@ -165,8 +232,7 @@ static bool text_is_url(const char *text) {
            (text_starts(text, "http://") || text_starts(text, "https://"));
 }
 
-/* http://10.0.0.1:8008, nothing behind it. */
-static bool url_is_numeric(const char *text) {
+bool url_is_numeric(const char *text) {
     struct place place;
     return text_is_url(text) && place_parse(strstr(text, "://") + 3, &place);
 }
@@ -199,10 +265,10 @@ bool arg_lsn_parse(const char *text, uint64_t *ret_lsn) {
             digits = 0;
             continue;
         }
-        if (!isxdigit((unsigned char)c) || ++digits > 8) {
+        unsigned value = hex_of(c);
+        if (value == 16 || ++digits > 8) {
             return false;
         }
-        unsigned value = c <= '9' ? (unsigned)(c - '0') : (unsigned)((c | 0x20) - 'a' + 10);
         half[which] = half[which] * 16 + value;
     }
     if (which != 1 || digits == 0) {
@@ -218,21 +284,68 @@ void lsn_text(uint64_t lsn, char ret_text[LSN_TEXT_SIZE]) {
     ensure(fits);
 }
 
-static const char *arg_expected(enum arg_kind kind) {
-    switch (kind) {
-    case ARG_TEXT: return "printable text";
-    case ARG_NUMBER: return "a number";
-    case ARG_HOST: return "a host name or address";
-    case ARG_PLACES: return "numeric host:port, up to 8 with commas between";
-    case ARG_URLS: return "http://IP:PORT or https://IP:PORT, up to 8 with commas between";
-    case ARG_URL: return "an http:// or https:// URL";
-    case ARG_NAME: return "a name of a-z 0-9 - _ .";
-    case ARG_SLOT: return "a name of a-z 0-9 _";
-    case ARG_PATH: return "an absolute path";
-    case ARG_YES: return "yes or no";
-    case ARG_LSN: return "a WAL position, X/Y in hexadecimal";
+/* ---- the rules ---- */
+
+static bool word_is_among(const char *words, const char *word) {
+    size_t word_n = strlen(word);
+    for (;;) {
+        size_t n = strcspn(words, "|");
+        if (n == word_n && memcmp(words, word, n) == 0) {
+            return true;
+        }
+        if (words[n] == '\0') {
+            return false;
+        }
+        words += n + 1;
     }
-    return "";
+}
+
+/* "on or off", "A, AAAA or CNAME". */
+static void words_say(const char *words, struct text256 *text) {
+    text_say(text, "%s", "");
+    for (;;) {
+        size_t n = strcspn(words, "|");
+        char word[NAME_SIZE];
+        (void)text_format(word, sizeof word, "%.*s", (int)n, words);
+        (void)text_append(text->at, sizeof text->at, word);
+        if (words[n] == '\0') {
+            return;
+        }
+        words += n + 1;
+        (void)text_append(text->at, sizeof text->at, strchr(words, '|') != NULL ? ", " : " or ");
+    }
+}
+
+/* Numbers are plain: the name says what they count, and a person may have written "5s". */
+static const char *number_unit(const char *name) {
+    size_t n = strlen(name);
+    return n > 3 && text_equal(name + n - 3, "_ms") ? " of milliseconds, without a unit"
+           : text_equal(name, "ttl")                ? " of seconds, without a unit"
+                                                    : "";
+}
+
+static void arg_expected(const struct arg_rule *rule, struct text256 *text) {
+    const char *what = "";
+    switch (rule->kind) {
+    case ARG_TEXT: what = "printable text"; break;
+    case ARG_NUMBER:
+        text_say(text, "a number%s, from %" PRIu64 " to %" PRIu64, number_unit(rule->name),
+                 rule->min, rule->max);
+        return;
+    case ARG_HOST: what = "a host name or address"; break;
+    case ARG_PLACES: what = "numeric host:port, up to 8 with commas between"; break;
+    case ARG_URLS: what = "http://IP:PORT or https://IP:PORT, up to 8 with commas between"; break;
+    case ARG_URL: what = "an http:// or https:// URL"; break;
+    case ARG_NAME: what = "a name of a-z 0-9 - _ ."; break;
+    case ARG_SLOT: what = "a name of a-z 0-9 _"; break;
+    case ARG_PATH: what = "an absolute path"; break;
+    case ARG_YES: what = "yes or no"; break;
+    case ARG_LSN: what = "a WAL position, X/Y in hexadecimal"; break;
+    case ARG_PLACE: what = "one numeric host:port"; break;
+    case ARG_STATUS: what = "200, 200-299 or a list of those"; break;
+    case ARG_WORD: words_say(rule->words, text); return;
+    }
+    text_say(text, "%s", what);
 }
 
 static bool arg_fits(const struct arg_rule *rule, const char *value) {
@@ -250,59 +363,43 @@ static bool arg_fits(const struct arg_rule *rule, const char *value) {
     case ARG_PATH: return path_accept(value);
     case ARG_YES: return text_equal(value, "yes") || text_equal(value, "no");
     case ARG_LSN: return arg_lsn_parse(value, &number);
+    case ARG_PLACE: return place_parse(value, &places.at[0]);
+    case ARG_WORD: return word_is_among(rule->words, value);
+    case ARG_STATUS: return http_status_list(value);
     }
     return false;
 }
 
-enum err args_accept(const struct arg_rule *rules, size_t rules_n,
-                     const struct arguments *arguments, struct text256 *reterr) {
-    for (size_t i = 0; i < rules_n; i++) {
-        const char *value = arg_text(arguments, rules[i].name, NULL);
-        if (value == NULL) {
-            if (rules[i].needed) {
-                text_say(reterr, "argument \"%s\" is missing: expected %s", rules[i].name,
-                         arg_expected(rules[i].kind));
-                return ERR_CONFIG;
-            }
-            continue;
-        }
-        if (arg_fits(&rules[i], value)) {
-            continue;
-        }
-        if (rules[i].kind == ARG_NUMBER) {
-            text_say(reterr,
-                     "argument \"%s\": expected a number from %" PRIu64 " to %" PRIu64
-                     ", found \"%.60s\"",
-                     rules[i].name, rules[i].min, rules[i].max, value);
-        } else {
-            text_say(reterr, "argument \"%s\": expected %s, found \"%.80s\"", rules[i].name,
-                     arg_expected(rules[i].kind), value);
-        }
-        return ERR_CONFIG;
-    }
-    return ERR_OK;
+bool arg_wrong(struct arg_fault *fault, const char *name, const char *value, const char *expected) {
+    *fault = (struct arg_fault){.name = name};
+    text_say(&fault->text, "expected %.140s, found \"%.80s\"", expected, value);
+    return false;
 }
 
-enum err args_accept_service(const struct arguments *arguments, bool numeric,
-                             struct text256 *reterr) {
-    struct place place;
-    const char *url = arg_text(arguments, "url", "");
-    const char *connect_to = arg_text(arguments, "connect_to", NULL);
-    const char *tls = arg_text(arguments, "tls", "1.2");
-    if (connect_to != NULL && !place_parse(connect_to, &place)) {
-        text_say(reterr, "argument \"connect_to\": expected one numeric host:port");
-        return ERR_CONFIG;
+bool args_fit(const struct arg_rule *rules, size_t rules_n, const struct arguments *arguments,
+              struct arg_fault *ret_fault) {
+    for (size_t i = 0; i < rules_n; i++) {
+        const char *value = arg_text(arguments, rules[i].name, NULL);
+        struct text256 expected;
+        if (value == NULL ? !rules[i].needed : arg_fits(&rules[i], value)) {
+            continue;
+        }
+        arg_expected(&rules[i], &expected);
+        if (value != NULL) {
+            return arg_wrong(ret_fault, rules[i].name, value, expected.at);
+        }
+        *ret_fault = (struct arg_fault){.name = rules[i].name, .missing = true};
+        text_say(&ret_fault->text, "expected %.200s", expected.at);
+        return false;
     }
-    if (numeric && connect_to == NULL && !url_is_numeric(url)) {
-        text_say(reterr,
-                 "argument \"url\": expected http(s)://IP:PORT, or connect_to beside it: nothing "
-                 "is looked up here, found \"%.80s\"",
-                 url);
-        return ERR_CONFIG;
+    return true;
+}
+
+void arg_fault_say(const struct arg_fault *fault, struct text256 *reterr) {
+    if (fault->name == NULL) {
+        text_say(reterr, "%s", fault->text.at);
+        return;
     }
-    if (!text_equal(tls, "1.2") && !text_equal(tls, "1.3")) {
-        text_say(reterr, "argument \"tls\": expected 1.2 or 1.3");
-        return ERR_CONFIG;
-    }
-    return ERR_OK;
+    text_say(reterr, "argument \"%s\"%s: %.200s", fault->name, fault->missing ? " is missing" : "",
+             fault->text.at);
 }

@@ -1,6 +1,6 @@
 /* http_status: the expect_status argument: "200", "200-299", "200,204,301-302". */
-#ifndef DROVER_ACTIONS_HTTP_STATUS_H
-#define DROVER_ACTIONS_HTTP_STATUS_H
+#ifndef DROVER_TOPOLOGY_HTTP_STATUS_H
+#define DROVER_TOPOLOGY_HTTP_STATUS_H
 
 #include <stdbool.h>
 

@@ -1,0 +1,283 @@
+/* action_args: see action_args.h. */
+#include "common/topology/action_args.h"
+
+#include <string.h>
+
+#include "common/base/ensure.h"
+
+#define MUST(name, kind)                                                                           \
+    { (name), (kind), true, 0, 0, NULL }
+#define MAY(name, kind)                                                                            \
+    { (name), (kind), false, 0, 0, NULL }
+#define MUST_NUMBER(name, min, max)                                                                \
+    { (name), ARG_NUMBER, true, (min), (max), NULL }
+#define MAY_NUMBER(name, min, max)                                                                 \
+    { (name), ARG_NUMBER, false, (min), (max), NULL }
+#define MUST_WORD(name, words)                                                                     \
+    { (name), ARG_WORD, true, 0, 0, (words) }
+#define MAY_WORD(name, words)                                                                      \
+    { (name), ARG_WORD, false, 0, 0, (words) }
+
+/* ---- what several kinds share ---- */
+
+/* Of common/io/service.h: one service that is spoken to by HTTP. */
+#define SERVICE_ROWS                                                                               \
+    MUST("url", ARG_URL), MAY("ca", ARG_PATH), MAY("user", ARG_TEXT),                              \
+        MAY("password_ref", ARG_NAME), MAY("token_ref", ARG_NAME), MAY("certificate", ARG_PATH),   \
+        MAY("key", ARG_PATH), MAY("connect_to", ARG_PLACE), MAY_WORD("tls", "1.2|1.3")
+
+#define PG_ROWS                                                                                    \
+    MAY("pg_user", ARG_TEXT), MAY("pg_password_ref", ARG_NAME), MAY("user", ARG_TEXT),             \
+        MAY("password_ref", ARG_NAME), MAY("pg_database", ARG_TEXT), MAY("database", ARG_TEXT),    \
+        MAY("pg_sslmode", ARG_TEXT), MAY("epoch_table", ARG_SLOT)
+
+#define PATRONI_ROWS                                                                               \
+    MUST("patroni_urls", ARG_URLS), MAY("patroni_user", ARG_TEXT),                                 \
+        MAY("patroni_password_ref", ARG_NAME), MUST("pg_addresses", ARG_PLACES), PG_ROWS,          \
+        MAY("slot_name", ARG_SLOT)
+#define PEER_ROWS MUST("peer_front_host", ARG_HOST), MUST_NUMBER("peer_front_port", 1, 65535)
+#define DCS_ROWS MAY("etcd", ARG_URLS), MAY("scope", ARG_TEXT), MAY("namespace", ARG_TEXT)
+
+#define REDIS_ROWS                                                                                 \
+    MUST("redis_addresses", ARG_PLACES), MAY("sentinels", ARG_PLACES),                             \
+        MAY("sentinel_name", ARG_NAME), MAY("redis_user", ARG_TEXT),                               \
+        MAY("redis_password_ref", ARG_NAME), MAY("password_ref", ARG_NAME),                        \
+        MAY("sentinel_password_ref", ARG_NAME), MAY_NUMBER("quorum", 1, 8),                        \
+        MAY_NUMBER("down_after_ms", 100, 600000),                                                  \
+        MAY_NUMBER("failover_timeout_ms", 1000, 3600000),                                          \
+        MAY_NUMBER("min_replicas_to_write", 0, 8), MAY_NUMBER("replica_priority", 1, 1000),        \
+        MAY("epoch_key", ARG_TEXT)
+
+#define DNS_ROWS                                                                                   \
+    MUST("zone", ARG_HOST), MUST("name", ARG_HOST), MUST_WORD("type", "A|AAAA|CNAME"),             \
+        MUST("value", ARG_HOST), MAY_NUMBER("ttl", 1, 86400), MAY("protected", ARG_TEXT),          \
+        MAY("old_value", ARG_HOST), MAY("epoch_name", ARG_HOST)
+
+/* ---- one table a kind ---- */
+
+static const struct arg_rule patroni_demote[] = {PATRONI_ROWS, MAY("peer_slot_name", ARG_SLOT),
+                                                 PEER_ROWS, DCS_ROWS,
+                                                 MAY_NUMBER("rest_ms", 100, 60000)};
+static const struct arg_rule patroni_promote[] = {PATRONI_ROWS, MAY("peer_slot_name", ARG_SLOT),
+                                                  MAY("system_identifier", ARG_TEXT)};
+static const struct arg_rule patroni_handoff[] = {PATRONI_ROWS,
+                                                  MUST("peer_slot_name", ARG_SLOT),
+                                                  PEER_ROWS,
+                                                  MUST("pg_ctl", ARG_PATH),
+                                                  MUST("data_directory", ARG_PATH),
+                                                  MAY("run_as", ARG_NAME)};
+static const struct arg_rule pg_rejoin[] = {PATRONI_ROWS,
+                                            MAY("peer_slot_name", ARG_SLOT),
+                                            PEER_ROWS,
+                                            DCS_ROWS,
+                                            MAY("rebuild", ARG_YES),
+                                            MAY_NUMBER("rest_ms", 100, 60000),
+                                            MAY("pg_ctl", ARG_PATH),
+                                            MAY("data_directory", ARG_PATH),
+                                            MAY("run_as", ARG_NAME)};
+static const struct arg_rule pg_promote[] = {MUST("pg_addresses", ARG_PLACES), PG_ROWS};
+static const struct arg_rule pg_await_position[] = {MUST("pg_addresses", ARG_PLACES), PG_ROWS,
+                                                    MAY("position", ARG_LSN)};
+
+static const struct arg_rule redis_demote[] = {REDIS_ROWS, PEER_ROWS};
+static const struct arg_rule redis_promote[] = {REDIS_ROWS};
+static const struct arg_rule redis_handoff[] = {REDIS_ROWS, MAY("peer_front_host", ARG_HOST),
+                                                MAY_NUMBER("peer_front_port", 1, 65535)};
+
+static const struct arg_rule dns_update[] = {
+    MUST("servers", ARG_PLACES), DNS_ROWS, MUST("key_name", ARG_HOST),
+    MUST("key_secret_ref", ARG_NAME), MAY_WORD("algorithm", "hmac-sha256|hmac-sha512")};
+static const struct arg_rule dns_powerdns[] = {SERVICE_ROWS, DNS_ROWS, MAY("server_id", ARG_NAME),
+                                               MAY("servers", ARG_PLACES)};
+
+static const struct arg_rule http_call[] = {
+    MUST("url", ARG_URL),        MAY_WORD("method", "GET|POST|PUT|PATCH|DELETE"),
+    MAY("body", ARG_TEXT),       MAY("expect_status", ARG_STATUS),
+    MAY("header1", ARG_TEXT),    MAY("header2", ARG_TEXT),
+    MAY("header3", ARG_TEXT),    MAY("header4", ARG_TEXT),
+    MAY("token_ref", ARG_NAME),  MAY("ca", ARG_PATH),
+    MAY("observe_url", ARG_URL), MAY("expect_body", ARG_TEXT)};
+static const struct arg_rule exec[] = {MUST("program", ARG_NAME), MAY("observe", ARG_YES),
+                                       MAY("arg1", ARG_TEXT),     MAY("arg2", ARG_TEXT),
+                                       MAY("arg3", ARG_TEXT),     MAY("arg4", ARG_TEXT),
+                                       MAY("arg5", ARG_TEXT),     MAY("arg6", ARG_TEXT),
+                                       MAY("arg7", ARG_TEXT),     MAY("arg8", ARG_TEXT)};
+static const struct arg_rule verify[] = {MAY("url", ARG_URL),
+                                         MAY("expect_status", ARG_STATUS),
+                                         MAY("expect_body", ARG_TEXT),
+                                         MAY("connect_to", ARG_PLACE),
+                                         MAY("ca", ARG_PATH),
+                                         MAY("pg_addresses", ARG_PLACES),
+                                         PG_ROWS,
+                                         MAY("check_pg", ARG_YES)};
+
+static const struct arg_rule kubernetes_scale[] = {
+    SERVICE_ROWS,
+    MUST("namespace", ARG_TEXT),
+    MUST("workload", ARG_TEXT),
+    MAY("cluster_api", ARG_TEXT),
+    MAY_NUMBER("replicas", 0, KUBERNETES_REPLICAS_MAX),
+    MAY_NUMBER("add", 1, KUBERNETES_REPLICAS_MAX),
+    MAY("baseline", ARG_YES),
+    MAY("levels", ARG_NAME),
+    MAY("record", ARG_YES),
+    MAY("down", ARG_YES),
+    MAY_NUMBER("min_percent", 1, 100)};
+static const struct arg_rule haproxy_server[] = {
+    MUST("socket", ARG_TEXT), MUST("backend", ARG_TEXT), MUST("servers", ARG_TEXT),
+    MUST_WORD("state", "ready|drain|maint"), MAY_WORD("sessions", "leave|await|shutdown")};
+static const struct arg_rule fence_agent[] = {MUST("device", ARG_NAME),
+                                              MAY_WORD("state", "off|on")};
+
+/* ---- what rows cannot say ---- */
+
+/* Nothing has to be looked up: a numeric url, or connect_to beside it. */
+static bool service_fits(const struct arguments *arguments, struct arg_fault *fault) {
+    const char *url = arg_text(arguments, "url", "");
+    return arg_text(arguments, "connect_to", NULL) != NULL || url_is_numeric(url) ||
+           arg_wrong(fault, "url", url,
+                     "http(s)://IP:PORT, or connect_to beside it: nothing is looked up here");
+}
+
+static bool together(struct arg_fault *fault, const char *sentence) {
+    *fault = (struct arg_fault){.name = NULL};
+    text_say(&fault->text, "%s", sentence);
+    return false;
+}
+
+static bool dcs_fits(const struct arguments *arguments, struct arg_fault *fault) {
+    return (arg_text(arguments, "etcd", NULL) != NULL) ==
+               (arg_text(arguments, "scope", NULL) != NULL) ||
+           together(fault, "arguments \"etcd\" and \"scope\" belong together");
+}
+
+static bool rejoin_fits(const struct arguments *arguments, struct arg_fault *fault) {
+    const char *host = arg_text(arguments, "peer_front_host", "");
+    if (host_family(host) == 0) {
+        return arg_wrong(fault, "peer_front_host", host, "a numeric address: we go there, too");
+    }
+    return dcs_fits(arguments, fault);
+}
+
+/* The value is of the record's type. */
+static bool record_fits(const struct arguments *arguments, struct arg_fault *fault) {
+    static const char *const names[] = {"value", "old_value"};
+    const char *type = arg_text(arguments, "type", "");
+    unsigned family = text_equal(type, "A") ? 4 : text_equal(type, "AAAA") ? 6 : 0;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *value = arg_text(arguments, names[i], NULL);
+        if (value != NULL && host_family(value) != family) {
+            return arg_wrong(fault, names[i], value,
+                             family == 4   ? "an IPv4 address, for a record of type A"
+                             : family == 6 ? "an IPv6 address, for a record of type AAAA"
+                                           : "a host name, for a record of type CNAME");
+        }
+    }
+    return true;
+}
+
+static bool powerdns_fits(const struct arguments *arguments, struct arg_fault *fault) {
+    return service_fits(arguments, fault) && record_fits(arguments, fault);
+}
+
+static bool verify_fits(const struct arguments *arguments, struct arg_fault *fault) {
+    bool pg =
+        arg_text(arguments, "pg_addresses", NULL) != NULL && arg_yes(arguments, "check_pg", true);
+    return pg || arg_text(arguments, "url", NULL) != NULL ||
+           together(fault, "expected url or pg_addresses: there is nothing to verify");
+}
+
+static bool scale_fits(const struct arguments *arguments, struct arg_fault *fault) {
+    static const char *const kinds[] = {"deployment/", "statefulset/", "machinedeployment/"};
+    const char *workload = arg_text(arguments, "workload", "");
+    unsigned given_n = (arg_text(arguments, "replicas", NULL) != NULL ? 1u : 0u) +
+                       (arg_text(arguments, "add", NULL) != NULL ? 1u : 0u) +
+                       (arg_text(arguments, "levels", NULL) != NULL ? 1u : 0u) +
+                       (arg_yes(arguments, "baseline", false) ? 1u : 0u);
+    bool known = false;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        known = known || (text_starts(workload, kinds[i]) && workload[strlen(kinds[i])] != '\0');
+    }
+    if (!known) {
+        return arg_wrong(fault, "workload", workload,
+                         "deployment/NAME, statefulset/NAME or machinedeployment/NAME");
+    }
+    if (given_n != 1) {
+        (void)together(fault, "");
+        text_say(&fault->text,
+                 "expected one of \"replicas\", \"add\", \"levels\" and \"baseline = yes\", found "
+                 "%u",
+                 given_n);
+        return false;
+    }
+    return service_fits(arguments, fault);
+}
+
+static bool haproxy_fits(const struct arguments *arguments, struct arg_fault *fault) {
+    struct place place;
+    const char *socket = arg_text(arguments, "socket", "");
+    const char *sessions = arg_text(arguments, "sessions", "leave");
+    if (socket[0] != '/' && !place_parse(socket, &place)) {
+        return arg_wrong(fault, "socket", socket, "an absolute path or numeric host:port");
+    }
+    if (!text_equal(sessions, "leave") && text_equal(arg_text(arguments, "state", ""), "ready")) {
+        return arg_wrong(fault, "sessions", sessions,
+                         "leave; await and shutdown belong to drain and maint");
+    }
+    return true;
+}
+
+/* ---- the table of tables ---- */
+
+#define ROWS(table) (table), sizeof(table) / sizeof((table)[0])
+
+static const struct action_args {
+    const struct arg_rule *rules;
+    size_t rules_n;
+    bool (*fits)(const struct arguments *arguments, struct arg_fault *fault); /* or NULL */
+} tables[] = {
+    [ACTION_PATRONI_DEMOTE] = {ROWS(patroni_demote), dcs_fits},
+    [ACTION_PATRONI_PROMOTE] = {ROWS(patroni_promote), NULL},
+    [ACTION_PATRONI_HANDOFF] = {ROWS(patroni_handoff), NULL},
+    [ACTION_PG_PROMOTE] = {ROWS(pg_promote), NULL},
+    [ACTION_PG_AWAIT_POSITION] = {ROWS(pg_await_position), NULL},
+    [ACTION_REDIS_DEMOTE] = {ROWS(redis_demote), NULL},
+    [ACTION_REDIS_PROMOTE] = {ROWS(redis_promote), NULL},
+    [ACTION_REDIS_HANDOFF] = {ROWS(redis_handoff), NULL},
+    [ACTION_DNS_UPDATE] = {ROWS(dns_update), record_fits},
+    [ACTION_HTTP_CALL] = {ROWS(http_call), NULL},
+    [ACTION_EXEC] = {ROWS(exec), NULL},
+    [ACTION_APPROVAL] = {NULL, 0, NULL},
+    [ACTION_VERIFY] = {ROWS(verify), verify_fits},
+    [ACTION_PG_REJOIN] = {ROWS(pg_rejoin), rejoin_fits},
+    [ACTION_KUBERNETES_SCALE] = {ROWS(kubernetes_scale), scale_fits},
+    [ACTION_HAPROXY_SERVER] = {ROWS(haproxy_server), haproxy_fits},
+    [ACTION_DNS_POWERDNS] = {ROWS(dns_powerdns), powerdns_fits},
+    [ACTION_FENCE_AGENT] = {ROWS(fence_agent), NULL},
+};
+_Static_assert(sizeof tables / sizeof tables[0] == ACTION_KINDS_N,
+               "a new action kind needs its table: what does it take?");
+
+const struct arg_rule *action_arg_rules(enum action_kind kind, size_t *ret_n) {
+    ensure(kind < ACTION_KINDS_N);
+    *ret_n = tables[kind].rules_n;
+    return tables[kind].rules;
+}
+
+bool action_args_fit(enum action_kind kind, const struct arguments *arguments,
+                     struct arg_fault *ret_fault) {
+    ensure(kind < ACTION_KINDS_N);
+    const struct action_args *table = &tables[kind];
+    return args_fit(table->rules, table->rules_n, arguments, ret_fault) &&
+           (table->fits == NULL || table->fits(arguments, ret_fault));
+}
+
+enum err action_args_accept(enum action_kind kind, const struct arguments *arguments,
+                            struct text256 *reterr) {
+    struct arg_fault fault;
+    if (action_args_fit(kind, arguments, &fault)) {
+        return ERR_OK;
+    }
+    arg_fault_say(&fault, reterr);
+    return ERR_CONFIG;
+}
