@@ -75,9 +75,10 @@ static void step_words(const struct telling *telling, const struct execution *ex
     } else if (state->phase == STEP_APPROVAL) {
         const struct plan *plan = &telling->topology->plans[execution->plan];
         uint8_t role = plan->steps[step].approval;
-        (void)text_format(row->text, sizeof row->text, "step %s needs approval%s%s", name,
+        (void)text_format(row->text, sizeof row->text, "step %s needs approval%s%s, under %s", name,
                           role == NONE ? "" : " of ",
-                          role == NONE ? "" : role_text((enum role)role));
+                          role == NONE ? "" : role_text((enum role)role),
+                          telling_policy(telling).at);
     } else if (state->phase == STEP_FAILED) {
         (void)text_format(row->text, sizeof row->text, "step %s failed at %s: %s", name,
                           telling_agent(telling, state->agent), err_text((enum err)state->err));
@@ -128,10 +129,11 @@ static void tell_steps(const struct telling *telling, const struct execution *wa
 static void created_words(const struct telling *telling, const struct execution *is,
                           struct history_row *row) {
     const struct plan *plan = &telling->topology->plans[is->plan];
-    (void)text_format(
-        row->text, sizeof row->text, "execution %" PRIu64 " begins: %s %s -> %s by plan %s, %s",
-        is->id, plan_kind_text((enum plan_kind)is->kind), telling_region(telling, is->source),
-        telling_region(telling, is->target), plan->name, is->automatic ? "automatic" : "declared");
+    (void)text_format(row->text, sizeof row->text,
+                      "execution %" PRIu64 " begins: %s %s -> %s by plan %s, %s, under %s", is->id,
+                      plan_kind_text((enum plan_kind)is->kind), telling_region(telling, is->source),
+                      telling_region(telling, is->target), plan->name,
+                      is->automatic ? "automatic" : "declared", telling_policy(telling).at);
 }
 
 static void tell_stage(const struct telling *telling, const struct execution *was,

@@ -41,6 +41,8 @@ void telling_fact(const struct telling *telling);    /* history_text.c */
 void telling_changes(const struct telling *telling); /* history_diff.c */
 
 /* Names for people; "?" for an index that holds nothing. */
+/* "policy 1.0 of 2026-01-25 (active), topology version 3": what is asked and given under. */
+struct text256 telling_policy(const struct telling *telling);
 const char *telling_region(const struct telling *telling, uint8_t region);
 const char *telling_agent(const struct telling *telling, uint8_t agent);
 const char *telling_member(const struct telling *telling, uint8_t member);

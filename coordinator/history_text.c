@@ -29,6 +29,16 @@ const char *telling_step(const struct telling *telling, const struct execution *
     return telling->topology->plans[execution->plan].steps[step].name;
 }
 
+struct text256 telling_policy(const struct telling *telling) {
+    const struct document *document = &telling->topology->document;
+    struct text256 text;
+    bool status = document->status[0] != '\0';
+    (void)text_format(text.at, sizeof text.at, "policy %s of %s%s%s%s, topology version %u",
+                      document->version, document->date, status ? " (" : "", document->status,
+                      status ? ")" : "", telling->after->config_version);
+    return text;
+}
+
 struct history_row telling_row(const struct telling *telling, const char *kind) {
     struct history_row row;
     memset(&row, 0, sizeof row);
@@ -61,7 +71,8 @@ static void say(const struct telling *telling, struct history_row *row, const ch
 
 /* ---------------------------------------------------------------------- requests */
 
-static void request_words(const struct request *request, char *out, size_t out_size) {
+static void request_words(const struct telling *telling, char *out, size_t out_size) {
+    const struct request *request = &telling->message->request;
     switch ((enum request_kind)request->kind) {
     case REQUEST_DECLARE:
         (void)text_format(out, out_size, "declared %s to %s%s%s",
@@ -70,6 +81,10 @@ static void request_words(const struct request *request, char *out, size_t out_s
         break;
     case REQUEST_APPROVE:
     case REQUEST_REJECT:
+        (void)text_format(out, out_size, "asked: %s %s of execution %" PRIu64 ", under %s",
+                          request_kind_text((enum request_kind)request->kind), request->step,
+                          request->execution, telling_policy(telling).at);
+        break;
     case REQUEST_STEP_RETRY:
     case REQUEST_STEP_SKIP:
     case REQUEST_STEP_DONE:
@@ -100,7 +115,7 @@ static void request_words(const struct request *request, char *out, size_t out_s
 }
 
 static void tell_request(const struct telling *telling) {
-    char words[160];
+    char words[320];
     struct history_row row = telling_row(telling, fact_kind(telling));
     const struct request *request = &telling->message->request;
     const struct verdict *verdict = telling->verdict;
@@ -109,7 +124,7 @@ static void tell_request(const struct telling *telling) {
             core_execution(telling->after, request->execution) != NULL ? request->execution : 0;
     }
     (void)text_copy(row.subject, sizeof row.subject, request->step);
-    request_words(request, words, sizeof words);
+    request_words(telling, words, sizeof words);
     const char *between = telling->comment[0] == '\0' ? "" : ": ";
     if (verdict->result == RESULT_APPLIED) {
         say(telling, &row, "%s %s%s%s", request->operator_name, words, between, telling->comment);

@@ -224,21 +224,32 @@ static void put_engine(struct answering *answering) {
              member->history == NULL ? "" : history_trouble(member->history));
 }
 
-static void put_document(struct answering *answering) {
-    const struct document *document = &answering->topology->document;
+static json_t *document_object(const struct topology *topology) {
+    const struct document *document = &topology->document;
     json_t *object = json_object();
     put_text(object, "name", document->name);
     put_text(object, "version", document->version);
     put_text(object, "date", document->date);
     put_text(object, "status", document->status);
-    put_object(answering->json, "document", object);
+    return object;
+}
+
+json_t *policy_object(const struct answering *answering, uint32_t version) {
+    json_t *object = json_object();
+    put_count(object, "config_version", version);
+    if (version == answering->core->config_version) {
+        put_object(object, "document", document_object(answering->topology));
+    } else {
+        put_null(object, "document");
+    }
+    return object;
 }
 
 void status_answer(struct answering *answering) {
     const struct core *core = answering->core;
     json_t *json = answering->json, *waits = json_array();
     char act[300] = "";
-    put_document(answering);
+    put_object(json, "document", document_object(answering->topology));
     put_text(json, "phase", phase_text((enum phase)core->phase));
     put_count(json, "epoch", core->epoch);
     put_yes(json, "open", core->open != 0);

@@ -3,7 +3,8 @@
  *
  * What can be asked (query.what), with its argument:
  *   status                      the one screen
- *   explain [REGION|COMPONENT|LINK]   gates, verdicts, what would have to change
+ *   explain [REGION|COMPONENT|LINK|EXECUTION]   gates, verdicts, what would have to change; of an
+ *                               execution the policy it runs under and when it ends at the latest
  *   regions, links, agents, rules, executions, config, whoami, members
  *   components [COMPONENT|REGION]     endpoints and what each vantage sees of them
  *   timeline [EXECUTION]        records from query.from on

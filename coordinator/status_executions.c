@@ -71,6 +71,9 @@ static json_t *step_object(struct answering *answering, const struct execution *
     put_text(object, "approved_by", name_operator(topology, state->approved_by));
     put_seen(answering, object, execution, index);
     put_text(object, "error", state->err == ERR_OK ? "" : err_text((enum err)state->err));
+    if (step->approval != NONE || step->action == ACTION_APPROVAL) {
+        put_object(object, "approval_under", policy_object(answering, execution->config_version));
+    }
     put_yes(object, "observed", state->observed != 0);
     put_count(object, "undo", state->undo);
     put_count(object, "took_ms", state->took_ms);
@@ -113,6 +116,7 @@ json_t *execution_object(struct answering *answering, const struct execution *ex
     put_yes(object, "automatic", execution->automatic != 0);
     put_text(object, "declared_by", name_operator(topology, execution->declared_by));
     put_count(object, "exceptions_n", execution->exceptions);
+    put_object(object, "policy", policy_object(answering, execution->config_version));
     put_times(object, answering->core, execution);
     if (execution->plan < topology->plans_n &&
         execution->steps_n <= topology->plans[execution->plan].steps_n) {
@@ -327,6 +331,8 @@ void preview_answer(struct answering *answering) {
     seen_plan_write(&seen, bytes);
     text_from_bytes(bytes, sizeof bytes, digest, sizeof digest);
     put_text(answering->json, "digest", digest);
+    put_object(answering->json, "policy",
+               policy_object(answering, answering->core->config_version));
     for (uint8_t s = 0; s < plan->steps_n; s++) {
         if (plan->steps[s].before_fence && kind != PLAN_SWITCHOVER) {
             continue;

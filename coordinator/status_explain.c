@@ -284,6 +284,22 @@ static void explain_region(struct answering *answering, uint8_t region) {
     put_object(answering->json, "regions", list);
 }
 
+/* The burn-down of each tier's recovery time is in the execution, the forecast beside it. */
+static bool explain_execution(struct answering *answering) {
+    uint64_t id = 0;
+    const struct execution *execution = text_to_u64(answering->argument, INT64_MAX, &id)
+                                            ? core_execution(answering->core, id)
+                                            : NULL;
+    if (execution == NULL) {
+        return false;
+    }
+    json_t *list = json_array();
+    (void)json_array_append_new(list, execution_object(answering, execution));
+    put_object(answering->json, "executions", list);
+    put_object(answering->json, "forecast", forecast_list(answering, execution));
+    return true;
+}
+
 static bool explain_part(struct answering *answering) {
     const struct topology *topology = answering->topology;
     uint8_t link = topology_link(topology, answering->argument);
@@ -303,7 +319,7 @@ static bool explain_part(struct answering *answering) {
         }
         put_object(answering->json, "components", list);
     }
-    return link != NONE || component != NONE;
+    return link != NONE || component != NONE || explain_execution(answering);
 }
 
 void explain_answer(struct answering *answering) {
@@ -313,7 +329,7 @@ void explain_answer(struct answering *answering) {
     uint8_t region =
         answering->argument[0] == '\0' ? NONE : topology_region(topology, answering->argument);
     if (answering->argument[0] != '\0' && region == NONE && !explain_part(answering)) {
-        answer_wrong(answering, "no region, component or link is called \"%s\"",
+        answer_wrong(answering, "no region, component, link or execution is called \"%s\"",
                      answering->argument);
         return;
     }

@@ -51,6 +51,10 @@ bool execution_runs(const struct execution *execution);
 const struct report *report_of(const struct coordinator *member, uint8_t agent);
 uint64_t heard_ago_ms(const struct coordinator *member, uint8_t agent); /* UINT64_MAX: never */
 
+/* The policy of that version of the topology; its "document" is null when another one is in force:
+ * the timeline has it. */
+json_t *policy_object(const struct answering *answering, uint32_t version);
+
 /* One part each; they fill answering->json. */
 void status_answer(struct answering *answering);  /* status.c */
 void explain_answer(struct answering *answering); /* status_explain.c */
@@ -85,6 +89,8 @@ json_t *execution_object(struct answering *answering, const struct execution *ex
 void preview_answer(struct answering *answering);
 /* Of an execution whose plan is in force: each tier's time, used and left (status_rto.c). */
 json_t *rto_list(const struct answering *answering, const struct execution *execution);
+/* Each step that is left, in the order in which they end at the latest (status_rto.c). */
+json_t *forecast_list(const struct answering *answering, const struct execution *execution);
 void waits_say(struct answering *answering, json_t *waits, char *ret_act, size_t act_size);
 void timeline_answer(struct answering *answering); /* status_report.c */
 void report_answer(struct answering *answering);

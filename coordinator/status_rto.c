@@ -89,12 +89,57 @@ static void put_tier(const struct answering *answering, const struct execution *
     put_text(object, "course", course_text(over, used_ms, left_ms, rto_ms));
 }
 
+/* Nothing is ahead of one that was given up, and of a plan of another topology nothing is known. */
+static bool course_of(const struct answering *answering, const struct execution *execution,
+                      struct course *ret_course) {
+    const struct topology *topology = answering->topology;
+    bool gone = execution->stage == STAGE_UNDO || execution->stage == STAGE_ABORTED ||
+                execution->stage == STAGE_SUPERSEDED;
+    bool known = execution->plan < topology->plans_n &&
+                 execution->steps_n <= topology->plans[execution->plan].steps_n;
+    return !gone && known && course_make(answering, execution, ret_course);
+}
+
+/* Of the steps that are left, the first after `before`: by their ends, then by number. */
+static uint8_t next_to_end(const struct execution *execution, const struct course *course,
+                           uint8_t before) {
+    uint8_t next = NONE;
+    for (uint8_t s = 0; s < execution->steps_n; s++) {
+        uint64_t end_ms = course->end_ms[s];
+        bool later = before == NONE || end_ms > course->end_ms[before] ||
+                     (end_ms == course->end_ms[before] && s > before);
+        if (!course->over[s] && later && (next == NONE || end_ms < course->end_ms[next])) {
+            next = s;
+        }
+    }
+    return next;
+}
+
+json_t *forecast_list(const struct answering *answering, const struct execution *execution) {
+    struct course course = {0};
+    json_t *list = json_array();
+    if (!execution_runs(execution) || !course_of(answering, execution, &course)) {
+        return list;
+    }
+    const struct plan *plan = &answering->topology->plans[execution->plan];
+    for (uint8_t s = next_to_end(execution, &course, NONE); s != NONE;
+         s = next_to_end(execution, &course, s)) {
+        const struct step *step = &plan->steps[s];
+        json_t *object = list_add(list);
+        put_text(object, "step", step->name);
+        put_text(object, "state", step_phase_text((enum step_phase)execution->steps[s].phase));
+        put_count(object, "tier", step_serves_tier(plan, step));
+        put_count(object, "left_ms", step_left_ms(answering->core, &execution->steps[s], step));
+        put_count(object, "ends_in_ms", course.end_ms[s]);
+        put_yes(object, "waits_for_people", execution->steps[s].phase == STEP_APPROVAL);
+    }
+    return list;
+}
+
 json_t *rto_list(const struct answering *answering, const struct execution *execution) {
     struct course course = {0};
     json_t *list = json_array();
-    bool gone = execution->stage == STAGE_UNDO || execution->stage == STAGE_ABORTED ||
-                execution->stage == STAGE_SUPERSEDED;
-    if (!gone && course_make(answering, execution, &course)) {
+    if (course_of(answering, execution, &course)) {
         for (uint8_t tier = 1; tier <= OBJECTIVES_MAX; tier++) {
             put_tier(answering, execution, &course, tier, list);
         }

@@ -170,12 +170,14 @@ static void say_steps(const struct preview *preview) {
 static void preview_say(const struct preview *preview) {
     const struct topology *topology = preview->topology;
     const struct preview_facts *facts = &preview->facts;
-    (void)printf("%s plan %s: %s (%s) -> %s (%s)\ntopology version %u, epoch %llu%s\n",
-                 plan_kind_text((enum plan_kind)preview->plan->kind), preview->plan->name,
-                 topology->regions[facts->source].name, facts->classes[facts->source],
-                 topology->regions[facts->target].name, facts->classes[facts->target],
-                 facts->version, (unsigned long long)facts->epoch,
-                 plan_fences(preview->plan) ? " ends" : " stays");
+    (void)printf(
+        "%s plan %s: %s (%s) -> %s (%s)\npolicy %s of %s (%s), topology version %u\nepoch %llu%s\n",
+        plan_kind_text((enum plan_kind)preview->plan->kind), preview->plan->name,
+        topology->regions[facts->source].name, facts->classes[facts->source],
+        topology->regions[facts->target].name, facts->classes[facts->target],
+        topology->document.version, topology->document.date, topology->document.status,
+        facts->version, (unsigned long long)facts->epoch,
+        plan_fences(preview->plan) ? " ends" : " stays");
     if (plan_fences(preview->plan)) {
         say_links(preview);
     }
@@ -217,14 +219,17 @@ static json_t *preview_json(const struct preview *preview) {
                              agent == NONE ? "" : topology->agents[agent].name, "approval",
                              step->approval == NONE ? "" : role_text((enum role)step->approval)));
     }
-    return json_pack("{s:s,s:s,s:s,s:s,s:I,s:I,s:o,s:o,s:i,s:i,s:s}", "plan", preview->plan->name,
-                     "kind", plan_kind_text((enum plan_kind)preview->plan->kind), "source",
-                     topology->regions[preview->facts.source].name, "target",
-                     topology->regions[preview->facts.target].name, "epoch",
-                     (json_int_t)preview->facts.epoch, "version",
-                     (json_int_t)preview->facts.version, "links", links_json(preview), "steps",
-                     steps, "steps_without_agent", (int)preview->unrun_n, "links_not_met",
-                     (int)preview->breach_n, "digest", preview->digest);
+    json_t *document = json_pack("{s:s,s:s,s:s,s:s}", "name", topology->document.name, "version",
+                                 topology->document.version, "date", topology->document.date,
+                                 "status", topology->document.status);
+    return json_pack(
+        "{s:s,s:s,s:s,s:s,s:I,s:I,s:o,s:o,s:o,s:i,s:i,s:s}", "plan", preview->plan->name, "kind",
+        plan_kind_text((enum plan_kind)preview->plan->kind), "source",
+        topology->regions[preview->facts.source].name, "target",
+        topology->regions[preview->facts.target].name, "epoch", (json_int_t)preview->facts.epoch,
+        "version", (json_int_t)preview->facts.version, "document", document, "links",
+        links_json(preview), "steps", steps, "steps_without_agent", (int)preview->unrun_n,
+        "links_not_met", (int)preview->breach_n, "digest", preview->digest);
 }
 
 int plan_preview_run(struct session *session) {

@@ -49,6 +49,8 @@ int mark_of_status(const char *status);
 int mark_of_step(const char *state);
 
 void show_execution(const json_t *execution);
+/* The policy's version, date and status, and the topology's; a line, or nothing. */
+void show_policy(const json_t *policy);
 void show_links(const json_t *links, bool ends);
 void show_trees(const json_t *trees); /* show_tree.c; within 80 columns */
 void show_regions(const json_t *regions);

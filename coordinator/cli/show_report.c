@@ -90,9 +90,11 @@ void show_report(const json_t *json) {
 void show_preview(const json_t *json) {
     size_t i;
     json_t *step, *link;
-    (void)printf("%s %s -> %s by plan %s, epoch %lld ends\n\n", text_in(json, "kind"),
+    (void)printf("%s %s -> %s by plan %s, epoch %lld ends\n", text_in(json, "kind"),
                  text_in(json, "source"), text_in(json, "target"), text_in(json, "plan"),
                  number_in(json, "epoch"));
+    show_policy(json_object_get(json, "policy"));
+    (void)printf("\n");
     show_regions(json_object_get(json, "regions"));
     (void)printf("\nlost at most, as of now:\n");
     json_array_foreach(json_object_get(json, "links"), i, link) {

@@ -99,6 +99,22 @@ static void show_steps(const json_t *steps) {
     table_print(table, 2);
 }
 
+void show_policy(const json_t *policy) {
+    const json_t *document = json_object_get(policy, "document");
+    long long version = number_in(policy, "config_version");
+    if (version == 0) {
+        return; /* a member of before it was kept */
+    }
+    if (json_is_object(document)) {
+        bool status = text_in(document, "status")[0] != '\0';
+        (void)printf("  under policy %s of %s%s%s%s, topology version %lld\n",
+                     text_in(document, "version"), text_in(document, "date"), status ? " (" : "",
+                     text_in(document, "status"), status ? ")" : "", version);
+    } else {
+        (void)printf("  under topology version %lld, not in force any more\n", version);
+    }
+}
+
 /* From the outage's start, people's own time not counted. */
 static void show_rto(const json_t *tiers) {
     size_t i;
@@ -137,6 +153,7 @@ void show_execution(const json_t *execution) {
                  yes_in(execution, "running") ? "for" : "took",
                  span_text(number_in(execution, "elapsed_ms")).at,
                  number_in(execution, "exceptions_n") > 0 ? ", with exceptions" : "");
+    show_policy(json_object_get(execution, "policy"));
     show_rto(json_object_get(execution, "rto"));
     show_steps(json_object_get(execution, "steps"));
 }

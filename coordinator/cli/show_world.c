@@ -279,10 +279,38 @@ static void show_verdict(const json_t *region) {
     (void)printf("  next          %s\n", text_in(verdict, "next"));
 }
 
+/* What is left of an execution: when each step ends at the latest. */
+static void show_forecast(const json_t *forecast) {
+    static const char *const heads[] = {"STILL TO DO", "STATE", "TIER", "AT MOST", "ENDS WITHIN"};
+    struct table *table = table_of(5, heads);
+    size_t i;
+    json_t *step;
+    json_array_foreach(forecast, i, step) {
+        cell(table, "%s", text_in(step, "step"));
+        cell_marked(table, yes_in(step, "waits_for_people") ? BAD : PLAIN, text_in(step, "state"));
+        cell(table, "%lld", number_in(step, "tier"));
+        cell(table, "%s", span_text(number_in(step, "left_ms")).at);
+        cell(table, "%s", span_text(number_in(step, "ends_in_ms")).at);
+    }
+    table_print(table, 2);
+}
+
+static void show_explained(const json_t *json) {
+    show_execution(json_array_get(json_object_get(json, "executions"), 0));
+    if (json_array_size(json_object_get(json, "forecast")) > 0) {
+        (void)printf("\n");
+        show_forecast(json_object_get(json, "forecast"));
+    }
+}
+
 void show_explain(const json_t *json) {
     const json_t *next = json_object_get(json, "next_automatic_act");
     size_t i;
     json_t *region;
+    if (has(json, "executions")) {
+        show_explained(json);
+        (void)printf("\n");
+    }
     (void)printf("epoch %lld, owner %s, %s; would fail over to %s\n\n", number_in(json, "epoch"),
                  text_in(json, "owner"), text_in(json, "phase"), text_in(json, "target"));
     show_gates(json_object_get(json, "gates"));

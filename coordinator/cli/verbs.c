@@ -106,9 +106,11 @@ static const struct verb verbs[] = {
      "next "
      "human act and the next automatic one. --watch draws it again each second.",
      "drover status --watch", TAKES_WATCH, 0, 0, false, run_status},
-    {"explain", "[REGION|COMPONENT|LINK]", "Why there is, or is no, automatic failover now.",
+    {"explain", "[REGION|COMPONENT|LINK|EXECUTION]",
+     "Why there is, or is no, automatic failover now.",
      "Every gate with its figure, its limit and what would have to change; for a region also each "
-     "check and from where it was seen.",
+     "check and from where it was seen; for an execution how much of each recovery time is used, "
+     "when what is left ends at the latest, and the policy it runs under.",
      "drover explain east", 0, 0, 1, false, run_query},
     {"regions", "", "The regions: role, class, voices.", "", "drover regions", 0, 0, 0, false,
      run_query},

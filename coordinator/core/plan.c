@@ -102,6 +102,7 @@ struct execution *execution_create(struct context *context, enum plan_kind kind,
     execution->created_ms = core->now_ms;
     execution->outage_ms = core->phase == PHASE_SUSPECT ? core->suspect_ms : core->now_ms;
     execution->created_index = context->event->index;
+    execution->config_version = core->config_version;
     execution->kind = (uint8_t)kind;
     execution->plan = plan;
     execution->source = core->owner;

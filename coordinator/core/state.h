@@ -100,7 +100,9 @@ struct execution {
     uint8_t exceptions;  /* steps skipped, by hand, or failed where they may */
     uint8_t steps_n;
     uint8_t lost; /* enum loss of seen.h: the worst of the guarded links at the close */
-    uint8_t spare[4];
+    /* The topology that it began under, and with it the policy; it stays in force until the
+     * execution has ended. 0: of before this was kept. */
+    uint32_t config_version;
     struct step_state steps[STEPS_MAX];
 };
 

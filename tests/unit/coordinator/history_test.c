@@ -267,13 +267,60 @@ static void the_records_say_what_happened(void **state) {
     assert_true(said(found, "view of m1: hears east-db1, west-db1, mon1 attests the lease"));
     assert_true(said(found, "lag of pg is within its target: 300ms, 3000 bytes"));
     assert_true(said(found, "c1 declared failover to west: east is dark"));
-    assert_true(
-        said(found, "execution 1 begins: failover east -> west by plan failover, declared"));
+    assert_true(said(found,
+                     "execution 1 begins: failover east -> west by plan failover, declared, under "
+                     "policy 1 of 2026-01-25, topology version 1"));
     assert_true(said(found, "CLOSE epoch 1 (declared)"));
     assert_true(said(found, "pg was 350ms and 3500 bytes behind at the close of epoch 1"));
     assert_true(said(found, "OPEN epoch 2 for west"));
     place_close(&place);
     place_remove(place.directory);
+}
+
+static void approve(struct place *place, uint8_t step, enum request_kind kind) {
+    static struct message message;
+    struct event event = {.kind = EVENT_REQUEST};
+    memset(&message, 0, sizeof message);
+    message.kind = MESSAGE_REQUEST;
+    message.request.kind = (uint8_t)kind;
+    message.request.execution = 1;
+    (void)text_copy(message.request.operator_name, NAME_SIZE, "c1");
+    (void)text_copy(message.request.step, NAME_SIZE,
+                    topology.plans[place->member->core.executions[0].plan].steps[step].name);
+    event.request.kind = (uint8_t)kind;
+    event.request.role = ROLE_COMMANDER;
+    event.request.execution = 1;
+    event.request.step = step;
+    event.request.plan = event.request.region = NONE;
+    event.request.identity[0] = (uint8_t)place->index;
+    event.request.identity[1] = 2;
+    (void)feed(place, &event, &message, "");
+}
+
+/* Requirement SEED-1: by which policy an approval was asked, and by which it was given. */
+static void an_approval_is_recorded_with_its_policy(void **state) {
+    (void)state;
+    struct place place;
+    struct topology before = topology;
+    struct plan *plan = &topology.plans[topology_plan(&topology, "failover")];
+    plan->steps[0].approval = ROLE_COMMANDER;
+    (void)text_copy(topology.document.version, NAME_SIZE, "2.4");
+    (void)text_copy(topology.document.status, NAME_SIZE, "active");
+    place_open(&place, NULL);
+    live(&place, "east is dark");
+    approve(&place, 0, REQUEST_REJECT);
+    approve(&place, 0, REQUEST_APPROVE);
+    assert_int_equal(place.member->core.executions[0].steps[0].approved_by, 0);
+    const struct found *found = records_of(&place, 1);
+    assert_true(said(found, "step promote needs approval of dr-commander, under policy 2.4 of "
+                            "2026-01-25 (active), topology version 1"));
+    assert_true(said(found, "c1 asked: reject promote of execution 1, under policy 2.4 of "
+                            "2026-01-25 (active), topology version 1"));
+    assert_true(said(found, "c1 asked: approve promote of execution 1, under policy 2.4 of "
+                            "2026-01-25 (active), topology version 1"));
+    place_close(&place);
+    place_remove(place.directory);
+    topology = before;
 }
 
 static void routine_facts_leave_no_record(void **state) {
@@ -408,7 +455,7 @@ static void records_are_found_by_execution(void **state) {
     const struct found *found = records_of(&place, 1);
     assert_true(found->n >= 5);
     assert_true(said(found, "c1 declared failover to west"));
-    assert_false(said(found, "topology version"));
+    assert_false(said(found, "topology version 1 applied"));
     assert_int_equal(records_of(&place, 9)->n, 0);
     place_close(&place);
     place_remove(place.directory);
@@ -444,6 +491,7 @@ int main(void) {
         cmocka_unit_test(two_members_make_the_same_chain_of_one_log),
         cmocka_unit_test(another_reason_makes_another_chain),
         cmocka_unit_test(the_records_say_what_happened),
+        cmocka_unit_test(an_approval_is_recorded_with_its_policy),
         cmocka_unit_test(routine_facts_leave_no_record),
         cmocka_unit_test(a_restart_doubles_nothing),
         cmocka_unit_test(another_log_under_the_same_file_is_told),

@@ -168,6 +168,79 @@ static void the_recovery_time_burns_down_from_the_outage(void **state) {
     json_decref(json);
 }
 
+/* Requirements N25 and SEED-70: explained beside the gates, with what is left in its order. */
+static void explain_tells_an_executions_burn_down_and_forecast(void **state) {
+    (void)state;
+    struct execution *execution = make_running();
+    for (uint8_t s = 0; s < execution->steps_n; s++) {
+        execution->steps[s].phase = STEP_WAITING;
+    }
+    execution->steps[0].phase = STEP_DONE;
+    execution->steps[2].phase = STEP_APPROVAL;
+    json_t *json = ask_from("explain", "1", 0);
+    const json_t *shown = json_array_get(json_object_get(json, "executions"), 0);
+    const json_t *tier = json_array_get(json_object_get(shown, "rto"), 0);
+    const json_t *forecast = json_object_get(json, "forecast");
+    size_t n = json_array_size(forecast);
+    assert_int_equal(number_of(shown, "id"), 1);
+    assert_int_equal(number_of(tier, "used_ms"), 12000);
+    assert_true(json_array_size(json_object_get(json, "gates")) > 0);
+    assert_int_equal(n, execution->steps_n - 1u);
+    int64_t before_ms = 0, latest_ms = 0;
+    for (size_t i = 0; i < n; i++) {
+        const json_t *left = json_array_get(forecast, i);
+        assert_true(number_of(left, "ends_in_ms") >= before_ms);
+        assert_true(number_of(left, "ends_in_ms") >= number_of(left, "left_ms"));
+        before_ms = number_of(left, "ends_in_ms");
+        latest_ms = number_of(left, "tier") == 1 ? before_ms : latest_ms;
+        assert_int_equal(json_is_true(json_object_get(left, "waits_for_people")),
+                         text_equal(text_of(left, "state"), "needs-approval"));
+    }
+    assert_int_equal(number_of(tier, "ends_in_ms"), latest_ms);
+    json_decref(json);
+
+    execution->stage = STAGE_ABORTED; /* nothing is ahead of it */
+    json = ask_from("explain", "1", 0);
+    assert_int_equal(json_array_size(json_object_get(json, "forecast")), 0);
+    json_decref(json);
+    json_decref(ask_from("explain", "2", 2));
+}
+
+/* Requirement SEED-1. */
+static void an_approval_stands_under_its_policy_and_topology(void **state) {
+    (void)state;
+    struct execution *execution = make_running();
+    struct document *document = &topology.document;
+    (void)text_copy(document->version, sizeof document->version, "2.4");
+    (void)text_copy(document->status, sizeof document->status, "active");
+    execution->config_version = member.core.config_version;
+    json_t *json = ask_from("executions", "", 0);
+    const json_t *shown = json_array_get(json_object_get(json, "executions"), 0);
+    const json_t *steps = json_object_get(shown, "steps");
+    const json_t *under = json_object_get(named(steps, "dns"), "approval_under");
+    assert_int_equal(number_of(under, "config_version"), 3);
+    assert_string_equal(text_of(json_object_get(under, "document"), "version"), "2.4");
+    assert_string_equal(text_of(json_object_get(under, "document"), "status"), "active");
+    assert_null(json_object_get(named(steps, "promote"), "approval_under"));
+    assert_int_equal(number_of(json_object_get(shown, "policy"), "config_version"), 3);
+    json_decref(json);
+
+    json = ask_from("preview", "switchover west", 0);
+    under = json_object_get(json_object_get(json, "policy"), "document");
+    assert_string_equal(text_of(under, "version"), "2.4");
+    json_decref(json);
+
+    /* Ended, and another topology came into force: its words are not that one's. */
+    execution->stage = STAGE_DONE;
+    member.core.config_version = topology.version = 4;
+    json = ask_from("executions", "", 0);
+    shown = json_array_get(json_object_get(json, "executions"), 0);
+    under = json_object_get(shown, "policy");
+    assert_int_equal(number_of(under, "config_version"), 3);
+    assert_true(json_is_null(json_object_get(under, "document")));
+    json_decref(json);
+}
+
 static void an_undoing_names_the_agent_that_is_missing(void **state) {
     (void)state;
     struct execution *execution = make_running();
@@ -448,6 +521,8 @@ int main(void) {
         cmocka_unit_test(status_is_truthful_about_the_writer),
         cmocka_unit_test(status_says_whose_turn_it_is),
         cmocka_unit_test(the_recovery_time_burns_down_from_the_outage),
+        cmocka_unit_test(explain_tells_an_executions_burn_down_and_forecast),
+        cmocka_unit_test(an_approval_stands_under_its_policy_and_topology),
         cmocka_unit_test(an_undoing_names_the_agent_that_is_missing),
         cmocka_unit_test(a_second_disaster_is_put_to_people_with_one_command),
         cmocka_unit_test(report_tells_a_missed_objective_by_its_exit_code),

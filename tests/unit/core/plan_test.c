@@ -103,6 +103,17 @@ static void a_switchover_hands_over_before_the_fence_and_carries_the_position(vo
     assert_int_equal(world_wanted(&world, STEP_DNS)->position, 0); /* another component's */
 }
 
+static void an_execution_keeps_the_topology_that_it_began_under(void **state) {
+    (void)state;
+    world_serving(&world);
+    (void)world_declare(&world, PLAN_SWITCHOVER, D);
+    uint32_t version = world.core.config_version;
+    assert_true(version > 0);
+    assert_int_equal(world_execution(&world)->config_version, version);
+    assert_int_equal(world_config(&world, version + 1).result, RESULT_STALE); /* while it runs */
+    assert_int_equal(world.core.config_version, version);
+}
+
 static void a_switchover_without_handoff_steps_goes_straight_to_the_fence(void **state) {
     (void)state;
     world_serving(&world);
@@ -549,6 +560,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_declared_failover_goes_fence_take_run_done),
         cmocka_unit_test(a_switchover_hands_over_before_the_fence_and_carries_the_position),
+        cmocka_unit_test(an_execution_keeps_the_topology_that_it_began_under),
         cmocka_unit_test(a_switchover_without_handoff_steps_goes_straight_to_the_fence),
         cmocka_unit_test(a_reprotect_runs_at_once_and_moves_no_lease),
         cmocka_unit_test(a_failed_step_is_tried_again_as_often_as_it_may_and_then_pauses),
