@@ -34,6 +34,7 @@ PROBE_FUNCTIONS(path)
 PROBE_FUNCTIONS(s3)
 PROBE_FUNCTIONS(backup)
 PROBE_FUNCTIONS(git)
+PROBE_FUNCTIONS(smtp)
 
 /* dns_credential.c: the reading of a dns check that is good so far, and whether its key is taken.
  */

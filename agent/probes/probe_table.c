@@ -101,6 +101,10 @@ static const struct probe_kind kinds[] = {
      "min_kbit=1000000, ca=path, user=name, password_ref=name, token_ref=name, tls=1.2|1.3"},
     {CHECK_GIT, git_run, git_accepts,
      WEB_ARGUMENTS ", ref=HEAD, mirror_url=url, deployed=commit, backup=declared type"},
+    {CHECK_SMTP, smtp_run, smtp_accepts,
+     "address=host:port, security=starttls|tls|none, server_name=of the certificate, ehlo=our "
+     "name, "
+     "from=sender that must be accepted, ca=path, user=name, password_ref=name, tls=1.2|1.3"},
 };
 
 const struct probe_kind *probe_kind_of(enum check_kind kind) {

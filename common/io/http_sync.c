@@ -3,8 +3,6 @@
 #include "common/io/http_sync.h"
 
 #include <curl/curl.h>
-#include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -12,6 +10,7 @@
 
 #include "common/base/ensure.h"
 #include "common/io/clock.h"
+#include "common/io/http_curl.h"
 
 #define HOST_SIZE 272 /* a name's 253 characters, and a port */
 
@@ -22,12 +21,6 @@ struct http_sync_body {
     bool wanted;
     bool truncated;
 };
-
-static pthread_once_t http_once = PTHREAD_ONCE_INIT;
-
-static void http_start(void) {
-    (void)curl_global_init(CURL_GLOBAL_DEFAULT);
-}
 
 /* curl's write callback: less than offered breaks the transfer off. */
 static size_t body_take(char *data, size_t one, size_t n, void *context) {
@@ -258,60 +251,6 @@ static uint64_t curl_not_after_ms(CURL *curl) {
     return 0;
 }
 
-static enum err connect_err(CURL *curl) {
-    long reason = 0;
-    (void)curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &reason);
-    return reason == ECONNREFUSED || reason == ECONNRESET ? ERR_REFUSED : ERR_UNREACHABLE;
-}
-
-/* OpenSSL's own words are the only way to tell a version that nobody shares from plain garbage. */
-static enum err handshake_err(const char *error) {
-    if (strstr(error, "protocol version") != NULL ||
-        strstr(error, "unsupported protocol") != NULL ||
-        strstr(error, "no protocols available") != NULL) {
-        return ERR_UNSUPPORTED;
-    }
-    if (strstr(error, "certificate required") != NULL || strstr(error, "alert") != NULL) {
-        return ERR_AUTH;
-    }
-    return strstr(error, "SSL_ERROR_SYSCALL") != NULL || strstr(error, "eof") != NULL ? ERR_CLOSED
-                                                                                      : ERR_FORMAT;
-}
-
-static enum err curl_err(CURL *curl, CURLcode code, const char *error) {
-    const struct {
-        CURLcode code;
-        enum err err;
-    } known[] = {
-        {CURLE_OPERATION_TIMEDOUT, ERR_TIMEOUT},
-        {CURLE_COULDNT_RESOLVE_HOST, ERR_UNREACHABLE},
-        {CURLE_PEER_FAILED_VERIFICATION, ERR_AUTH},
-        {CURLE_SSL_ISSUER_ERROR, ERR_AUTH},
-        {CURLE_LOGIN_DENIED, ERR_AUTH},
-        {CURLE_GOT_NOTHING, ERR_CLOSED},
-        {CURLE_RECV_ERROR, ERR_CLOSED},
-        {CURLE_SEND_ERROR, ERR_CLOSED},
-        {CURLE_PARTIAL_FILE, ERR_CLOSED},
-        {CURLE_WEIRD_SERVER_REPLY, ERR_FORMAT},
-        {CURLE_BAD_CONTENT_ENCODING, ERR_FORMAT},
-        {CURLE_UNSUPPORTED_PROTOCOL, ERR_FORMAT}, /* "HTTP/0.9 when not allowed": not HTTP */
-        {CURLE_TOO_MANY_REDIRECTS, ERR_FAILED},
-        {CURLE_URL_MALFORMAT, ERR_CONFIG},
-        {CURLE_SSL_CERTPROBLEM, ERR_CONFIG},
-        {CURLE_SSL_CACERT_BADFILE, ERR_CONFIG},
-        {CURLE_OUT_OF_MEMORY, ERR_NO_MEMORY},
-    };
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (known[i].code == code) {
-            return known[i].err;
-        }
-    }
-    if (code == CURLE_COULDNT_CONNECT) {
-        return connect_err(curl);
-    }
-    return code == CURLE_SSL_CONNECT_ERROR ? handshake_err(error) : ERR_IO;
-}
-
 static enum err curl_run(CURL *curl, const struct http_sync_request *request,
                          struct http_sync_body *body, const char *error,
                          struct http_sync_answer *ret_answer, struct text256 *reterr) {
@@ -327,7 +266,7 @@ static enum err curl_run(CURL *curl, const struct http_sync_request *request,
     }
     if (code != CURLE_OK && !cut) {
         /* curl's own sentence may quote the URL; its class never does. */
-        enum err err = curl_err(curl, code, error);
+        enum err err = http_curl_err(curl, code, error);
         text_say(reterr, "%s", curl_easy_strerror(code));
         return err;
     }
@@ -355,13 +294,12 @@ enum err http_sync(const struct http_sync_request *request, struct http_sync_ans
     if (err != ERR_OK) {
         return err;
     }
-    uint64_t now_ms = clock_boot_ms();
-    if (now_ms >= request->deadline_boot_ms) {
-        text_say(reterr, "no time left");
-        return ERR_TIMEOUT;
+    uint64_t left_ms = 0;
+    err = http_curl_left(request->deadline_boot_ms, &left_ms, reterr);
+    if (err != ERR_OK) {
+        return err;
     }
-    (void)pthread_once(&http_once, http_start);
-    CURL *curl = curl_easy_init();
+    CURL *curl = http_curl_open();
     struct curl_slist *headers = headers_list(request);
     struct curl_slist *connect_to =
         request->connect_to != NULL ? connect_list(request->connect_to) : NULL;
@@ -372,8 +310,7 @@ enum err http_sync(const struct http_sync_request *request, struct http_sync_ans
         char error[CURL_ERROR_SIZE] = "";
         struct http_sync_body body = {
             .at = request->answer, .size = request->answer_size, .wanted = request->answer != NULL};
-        uint64_t left_ms = request->deadline_boot_ms - now_ms;
-        curl_set(curl, request, left_ms < 3600000 ? left_ms : 3600000, &body, error);
+        curl_set(curl, request, left_ms, &body, error);
         struct http_sync_wanted wanted = {request->header_name, request->header,
                                           request->header_size};
         if (request->header_name != NULL) {
@@ -393,17 +330,16 @@ enum err http_sync(const struct http_sync_request *request, struct http_sync_ans
 enum err http_sync_numeric(const char *host, uint16_t port, uint64_t deadline_boot_ms,
                            char *ret_numeric, size_t numeric_size, struct text256 *reterr) {
     char url[320];
-    uint64_t now_ms = clock_boot_ms();
+    uint64_t left_ms = 0;
     if (!text_format(url, sizeof url, "http://%s:%u/", host, port)) {
         text_say(reterr, "the host name is too long");
         return ERR_CONFIG;
     }
-    if (now_ms >= deadline_boot_ms) {
-        text_say(reterr, "no time left");
-        return ERR_TIMEOUT;
+    enum err err = http_curl_left(deadline_boot_ms, &left_ms, reterr);
+    if (err != ERR_OK) {
+        return err;
     }
-    (void)pthread_once(&http_once, http_start);
-    CURL *curl = curl_easy_init();
+    CURL *curl = http_curl_open();
     if (curl == NULL) {
         text_say(reterr, "out of memory");
         return ERR_NO_MEMORY;
@@ -411,14 +347,12 @@ enum err http_sync_numeric(const char *host, uint16_t port, uint64_t deadline_bo
     const struct http_sync_request request = {.method = "GET", .url = url};
     struct http_sync_body body = {.wanted = false};
     char error[CURL_ERROR_SIZE] = "";
-    uint64_t left_ms = deadline_boot_ms - now_ms;
-    curl_set(curl, &request, left_ms < 3600000 ? left_ms : 3600000, &body, error);
+    curl_set(curl, &request, left_ms, &body, error);
     (void)curl_easy_setopt(curl, CURLOPT_CONNECT_ONLY, 1L);
     CURLcode code = curl_easy_perform(curl);
     const char *address = NULL;
-    enum err err = ERR_OK;
     if (code != CURLE_OK) {
-        err = curl_err(curl, code, error);
+        err = http_curl_err(curl, code, error);
         text_say(reterr, "%s", curl_easy_strerror(code));
     } else if (curl_easy_getinfo(curl, CURLINFO_PRIMARY_IP, &address) != CURLE_OK ||
                address == NULL || !text_copy(ret_numeric, numeric_size, address)) {

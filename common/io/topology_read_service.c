@@ -223,7 +223,8 @@ static struct check_defaults check_defaults_of(enum check_kind kind) {
     case CHECK_REDIS_CANARY:
     case CHECK_CLICKHOUSE_CANARY: return canary;
     case CHECK_CERTIFICATE: return expiry;
-    case CHECK_DNS: return record;
+    case CHECK_DNS:
+    case CHECK_SMTP: return record;
     case CHECK_BACKUP:
     case CHECK_GIT: return series;
     case CHECK_HTTP:

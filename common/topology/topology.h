@@ -67,7 +67,8 @@ enum component_kind {
     X(GIT, "git")                                                                                  \
     X(STORAGE, "storage")                                                                          \
     X(PARITY, "parity")                                                                            \
-    X(PATH, "path")
+    X(PATH, "path")                                                                                \
+    X(SMTP, "smtp")
 
 enum check_kind {
 #define CHECK_ENUM(name, text) CHECK_##name,

@@ -6,6 +6,7 @@
 #include "agent/probes/parse.h"
 #include "common/io/dns_packet.h"
 #include "common/io/net.h"
+#include "common/io/smtp_reply.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -64,12 +65,35 @@ static void reply_fuzz(const uint8_t *wire, size_t size) {
     }
 }
 
+/* A reply that is there as a whole is there with its last byte, and not before. */
+static void smtp_fuzz(const char *text, size_t size) {
+    unsigned code = 0, less_code = 0;
+    size_t used = 0, less_used = 0;
+    if (smtp_reply_read(text, size, &code, &used) != ERR_OK || used == 0) {
+        return;
+    }
+    if (used > size || code < 200 || code > 599 || text[used - 1] != '\n' ||
+        smtp_reply_read(text, used - 1, &less_code, &less_used) != ERR_OK || less_used != 0 ||
+        less_code != 0) {
+        abort();
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size < 1) {
         return 0;
     }
     if (data[0] == 'n') {
         reply_fuzz(data + 1, size - 1);
+        return 0;
+    }
+    if (data[0] == 's') {
+        char *exact = malloc(size > 1 ? size - 1 : 1); /* a read beyond it is seen */
+        if (exact != NULL) {
+            memcpy(exact, data + 1, size - 1);
+            smtp_fuzz(exact, size - 1);
+            free(exact);
+        }
         return 0;
     }
     uint8_t which = data[0] % 8;

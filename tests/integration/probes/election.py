@@ -167,7 +167,16 @@ def watch_election(ask_patroni, ask_pg, old, new, timeline):
     return [*wrong, "no election was told"], ELECTED_S
 
 
-def test_election(t, pair):
+def test_election(t, etcd_port):
+    pair = Pair(t.lab, etcd_port)
+    try:
+        elect(t, pair)
+    finally:
+        for member in pair.members:
+            t.lab.stop(member.process, signal.SIGINT)
+
+
+def elect(t, pair):
     def ask_patroni(member, **more):
         return t.probe("patroni", {"url": member.url, "members": 2, **more}, 5000)
 

@@ -6,6 +6,7 @@
  *
  * With "accepts" on a line of its own the arguments are only checked; with "active" the probe's
  * region holds the open epoch. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -117,6 +118,7 @@ static int accepts_print(enum err err, const struct text256 *why) {
 int main(void) {
     static struct description description = {.timeout_ms = 1000};
     char line[1024];
+    (void)signal(SIGPIPE, SIG_IGN); /* as the agent has it */
     while (fgets(line, sizeof line, stdin) != NULL) {
         line[strcspn(line, "\n")] = '\0';
         if (line[0] != '\0' && !line_take(&description, line)) {

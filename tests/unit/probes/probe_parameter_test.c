@@ -137,6 +137,36 @@ static void lists_are_parted_at_commas(void **state) {
     assert_false(list_next(&at, part, sizeof part));
 }
 
+static void smtp_sends_no_password_without_tls_and_no_half_of_a_login(void **state) {
+    (void)state;
+    static const struct {
+        const char *names[3], *values[3];
+        enum err err;
+        const char *why;
+    } rows[] = {
+        {{"security"}, {"none"}, ERR_OK, ""},
+        {{"user", "password_ref"}, {"drover", "mail"}, ERR_OK, ""},
+        {{"security", "user", "password_ref"}, {"tls", "drover", "mail"}, ERR_OK, ""},
+        {{"security", "user", "password_ref"}, {"none", "drover", "mail"}, ERR_CONFIG, "security"},
+        {{"user"}, {"drover"}, ERR_CONFIG, "both or neither"},
+        {{"password_ref"}, {"mail"}, ERR_CONFIG, "both or neither"},
+        {{"security"}, {"ssl"}, ERR_CONFIG, "security"},
+        {{"from"}, {"drover@bud.test"}, ERR_OK, ""},
+        {{"from"}, {"a@b> SIZE=1"}, ERR_CONFIG, "from"},
+        {{"tls"}, {"1.1"}, ERR_CONFIG, "tls"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct arguments arguments = {.n = 0};
+        struct text256 why = {""};
+        argument_add(&arguments, "address", "mail.bud.test:587");
+        for (size_t a = 0; a < 3 && rows[i].names[a] != NULL; a++) {
+            argument_add(&arguments, rows[i].names[a], rows[i].values[a]);
+        }
+        assert_int_equal(kind_accepts(CHECK_SMTP, &arguments, &why), rows[i].err);
+        assert_non_null(strstr(why.at, rows[i].why));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_check_kind_has_a_probe_with_help),
@@ -145,6 +175,7 @@ int main(void) {
         cmocka_unit_test(table_names_are_plain),
         cmocka_unit_test(addresses_are_host_and_port),
         cmocka_unit_test(lists_are_parted_at_commas),
+        cmocka_unit_test(smtp_sends_no_password_without_tls_and_no_half_of_a_login),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
