@@ -1,12 +1,17 @@
 /* Replication lags as this member knows them: positions of the agents' reports in, and out how much
  * the standby lacks, unless that is no longer known. */
+#include <inttypes.h>
 #include <string.h>
 
+#include "common/io/log.h"
 #include "coordinator/member.h"
+
+#define WATCH_MS 1000
 
 void lags_forget(struct coordinator *member) {
     positions_init(&member->positions);
     memset(member->written_by, 0, sizeof member->written_by);
+    memset(member->rpo_alarms, 0, sizeof member->rpo_alarms);
 }
 
 void lags_remember(struct coordinator *member, const struct report *report, uint8_t agent) {
@@ -48,4 +53,29 @@ struct lag lags_of(const struct coordinator *member, uint8_t link) {
     /* So long may a region write that was cut off from everybody: nothing new in that. */
     lag.known = lag.known && lag.unheard_ms <= member->topology->lease.lease_ms;
     return lag;
+}
+
+static void alarm_say(const struct coordinator *member, uint8_t link, uint64_t rpo_ms) {
+    const struct rpo_alarm *alarm = &member->rpo_alarms[link];
+    enum rpo_level level = (enum rpo_level)alarm->level;
+    log_event(level == RPO_QUIET ? LOG_NOTICE : LOG_WARNING, "link.rpo",
+              "link=%s state=%s used_percent=%u rpo_ms=%" PRIu64,
+              member->topology->links[link].name, rpo_level_text(level), alarm->used_percent,
+              rpo_ms);
+}
+
+void lags_watch(struct coordinator *member) {
+    uint64_t now_ms = member_now_ms();
+    if (!member->topology_known || !member->caught_up ||
+        now_ms - member->lags_watched_ms < WATCH_MS) {
+        return;
+    }
+    member->lags_watched_ms = now_ms;
+    for (uint8_t l = 0; l < member->topology->links_n; l++) {
+        struct lag lag = lags_of(member, l);
+        uint64_t rpo_ms = link_limit_ms(member->topology, &member->topology->links[l]);
+        if (rpo_alarm_look(&member->rpo_alarms[l], lag.known, lag.ms, rpo_ms, now_ms)) {
+            alarm_say(member, l, rpo_ms);
+        }
+    }
 }

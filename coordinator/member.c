@@ -273,6 +273,7 @@ static void on_timer(uv_timer_t *timer) {
     }
     operators_expire(member);
     recording_flush(member->recording);
+    lags_watch(member);
     member_stir(member);
 }
 

@@ -33,6 +33,7 @@
 #include "coordinator/decide/decide.h"
 #include "coordinator/log/log.h"
 #include "coordinator/positions.h"
+#include "coordinator/rpo_alarm.h"
 #include "coordinator/ticks.h"
 #include "proto/message.h"
 
@@ -159,6 +160,8 @@ struct coordinator {
     struct wanted wanted[WANT_COMMANDS_MAX];
     uint8_t wanted_n;
     struct positions positions;
+    struct rpo_alarm rpo_alarms[LINKS_MAX];
+    uint64_t lags_watched_ms;      /* when they were last looked at */
     uint8_t written_by[LINKS_MAX]; /* who told the newest written position: its index and one */
     struct history *history;
 
@@ -240,6 +243,8 @@ void lags_remember(struct coordinator *member, const struct report *report, uint
 /* Not known, too, when the active side was attested by way of others for longer than a lease after
  * it was last heard: it may have written ever since. */
 struct lag lags_of(const struct coordinator *member, uint8_t link);
+/* Once a second at most: each lag against the loss that is bearable; what changes is logged. */
+void lags_watch(struct coordinator *member);
 
 /* dispatch.c */
 void dispatch_refresh(struct coordinator *member);

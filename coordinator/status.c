@@ -263,6 +263,7 @@ void status_answer(struct answering *answering) {
     put_object(json, "regions", regions_list(answering));
     put_object(json, "members", members_list(answering));
     put_object(json, "links", links_list(answering));
+    put_object(json, "rpo_alarms", rpo_alarms_list(answering));
     put_automation(answering);
     json_t *executions = json_array();
     const struct execution *execution = execution_newest(core);

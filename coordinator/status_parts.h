@@ -74,6 +74,8 @@ void links_answer(struct answering *answering);
 void agents_answer(struct answering *answering);
 json_t *regions_list(struct answering *answering);
 json_t *links_list(struct answering *answering);
+/* Links whose bearable loss is nearly used up, passed, or not known. */
+json_t *rpo_alarms_list(const struct answering *answering);
 /* What that report says of a check; NULL: nothing, or there is no report. */
 const struct check_report *check_report_of(const struct report *report, uint8_t check);
 /* PostgreSQL's servers in drawing order, each with its depth (status_tree.c). */

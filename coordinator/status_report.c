@@ -76,12 +76,7 @@ struct reporting {
 };
 
 uint64_t objective_rpo_ms(const struct topology *topology, uint8_t link) {
-    uint8_t tier = topology->components[topology->links[link].component].tier;
-    uint64_t rpo_ms = topology->links[link].rpo_ms;
-    if (rpo_ms == 0 && tier >= 1 && tier <= OBJECTIVES_MAX) {
-        rpo_ms = topology->objectives[tier - 1].rpo_ms;
-    }
-    return rpo_ms;
+    return link_limit_ms(topology, &topology->links[link]);
 }
 
 static void add_loss(struct reporting *reporting, const struct history_record *record) {

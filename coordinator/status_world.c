@@ -190,6 +190,30 @@ static void put_ends(json_t *object, const struct link_positions *positions) {
     }
 }
 
+json_t *rpo_alarms_list(const struct answering *answering) {
+    const struct topology *topology = answering->topology;
+    uint64_t now_ms = member_now_ms();
+    json_t *list = json_array();
+    for (uint8_t l = 0; l < topology->links_n; l++) {
+        const struct rpo_alarm *alarm = &answering->member->rpo_alarms[l];
+        if (alarm->level == RPO_QUIET) {
+            continue;
+        }
+        json_t *object = list_add(list);
+        put_text(object, "link", topology->links[l].name);
+        put_text(object, "component", name_component(topology, topology->links[l].component));
+        put_text(object, "level", rpo_level_text((enum rpo_level)alarm->level));
+        put_count(object, "rpo_ms", objective_rpo_ms(topology, l));
+        put_count(object, "for_ms", now_ms > alarm->since_ms ? now_ms - alarm->since_ms : 0);
+        if (alarm->level == RPO_UNKNOWN) {
+            put_null(object, "used_percent");
+        } else {
+            put_count(object, "used_percent", alarm->used_percent);
+        }
+    }
+    return list;
+}
+
 json_t *links_list(struct answering *answering) {
     const struct topology *topology = answering->topology;
     json_t *list = json_array();
@@ -216,6 +240,7 @@ json_t *links_list(struct answering *answering) {
 
 void links_answer(struct answering *answering) {
     put_object(answering->json, "links", links_list(answering));
+    put_object(answering->json, "rpo_alarms", rpo_alarms_list(answering));
     put_object(answering->json, "trees", trees_list(answering));
 }
 

@@ -278,11 +278,31 @@ static void trouble_lines(const json_t *json) {
     }
 }
 
+/* Before a move would lose more than is bearable, and after. */
+static void alarm_lines(const json_t *alarms) {
+    size_t i;
+    json_t *alarm;
+    json_array_foreach(alarms, i, alarm) {
+        const char *link = text_in(alarm, "link");
+        (void)printf("%sALARM%s  ", colour(BAD), colour_off());
+        if (has(alarm, "used_percent")) {
+            (void)printf("%s is at %lld %% of its RPO", link, number_in(alarm, "used_percent"));
+        } else {
+            (void)printf("what %s would lose is not known, its RPO is", link);
+        }
+        (void)printf("%s%s%s, for %s\n", has(alarm, "used_percent") ? " of " : " ",
+                     span_text(number_in(alarm, "rpo_ms")).at,
+                     text_equal(text_in(alarm, "level"), "breached") ? ": BREACHED" : "",
+                     span_text(number_in(alarm, "for_ms")).at);
+    }
+}
+
 void show_status(const json_t *json) {
     const json_t *executions = json_object_get(json, "executions");
     head_line(json);
     data_line(json);
     trouble_lines(json);
+    alarm_lines(json_object_get(json, "rpo_alarms"));
     act_lines(json);
     (void)printf("\n");
     show_regions(json_object_get(json, "regions"));

@@ -267,6 +267,8 @@ struct gate_reading {
  * *ret_target is the region that would take over, or NONE. */
 bool gates_read(const struct core *core, const struct topology *topology,
                 struct gate_reading ret_gates[GATES_N], uint8_t *ret_target);
+/* What a failover may lose over this link at most; 0: nothing is declared. */
+uint64_t link_limit_ms(const struct topology *topology, const struct link *link);
 const char *gate_text(enum gate gate);
 
 /* ------------------------------------------------------------------- texts */

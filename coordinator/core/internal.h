@@ -30,9 +30,6 @@ bool execution_gives_way(const struct execution *execution);
 /* Why its CLOSE is written; whoever wrote it may have said something else. */
 enum close_why execution_close_why(const struct execution *execution);
 
-/* What a failover may lose over this link at most; 0: nothing is declared. */
-uint64_t link_limit_ms(const struct topology *topology, const struct link *link);
-
 /* Creates one in the oldest free slot. The running one, if any, is superseded. */
 struct execution *execution_create(struct context *context, enum plan_kind kind, uint8_t plan,
                                    uint8_t target, bool automatic);

@@ -1,4 +1,4 @@
-/* PostgreSQL's replication tree, from what its servers tell. */
+/* Replication as people see it: PostgreSQL's tree, and the alarm of a link. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -194,12 +194,44 @@ static void what_does_not_fit_together_is_told(void **state) {
     json_decref(list);
 }
 
+/* Requirement SEED-71: told before the objective is passed, and not again and again. */
+static void a_loss_that_is_nearly_unbearable_is_told_in_status(void **state) {
+    static const struct {
+        uint64_t received; /* of 100 written at 10 a minute */
+        const char *level; /* NULL: nothing is told */
+        int64_t used_percent;
+    } rows[] = {{60, NULL, 0}, {20, "near", 80}, {28, "near", 72}, {50, NULL, 0}, {28, NULL, 0}};
+    const uint64_t wall_ms = 1795242000000;
+    (void)state;
+    make_serving();
+    topology.links[0].rpo_ms = 600000;
+    for (uint64_t at = 0; at <= 100; at++) {
+        positions_written(&member.positions, 0, at, wall_ms + at * 6000);
+    }
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        positions_received(&member.positions, 0, rows[i].received, wall_ms + i);
+        member.lags_watched_ms = 0;
+        lags_watch(&member);
+        json_t *json = ask_from("status", "", 0);
+        const json_t *alarm = json_array_get(json_object_get(json, "rpo_alarms"), 0);
+        assert_int_equal(alarm != NULL, rows[i].level != NULL);
+        if (alarm != NULL) {
+            assert_string_equal(text_of(alarm, "link"), "pg");
+            assert_string_equal(text_of(alarm, "level"), rows[i].level);
+            assert_int_equal(number_of(alarm, "used_percent"), rows[i].used_percent);
+            assert_int_equal(number_of(alarm, "rpo_ms"), 600000);
+        }
+        json_decref(json);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_cascade_is_drawn_under_whom_it_follows),
         cmocka_unit_test(what_is_old_or_never_told_is_not_drawn_as_well),
         cmocka_unit_test(a_failed_look_has_no_lag_and_no_role),
         cmocka_unit_test(what_does_not_fit_together_is_told),
+        cmocka_unit_test(a_loss_that_is_nearly_unbearable_is_told_in_status),
     };
     return cmocka_run_group_tests(tests, status_world_open, status_world_close);
 }
