@@ -1,4 +1,5 @@
-/* haproxy: a backend of HAProxy has enough servers up, by its runtime socket or its CSV page. */
+/* haproxy: a backend of HAProxy has enough servers up, by its runtime socket or its CSV page; and
+ * whether that socket takes a failover's command. */
 #include <string.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include "common/io/service.h"
 
 #define CSV_SIZE (128 * 1024) /* some 300 servers */
+#define NO_SERVER "drover-no-such-server"
 
 static const struct parameter parameters[] = {
     {.name = "socket", .type = PARAMETER_PATH},
@@ -20,6 +22,7 @@ static const struct parameter parameters[] = {
     {.name = "ca", .type = PARAMETER_PATH},
     {.name = "user", .type = PARAMETER_TEXT},
     {.name = "password_ref", .type = PARAMETER_NAME},
+    {.name = "credential", .type = PARAMETER_FLAG},
 };
 
 enum err haproxy_accepts(const struct arguments *arguments, struct text256 *reterr) {
@@ -30,28 +33,33 @@ enum err haproxy_accepts(const struct arguments *arguments, struct text256 *rete
         text_say(reterr, "argument socket or url is missing");
         return ERR_CONFIG;
     }
+    if (err == ERR_OK && parameter_flag(arguments, "credential", false) &&
+        arguments_get(arguments, "socket") == NULL) {
+        text_say(reterr, "argument credential: expected a socket with it");
+        return ERR_CONFIG;
+    }
     return err;
 }
 
-static enum err socket_fetch(const char *path, uint64_t deadline_boot_ms, char csv[CSV_SIZE],
-                             struct text256 *reterr) {
-    static const char command[] = "show stat\n";
+/* One command and its whole answer, terminated. */
+static enum err socket_fetch(const char *path, const char *command, uint64_t deadline_boot_ms,
+                             char *ret_answer, size_t answer_size, struct text256 *reterr) {
     int fd = -1;
     size_t n = 0;
     enum err err = net_connect_path(path, deadline_boot_ms, &fd, reterr);
     if (err != ERR_OK) {
         return err;
     }
-    err = net_send(fd, command, sizeof command - 1, deadline_boot_ms);
+    err = net_send(fd, command, strlen(command), deadline_boot_ms);
     if (err == ERR_OK) {
-        err = net_receive_all(fd, csv, CSV_SIZE - 1, deadline_boot_ms, &n);
+        err = net_receive_all(fd, ret_answer, answer_size - 1, deadline_boot_ms, &n);
     }
     (void)close(fd);
     if (err != ERR_OK) {
         text_say(reterr, "%s", err_text(err));
         return err;
     }
-    csv[n] = '\0';
+    ret_answer[n] = '\0';
     return ERR_OK;
 }
 
@@ -82,6 +90,31 @@ static struct reading judge(const struct arguments *arguments, const struct hapr
     return reading;
 }
 
+/* The failover's own command for a server that is not there: HAProxy looks at the socket's level
+ * first, then for the server, and changes nothing. */
+static struct reading credential_judge(const struct probe_input *input, struct reading reading) {
+    const struct arguments *arguments = input->arguments;
+    char command[VALUE_SIZE + 64], answer[512];
+    struct text256 why = {""};
+    if (!text_format(command, sizeof command, "set server %s/" NO_SERVER " state ready\n",
+                     arguments_get(arguments, "backend"))) {
+        return reading_failed(ERR_CONFIG, "the backend's name is too long");
+    }
+    enum err err = socket_fetch(arguments_get(arguments, "socket"), command,
+                                input->deadline_boot_ms, answer, sizeof answer, &why);
+    if (err != ERR_OK) {
+        return reading_failed(err, "set server: %s", why.at);
+    }
+    if (text_starts(answer, "Permission denied")) {
+        return reading_failed(ERR_DENIED, "set server: permission denied on the runtime socket");
+    }
+    if (!text_starts(answer, "No such server")) {
+        return reading_judged(false, "set server: %.60s", answer);
+    }
+    (void)text_append(reading.detail, sizeof reading.detail, ", credential accepted");
+    return reading;
+}
+
 struct reading haproxy_run(const struct probe_input *input) {
     const struct arguments *arguments = input->arguments;
     const char *path = arguments_get(arguments, "socket");
@@ -89,7 +122,8 @@ struct reading haproxy_run(const struct probe_input *input) {
     struct haproxy_view view;
     struct text256 why = {""};
     uint64_t start_ms = clock_boot_ms();
-    enum err err = path != NULL ? socket_fetch(path, input->deadline_boot_ms, csv, &why)
+    enum err err = path != NULL ? socket_fetch(path, "show stat\n", input->deadline_boot_ms, csv,
+                                               sizeof csv, &why)
                                 : page_fetch(input, csv, &why);
     if (err != ERR_OK) {
         return reading_failed(err, "%s", why.at);
@@ -101,6 +135,9 @@ struct reading haproxy_run(const struct probe_input *input) {
         return reading_failed(ERR_FORMAT, "not HAProxy's statistics");
     }
     struct reading reading = judge(arguments, &view);
+    if (reading.good && parameter_flag(arguments, "credential", false)) {
+        reading = credential_judge(input, reading);
+    }
     reading.latency_ms = (uint32_t)(clock_boot_ms() - start_ms);
     return reading;
 }

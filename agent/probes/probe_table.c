@@ -48,7 +48,7 @@ static const struct probe_kind kinds[] = {
      "key_secret_ref=name, algorithm=hmac-sha256"},
     {CHECK_HAPROXY, haproxy_run, haproxy_accepts,
      "socket=path or url=http(s)://.../;csv, backend=name, min_up=1, ca=path, user=name, "
-     "password_ref=name"},
+     "password_ref=name, credential=true|false (with socket)"},
     {CHECK_EXEC, exec_run, exec_accepts,
      "program=bare name inside the agent's exec directory, args=words with spaces between"},
     {CHECK_VAULT, vault_run, vault_accepts,

@@ -28,6 +28,21 @@ def test_dns(t, one, two):
         t.see("dns key, one of two hangs", ask(), err="OK", good=True, detail="key accepted")
 
 
+def test_haproxy(t, proxy):
+    """set server, the command of a failover, for a server that is not there."""
+    def ask(socket, **more):
+        return t.probe("haproxy", {"socket": socket, "backend": "web", "credential": "true", **more}, 1500)
+
+    t.see("haproxy credential", ask(proxy.admin_socket), err="OK", good=True, value=1, detail="credential accepted")
+    t.see("haproxy credential, a socket that may only read", ask(proxy.socket), err="DENIED", detail="permission denied")
+    t.see("haproxy credential, of a backend that is not there", ask(proxy.admin_socket, backend="nope"), err="OK",
+          good=False, detail="no backend")
+    t.see("haproxy credential changed nothing", t.probe("haproxy", {"socket": proxy.socket, "backend": "web"}), err="OK",
+          good=True, value=1, detail="1/2 servers up: w1")
+    with Paused(proxy.process):
+        t.see("haproxy credential, hung", ask(proxy.admin_socket), err="TIMEOUT")
+
+
 def test_patroni(t, patroni, ask):
     """PATCH /config, the request that promotes, with nothing in it to change."""
     def credential(user="drover", secret="right"):

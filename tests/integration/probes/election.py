@@ -10,7 +10,7 @@ import urllib.request
 import servers
 from servers import PG, free_port, wait_for
 
-TTL_S, LOOP_S, RETRY_S = 15, 1, 3
+TTL_S, LOOP_S, RETRY_S = 10, 1, 3
 # A dead leader's key ends after the ttl, and a loop or two later another holds it. The rest is for a
 # machine that is slow.
 ELECTED_S = 90
@@ -167,8 +167,7 @@ def watch_election(ask_patroni, ask_pg, old, new, timeline):
     return [*wrong, "no election was told"], ELECTED_S
 
 
-def test_election(t, etcd_port):
-    pair = Pair(t.lab, etcd_port)
+def test_election(t, pair):
     try:
         elect(t, pair)
     finally:

@@ -378,7 +378,7 @@ class Haproxy:
     def __init__(self, lab, web_port):
         self.ports = {name: free_port()
                       for name in ("d13", "d15", "old", "tls13", "stats", "ended")}
-        self.socket = lab.path("haproxy.sock")
+        self.socket, self.admin_socket = lab.path("haproxy.sock"), lab.path("haproxy-admin.sock")
         for name, days in (("d13", 13), ("d15", 15), ("ended", -2)):
             certificate(lab, name, days)
         bind = {"d13": "d13", "d15": "d15", "old": "d15", "tls13": "d15", "ended": "ended"}
@@ -387,6 +387,7 @@ class Haproxy:
                         f"{more.get(name, '')}\n" for name, pem in bind.items())
         config = lab.write("haproxy.cfg", f"""global
   stats socket {self.socket} mode 600 level user
+  stats socket {self.admin_socket} mode 600 level admin
   maxconn 100
 defaults
   mode http

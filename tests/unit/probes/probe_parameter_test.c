@@ -167,6 +167,20 @@ static void smtp_sends_no_password_without_tls_and_no_half_of_a_login(void **sta
     }
 }
 
+static void haproxy_tries_a_command_on_a_socket_only(void **state) {
+    (void)state;
+    struct arguments arguments = {.n = 0};
+    struct text256 why = {""};
+    argument_add(&arguments, "backend", "web");
+    argument_add(&arguments, "url", "http://10.0.0.1:8404/;csv");
+    assert_int_equal(kind_accepts(CHECK_HAPROXY, &arguments, &why), ERR_OK);
+    argument_add(&arguments, "credential", "true");
+    assert_int_equal(kind_accepts(CHECK_HAPROXY, &arguments, &why), ERR_CONFIG);
+    assert_non_null(strstr(why.at, "credential"));
+    argument_add(&arguments, "socket", "/run/haproxy/admin.sock");
+    assert_int_equal(kind_accepts(CHECK_HAPROXY, &arguments, &why), ERR_OK);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_check_kind_has_a_probe_with_help),
@@ -175,6 +189,7 @@ int main(void) {
         cmocka_unit_test(table_names_are_plain),
         cmocka_unit_test(addresses_are_host_and_port),
         cmocka_unit_test(lists_are_parted_at_commas),
+        cmocka_unit_test(haproxy_tries_a_command_on_a_socket_only),
         cmocka_unit_test(smtp_sends_no_password_without_tls_and_no_half_of_a_login),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
