@@ -92,7 +92,20 @@ static void json_text(const char *name, const char *value) {
     printf("\"");
 }
 
-static void reading_print(const struct reading *reading, uint64_t took_ms) {
+/* How long this thread has waited for a processor: on a busy machine a return may be late by that,
+ * whatever the probe does. 0 where the kernel does not tell. */
+static uint64_t processor_wait_ms(void) {
+    unsigned long long ran_ns = 0, waited_ns = 0;
+    FILE *file = fopen("/proc/thread-self/schedstat", "re");
+    if (file == NULL) {
+        return 0;
+    }
+    int n = fscanf(file, "%llu %llu", &ran_ns, &waited_ns);
+    (void)fclose(file);
+    return n == 2 ? waited_ns / 1000000 : 0;
+}
+
+static void reading_print(const struct reading *reading, uint64_t took_ms, uint64_t waited_ms) {
     printf("{\"err\": \"%s\", \"good\": %s, \"warn\": %s, \"role\": %u, \"writable\": %s, ",
            err_name(reading->err), reading->good ? "true" : "false",
            reading->warn ? "true" : "false", reading->role, reading->writable ? "true" : "false");
@@ -103,7 +116,7 @@ static void reading_print(const struct reading *reading, uint64_t took_ms) {
         printf("%s\"%s\": %llu", i > 0 ? ", " : "", kinds[reading->positions[i].kind & 3],
                (unsigned long long)reading->positions[i].position);
     }
-    printf("}, ");
+    printf("}, \"waited_ms\": %llu, ", (unsigned long long)waited_ms);
     json_text("detail", reading->detail);
     printf("}\n");
 }
@@ -136,7 +149,7 @@ int main(void) {
     if (err != ERR_OK || description.only_accepts) {
         return accepts_print(err, &why);
     }
-    uint64_t start_ms = clock_boot_ms();
+    uint64_t waited_ms = processor_wait_ms(), start_ms = clock_boot_ms();
     struct probe_input input = {
         .arguments = &description.arguments,
         .secrets = &description.secrets,
@@ -148,6 +161,7 @@ int main(void) {
             description.state_directory[0] != '\0' ? description.state_directory : NULL,
     };
     struct reading reading = kind->run(&input);
-    reading_print(&reading, clock_boot_ms() - start_ms);
+    uint64_t took_ms = clock_boot_ms() - start_ms;
+    reading_print(&reading, took_ms, processor_wait_ms() - waited_ms);
     return 0;
 }
