@@ -160,7 +160,7 @@ static void tell_behind(const struct scrape *scrape, bool canaries) {
     for (uint8_t l = 0; l < scrape->topology->links_n; l++) {
         const struct label labels[] = LINK_LABELS(scrape, l);
         struct lag lag = lags_of(scrape->member, l);
-        if (lag.known && (scrape->topology->links[l].kind == LINK_CANARY) == canaries) {
+        if (lag.known && link_counts_writes(&scrape->topology->links[l]) == canaries) {
             exposition_count(scrape->to, lag.bytes, 2, labels);
         }
     }

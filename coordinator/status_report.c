@@ -91,8 +91,8 @@ static void add_loss(struct reporting *reporting, const struct history_record *r
              link == NONE ? "" : name_component(topology, topology->links[link].component));
     put_yes(object, "known", known);
     put_number(object, "lag_ms", record->ms);
-    /* Of a canary link, positions are counted writes: so many tokens, not bytes. */
-    bool counts = link != NONE && topology->links[link].kind == LINK_CANARY;
+    /* So many tokens were lost, not bytes. */
+    bool counts = link != NONE && link_counts_writes(&topology->links[link]);
     put_number(object, counts ? "lag_writes" : "lag_bytes", record->bytes);
     put_count(object, "rpo_ms", rpo_ms);
     put_yes(object, "met", met);

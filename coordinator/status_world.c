@@ -157,9 +157,8 @@ static const char *link_state(const struct link *link, const struct lag *lag) {
     return link->target_lag_ms > 0 && lag->ms > link->target_lag_ms ? "above-target" : "ok";
 }
 
-/* Positions of a canary link are counted writes, of any other bytes. */
 static void put_lag(json_t *object, const struct link *link, const struct lag *lag) {
-    const char *behind = link->kind == LINK_CANARY ? "lag_writes" : "lag_bytes";
+    const char *behind = link_counts_writes(link) ? "lag_writes" : "lag_bytes";
     put_yes(object, "known", lag->known);
     if (lag->known) {
         put_count(object, "lag_ms", lag->ms);

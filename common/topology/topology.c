@@ -67,6 +67,10 @@ const char *link_kind_text(enum link_kind kind) {
     return (unsigned)kind < sizeof(texts) / sizeof(texts[0]) ? texts[kind] : "unknown";
 }
 
+bool link_counts_writes(const struct link *link) {
+    return link->kind == LINK_CANARY || link->kind == LINK_BUCKET;
+}
+
 const char *quorum_loss_text(enum quorum_loss policy) {
     static const char *const texts[] = {
         [QUORUM_LOSS_FAILSAFE] = "failsafe",

@@ -105,7 +105,7 @@ enum action_kind {
         ACTION_KINDS_N
 };
 
-/* canary: its positions are numbers of canary writes, not bytes. */
+/* canary and bucket: their positions are numbers of canary writes, not bytes. */
 enum link_kind { LINK_STREAM = 0, LINK_ASYNC = 1, LINK_BUCKET = 2, LINK_CANARY = 3 };
 /* What a check or link that is not well means to `drover readiness`, and of which region it must
  * speak to count there. BY_DEFAULT: docs/readiness.md. */
@@ -351,6 +351,10 @@ const char *action_kind_text(enum action_kind kind);
 const char *role_text(enum role role);
 const char *plan_kind_text(enum plan_kind kind);
 const char *link_kind_text(enum link_kind kind);
+
+/* Its positions are counted writes of canaries, not bytes: canary, and bucket with its object. */
+bool link_counts_writes(const struct link *link);
+
 const char *quorum_loss_text(enum quorum_loss policy);
 
 /* Lookups by name: the index, or NONE. */

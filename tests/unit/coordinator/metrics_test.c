@@ -273,11 +273,14 @@ static void a_lag_is_told_with_its_age(void **state) {
     expect("drover_link_lag_bytes{link=\"pg\",component=\"pg\"}", "20");
     expect_none("drover_link_lag_writes{link=\"pg\",component=\"pg\"}");
     assert_non_null(value_of("drover_link_age_seconds{link=\"pg\",component=\"pg\"}"));
-    /* A canary's positions are counted writes. */
-    topology.links[0].kind = LINK_CANARY;
-    scrape();
-    expect("drover_link_lag_writes{link=\"pg\",component=\"pg\"}", "20");
-    expect_none("drover_link_lag_bytes{link=\"pg\",component=\"pg\"}");
+    /* A canary's positions are counted writes, and so are a bucket's. */
+    static const uint8_t kinds[] = {LINK_CANARY, LINK_BUCKET};
+    for (size_t i = 0; i < sizeof kinds; i++) {
+        topology.links[0].kind = kinds[i];
+        scrape();
+        expect("drover_link_lag_writes{link=\"pg\",component=\"pg\"}", "20");
+        expect_none("drover_link_lag_bytes{link=\"pg\",component=\"pg\"}");
+    }
 }
 
 /* Every series once, or Prometheus refuses the whole answer. */

@@ -320,6 +320,38 @@ static void report_tells_a_missed_objective_by_its_exit_code(void **state) {
     json_decref(ask_from("report", "7", 2));
 }
 
+/* Its positions are the numbers of the canary's writes; the documents' alert is at 5 minutes. */
+static void the_link_of_a_bucket_has_a_kind_an_origin_and_a_lag(void **state) {
+    static const struct {
+        uint32_t behind_ms;
+        const char *state;
+    } rows[] = {{0, "ok"}, {45000, "ok"}, {200000, "above-target"}, {330000, "alert"}};
+    (void)state;
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        make_serving();
+        uint64_t now_ms = clock_wall_ms();
+        topology.links[0].kind = LINK_BUCKET;
+        topology.links[0].target_lag_ms = 60000;
+        topology.links[0].alert_lag_ms = 300000;
+        positions_init(&member.positions);
+        for (uint64_t n = 1; n <= 400; n++) {
+            positions_written(&member.positions, 0, n, now_ms - (400 - n) * 1000);
+        }
+        positions_received(&member.positions, 0, 400 - rows[i].behind_ms / 1000, now_ms);
+        json_t *json = ask_from("links", "", 0);
+        const json_t *link = json_array_get(json_object_get(json, "links"), 0);
+        assert_string_equal(text_of(link, "kind"), "bucket");
+        assert_string_equal(text_of(link, "from"), "east");
+        assert_string_equal(text_of(link, "state"), rows[i].state);
+        int64_t lag_ms = json_integer_value(json_object_get(link, "lag_ms"));
+        assert_int_equal(lag_ms, rows[i].behind_ms);
+        assert_int_equal(json_integer_value(json_object_get(link, "lag_writes")),
+                         rows[i].behind_ms / 1000);
+        assert_null(json_object_get(link, "lag_bytes"));
+        json_decref(json);
+    }
+}
+
 static void unknown_names_are_usage_errors(void **state) {
     static const struct {
         const char *what, *argument;
@@ -520,6 +552,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(status_is_truthful_about_the_writer),
         cmocka_unit_test(status_says_whose_turn_it_is),
+        cmocka_unit_test(the_link_of_a_bucket_has_a_kind_an_origin_and_a_lag),
         cmocka_unit_test(the_recovery_time_burns_down_from_the_outage),
         cmocka_unit_test(explain_tells_an_executions_burn_down_and_forecast),
         cmocka_unit_test(an_approval_stands_under_its_policy_and_topology),
