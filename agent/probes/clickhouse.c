@@ -1,12 +1,12 @@
 /* clickhouse: the server answers a query of its own and, with table, that replicated table takes
- * writes, has its replicas and is not behind. system.replicas is asked for the columns that old
- * versions have, too; a wide integer may come as a JSON string. */
+ * writes, has its replicas, is not behind and, with replication_tls, is fetched by TLS alone.
+ * system.replicas is asked for the columns that old versions have, too; a wide integer may come as
+ * a JSON string. */
 #include <string.h>
 
+#include "agent/probes/clickhouse_client.h"
 #include "agent/probes/kinds.h"
-#include "agent/probes/parse.h"
 #include "agent/probes/reading.h"
-#include "agent/probes/web.h"
 
 #define BODY_SIZE 16384
 
@@ -16,6 +16,8 @@ static const struct parameter parameters[] = {
     {.name = "replicas", .type = PARAMETER_NUMBER, .min = 1, .max = 64},
     {.name = "max_lag_ms", .type = PARAMETER_NUMBER, .min = 1, .max = UINT32_MAX},
     {.name = "max_queue", .type = PARAMETER_NUMBER, .min = 0, .max = UINT32_MAX},
+    {.name = "replication_tls", .type = PARAMETER_CHOICE, .choices = "|1.2|1.3|"},
+    {.name = "replication_ca", .type = PARAMETER_PATH},
 };
 
 enum err clickhouse_accepts(const struct arguments *arguments, struct text256 *reterr) {
@@ -26,19 +28,26 @@ enum err clickhouse_accepts(const struct arguments *arguments, struct text256 *r
         text_say(reterr, "argument table: expected database.table");
         return ERR_CONFIG;
     }
+    if (err == ERR_OK && table == NULL && arguments_get(arguments, "replication_tls") != NULL) {
+        text_say(reterr, "argument replication_tls: needs a table, whose replicas are asked");
+        return ERR_CONFIG;
+    }
     return err;
 }
 
 /* PARAMETER_TABLE lets nothing through that would need quoting. */
-static bool query_make(const char *table, char *ret_query, size_t query_size) {
+static bool query_make(const struct arguments *arguments, char *ret_query, size_t query_size) {
+    const char *table = arguments_get(arguments, "table");
     if (table == NULL) {
         return text_copy(ret_query, query_size, "SELECT version() AS version FORMAT JSONEachRow");
     }
     const char *dot = strchr(table, '.');
     return text_format(ret_query, query_size,
                        "SELECT is_readonly, is_session_expired, queue_size, absolute_delay, "
-                       "total_replicas, active_replicas FROM system.replicas WHERE database = "
+                       "total_replicas, active_replicas%s FROM system.replicas WHERE database = "
                        "'%.*s' AND table = '%s' FORMAT JSONEachRow",
+                       arguments_get(arguments, "replication_tls") != NULL ? ", zookeeper_path"
+                                                                           : "",
                        (int)(dot - table), table, dot + 1);
 }
 
@@ -64,9 +73,8 @@ static struct reading judge(const struct arguments *arguments, const struct clic
     return reading;
 }
 
-static struct reading read_body(const struct arguments *arguments, const char *body,
-                                size_t body_n) {
-    const char *table = arguments_get(arguments, "table");
+static struct reading read_body(const struct probe_input *input, const char *body, size_t body_n) {
+    const char *table = arguments_get(input->arguments, "table");
     struct clickhouse_view view;
     char version[32];
     if (table == NULL) {
@@ -80,31 +88,23 @@ static struct reading read_body(const struct arguments *arguments, const char *b
     if (clickhouse_parse(body, body_n, &view) != ERR_OK) {
         return reading_failed(ERR_FORMAT, "not a row of system.replicas");
     }
-    return judge(arguments, &view);
+    struct reading reading = judge(input->arguments, &view);
+    if (reading.good && arguments_get(input->arguments, "replication_tls") != NULL) {
+        clickhouse_tls_judge(input, view.keeper_path, &reading);
+    }
+    return reading;
 }
 
 struct reading clickhouse_run(const struct probe_input *input) {
-    const struct arguments *arguments = input->arguments;
-    char path[WEB_URL_SIZE] = "/?query=", query[512], body[BODY_SIZE];
+    char query[512], body[BODY_SIZE];
     struct http_sync_answer answer;
     struct reading reading;
-    struct service_request request = {.path = path};
-    if (!query_make(arguments_get(arguments, "table"), query, sizeof query) ||
-        !service_append_encoded(path, sizeof path, query)) {
+    if (!query_make(input->arguments, query, sizeof query)) {
         return reading_failed(ERR_CONFIG, "argument table is too long");
     }
-    if (!web_ask(input, &request, body, sizeof body, &answer, &reading)) {
-        return reading;
+    if (clickhouse_ask(input, NULL, query, body, sizeof body, &answer, &reading)) {
+        reading = read_body(input, body, answer.answer_n);
+        reading.latency_ms = answer.took_ms;
     }
-    /* A wrong password is 401, or 500 with code 193 or 516 before they had a status of their
-     * own. */
-    if (answer.status != 200 && clickhouse_is_auth(body)) {
-        reading = reading_failed(ERR_AUTH, "status %ld", answer.status);
-    } else if (answer.status != 200) {
-        reading = reading_judged(false, "status %ld: %.60s", answer.status, body);
-    } else {
-        reading = read_body(arguments, body, answer.answer_n);
-    }
-    reading.latency_ms = answer.took_ms;
     return reading;
 }

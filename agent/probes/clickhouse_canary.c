@@ -6,10 +6,9 @@
 #include <string.h>
 
 #include "agent/probes/canary.h"
+#include "agent/probes/clickhouse_client.h"
 #include "agent/probes/kinds.h"
-#include "agent/probes/parse.h"
 #include "agent/probes/reading.h"
-#include "agent/probes/web.h"
 #include "common/io/clock.h"
 
 #define TARGET_LAG_MS 300000
@@ -28,50 +27,24 @@ enum err clickhouse_canary_accepts(const struct arguments *arguments, struct tex
                              reterr);
 }
 
-/* A name is letters, digits, '.', '_' and '-' (PARAMETER_NAME), a table needs no quoting either.
- * False: ret_reading says why. */
-static bool query_run(const struct probe_input *input, const char *method, const char *query,
-                      char body[BODY_SIZE], size_t *ret_n, struct reading *ret_reading) {
-    char path[WEB_URL_SIZE] = "/?query=";
-    struct http_sync_answer answer;
-    struct service_request request = {.method = method, .path = path};
-    if (!service_append_encoded(path, sizeof path, query)) {
-        *ret_reading = reading_failed(ERR_CONFIG, "argument table is too long");
-        return false;
-    }
-    if (!web_ask(input, &request, body, BODY_SIZE, &answer, ret_reading)) {
-        return false;
-    }
-    if (answer.status != 200 && clickhouse_is_auth(body)) {
-        *ret_reading = reading_failed(ERR_AUTH, "status %ld", answer.status);
-        return false;
-    }
-    if (answer.status != 200) {
-        *ret_reading = reading_judged(false, "status %ld: %.60s", answer.status, body);
-        ret_reading->value = -1;
-        return false;
-    }
-    *ret_n = answer.answer_n;
-    return true;
-}
-
 struct reading clickhouse_canary_run(const struct probe_input *input) {
     char query[512], body[BODY_SIZE];
     struct reading reading;
     struct canary canary;
-    size_t body_n = 0;
+    struct http_sync_answer answer;
     const char *table = arguments_get(input->arguments, "table");
     const char *name = parameter_text(input->arguments, "name", "drover");
     const char *end = parameter_text(input->arguments, "end", "auto");
     bool writes = text_equal(end, "write") || (text_equal(end, "auto") && input->active);
+    /* A name is letters, digits, '.', '_' and '-' (PARAMETER_NAME), a table needs no quoting. */
     (void)text_format(query, sizeof query,
                       "SELECT max(n) AS n, max(at) AS at FROM %s WHERE name = '%s' "
                       "FORMAT JSONEachRow",
                       table, name);
-    if (!query_run(input, "GET", query, body, &body_n, &reading)) {
+    if (!clickhouse_ask(input, NULL, query, body, sizeof body, &answer, &reading)) {
         return reading;
     }
-    if (clickhouse_canary_parse(body, body_n, &canary.number, &canary.wall_ms) != ERR_OK) {
+    if (clickhouse_canary_parse(body, answer.answer_n, &canary.number, &canary.wall_ms) != ERR_OK) {
         return reading_failed(ERR_FORMAT, "not a canary's row");
     }
     if (!writes) {
@@ -82,7 +55,7 @@ struct reading clickhouse_canary_run(const struct probe_input *input) {
     canary.wall_ms = (int64_t)clock_wall_ms();
     (void)text_format(query, sizeof query, "INSERT INTO %s (name, n, at) VALUES ('%s', %lld, %lld)",
                       table, name, (long long)canary.number, (long long)canary.wall_ms);
-    if (!query_run(input, "POST", query, body, &body_n, &reading)) {
+    if (!clickhouse_ask(input, "POST", query, body, sizeof body, &answer, &reading)) {
         return reading;
     }
     return canary_written(&canary, STORE_UNKNOWN);

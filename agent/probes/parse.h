@@ -103,12 +103,29 @@ enum err prometheus_parse(const char *json, size_t json_size,
 
 /* One row of ClickHouse's system.replicas, JSONEachRow. */
 #define CLICKHOUSE_FIGURE_MAX 1000000000000000
+#define CLICKHOUSE_NAME_SIZE 64
 struct clickhouse_view {
     bool is_readonly, session_expired;
     int64_t queue_n, delay_s, total_n, active_n;
+    char keeper_path[256]; /* "" where it was not asked for */
 };
 enum err clickhouse_parse(const char *row, size_t row_size,
                           struct clickhouse_view *ret_view) ERR_CHECKED;
+/* Rows {"name":"ch1"}, each a replica: of letters, digits and ._:@- only. FORMAT: a name of others,
+ * or more than there is room for. */
+#define CLICKHOUSE_REPLICAS_MAX 32
+enum err clickhouse_names_parse(const char *rows, size_t rows_size,
+                                char ret_names[CLICKHOUSE_REPLICAS_MAX][CLICKHOUSE_NAME_SIZE],
+                                unsigned *ret_names_n) ERR_CHECKED;
+/* {"value":"host: ch1.bud.test\nport: 9010\n...scheme: https\n"}: where a replica is fetched from.
+ * Without a scheme, as before there were two, it is http. */
+struct clickhouse_replica {
+    char host[128];
+    uint16_t port;
+    bool https;
+};
+enum err clickhouse_replica_parse(const char *row, size_t row_size,
+                                  struct clickhouse_replica *ret_replica) ERR_CHECKED;
 /* {"n":"7","at":"1769310000000"}; both 0 when nothing was ever written. */
 enum err clickhouse_canary_parse(const char *row, size_t row_size, int64_t *ret_number,
                                  int64_t *ret_wall_ms) ERR_CHECKED;

@@ -239,6 +239,73 @@ enum err s3_versions_parse(const char *xml, const char *key, unsigned skip,
     return ERR_OK;
 }
 
+/* ---- replication's rules: here the elements nest, and names come again further inside ---- */
+
+/* The text of the first <name> that is no further inside than `in` itself. False: there is none, or
+ * this is no XML of elements alone. */
+static bool child_find(struct piece in, const char *name, struct piece *ret_text) {
+    size_t name_n = strlen(name);
+    unsigned depth = 0;
+    const char *end = in.at + in.n, *from = NULL;
+    for (const char *at = in.at; (at = memchr(at, '<', (size_t)(end - at))) != NULL;) {
+        const char *close = memchr(at, '>', (size_t)(end - at));
+        if (close == NULL || at[1] == '!' || at[1] == '?' || (at[1] == '/' && depth == 0)) {
+            return false;
+        }
+        if (at[1] == '/') {
+            depth--;
+            if (depth == 0 && from != NULL) {
+                *ret_text = (struct piece){from, (size_t)(at - from)};
+                return true;
+            }
+        } else if (close[-1] != '/') {
+            bool named = (size_t)(close - at) - 1 == name_n && memcmp(at + 1, name, name_n) == 0;
+            from = depth == 0 && named ? close + 1 : from;
+            depth++;
+        }
+        at = close;
+    }
+    return false;
+}
+
+/* "arn:minio:replication::ID:bucket", "arn:aws:s3:::bucket". */
+static bool arn_is_of(struct piece arn, const char *bucket) {
+    const char *colon = memrchr(arn.at, ':', arn.n);
+    if (colon == NULL) {
+        return false;
+    }
+    struct piece name = {colon + 1, arn.n - (size_t)(colon + 1 - arn.at)};
+    return piece_equal(name, bucket);
+}
+
+enum err s3_rules_parse(const char *xml, const char *bucket, struct s3_rules *ret_rules) {
+    static const char open[] = "<Rule>";
+    struct piece all = {xml, strlen(xml)}, rule, status, destination, arn;
+    struct s3_rules rules = {0};
+    if (find_in(all, "<ReplicationConfiguration") == NULL ||
+        find_in(all, "</ReplicationConfiguration>") == NULL) {
+        return ERR_FORMAT;
+    }
+    struct piece rest = all;
+    for (const char *at = find_in(rest, open); at != NULL; at = find_in(rest, open)) {
+        rest = (struct piece){at, all.n - (size_t)(at - xml)};
+        if (!element_find(rest, "Rule", &rule) || !child_find(rule, "Status", &status) ||
+            !child_find(rule, "Destination", &destination) ||
+            !child_find(destination, "Bucket", &arn)) {
+            return ERR_FORMAT;
+        }
+        rest = (struct piece){rule.at + rule.n, all.n - (size_t)(rule.at + rule.n - xml)};
+        if (piece_equal(status, "Enabled")) {
+            rules.n++;
+            rules.here_n += arn_is_of(arn, bucket) ? 1 : 0;
+        } else if (!piece_equal(status, "Disabled")) {
+            return ERR_FORMAT;
+        }
+    }
+    *ret_rules = rules;
+    return ERR_OK;
+}
+
 void s3_error_code(const char *xml, char *ret_code, size_t code_size) {
     struct piece all = {xml, strlen(xml)}, text;
     ret_code[0] = '\0';
@@ -283,6 +350,41 @@ enum err s3_canary_parse(const char *body, int64_t *ret_number, int64_t *ret_wal
     }
     *ret_number = (int64_t)number;
     *ret_wall_ms = (int64_t)wall_ms;
+    return ERR_OK;
+}
+
+/* ---- MinIO's page of metrics on its servers ---- */
+
+/* 0 where the page has no such figure. False: it has one that is not a whole number. */
+static bool count_find(const char *page, const char *name, int64_t *ret_count) {
+    size_t name_n = strlen(name);
+    char text[24];
+    uint64_t count = 0;
+    *ret_count = 0;
+    for (const char *line = page; *line != '\0';) {
+        size_t n = strcspn(line, "\n");
+        if (n > name_n && text_starts(line, name) && line[name_n] == ' ') {
+            if (!text_format(text, sizeof text, "%.*s", (int)(n - name_n - 1), line + name_n + 1) ||
+                !text_to_u64(text, S3_FIGURE_MAX, &count)) {
+                return false;
+            }
+            *ret_count = (int64_t)count;
+            return true;
+        }
+        line += n + (line[n] == '\n' ? 1 : 0);
+    }
+    return true;
+}
+
+enum err s3_servers_parse(const char *page, struct s3_servers *ret_servers) {
+    struct s3_servers servers;
+    if (!count_find(page, "minio_cluster_health_nodes_online_count", &servers.online_n) ||
+        !count_find(page, "minio_cluster_health_nodes_offline_count", &servers.offline_n) ||
+        !count_find(page, "minio_cluster_health_drives_offline_count", &servers.drives_offline_n) ||
+        servers.online_n == 0) {
+        return ERR_FORMAT;
+    }
+    *ret_servers = servers;
     return ERR_OK;
 }
 

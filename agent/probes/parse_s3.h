@@ -49,6 +49,21 @@ void s3_error_code(const char *xml, char *ret_code, size_t code_size);
 bool s3_canary_format(int64_t number, int64_t wall_ms, char *ret_body, size_t body_size);
 enum err s3_canary_parse(const char *body, int64_t *ret_number, int64_t *ret_wall_ms) ERR_CHECKED;
 
+/* GetBucketReplication: how many enabled rules there are, and how many of those lead to a bucket of
+ * that name (the ARN's last part: which server it is on is the sender's knowledge). FORMAT. */
+struct s3_rules {
+    unsigned n, here_n;
+};
+enum err s3_rules_parse(const char *xml, const char *bucket,
+                        struct s3_rules *ret_rules) ERR_CHECKED;
+
+/* MinIO's page /minio/metrics/v3/cluster/health, which leaves out what is 0. FORMAT: nobody is
+ * online, not even the one that answers. */
+struct s3_servers {
+    int64_t online_n, offline_n, drives_offline_n;
+};
+enum err s3_servers_parse(const char *page, struct s3_servers *ret_servers) ERR_CHECKED;
+
 /* MinIO's GET bucket?replication-metrics=2: since the server's start. */
 struct s3_replication {
     unsigned targets_n;

@@ -165,6 +165,9 @@ enum err clickhouse_parse(const char *row, size_t row_size, struct clickhouse_vi
                     integer_take(root, "absolute_delay", &view.delay_s) &&
                     integer_take(root, "total_replicas", &view.total_n) &&
                     integer_take(root, "active_replicas", &view.active_n);
+    if (!string_take(root, "zookeeper_path", view.keeper_path, sizeof view.keeper_path)) {
+        view.keeper_path[0] = '\0';
+    }
     json_decref(root);
     if (!complete) {
         return ERR_FORMAT;
@@ -172,6 +175,76 @@ enum err clickhouse_parse(const char *row, size_t row_size, struct clickhouse_vi
     view.is_readonly = readonly != 0;
     view.session_expired = expired != 0;
     *ret_view = view;
+    return ERR_OK;
+}
+
+static bool is_of(const char *text, const char *others) {
+    for (const char *at = text; *at != '\0'; at++) {
+        bool plain =
+            (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || (*at >= '0' && *at <= '9');
+        if (!plain && strchr(others, *at) == NULL) {
+            return false;
+        }
+    }
+    return text[0] != '\0';
+}
+
+enum err clickhouse_names_parse(const char *rows, size_t rows_size,
+                                char ret_names[CLICKHOUSE_REPLICAS_MAX][CLICKHOUSE_NAME_SIZE],
+                                unsigned *ret_names_n) {
+    const char *end = rows + rows_size;
+    unsigned names_n = 0;
+    for (const char *line = rows; line < end;) {
+        const char *stop = memchr(line, '\n', (size_t)(end - line));
+        size_t n = stop != NULL ? (size_t)(stop - line) : (size_t)(end - line);
+        if (names_n == CLICKHOUSE_REPLICAS_MAX) {
+            return ERR_FORMAT;
+        }
+        char *name = ret_names[names_n++];
+        json_t *root = object_load(line, n);
+        bool fits = string_take(root, "name", name, CLICKHOUSE_NAME_SIZE) && is_of(name, "._:@-");
+        json_decref(root);
+        if (!fits) {
+            return ERR_FORMAT;
+        }
+        line += n + 1;
+    }
+    *ret_names_n = names_n;
+    return names_n > 0 ? ERR_OK : ERR_FORMAT;
+}
+
+/* The rest of the line that begins with `name`, up to a line's end. */
+static bool line_take(const char *text, const char *name, char *ret_text, size_t text_size) {
+    for (const char *line = text; *line != '\0';) {
+        size_t n = strcspn(line, "\n"), name_n = strlen(name);
+        if (text_starts(line, name)) {
+            return text_format(ret_text, text_size, "%.*s", (int)(n - name_n), line + name_n);
+        }
+        line += n + (line[n] == '\n' ? 1 : 0);
+    }
+    return false;
+}
+
+enum err clickhouse_replica_parse(const char *row, size_t row_size,
+                                  struct clickhouse_replica *ret_replica) {
+    struct clickhouse_replica replica = {0};
+    char text[1024], port_text[8], scheme[8] = "http";
+    uint64_t port = 0;
+    json_t *root = object_load(row, row_size);
+    bool known = string_take(root, "value", text, sizeof text);
+    json_decref(root);
+    if (!known || !line_take(text, "host: ", replica.host, sizeof replica.host) ||
+        !is_of(replica.host, ".:-") || !line_take(text, "port: ", port_text, sizeof port_text) ||
+        !text_to_u64(port_text, UINT16_MAX, &port) || port == 0) {
+        return ERR_FORMAT;
+    }
+    (void)line_take(text, "scheme: ", scheme, sizeof scheme);
+    replica.https = text_equal(scheme, "https");
+    if (!replica.https && !text_equal(scheme, "http")) {
+        return ERR_FORMAT;
+    }
+    replica.port = (uint16_t)port;
+    *ret_replica = replica;
     return ERR_OK;
 }
 

@@ -60,7 +60,7 @@ static const struct probe_kind kinds[] = {
                    "warn_min=number, warn_max=number, samples=least number, scale=1"},
     {CHECK_CLICKHOUSE, clickhouse_run, clickhouse_accepts,
      WEB_ARGUMENTS ", table=database.table, replicas=expected number, max_lag_ms=300000, "
-                   "max_queue=number"},
+                   "max_queue=number, replication_tls=1.2|1.3, replication_ca=path"},
     {CHECK_KUBERNETES, kubernetes_run, kubernetes_accepts,
      WEB_ARGUMENTS
      ", what=readyz|nodes|allocatable|workloads|images|velero|rights, selector=labels, "
@@ -81,13 +81,15 @@ static const struct probe_kind kinds[] = {
      "url=http(s)://... or file=path, peer_url=http(s)://..., ca=path, user=name, "
      "password_ref=name, token_ref=name, tls=1.2|1.3"},
     {CHECK_S3, s3_run, s3_accepts,
-     WEB_ARGUMENTS ", what=health|bucket|canary|conflicts|replication, server=minio|s3, "
-                   "bucket=name, region=us-east-1, prefix=text, versioning=enabled|suspended|any, "
-                   "from=region of the canary, end=auto|write|read, max_age_ms=900000, "
-                   "grace_ms=900000, max_queue=number, max_versions=100, pages=20, peer_url=url, "
-                   "peer_bucket=name, "
-                   "peer_region=name, peer_prefix=text, peer_user=name, peer_password_ref=name, "
-                   "peer_ca=path"},
+     WEB_ARGUMENTS
+     ", what=health|servers|bucket|role|canary|conflicts|replication, server=minio|s3, "
+     "min_servers=1, expect_role=source|target|both|none|any, "
+     "bucket=name, region=us-east-1, prefix=text, versioning=enabled|suspended|any, "
+     "from=region of the canary, end=auto|write|read, max_age_ms=900000, "
+     "grace_ms=900000, max_queue=number, max_versions=100, pages=20, peer_url=url, "
+     "peer_bucket=name, "
+     "peer_region=name, peer_prefix=text, peer_user=name, peer_password_ref=name, "
+     "peer_ca=path"},
     {CHECK_BACKUP, backup_run, backup_accepts,
      WEB_ARGUMENTS ", backup=declared type, store=s3|directory, path=directory, bucket=name, "
                    "region=us-east-1, prefix=text, pages=20, schedule=hourly|daily|weekly, "

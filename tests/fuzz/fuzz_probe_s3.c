@@ -79,6 +79,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     enum s3_versioning versioning;
     struct s3_versions versions;
     struct s3_replication replication;
+    struct s3_rules rules;
+    struct s3_servers servers;
     struct git_view git;
     enum err err = ERR_OK;
     if (size < 1) {
@@ -105,7 +107,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             abort();
         }
         break;
-    case 3: err = s3_replication_parse(text, size - 1, &replication); break;
+    case 3:
+        err = s3_replication_parse(text, size - 1, &replication);
+        if ((s3_rules_parse(text, "bud", &rules) == ERR_OK && rules.n < rules.here_n) ||
+            (s3_servers_parse(text, &servers) == ERR_OK && servers.online_n < 1)) {
+            abort();
+        }
+        break;
     case 4: err = git_refs_parse(text, size - 1, "HEAD", &git); break;
     case 5: (void)calendar_parse_iso(text, &at_ms); break;
     default: series_fuzz(text, data[0] % 8 == 6);

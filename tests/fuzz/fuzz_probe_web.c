@@ -59,6 +59,9 @@ static void services_fuzz(uint8_t which, const char *text, size_t size) {
     struct oidc_view oidc;
     struct prometheus_view prometheus;
     struct clickhouse_view clickhouse;
+    struct clickhouse_replica replica;
+    static char names[CLICKHOUSE_REPLICAS_MAX][CLICKHOUSE_NAME_SIZE];
+    unsigned names_n = 0;
     char error[16];
     int64_t number = 0, wall_ms = 0;
     switch (which) {
@@ -77,6 +80,8 @@ static void services_fuzz(uint8_t which, const char *text, size_t size) {
         break;
     case 6:
         must(clickhouse_parse(text, size, &clickhouse) != ERR_OK || clickhouse.delay_s >= 0);
+        must(clickhouse_names_parse(text, size, names, &names_n) != ERR_OK || names_n > 0);
+        must(clickhouse_replica_parse(text, size, &replica) != ERR_OK || replica.port > 0);
         must(clickhouse_canary_parse(text, size, &number, &wall_ms) != ERR_OK || number >= 0);
         must(clickhouse_version_parse(text, size, error, sizeof error) != ERR_OK || error[0] != 0);
         break;

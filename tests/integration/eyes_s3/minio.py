@@ -1,16 +1,22 @@
-"""Two MinIO deployments with one bucket replicated between them, and the few S3 calls the tests make."""
+"""Two MinIO deployments with one bucket replicated between them, one of two servers, and the few S3 calls the tests make."""
 import base64
 import datetime
 import hashlib
 import hmac
 import http.client
+import json
 import os
+import subprocess
 import sys
+import time
+import urllib.error
 import urllib.parse
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "probes"))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
+from lab import net
 import parts
 import servers
 from servers import free_port, wait_for
@@ -94,3 +100,50 @@ class Minio:
     def replicate(self, bucket, peer):
         self.lab.run([self.program, "replicate", f"127.0.0.1:{self.port}", bucket, f"127.0.0.1:{peer.port}", bucket],
                      environment=self.environment)
+
+
+def token(user, secret):
+    """What `mc admin prometheus generate` prints: a JSON web token, signed with the user's secret."""
+    def coded(raw):
+        return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    claims = {"exp": int(time.time()) + 3600, "sub": user, "iss": "prometheus"}
+    text = ".".join(coded(json.dumps(part).encode()) for part in ({"alg": "HS512", "typ": "JWT"}, claims))
+    return f"{text}.{coded(hmac.new(secret.encode(), text.encode(), hashlib.sha512).digest())}"
+
+
+class MinioCluster:
+    """Two servers of two drives each, of one deployment. It does not take loopback addresses for those of its servers
+    in a container: so they have one of their own, in a namespace of their own."""
+
+    def __init__(self, lab):
+        self.namespace, self.lab = f"drms{os.getpid()}", lab
+        subprocess.run(["ip", "netns", "add", self.namespace], check=True)
+        for words in ("link set lo up", "addr add 10.89.0.1/32 dev lo"):
+            subprocess.run(["ip", "-n", self.namespace, *words.split()], check=True)
+        self.urls = [f"http://10.89.0.1:{port}" for port in (9001, 9002)]
+        drives = [url + lab.directory_for(f"cluster{n}-{drive}") for n, url in enumerate(self.urls) for drive in (1, 2)]
+        with self.inside():
+            self.processes = [lab.start(f"cluster{n}", [parts.need("minio"), "server", *drives, "--address", url.split("/")[2]],
+                                        environment={"MINIO_ROOT_USER": USER, "MINIO_ROOT_PASSWORD": servers.PASSWORD, "MINIO_BROWSER": "off",
+                                                     "MINIO_CI_CD": "1", "HOME": lab.directory_for(f"cluster{n}-home")})
+                              for n, url in enumerate(self.urls)]
+
+    def inside(self):
+        return net.inside(self.namespace)
+
+    def health(self, url):
+        try:
+            with urllib.request.urlopen(url + "/minio/health/cluster", timeout=5) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return 0
+
+    def ready(self):
+        wait_for("both servers of MinIO are ready", lambda: [self.health(url) for url in self.urls] == [200, 200], 90)
+
+    def end(self):
+        for process in self.processes:
+            self.lab.stop(process)
+        subprocess.run(["ip", "netns", "del", self.namespace], check=False, capture_output=True)

@@ -115,7 +115,7 @@ class Keeper:
 
 CLICKHOUSE = """<yandex>
 <logger><level>warning</level><console>1</console></logger>
-<http_port>{http}</http_port><tcp_port>{tcp}</tcp_port><interserver_http_port>{inter}</interserver_http_port>
+<http_port>{http}</http_port><tcp_port>{tcp}</tcp_port>{inter}
 <interserver_http_host>127.0.0.1</interserver_http_host><listen_host>127.0.0.1</listen_host>
 <path>{path}/</path><tmp_path>{path}/tmp/</tmp_path><users_config>{users}</users_config>
 <default_profile>default</default_profile><default_database>default</default_database>
@@ -131,17 +131,36 @@ USERS = """<yandex><profiles><default><log_queries>0</log_queries></default></pr
 """
 
 
+INTER_TLS = """<interserver_https_port>{port}</interserver_https_port>
+<interserver_https_host>127.0.0.1</interserver_https_host><openSSL>
+<server><certificateFile>{cert}</certificateFile><privateKeyFile>{key}</privateKeyFile><verificationMode>none</verificationMode>
+<disableProtocols>{refused}</disableProtocols></server>
+<client><verificationMode>none</verificationMode>
+<invalidCertificateHandler><name>AcceptCertificateHandler</name></invalidCertificateHandler></client></openSSL>"""
+
+
 class ClickHouse:
     def __init__(self, lab, name, keeper):
-        self.lab, self.name = lab, name
-        self.port = free_port()
+        self.lab, self.name, self.keeper = lab, name, keeper
+        self.port, self.tcp_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        users = lab.write(name + "-users.xml", USERS.format(password=servers.PASSWORD), mode=0o600)
-        lab.write(name + ".xml", CLICKHOUSE.format(
-            http=self.port, tcp=free_port(), inter=free_port(), path=lab.directory_for(name), users=users,
-            keeper=keeper.port, name=name), mode=0o600)
+        self.path = lab.directory_for(name)
+        self.users = lab.write(name + "-users.xml", USERS.format(password=servers.PASSWORD), mode=0o600)
+        self.configure(f"<interserver_http_port>{free_port()}</interserver_http_port>")
         self.start()
         wait_for("ClickHouse reaches its keeper", self.keeper_answers, 60)
+
+    def configure(self, inter):
+        """inter: by which port the other replicas fetch from this one."""
+        self.lab.write(self.name + ".xml", CLICKHOUSE.format(
+            http=self.port, tcp=self.tcp_port, inter=inter, path=self.path, users=self.users, keeper=self.keeper.port,
+            name=self.name), mode=0o600)
+
+    def restart_with_tls(self, certificate, refused="sslv2,sslv3,tlsv1,tlsv1_1"):
+        self.lab.stop(self.process)
+        self.configure(INTER_TLS.format(port=free_port(), cert=self.lab.path(certificate + ".crt"),
+                                        key=self.lab.path(certificate + ".key"), refused=refused))
+        self.start()
 
     def keeper_answers(self):
         """A table that is made before that fails, and leaves half of itself behind."""

@@ -231,6 +231,84 @@ static void what_is_no_git_server_is_refused(void **state) {
     }
 }
 
+#define RULE(status, arn)                                                                          \
+    "<Rule><DeleteMarkerReplication><Status>Disabled</Status></DeleteMarkerReplication><ID>all"    \
+    "</ID><Filter/><Status>" status "</Status><Destination><Bucket>" arn                           \
+    "</Bucket></Destination></Rule>"
+#define RULES(inside)                                                                              \
+    "<ReplicationConfiguration xmlns=\"x\"><Role></Role>" inside "</ReplicationConfiguration>"
+
+static void enabled_rules_of_replication_are_counted_by_their_bucket(void **state) {
+    (void)state;
+    static const struct {
+        const char *xml;
+        enum err err;
+        unsigned n, here_n;
+    } table[] = {
+        {RULES(RULE("Enabled", "arn:minio:replication::1a:bud")), ERR_OK, 1, 1},
+        {RULES(RULE("Enabled", "arn:aws:s3:::bud")), ERR_OK, 1, 1},
+        {RULES(RULE("Disabled", "arn:minio:replication::1a:bud")), ERR_OK, 0, 0},
+        {RULES(RULE("Enabled", "arn:minio:replication::1a:other")
+                   RULE("Disabled", "arn:minio:replication::1a:bud")),
+         ERR_OK, 1, 0},
+        {RULES(RULE("Enabled", "arn:aws:s3:::a-bud") RULE("Enabled", "bud")), ERR_OK, 2, 0},
+        {RULES(""), ERR_OK, 0, 0},
+        {RULES(RULE("Perhaps", "arn:aws:s3:::bud")), ERR_FORMAT, 0, 0},
+        {RULES("<Rule><Status>Enabled</Status></Rule>"), ERR_FORMAT, 0, 0},
+        {RULES("<Rule><Inner><Status>Enabled</Status></Inner><Destination><Bucket>a:bud</Bucket>"
+               "</Destination></Rule>"),
+         ERR_FORMAT, 0, 0}, /* that is the status of something else */
+        {RULES("<Rule></Status><Status>Enabled</Status></Rule>"), ERR_FORMAT, 0, 0},
+        {RULES("<Rule><Status>Enabled"), ERR_FORMAT, 0, 0},
+        {"<ReplicationConfiguration>" RULE("Enabled", "a:bud"), ERR_FORMAT, 0, 0}, /* cut off */
+        {"<html></html>", ERR_FORMAT, 0, 0},
+        {"", ERR_FORMAT, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct s3_rules rules = {.n = 77};
+        assert_int_equal(s3_rules_parse(table[i].xml, "bud", &rules), table[i].err);
+        if (table[i].err == ERR_OK) {
+            assert_int_equal(rules.n, table[i].n);
+            assert_int_equal(rules.here_n, table[i].here_n);
+        }
+    }
+}
+
+#define ONLINE "minio_cluster_health_nodes_online_count "
+#define OFFLINE "minio_cluster_health_nodes_offline_count "
+#define DRIVES "minio_cluster_health_drives_offline_count "
+
+static void servers_are_those_that_the_page_counts(void **state) {
+    (void)state;
+    static const struct {
+        const char *page;
+        enum err err;
+        int64_t online_n, offline_n, drives_offline_n;
+    } table[] = {
+        {"# HELP " ONLINE "Count\n# TYPE " ONLINE "gauge\n" ONLINE "4\n", ERR_OK, 4, 0, 0},
+        {DRIVES "2\n" OFFLINE "1\n" ONLINE "3", ERR_OK, 3, 1, 2},
+        {OFFLINE "1\n", ERR_FORMAT, 0, 0, 0}, /* the one that answers is online */
+        {ONLINE "0\n", ERR_FORMAT, 0, 0, 0},
+        {ONLINE "-1\n", ERR_FORMAT, 0, 0, 0},
+        {ONLINE "2.5\n", ERR_FORMAT, 0, 0, 0},
+        {ONLINE "NaN\n", ERR_FORMAT, 0, 0, 0},
+        {ONLINE "4\n" OFFLINE "99999999999999999999999999\n", ERR_FORMAT, 0, 0, 0},
+        {ONLINE, ERR_FORMAT, 0, 0, 0},
+        {"x_" ONLINE "4\n", ERR_FORMAT, 0, 0, 0},
+        {"<html></html>", ERR_FORMAT, 0, 0, 0},
+        {"", ERR_FORMAT, 0, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct s3_servers servers = {.online_n = 77};
+        assert_int_equal(s3_servers_parse(table[i].page, &servers), table[i].err);
+        if (table[i].err == ERR_OK) {
+            assert_int_equal(servers.online_n, table[i].online_n);
+            assert_int_equal(servers.offline_n, table[i].offline_n);
+            assert_int_equal(servers.drives_offline_n, table[i].drives_offline_n);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_listing_is_read),
@@ -241,6 +319,8 @@ int main(void) {
         cmocka_unit_test(an_error_code_is_a_word),
         cmocka_unit_test(a_canary_comes_back_as_it_went),
         cmocka_unit_test(replication_metrics_are_complete_or_refused),
+        cmocka_unit_test(enabled_rules_of_replication_are_counted_by_their_bucket),
+        cmocka_unit_test(servers_are_those_that_the_page_counts),
         cmocka_unit_test(a_ref_is_found_at_its_commit),
         cmocka_unit_test(what_is_no_git_server_is_refused),
     };

@@ -131,6 +131,72 @@ static void figures_of_clickhouse_may_come_as_strings(void **state) {
     assert_false(clickhouse_is_auth("Code: 60. DB::Exception"));
 }
 
+static void replicas_of_clickhouse_are_named_by_letters_that_need_no_quoting(void **state) {
+    (void)state;
+    static char names[CLICKHOUSE_REPLICAS_MAX][CLICKHOUSE_NAME_SIZE];
+    unsigned n = 0;
+    const char *rows = "{\"name\":\"ch1\"}\n{\"name\":\"ch-2.bud_x@a:1\"}\n";
+    assert_int_equal(clickhouse_names_parse(rows, strlen(rows), names, &n), ERR_OK);
+    assert_int_equal(n, 2);
+    assert_string_equal(names[0], "ch1");
+    assert_string_equal(names[1], "ch-2.bud_x@a:1");
+    static const char *const wrong[] = {
+        "",
+        "\n",
+        "{\"name\":\"\"}\n",
+        "{\"name\":\"a'b\"}\n",
+        "{\"name\":\"a/b\"}\n",
+        "{\"name\":\"a\\\\b\"}\n",
+        "{\"name\":7}\n",
+        "{\"name\":\"ch1\"}\n{\"name\":\n",
+        "{\"name\":\"a234567890123456789012345678901234567890123456789012345678901234\"}",
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_int_equal(clickhouse_names_parse(wrong[i], strlen(wrong[i]), names, &n), ERR_FORMAT);
+    }
+    char many[(CLICKHOUSE_REPLICAS_MAX + 1) * 13 + 1] = "";
+    for (size_t i = 0; i <= CLICKHOUSE_REPLICAS_MAX; i++) {
+        assert_true(text_append(many, sizeof many, "{\"name\":\"a\"}\n"));
+    }
+    assert_int_equal(clickhouse_names_parse(many, strlen(many), names, &n), ERR_FORMAT);
+    assert_int_equal(clickhouse_names_parse(many, strlen(many) - 13, names, &n), ERR_OK);
+}
+
+static void a_replica_of_clickhouse_says_where_and_how_it_is_fetched_from(void **state) {
+    (void)state;
+    static const struct {
+        const char *row, *host;
+        enum err err;
+        uint16_t port;
+        bool https;
+    } table[] = {
+        {"host: ch1.bud.test\\nport: 9010\\ntcp_port: 9000\\ndatabase: bud\\ntable: ev\\nscheme: "
+         "https\\n",
+         "ch1.bud.test", ERR_OK, 9010, true},
+        {"host: 127.0.0.1\\nport: 9009\\nscheme: http\\n", "127.0.0.1", ERR_OK, 9009, false},
+        {"host: fd00::1\\nport: 9009\\n", "fd00::1", ERR_OK, 9009, false}, /* before schemes */
+        {"host: ch1\\nport: 9009\\nscheme: ftp\\n", "", ERR_FORMAT, 0, false},
+        {"host: ch1/x\\nport: 9009\\n", "", ERR_FORMAT, 0, false},
+        {"host: \\nport: 9009\\n", "", ERR_FORMAT, 0, false},
+        {"host: ch1\\nport: 0\\n", "", ERR_FORMAT, 0, false},
+        {"host: ch1\\nport: 65536\\n", "", ERR_FORMAT, 0, false},
+        {"host: ch1\\n", "", ERR_FORMAT, 0, false},
+        {"tcp_port: 9000\\nport: 9010\\n", "", ERR_FORMAT, 0, false},
+        {"", "", ERR_FORMAT, 0, false},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct clickhouse_replica replica = {.port = 77};
+        char row[256];
+        assert_true(text_format(row, sizeof row, "{\"value\":\"%s\"}\n", table[i].row));
+        assert_int_equal(clickhouse_replica_parse(row, strlen(row), &replica), table[i].err);
+        if (table[i].err == ERR_OK) {
+            assert_string_equal(replica.host, table[i].host);
+            assert_int_equal(replica.port, table[i].port);
+            assert_true(replica.https == table[i].https);
+        }
+    }
+}
+
 static void texts_differ_by_the_lines_that_count(void **state) {
     (void)state;
     const struct {
@@ -156,6 +222,8 @@ int main(void) {
         cmocka_unit_test(samples_are_summed_up_and_their_absence_is_seen),
         cmocka_unit_test(one_sample_that_is_no_number_spoils_the_least_and_the_most),
         cmocka_unit_test(figures_of_clickhouse_may_come_as_strings),
+        cmocka_unit_test(replicas_of_clickhouse_are_named_by_letters_that_need_no_quoting),
+        cmocka_unit_test(a_replica_of_clickhouse_says_where_and_how_it_is_fetched_from),
         cmocka_unit_test(texts_differ_by_the_lines_that_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
