@@ -227,6 +227,33 @@ static void every_verb_and_option_is_documented(void **state) {
     }
 }
 
+/* Requirement D9: who leaves a step out, or says that it was done by hand, says why; else nobody is
+ * asked. */
+static void a_skip_without_a_comment_asks_nobody(void **state) {
+    static char long_comment[SENTENCE_SIZE + 1];
+    static const struct {
+        const char *line;
+        int (*run)(struct session *session);
+    } verbs[] = {{"drover step skip 1 dns", request_step_skip},
+                 {"drover step done 1 dns", request_step_done}};
+    (void)state;
+    memset(long_comment, 'x', sizeof long_comment - 1);
+    const char *const comments[] = {NULL, "", long_comment};
+    for (unsigned i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+        for (unsigned c = 0; c < sizeof comments / sizeof comments[0]; c++) {
+            struct command_line line;
+            char said[2048];
+            assert_int_equal(parse(verbs[i].line, &line, said, sizeof said), -1);
+            assert_ptr_equal(line.verb->run, verbs[i].run);
+            line.comment = comments[c];
+            line.reason = "a reason is no comment";
+            struct session session = {.line = &line};
+            assert_int_equal(line.verb->run(&session), EXIT_USAGE);
+            assert_null(session.client); /* opened by the first question */
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_and_options_are_read),
@@ -235,6 +262,7 @@ int main(void) {
         cmocka_unit_test(usage_and_options_agree),
         cmocka_unit_test(every_verb_is_explained_in_a_line),
         cmocka_unit_test(every_verb_and_option_is_documented),
+        cmocka_unit_test(a_skip_without_a_comment_asks_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

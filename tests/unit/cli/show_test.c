@@ -197,6 +197,24 @@ static void the_replication_tree_is_as_drawn(void **state) {
     json_decref(json);
 }
 
+/* Requirement D16. */
+static void an_agent_with_another_topology_is_marked(void **state) {
+    (void)state;
+    json_t *json =
+        json_loads("{\"config_version\":3,\"agents\":["
+                   "{\"name\":\"east-db1\",\"region\":\"east\",\"heard\":true,\"heard_ago_ms\":210,"
+                   "\"config_version\":3,\"guarded\":false},"
+                   "{\"name\":\"west-db1\",\"region\":\"west\",\"heard\":true,\"heard_ago_ms\":180,"
+                   "\"config_version\":2,\"guarded\":false}]}",
+                   0, NULL);
+    assert_non_null(json);
+    const char *text = printed(show_agents, json);
+    assert_non_null(strstr(text, "east-db1  east    210 ms ago  3  "));
+    assert_null(strstr(text, "3 (old)"));
+    assert_non_null(strstr(text, "west-db1  west    180 ms ago  2 (old)  "));
+    json_decref(json);
+}
+
 /* A member of another version may leave fields out: nothing may break over that. */
 static void screens_survive_answers_without_fields(void **state) {
     static void (*const shows[])(const json_t *json) = {
@@ -230,6 +248,7 @@ int main(void) {
         cmocka_unit_test(bytes_read_well),
         cmocka_unit_test(the_status_screen_is_as_drawn),
         cmocka_unit_test(the_replication_tree_is_as_drawn),
+        cmocka_unit_test(an_agent_with_another_topology_is_marked),
         cmocka_unit_test(screens_survive_answers_without_fields),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

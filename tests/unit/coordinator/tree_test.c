@@ -225,12 +225,41 @@ static void a_loss_that_is_nearly_unbearable_is_told_in_status(void **state) {
     }
 }
 
+/* Requirement D16: an agent that works by another topology is told, and what it says of checks is
+ * of another numbering: it counts as nothing. */
+static void an_agent_with_another_topology_is_told(void **state) {
+    (void)state;
+    make_tree();
+    for (uint32_t version = 2; version <= 4; version++) {
+        bool same = version == member.core.config_version;
+        member.agents[agent("west-db1")].report.config_version = version;
+        json_t *json = ask_from("agents", "", 0);
+        const json_t *list = json_object_get(json, "agents");
+        const json_t *west = named(list, "west-db1");
+        assert_int_equal(number_of(json, "config_version"), 3);
+        assert_int_equal(number_of(west, "config_version"), version);
+        assert_int_equal(number_of(named(list, "east-db1"), "config_version"), 3);
+        assert_int_equal(number_of(west, "checks_n"), same ? 3 : 0);
+        assert_int_equal(json_is_object(json_object_get(west, "guard")), same);
+        json_decref(json);
+        json_t *servers = trees();
+        size_t i;
+        json_t *server;
+        json_array_foreach(servers, i, server) {
+            bool east = text_equal(text_of(server, "region"), "east");
+            assert_string_equal(text_of(server, "told"), east || same ? "now" : "never");
+        }
+        json_decref(servers);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_cascade_is_drawn_under_whom_it_follows),
         cmocka_unit_test(what_is_old_or_never_told_is_not_drawn_as_well),
         cmocka_unit_test(a_failed_look_has_no_lag_and_no_role),
         cmocka_unit_test(what_does_not_fit_together_is_told),
+        cmocka_unit_test(an_agent_with_another_topology_is_told),
         cmocka_unit_test(a_loss_that_is_nearly_unbearable_is_told_in_status),
     };
     return cmocka_run_group_tests(tests, status_world_open, status_world_close);

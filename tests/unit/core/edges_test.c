@@ -378,6 +378,54 @@ static void a_snapshot_without_room_is_not_written_at_any_size(void **state) {
     assert_int_equal(snapshot_write(&snapshot, room, size - 5), 0);
 }
 
+/* What a look at the standby finds, each by itself and all of it together. */
+static void make_unready(uint8_t what) {
+    if (what & 1u) {
+        (void)world_check(&world, AGENT_D1, CHECK_D_IN, SEEN_FAILED);
+    }
+    if (what & 2u) {
+        (void)world_lag(&world, false, 0);
+    }
+    if (what & 4u) {
+        world_heard(&world, ALL_AGENTS & ~(UINT64_C(1) << AGENT_D1 | UINT64_C(1) << AGENT_D2),
+                    true);
+    }
+}
+
+/* Requirement D15: the same with a ready standby and with one that is not, for ten minutes. */
+static void readiness_alone_closes_no_lease_and_moves_no_execution(void **state) {
+    static struct world ready;
+    (void)state;
+    for (uint8_t what = 1; what < 8; what++) {
+        for (unsigned under_way = 0; under_way < 2; under_way++) {
+            for (unsigned turn = 0; turn < 2; turn++) {
+                world_serving(&world);
+                if (under_way) {
+                    step_of(PLAN_OVER, STEP_HANDOFF)->approval = ROLE_COMMANDER;
+                    (void)declare(PLAN_SWITCHOVER, D);
+                }
+                make_unready(turn == 0 ? 0 : what);
+                for (unsigned s = 0; s < 600; s++) {
+                    (void)world_tick(&world, 1000);
+                    struct wants wants = world_wants(&world);
+                    assert_false(wants.close || wants.open);
+                }
+                if (turn == 0) {
+                    ready = world;
+                }
+            }
+            assert_false(read_gates());
+            assert_false(gates[GATE_STANDBY_].passes && gates[GATE_RPO_].passes);
+            assert_int_equal(world.core.phase, PHASE_SERVING);
+            assert_true(world.core.open);
+            assert_int_equal(world.core.epoch, 1);
+            assert_int_equal(world.core.executions_made, under_way);
+            assert_memory_equal(world.core.executions, ready.core.executions,
+                                sizeof ready.core.executions);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_open_before_the_topology_or_of_another_number_is_refused),
@@ -401,6 +449,7 @@ int main(void) {
         cmocka_unit_test(a_number_beyond_the_gates_has_no_words),
         cmocka_unit_test(a_proof_ends_the_wait_only_where_the_older_waits_are_over),
         cmocka_unit_test(a_snapshot_without_room_is_not_written_at_any_size),
+        cmocka_unit_test(readiness_alone_closes_no_lease_and_moves_no_execution),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
