@@ -21,6 +21,8 @@ static const struct parameter parameters[] = {
     {.name = "ca", .type = PARAMETER_PATH},
     {.name = "user", .type = PARAMETER_TEXT},
     {.name = "password_ref", .type = PARAMETER_NAME},
+    {.name = "token_ref", .type = PARAMETER_NAME},
+    {.name = "token_header", .type = PARAMETER_NAME},
     {.name = "tls", .type = PARAMETER_CHOICE, .choices = "|1.2|1.3|"},
 };
 
@@ -108,6 +110,15 @@ enum err http_accepts(const struct arguments *arguments, struct text256 *reterr)
         text_say(reterr, "argument expect_status: expected for example 200, 200-299 or 200,204");
         return ERR_CONFIG;
     }
+    bool token = arguments_get(arguments, "token_ref") != NULL;
+    if (token && arguments_get(arguments, "user") != NULL) {
+        text_say(reterr, "arguments token_ref and user: expected one of them");
+        return ERR_CONFIG;
+    }
+    if (!token && arguments_get(arguments, "token_header") != NULL) {
+        text_say(reterr, "argument token_header: expected token_ref with it");
+        return ERR_CONFIG;
+    }
     const char *pattern = arguments_get(arguments, "expect_regex");
     return pattern != NULL ? regex_accepts(pattern, reterr) : ERR_OK;
 }
@@ -144,26 +155,58 @@ static struct reading judge(const struct arguments *arguments,
     return reading;
 }
 
-struct reading http_run(const struct probe_input *input) {
+struct http_secrets {
+    char password[SECRET_SIZE], token[SECRET_SIZE], token_line[SECRET_SIZE + NAME_SIZE + 8];
+    bool password_given, token_given;
+};
+
+static void secrets_wipe(struct http_secrets *secrets) {
+    secret_wipe(secrets->password);
+    secret_wipe(secrets->token);
+    explicit_bzero(secrets->token_line, sizeof secrets->token_line);
+}
+
+/* False: *ret_reading says which one is not to be had. */
+static bool secrets_take(const struct probe_input *input, struct http_secrets *secrets,
+                         struct reading *ret_reading) {
+    const char *name = "password_ref";
+    enum err err = probe_secret(input, name, secrets->password, &secrets->password_given);
+    if (err == ERR_OK) {
+        name = "token_ref";
+        err = probe_secret(input, name, secrets->token, &secrets->token_given);
+    }
+    if (err != ERR_OK) {
+        *ret_reading = reading_failed(ERR_CONFIG, "the secret of %s: %s", name, err_text(err));
+        return false;
+    }
+    return true;
+}
+
+static struct reading http_ask(const struct probe_input *input, struct http_secrets *secrets) {
     const struct arguments *arguments = input->arguments;
     char body[BODY_SIZE];
-    char password[SECRET_SIZE];
     char host_header[VALUE_SIZE + 8];
-    bool given = false;
-    enum err err = probe_secret(input, "password_ref", password, &given);
-    if (err != ERR_OK) {
-        return reading_failed(ERR_CONFIG, "the secret of password_ref: %s", err_text(err));
-    }
+    const char *headers[2];
+    size_t headers_n = 0;
     const char *host = arguments_get(arguments, "host");
-    (void)text_format(host_header, sizeof host_header, "Host: %s", host != NULL ? host : "");
-    const char *const headers[] = {host_header};
+    const char *token_header = arguments_get(arguments, "token_header");
+    if (host != NULL) {
+        (void)text_format(host_header, sizeof host_header, "Host: %s", host);
+        headers[headers_n++] = host_header;
+    }
+    if (secrets->token_given && token_header != NULL) {
+        (void)text_format(secrets->token_line, sizeof secrets->token_line, "%s: %s", token_header,
+                          secrets->token);
+        headers[headers_n++] = secrets->token_line;
+    }
     struct http_sync_request request = {
         .method = parameter_text(arguments, "method", "GET"),
         .url = url_of(arguments),
         .headers = headers,
-        .headers_n = host != NULL ? 1 : 0,
+        .headers_n = headers_n,
         .user = arguments_get(arguments, "user"),
-        .password = given ? password : NULL,
+        .password = secrets->password_given ? secrets->password : NULL,
+        .bearer = secrets->token_given && token_header == NULL ? secrets->token : NULL,
         .ca_file = arguments_get(arguments, "ca"),
         .connect_to = arguments_get(arguments, "connect_to"),
         .tls13_only = text_equal(parameter_text(arguments, "tls", "1.2"), "1.3"),
@@ -174,8 +217,7 @@ struct reading http_run(const struct probe_input *input) {
     };
     struct http_sync_answer answer;
     struct text256 why = {""};
-    err = http_sync(&request, &answer, &why);
-    secret_wipe(password);
+    enum err err = http_sync(&request, &answer, &why);
     if (err != ERR_OK) {
         return reading_failed(err, "%s", why.at);
     }
@@ -186,4 +228,14 @@ struct reading http_run(const struct probe_input *input) {
         return reading_failed(ERR_AUTH, "status %ld", answer.status);
     }
     return judge(arguments, &answer, body);
+}
+
+struct reading http_run(const struct probe_input *input) {
+    struct http_secrets secrets = {.password_given = false};
+    struct reading reading;
+    if (secrets_take(input, &secrets, &reading)) {
+        reading = http_ask(input, &secrets);
+    }
+    secrets_wipe(&secrets);
+    return reading;
 }

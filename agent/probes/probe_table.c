@@ -16,7 +16,8 @@ static const struct probe_kind kinds[] = {
     {CHECK_HTTP, http_run, http_accepts,
      "url=http(s)://..., method=GET|HEAD|POST|OPTIONS, expect_status=200 (or 200-299, or a list), "
      "expect_body=text, expect_regex=POSIX extended, host=Host header, connect_to=ip:port, "
-     "ca=path, user=name, password_ref=name, tls=1.2|1.3"},
+     "ca=path, user=name, password_ref=name, token_ref=name, token_header=x-api-key (else a bearer "
+     "token), tls=1.2|1.3"},
     {CHECK_TCP, tcp_run, tcp_accepts, "address=host:port"},
     {CHECK_POSTGRESQL, postgresql_run, postgresql_accepts,
      PG_ARGUMENTS

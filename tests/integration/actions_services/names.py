@@ -6,6 +6,7 @@ import subprocess
 import urllib.error
 import urllib.request
 
+from see import Tests
 from servers import Paused, free_port, wait_for
 
 SCHEMA = "/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql"
@@ -54,8 +55,21 @@ class PowerDns:
     def run(self, value, epoch=None, timeout_ms=10000, lines=(), **more):
         return self.runner.run("dns_powerdns", self.arguments(value, **more), epoch=epoch or self.epoch, timeout_ms=timeout_ms, lines=lines)
 
+    def credential(self):
+        """The API's key, tried by a look at the zone: PowerDNS has one key, for looking and for changing."""
+        probe, path = Tests(self.runner.probe_program, self.lab), self.runner.secrets["pdns"][0]
+
+        def ask(ref, **more):
+            return probe.probe("http", {"url": f"{self.url}/api/v1/servers/localhost/zones/bud.test.", "token_ref": ref,
+                                        "token_header": "x-api-key", **more}, 5000, f"secret pdns {path}")
+        c, right, wrong = self.checks, ask("pdns", expect_body="bud.test."), ask("wrong")
+        c.that("an http check looks at the zone with the key", right["err"] == "OK" and right["good"] and right["value"] == 200, right)
+        c.that("and tells that a wrong key is refused", wrong["err"] == "AUTH", wrong)
+        c.that("or a key that is not sent as one", ask("pdns", token_header="x-other")["err"] == "AUTH")
+
     def all(self):
         c = self.checks
+        self.credential()
         self.epoch = 5
         c.result("looking only, nothing is changed", self.run(WEST, lines=["observe_only"]), "FAILED", detail=EAST)
         c.result("the record is changed", self.run(WEST, old_value=EAST), observed=False, detail=f"is {WEST}, ttl 5, epoch 5")

@@ -181,6 +181,29 @@ static void haproxy_tries_a_command_on_a_socket_only(void **state) {
     assert_int_equal(kind_accepts(CHECK_HAPROXY, &arguments, &why), ERR_OK);
 }
 
+static void http_takes_a_token_or_a_password(void **state) {
+    (void)state;
+    static const struct {
+        const char *names[2], *values[2];
+        enum err err;
+    } rows[] = {
+        {{"token_ref"}, {"key"}, ERR_OK},
+        {{"token_ref", "token_header"}, {"key", "x-api-key"}, ERR_OK},
+        {{"token_header"}, {"x-api-key"}, ERR_CONFIG},
+        {{"token_ref", "token_header"}, {"key", "x-api-key: a"}, ERR_CONFIG},
+        {{"token_ref", "user"}, {"key", "drover"}, ERR_CONFIG},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct arguments arguments = {.n = 0};
+        struct text256 why = {""};
+        argument_add(&arguments, "url", "http://10.0.0.1:8081/");
+        for (size_t a = 0; a < 2 && rows[i].names[a] != NULL; a++) {
+            argument_add(&arguments, rows[i].names[a], rows[i].values[a]);
+        }
+        assert_int_equal(kind_accepts(CHECK_HTTP, &arguments, &why), rows[i].err);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_check_kind_has_a_probe_with_help),
@@ -189,6 +212,7 @@ int main(void) {
         cmocka_unit_test(table_names_are_plain),
         cmocka_unit_test(addresses_are_host_and_port),
         cmocka_unit_test(lists_are_parted_at_commas),
+        cmocka_unit_test(http_takes_a_token_or_a_password),
         cmocka_unit_test(haproxy_tries_a_command_on_a_socket_only),
         cmocka_unit_test(smtp_sends_no_password_without_tls_and_no_half_of_a_login),
     };
