@@ -137,6 +137,49 @@ static void lists_are_parted_at_commas(void **state) {
     assert_false(list_next(&at, part, sizeof part));
 }
 
+/* What the probe could not find out is refused before it is asked. */
+static void replication_is_asked_only_where_it_can_be_told(void **state) {
+    (void)state;
+    static const struct {
+        enum check_kind kind;
+        const char *rest; /* "name=value ..." beside url, user and password_ref */
+        enum err err;
+        const char *why;
+    } rows[] = {
+        {CHECK_S3, "what=servers", ERR_OK, ""}, /* no bucket */
+        {CHECK_S3, "what=servers min_servers=4 token_ref=metrics", ERR_OK, ""},
+        {CHECK_S3, "what=servers server=s3", ERR_CONFIG, "only MinIO"},
+        {CHECK_S3, "what=role", ERR_CONFIG, "bucket"},
+        {CHECK_S3, "what=role bucket=bud", ERR_OK, ""},
+        {CHECK_S3, "what=role bucket=bud expect_role=source", ERR_OK, ""},
+        {CHECK_S3, "what=role bucket=bud expect_role=target", ERR_CONFIG, "peer_url"},
+        {CHECK_S3, "what=role bucket=bud expect_role=both", ERR_CONFIG, "peer_url"},
+        {CHECK_S3, "what=role bucket=bud expect_role=none", ERR_CONFIG, "peer_url"},
+        {CHECK_S3, "what=role bucket=bud expect_role=both peer_url=http://p:9000", ERR_OK, ""},
+        {CHECK_S3, "what=role bucket=bud expect_role=primary", ERR_CONFIG, "expect_role"},
+        {CHECK_S3, "what=role bucket=bud peer_url=http://p:9000 peer_user=x", ERR_CONFIG, "peer_"},
+        {CHECK_CLICKHOUSE, "table=bud.ev replication_tls=1.3", ERR_OK, ""},
+        {CHECK_CLICKHOUSE, "replication_tls=1.3", ERR_CONFIG, "table"},
+        {CHECK_CLICKHOUSE, "table=bud.ev replication_tls=1.1", ERR_CONFIG, "replication_tls"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct arguments arguments = {.n = 0};
+        struct text256 why = {""};
+        char rest[128], *save = NULL;
+        argument_add(&arguments, "url", "http://m:9000");
+        argument_add(&arguments, "user", "drover");
+        argument_add(&arguments, "password_ref", "secret");
+        assert_true(text_copy(rest, sizeof rest, rows[i].rest));
+        for (char *one = strtok_r(rest, " ", &save); one; one = strtok_r(NULL, " ", &save)) {
+            char *value = strchr(one, '=');
+            *value++ = '\0';
+            argument_add(&arguments, one, value);
+        }
+        assert_int_equal(kind_accepts(rows[i].kind, &arguments, &why), rows[i].err);
+        assert_non_null(strstr(why.at, rows[i].why));
+    }
+}
+
 static void smtp_sends_no_password_without_tls_and_no_half_of_a_login(void **state) {
     (void)state;
     static const struct {
@@ -212,6 +255,7 @@ int main(void) {
         cmocka_unit_test(table_names_are_plain),
         cmocka_unit_test(addresses_are_host_and_port),
         cmocka_unit_test(lists_are_parted_at_commas),
+        cmocka_unit_test(replication_is_asked_only_where_it_can_be_told),
         cmocka_unit_test(http_takes_a_token_or_a_password),
         cmocka_unit_test(haproxy_tries_a_command_on_a_socket_only),
         cmocka_unit_test(smtp_sends_no_password_without_tls_and_no_half_of_a_login),
