@@ -56,6 +56,7 @@ static const struct field step_fields[] = {
     {"name", FIELD_NAME, STEP_FIELD(name), .required = true},
     {"action", FIELD_CHOICE, STEP_FIELD(action), .required = true, .choices = action_kinds},
     {"component", FIELD_REFERENCE, STEP_FIELD(component), .names = &component_names},
+    {"through", FIELD_REFERENCE, STEP_FIELD(through), .names = &component_names},
     {"at", FIELD_READ, .read = step_at_read},
     {"before_fence", FIELD_BOOL, STEP_FIELD(before_fence)},
     {"may_fail", FIELD_BOOL, STEP_FIELD(may_fail)},
@@ -76,6 +77,7 @@ static enum err step_read(struct conf *conf, const struct config_setting_t *at, 
                           uint8_t index) {
     struct step_reading reading = {.plan = plan};
     reading.step.component = NONE;
+    reading.step.through = NONE;
     reading.step.agent = NONE;
     reading.step.approval = NONE;
     enum err err = conf_group(conf, at, step_fields, FIELDS_N(step_fields), &reading);

@@ -46,6 +46,10 @@ static const char *component_text(const struct plan_side *side, const struct ste
     return step->component == NONE ? "" : side->topology->components[step->component].name;
 }
 
+static const char *through_text(const struct plan_side *side, const struct step *step) {
+    return step->through == NONE ? "" : side->topology->components[step->through].name;
+}
+
 static const char *agent_text(const struct plan_side *side, const struct step *step) {
     return step->agent == NONE ? "" : side->topology->agents[step->agent].name;
 }
@@ -119,7 +123,8 @@ static void compare_rest(struct comparing *comparing, const struct step *was,
         memset(step->intent, 0, sizeof step->intent);
         memset(&step->arguments, 0, sizeof step->arguments);
         memset(step->needs, 0, sizeof step->needs);
-        step->action = step->component = step->agent = step->approval = step->tier = 0;
+        step->action = step->component = step->through = step->agent = step->approval = step->tier =
+            0;
         step->at_source = step->before_fence = step->may_fail = step->mandated = false;
         step->timeout_ms = 0;
         step->retries = step->needs_n = 0;
@@ -144,6 +149,8 @@ static void compare_step(struct comparing *comparing, const struct step *was,
            action_kind_text((enum action_kind)is->action));
     change(comparing, "component", component_text(comparing->was, was),
            component_text(comparing->is, is));
+    change(comparing, "through", through_text(comparing->was, was),
+           through_text(comparing->is, is));
     change(comparing, "agent", agent_text(comparing->was, was), agent_text(comparing->is, is));
     change(comparing, "at", was->at_source ? "source" : "target",
            is->at_source ? "source" : "target");

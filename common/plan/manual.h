@@ -14,10 +14,11 @@
 #include "common/plan/page.h"
 #include "common/topology/topology.h"
 
-/* Where the files of agent.conf's `secrets` and the programs of its `exec_directory` are, when
- * nobody says otherwise: as in deploy/examples/agent.conf. */
+/* Where the files of agent.conf's `secrets`, the programs of its `exec_directory` and its `state`
+ * are, when nobody says otherwise: as in deploy/examples/agent.conf. */
 #define MANUAL_SECRETS "/etc/drover/secrets"
 #define MANUAL_PROGRAMS "/usr/lib/drover/exec"
+#define MANUAL_STATE "/var/lib/drover/agent"
 
 struct manual {
     const struct topology *topology;

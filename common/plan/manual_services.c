@@ -67,8 +67,21 @@ static void object_word(const struct manual *manual, const char *suffix, struct 
     page_word(page, url);
 }
 
+/* What a check kept beside the step's agent, a line a workload. */
+static void levels_command(const struct manual *manual, const char *levels, struct page *page) {
+    char path[VALUE_SIZE + 64];
+    (void)text_format(path, sizeof path, MANUAL_STATE "/levels-%s", levels);
+    page_say(page, "$(awk -v workload=");
+    page_word(page, manual_value(manual, "workload", NULL, ""));
+    page_say(page, " '$1 == workload { print $2 }' ");
+    page_word(page, path);
+    page_say(page, ") # on the host of the step's agent; its first line: when that was seen\n"
+                   ": \"${REPLICAS:?none was kept for it}\"");
+}
+
 static void kubernetes_command(const struct manual *manual, struct page *page) {
     const char *replicas = manual_value(manual, "replicas", NULL, NULL);
+    const char *levels = manual_value(manual, "levels", NULL, NULL);
     const char *add = manual_value(manual, "add", NULL, NULL);
     page_say(page, "# the same as: kubectl -n ");
     page_word(page, manual_value(manual, "namespace", NULL, ""));
@@ -77,6 +90,8 @@ static void kubernetes_command(const struct manual *manual, struct page *page) {
     page_say(page, " --replicas N. Leave alone what has more already.\nREPLICAS=");
     if (replicas != NULL) {
         page_word(page, replicas);
+    } else if (levels != NULL) {
+        levels_command(manual, levels, page);
     } else {
         page_say(page, add != NULL ? "$(( $(" : "$(");
         service_curl(manual, "GET", NULL, page);

@@ -224,6 +224,9 @@ enum err topology_step_arguments(const struct topology *topology, const struct s
     struct arguments all = {0};
     enum err err = arguments_add_endpoint(&all, topology, step->component, region, "");
     if (err == ERR_OK) {
+        err = arguments_add_endpoint(&all, topology, step->through, region, "");
+    }
+    if (err == ERR_OK) {
         err = arguments_add_endpoint(&all, topology, step->component, peer_region, PEER_PREFIX);
     }
     if (err == ERR_OK) {

@@ -231,6 +231,8 @@ struct step {
     char name[NAME_SIZE];
     uint8_t action;    /* enum action_kind */
     uint8_t component; /* or NONE */
+    uint8_t through;   /* the component by whose endpoint it acts on `component`, or NONE: an
+                          application is scaled through its Kubernetes */
     bool at_source;    /* runs in the region being left; else in the target region */
     bool before_fence; /* a hand-off step: under the old epoch, switchover only */
     bool may_fail;     /* its failure does not pause the execution */
@@ -379,9 +381,10 @@ enum err arguments_set(struct arguments *arguments, const char *name,
  * (the region being left when it acts in the target, and the other way round; NONE: no other
  * side). In this order, the later replaces the earlier of the same name:
  *   1. the arguments of the step's component's endpoint in `region`, as they are
- *   2. front_host, front_port and slot_name of its endpoint in `peer_region`, with the prefix
- *     "peer_"
- *   3. the step's own.
+ *   2. those of the endpoint in `region` of the component that it acts through
+ *   3. front_host, front_port and slot_name of its component's endpoint in `peer_region`, with the
+ *     prefix "peer_"
+ *   4. the step's own.
  * TOO_BIG when there are more than ACTION_ARGS_MAX; *ret_arguments is untouched then. */
 enum err topology_step_arguments(const struct topology *topology, const struct step *step,
                                  uint8_t region, uint8_t peer_region,

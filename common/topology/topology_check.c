@@ -184,6 +184,7 @@ static void check_step_indexes(const struct topology *topology, const struct pla
         struct where at = where("plans.%s.steps[%u]", plan->name, i);
         index_check(findings, at, step->action, ACTION_KINDS_N, false);
         index_check(findings, at, step->component, topology->components_n, true);
+        index_check(findings, at, step->through, topology->components_n, true);
         index_check(findings, at, step->agent, topology->agents_n, true);
         index_check(findings, at, step->approval, ROLES_N, true);
         index_check(findings, at, step->needs_n, STEP_NEEDS_MAX + 1, false);

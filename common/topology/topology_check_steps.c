@@ -27,26 +27,33 @@ static void found_once(struct findings *findings, uint16_t code, const char *pla
     FOUND(findings, code, place, "%s", text);
 }
 
-static bool endpoint_has(const struct use *use, uint8_t region, const char *name) {
-    uint8_t endpoint = topology_endpoint(use->topology, use->step->component, region);
+static bool endpoint_has(const struct use *use, uint8_t component, uint8_t region,
+                         const char *name) {
+    uint8_t endpoint =
+        component == NONE ? NONE : topology_endpoint(use->topology, component, region);
     return endpoint != NONE &&
            arguments_get(&use->topology->endpoints[endpoint].arguments, name) != NULL;
 }
 
-static struct where endpoint_where(const struct use *use, uint8_t region, const char *name) {
-    return where("components.%s.endpoints.%s.args.%s",
-                 use->topology->components[use->step->component].name,
+static struct where endpoint_where(const struct use *use, uint8_t component, uint8_t region,
+                                   const char *name) {
+    return where("components.%s.endpoints.%s.args.%s", use->topology->components[component].name,
                  use->topology->regions[region].name, name);
 }
 
-/* The later replaces the earlier: the step's own, the peer's endpoint, the region's. */
+/* The later replaces the earlier: the step's own, the peer's endpoint, that of the component it acts
+ * through, its component's. */
 static struct where argument_where(const struct use *use, const char *name) {
-    if (arguments_get(&use->step->arguments, name) == NULL && use->step->component != NONE) {
-        if (text_starts(name, "peer_") && endpoint_has(use, use->peer, name + 5)) {
-            return endpoint_where(use, use->peer, name + 5);
+    uint8_t component = use->step->component, through = use->step->through;
+    if (arguments_get(&use->step->arguments, name) == NULL) {
+        if (text_starts(name, "peer_") && endpoint_has(use, component, use->peer, name + 5)) {
+            return endpoint_where(use, component, use->peer, name + 5);
         }
-        if (endpoint_has(use, use->region, name)) {
-            return endpoint_where(use, use->region, name);
+        if (endpoint_has(use, through, use->region, name)) {
+            return endpoint_where(use, through, use->region, name);
+        }
+        if (endpoint_has(use, component, use->region, name)) {
+            return endpoint_where(use, component, use->region, name);
         }
     }
     return where("plans.%s.steps.%s.args.%s", use->plan->name, use->step->name, name);
@@ -58,14 +65,15 @@ static void missing_say(const struct use *use, const struct arg_fault *fault,
     bool peers = text_starts(fault->name, "peer_");
     uint8_t silent = peers ? use->peer : use->region, other = peers ? use->region : use->peer;
     const char *action = action_kind_text((enum action_kind)use->step->action);
-    if (use->step->component == NONE) {
+    uint8_t by = use->step->through != NONE && !peers ? use->step->through : use->step->component;
+    if (by == NONE) {
         text_say(text, "%s needs \"%s\": %.100s; its args do not say it", action, fault->name,
                  fault->text.at);
     } else {
-        bool one = endpoint_has(use, other, peers ? fault->name + 5 : fault->name);
+        bool one = endpoint_has(use, by, other, peers ? fault->name + 5 : fault->name);
         text_say(text, "%s needs \"%s\": %.100s; neither its args nor %s of %s%s%s", action,
                  fault->name, fault->text.at, one ? "the endpoint" : "the endpoints",
-                 use->topology->components[use->step->component].name, one ? " in " : "",
+                 use->topology->components[by].name, one ? " in " : "",
                  one ? use->topology->regions[silent].name : "");
     }
 }

@@ -160,9 +160,10 @@ static json_t *step_json(const struct topology *topology, const struct plan *pla
         (void)json_array_append_new(needs, json_string(plan->steps[step->needs[i]].name));
     }
     return json_pack(
-        "{s:s,s:s,s:s,s:i,s:i,s:b,s:s,s:b,s:b,s:I,s:i,s:s,s:o}", "name", step->name, "action",
+        "{s:s,s:s,s:s,s:s,s:i,s:i,s:b,s:s,s:b,s:b,s:I,s:i,s:s,s:o}", "name", step->name, "action",
         action_kind_text((enum action_kind)step->action), "component",
-        step->component == NONE ? "" : topology->components[step->component].name, "wave",
+        step->component == NONE ? "" : topology->components[step->component].name, "through",
+        step->through == NONE ? "" : topology->components[step->through].name, "wave",
         (int)place->wave, "tier", (int)step->tier, "before_fence", place->before_fence, "approval",
         step->approval == NONE ? "" : role_text((enum role)step->approval), "mandated",
         step->mandated, "may_fail", step->may_fail, "timeout_ms", (json_int_t)step->timeout_ms,

@@ -95,6 +95,7 @@ static struct step *add_step(struct plan *plan, enum action_kind action, uint8_t
     step->action = (uint8_t)action;
     step->component = agent == NONE ? 0 : NONE;
     step->agent = agent;
+    step->through = NONE;
     step->approval = NONE;
     step->timeout_ms = 2500;
     step->retries = 2;

@@ -37,6 +37,7 @@ static struct step *add_step(struct plan *plan, const char *name, enum action_ki
     (void)text_copy(step->name, sizeof step->name, name);
     step->action = (uint8_t)action;
     step->component = COMPONENT_STORE;
+    step->through = NONE;
     step->agent = NONE;
     step->approval = NONE;
     step->timeout_ms = 10000;

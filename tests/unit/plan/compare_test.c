@@ -58,6 +58,7 @@ static void each_change_gives_its_line(void **state) {
     } while (0)
     CHANGES(step->action = ACTION_VERIFY, "action: dns_update -> verify");
     CHANGES(step->component = NONE, "component: api.bud.ai -> none");
+    CHANGES(step->through = 0, "through: none -> pg");
     CHANGES(step->agent = 0, "agent: none -> east-db1");
     CHANGES(step->at_source = true, "at: target -> source");
     CHANGES(step->tier = 3, "tier: ");

@@ -77,7 +77,11 @@ static void each_way_has_its_own_values(void **state) {
     assert_int_equal(render_to("failover", 0, RENDER_COMMANDS, TEXT_SIZE), ERR_OK);
     assert_non_null(strstr(text, "for url in http://10.72.0.11:8008"));
     assert_null(strstr(text, "http://10.71.0.11:8008"));
-    assert_non_null(strstr(text, "DROVER_REGION=region2"));
+    assert_non_null(strstr(text, "https://10.72.0.50:6443/apis/apps/v1/namespaces/bud/deployments/"
+                                 "budapp/scale"));
+    assert_non_null(strstr(text, "workload=deployment/budapp '$1 == workload { print $2 }' "
+                                 "/var/lib/drover/agent/levels-production)"));
+    assert_null(strstr(text, "10.71.0.50"));
     assert_int_equal(render_to("failover", 1, RENDER_COMMANDS, TEXT_SIZE), ERR_OK);
     assert_non_null(strstr(text, "for url in http://10.71.0.11:8008"));
     assert_null(strstr(text, "http://10.72.0.11:8008"));

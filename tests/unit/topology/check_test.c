@@ -332,11 +332,12 @@ static void indexes_outside_their_arrays_stop_the_check(void **state) {
     topology->checks[2].link = 1;
     topology->plans[0].steps[0].action = ACTION_KINDS_N;
     topology->plans[0].steps[1].approval = ROLES_N;
+    topology->plans[0].steps[1].through = COMPONENTS_MAX;
     topology->endpoints[0].agents[0] = NONE;
     topology->components[0].needs = UINT64_C(1) << 63;
     topology->operators[0].role = 200;
     topology->links[0].component = NONE;
-    expect_codes(topology, "E111 E111 E111 E111 E111 E111 E111 E111 E111");
+    expect_codes(topology, "E111 E111 E111 E111 E111 E111 E111 E111 E111 E111");
 }
 
 static void counts_beyond_the_limits_stop_the_check(void **state) {

@@ -65,10 +65,63 @@ static void every_step_of_the_example_is_accepted_by_its_action(void **state) {
     assert_int_equal(wrong_n, 0);
 }
 
+static bool keeps_levels(uint8_t agent, uint8_t of_region, const struct arguments *scale) {
+    for (uint8_t i = 0; i < topology.checks_n; i++) {
+        const struct check *check = &topology.checks[i];
+        struct arguments arguments = {0};
+        assert_int_equal(topology_check_arguments(&topology, check, &arguments), ERR_OK);
+        const char *what = arguments_get(&arguments, "what");
+        if (check->kind == CHECK_KUBERNETES && check->agent == agent &&
+            check->region == of_region && what != NULL && text_equal(what, "levels") &&
+            text_equal(arguments_get(&arguments, "record"), arguments_get(scale, "levels")) &&
+            text_equal(arguments_get(&arguments, "namespace"), arguments_get(scale, "namespace"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A L285-293: ten nodes, four GPUs more, and as many replicas as production had: kept beforehand by
+ * the very agent that will scale, from the region that may be lost. */
+static void the_example_scales_as_the_documents_say(void **state) {
+    (void)state;
+    unsigned scaled_n = 0, pools_n = 0;
+    for (uint8_t i = 0; i < topology.plans_n; i++) {
+        for (uint8_t j = 0; j < topology.plans[i].steps_n * 2; j++) {
+            const struct step *step = &topology.plans[i].steps[j / 2];
+            uint8_t region = j % 2, other = (uint8_t)(1 - region);
+            struct arguments arguments = {0};
+            assert_int_not_equal(step->action, ACTION_EXEC);
+            if (step->action != ACTION_KUBERNETES_SCALE) {
+                continue;
+            }
+            assert_int_equal(topology_step_arguments(&topology, step, region, other, &arguments),
+                             ERR_OK);
+            assert_string_equal(arguments_get(&arguments, "url"), region == 0
+                                                                      ? "https://10.71.0.50:6443"
+                                                                      : "https://10.72.0.50:6443");
+            const char *add = arguments_get(&arguments, "add");
+            const char *replicas = arguments_get(&arguments, "replicas");
+            if (add != NULL || replicas != NULL) {
+                assert_string_equal(add != NULL ? add : replicas, add != NULL ? "4" : "10");
+                pools_n++;
+                continue;
+            }
+            uint8_t agent = topology_step_agent(&topology, step, region, UINT64_MAX);
+            assert_int_not_equal(agent, NONE);
+            assert_true(keeps_levels(agent, other, &arguments));
+            scaled_n++;
+        }
+    }
+    assert_int_equal(pools_n, 2 * 2);   /* of the failover, both ways */
+    assert_int_equal(scaled_n, 2 * 16); /* ten of the failover, three of the other plans each */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_check_of_the_example_is_accepted_by_its_probe),
         cmocka_unit_test(every_step_of_the_example_is_accepted_by_its_action),
+        cmocka_unit_test(the_example_scales_as_the_documents_say),
     };
     return cmocka_run_group_tests(tests, example_read, NULL);
 }

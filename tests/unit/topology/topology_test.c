@@ -140,6 +140,25 @@ static void a_step_takes_both_endpoints_and_its_own_last(void **state) {
     assert_null(arguments_get(&alone, "peer_front_port"));
 }
 
+static void a_step_acts_through_another_components_endpoint(void **state) {
+    (void)state;
+    struct topology *topology = sample_topology(
+        "component = \"app\"; needs = [\"promote\"];",
+        "component = \"app\"; needs = [\"promote\"]; through = \"pg\"; args: { front_port = 1; };");
+    const struct step *step = &topology->plans[0].steps[1];
+    struct arguments west = {0};
+    assert_int_equal(step->through, topology_component(topology, "pg"));
+    assert_int_equal(step->tier, 2); /* its component's */
+    assert_int_equal(topology_step_arguments(topology, step, 1, 0, &west), ERR_OK);
+    assert_int_equal(west.n, 2); /* nothing of the other region's pg: it is not the component */
+    assert_string_equal(arguments_get(&west, "patroni_urls"), "http://10.2.0.1:8008");
+    assert_string_equal(arguments_get(&west, "front_port"), "1");
+    assert_int_equal(arguments_set(&topology->endpoints[3].arguments, "patroni_urls", "own"),
+                     ERR_OK);
+    assert_int_equal(topology_step_arguments(topology, step, 1, 0, &west), ERR_OK);
+    assert_string_equal(arguments_get(&west, "patroni_urls"), "http://10.2.0.1:8008");
+}
+
 static void too_many_arguments_together_leave_the_result_untouched(void **state) {
     (void)state;
     struct topology *topology = sample_topology(NULL, NULL);
@@ -205,6 +224,7 @@ int main(void) {
         cmocka_unit_test(an_argument_set_twice_keeps_the_later_value),
         cmocka_unit_test(arguments_beyond_the_limit_are_refused),
         cmocka_unit_test(a_step_takes_both_endpoints_and_its_own_last),
+        cmocka_unit_test(a_step_acts_through_another_components_endpoint),
         cmocka_unit_test(too_many_arguments_together_leave_the_result_untouched),
         cmocka_unit_test(a_check_is_handed_only_what_every_probe_can_use),
         cmocka_unit_test(a_step_goes_to_the_first_living_agent_of_its_endpoint),
