@@ -41,8 +41,8 @@ static struct where endpoint_where(const struct use *use, uint8_t component, uin
                  use->topology->regions[region].name, name);
 }
 
-/* The later replaces the earlier: the step's own, the peer's endpoint, that of the component it acts
- * through, its component's. */
+/* The later replaces the earlier: the step's own, the peer's endpoint, that of the component it
+ * acts through, its component's. */
 static struct where argument_where(const struct use *use, const char *name) {
     uint8_t component = use->step->component, through = use->step->through;
     if (arguments_get(&use->step->arguments, name) == NULL) {
