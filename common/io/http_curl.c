@@ -30,6 +30,29 @@ enum err http_curl_left(uint64_t deadline_boot_ms, uint64_t *ret_left_ms, struct
     return ERR_OK;
 }
 
+void http_curl_set(CURL *curl, uint64_t left_ms, char error[CURL_ERROR_SIZE]) {
+    (void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
+    (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    /* A name lookup that hangs is left behind at the deadline, not waited for. */
+    (void)curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);
+    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)left_ms);
+    (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)left_ms);
+    (void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    (void)curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+}
+
+void http_curl_set_tls(CURL *curl, bool tls13_only, const char *ca_file) {
+    (void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
+    (void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
+    (void)curl_easy_setopt(curl, CURLOPT_SSLVERSION,
+                           tls13_only ? (long)CURL_SSLVERSION_TLSv1_3
+                                      : (long)CURL_SSLVERSION_TLSv1_2);
+    if (ca_file != NULL) {
+        (void)curl_easy_setopt(curl, CURLOPT_CAINFO, ca_file);
+        (void)curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
+    }
+}
+
 static enum err connect_err(CURL *curl) {
     long reason = 0;
     (void)curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &reason);

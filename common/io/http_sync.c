@@ -159,16 +159,8 @@ static struct curl_slist *connect_list(const char *connect_to) {
 }
 
 static void curl_set_tls(CURL *curl, const struct http_sync_request *request) {
-    (void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
-    (void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
-    (void)curl_easy_setopt(curl, CURLOPT_SSLVERSION,
-                           request->tls13_only ? (long)CURL_SSLVERSION_TLSv1_3
-                                               : (long)CURL_SSLVERSION_TLSv1_2);
+    http_curl_set_tls(curl, request->tls13_only, request->ca_file);
     (void)curl_easy_setopt(curl, CURLOPT_CERTINFO, 1L);
-    if (request->ca_file != NULL) {
-        (void)curl_easy_setopt(curl, CURLOPT_CAINFO, request->ca_file);
-        (void)curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
-    }
     if (request->certificate_file != NULL) {
         (void)curl_easy_setopt(curl, CURLOPT_SSLCERT, request->certificate_file);
         (void)curl_easy_setopt(curl, CURLOPT_SSLKEY, request->key_file);
@@ -213,17 +205,10 @@ static void curl_set_identity(CURL *curl, const struct http_sync_request *reques
 
 static void curl_set(CURL *curl, const struct http_sync_request *request, uint64_t left_ms,
                      struct http_sync_body *body, char error[CURL_ERROR_SIZE]) {
-    (void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
+    http_curl_set(curl, left_ms, error);
     (void)curl_easy_setopt(curl, CURLOPT_URL, request->url);
     (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     (void)curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-    (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    /* A name lookup that hangs is left behind at the deadline, not waited for. */
-    (void)curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);
-    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)left_ms);
-    (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)left_ms);
-    (void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
-    (void)curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     (void)curl_easy_setopt(curl, CURLOPT_USERAGENT, "drover");
     (void)curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     (void)curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, request->follow_redirects ? 1L : 0L);

@@ -81,29 +81,15 @@ static enum err url_make(const struct smtp_sync_request *request, char ret_url[U
 
 static void curl_set(CURL *curl, const struct smtp_sync_request *request, uint64_t left_ms,
                      struct smtp_seen *seen, char error[CURL_ERROR_SIZE]) {
-    (void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error);
+    http_curl_set(curl, left_ms, error);
+    http_curl_set_tls(curl, request->tls13_only, request->ca_file);
     (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
     (void)curl_easy_setopt(curl, CURLOPT_CONNECT_ONLY, 1L);
-    (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    (void)curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);
-    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)left_ms);
-    (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)left_ms);
-    (void)curl_easy_setopt(curl, CURLOPT_PROXY, "");
-    (void)curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     (void)curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, line_take);
     (void)curl_easy_setopt(curl, CURLOPT_HEADERDATA, seen);
     (void)curl_easy_setopt(curl, CURLOPT_USE_SSL,
                            request->security == SMTP_PLAIN ? (long)CURLUSESSL_NONE
                                                            : (long)CURLUSESSL_ALL);
-    (void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
-    (void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
-    (void)curl_easy_setopt(curl, CURLOPT_SSLVERSION,
-                           request->tls13_only ? (long)CURL_SSLVERSION_TLSv1_3
-                                               : (long)CURL_SSLVERSION_TLSv1_2);
-    if (request->ca_file != NULL) {
-        (void)curl_easy_setopt(curl, CURLOPT_CAINFO, request->ca_file);
-        (void)curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
-    }
     if (request->user != NULL) {
         (void)curl_easy_setopt(curl, CURLOPT_SASL_IR, 1L);
         (void)curl_easy_setopt(curl, CURLOPT_USERNAME, request->user);
