@@ -58,6 +58,8 @@ struct append {
     char key[FACT_KEY_SIZE];
     uint8_t *bytes; /* heap, freed when done */
     size_t size;
+    uint64_t tick_boot_ms; /* TICK only: when its elapsed time was measured */
+    bool rewritten;        /* TICK only: with another elapsed time than it had at first */
     struct coordinator *member;
 };
 
@@ -145,7 +147,9 @@ struct coordinator {
     uint64_t tick_n, view_n, lag_n;
     struct ticks ticks;        /* how old the log's newest TICK may be */
     uint64_t tick_measured_ms; /* boot clock: the point up to which TICKs have told the time */
-    uint64_t tick_index;       /* its newest acknowledged TICK: the next waits for its applying */
+    /* Its newest TICK that was applied; and one written anew that was acknowledged, whose applying
+     * the next one waits for. */
+    uint64_t tick_applied_index, tick_applied_ms, tick_awaited_index;
     uint64_t started_boot_ms;
     uint64_t last_yes_boot_ms; /* any YES to a lease question of the newest epoch; 0: none */
     uint64_t last_yes_epoch;

@@ -39,14 +39,37 @@ static void append_free(struct append *append) {
     memset(append, 0, sizeof *append);
 }
 
+/* ms that no TICK has told yet. */
+static uint64_t untold_ms(const struct coordinator *member) {
+    uint64_t now_ms = member_now_ms();
+    return now_ms > member->tick_measured_ms ? now_ms - member->tick_measured_ms : 0;
+}
+
+static void own_tick_told(struct coordinator *member) {
+    uint64_t left_ms = untold_ms(member), told_ms = member->tick_applied_ms;
+    member->tick_measured_ms += told_ms < left_ms ? told_ms : left_ms;
+}
+
+/* Of a TICK that was written anew it is known which text landed when it is applied, and not by its
+ * answer: what that one counted is told, and no more. */
+static void tick_landed(const struct append *append, uint64_t index) {
+    struct coordinator *member = append->member;
+    if (!append->rewritten) {
+        member->tick_measured_ms = append->tick_boot_ms;
+    } else if (member->tick_applied_index == index) {
+        own_tick_told(member);
+    } else {
+        member->tick_awaited_index = index;
+    }
+}
+
 static void on_appended(void *owner, enum err err, uint64_t index, bool existed) {
     struct append *append = owner;
-    struct coordinator *member = append->member;
     (void)existed;
     append->in_flight = false;
     if (err == ERR_OK || err == ERR_CLOSED || err == ERR_TOO_BIG) {
         if (err == ERR_OK && append->kind == EVENT_TICK) {
-            member->tick_index = index;
+            tick_landed(append, index);
         }
         append_free(append);
         return;
@@ -87,6 +110,7 @@ static struct append *append_start(struct coordinator *member, const char *key,
         append->kind = fact->event.kind;
         append->member = member;
         append->tries_n = 0;
+        append->rewritten = false;
         (void)text_copy(append->key, sizeof append->key, key);
         append_try(member, append);
         return append;
@@ -165,19 +189,6 @@ static void propose_lease(struct coordinator *member, const struct wants *wants)
 
 /* -------------------------------------------------------------------- time */
 
-/* ms that no TICK has told yet. */
-static uint64_t untold_ms(const struct coordinator *member) {
-    uint64_t now_ms = member_now_ms();
-    return now_ms > member->tick_measured_ms ? now_ms - member->tick_measured_ms : 0;
-}
-
-/* Which of a late TICK's texts landed is known when it is applied, not when its answer comes: what
- * it counted is told, and no more. */
-static void own_tick_told(struct coordinator *member, uint32_t elapsed_ms) {
-    uint64_t left_ms = untold_ms(member);
-    member->tick_measured_ms += elapsed_ms < left_ms ? elapsed_ms : left_ms;
-}
-
 void propose_time_told(struct coordinator *member, const struct fact *fact) {
     uint64_t wall_ms = clock_wall_ms();
     uint64_t ago_ms = wall_ms > fact->wall_ms ? wall_ms - fact->wall_ms : 0;
@@ -188,7 +199,11 @@ void propose_time_told(struct coordinator *member, const struct fact *fact) {
         ticks_applied(&member->ticks, tick ? fact->event.tick.elapsed_ms : 0, clock_stamp());
     }
     if (tick && member->caught_up && fact->event.tick.member == member->index) {
-        own_tick_told(member, fact->event.tick.elapsed_ms);
+        member->tick_applied_index = fact->event.index;
+        member->tick_applied_ms = fact->event.tick.elapsed_ms;
+        if (fact->event.index == member->tick_awaited_index) {
+            own_tick_told(member);
+        }
     }
     if (!tick || !member->caught_up) {
         /* It may lie before this host's boot: only the difference is ever read. */
@@ -241,7 +256,7 @@ static void propose_tick(struct coordinator *member, const struct wants *wants) 
     char key[FACT_KEY_SIZE];
     uint64_t elapsed_ms = untold_ms(member);
     bool under_way =
-        append_of_kind(member, EVENT_TICK) || member->applied_index < member->tick_index;
+        append_of_kind(member, EVENT_TICK) || member->applied_index < member->tick_awaited_index;
     if (elapsed_ms < wants->tick_in_ms || under_way) {
         return;
     }
@@ -251,7 +266,10 @@ static void propose_tick(struct coordinator *member, const struct wants *wants) 
     fact.event.tick.wall_ms = fact.wall_ms;
     (void)text_format(key, sizeof key, "tick/%" PRIu64 "/%" PRIx64 "/%" PRIu64,
                       member->core.keeper_term, member->boot_id, member->tick_n++);
-    (void)append_start(member, key, &fact);
+    struct append *append = append_start(member, key, &fact);
+    if (append != NULL) {
+        append->tick_boot_ms = member->tick_measured_ms + elapsed_ms;
+    }
 }
 
 /* ---------------------------------------------------- what this member hears */
@@ -365,6 +383,7 @@ static void tick_measure_again(struct coordinator *member, struct append *append
     fact.event.tick.elapsed_ms = elapsed_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)elapsed_ms;
     fact.event.tick.wall_ms = fact.wall_ms;
     append_rewrite(member, append, &fact);
+    append->rewritten = true;
 }
 
 /* The log went away after the timekeeper had: the gap that landed at its return would hide the

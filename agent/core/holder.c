@@ -20,6 +20,7 @@ const char *holder_verdict_text(enum holder_verdict verdict) {
     case HOLDER_NO_LEASE: return "promises extend only a live lease";
     case HOLDER_HAS_LEASE: return "this guard holds a lease itself";
     case HOLDER_KNOWS_NEWER: return "this guard accepted a newer epoch";
+    case HOLDER_NOT_FENCED: return "its own last epoch may go on: it is not fenced here";
     case HOLDER_NOT_CONFIGURED: return "the policy does not allow it";
     case HOLDER_BUSY: return "a durable write is still under way";
     }
@@ -81,7 +82,7 @@ static enum holder_verdict epoch_verdict(const struct holder *holder, uint64_t e
     if (epoch < holder->wished.accepted_epoch) {
         return HOLDER_OLD_EPOCH;
     }
-    if (epoch > holder->wished.promised_epoch && holder->wished.promised_epoch != 0 &&
+    if (holder->wished.promised_epoch != 0 &&
         (holder->pending == PENDING_PROMISE || holder_promise_left_ms(holder, now) > 0)) {
         return HOLDER_PROMISED;
     }
@@ -238,6 +239,9 @@ enum holder_verdict holder_promise(struct holder *holder, uint64_t epoch, struct
     if (epoch == 0 || holder->wished.accepted_epoch > epoch ||
         holder->wished.fenced_epoch > epoch) {
         return HOLDER_KNOWS_NEWER;
+    }
+    if (holder->wished.accepted_epoch > holder->wished.fenced_epoch) {
+        return HOLDER_NOT_FENCED;
     }
     if (holder->pending != PENDING_NOTHING) {
         return HOLDER_BUSY;

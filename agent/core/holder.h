@@ -78,6 +78,7 @@ enum holder_verdict {
     HOLDER_NO_LEASE,       /* promises extend only a still live lease */
     HOLDER_HAS_LEASE,      /* asked for a promise while holding a lease */
     HOLDER_KNOWS_NEWER,    /* asked for a promise for an older epoch than accepted */
+    HOLDER_NOT_FENCED,     /* asked for a promise, and its own epoch is not known to be over */
     HOLDER_NOT_CONFIGURED, /* the policy does not allow it */
     HOLDER_BUSY            /* a durable write is still under way */
 };

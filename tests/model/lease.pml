@@ -125,7 +125,7 @@ byte fage[NG]; byte fsk[NG]; byte fak[NG];
 #ifdef NO_VETO
 #define VETO_OK(g,e) true
 #else
-#define VETO_OK(g,e) (veto[g]==0 || (e)<=vep[g])
+#define VETO_OK(g,e) (veto[g]==0)
 #endif
 #ifdef PROMISE_REVIVES
 #define STILL(g) true
@@ -476,8 +476,13 @@ inline guard_restart(g) {    /* the kernel gate runs on; what is in memory is go
 #else
 #define NO_NEWER(h,e) (ep[h]<=(e))
 #endif
+#ifdef PROMISE_NEWER
+#define OVER(h) true
+#else
+#define OVER(h) (ep[h]<=fd[h])
+#endif
 #define GIVES(g,h) (REGION(g)!=REGION(h) && fq[g]>0 && !BIT(fak[g],h) && REACHABLE(h) && \
-                    NO_LEASE(h) && NO_NEWER(h,fq[g]))
+                    NO_LEASE(h) && NO_NEWER(h,fq[g]) && OVER(h))
 inline promise(g,h) {
    fak[g]=fak[g]|(1<<h); veto[h]=V; vf[h]=0; vep[h]=fq[g]
 }

@@ -123,14 +123,27 @@ static void member_answer(struct model_member *m, unsigned guard, unsigned slot)
 }
 
 /* ---- guards' steps ---- */
+/* The mutant: a promise shuts out newer epochs, and no others. */
+static uint64_t promise_set_aside(struct holder *h, uint64_t epoch) {
+    uint64_t promised = h->wished.promised_epoch;
+#ifdef PROMISE_NEWER_ONLY
+    h->wished.promised_epoch = epoch <= promised ? 0 : promised;
+#else
+    (void)epoch;
+#endif
+    return promised;
+}
+
 static void guard_begin(unsigned guard, enum holder_round_purpose purpose, unsigned epoch) {
     struct model_guard *g = &world.guard[guard];
     unsigned slot = g->next;
     uint8_t nonce[NONCE_SIZE] = {(uint8_t)(slot + 1)};
     struct holder h = guard_load(g);
+    uint64_t promised = promise_set_aside(&h, epoch);
     if (holder_begin(&h, purpose, epoch, nonce, stamp_of(0)) != HOLDER_ACCEPTED) {
         return;
     }
+    h.wished.promised_epoch = promised;
 #ifdef NO_NONCE
     if (purpose == ROUND_PROMISE || g->round[slot].purpose == ROUND_PROMISE) {
         round_drop(guard, slot);
@@ -156,8 +169,10 @@ static void guard_certificate(unsigned guard, unsigned slot) {
 #ifdef FROM_RECV
     h.rounds[slot].sent = stamp_of(0);
 #endif
+    uint64_t promised = promise_set_aside(&h, g->round[slot].epoch);
     enum holder_verdict verdict =
         holder_certificate(&h, nonce, g->round[slot].epoch, yes, stamp_of(0));
+    h.wished.promised_epoch = verdict == HOLDER_PERSIST ? 0 : promised;
     if (verdict == HOLDER_ACCEPTED) {
         gate_arm(g, &h, g->round[slot].slow);
     }

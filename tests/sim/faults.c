@@ -70,8 +70,11 @@ static void rare_draw(struct sim *sim) {
         story_later(sim, STORY_PLANNED, 2600000);
     }
     bool backups = back || rng_chance(&rng, 1, 16);
-    weather->set_back_permille = backups ? 120 : 0;
     sim->engine.backup_due_us = backups ? 1500000 + rng_below(&rng, 4000000) : 0;
+    weather->loses_all = mutant_is(sim, MUTANT_NO_FIRST_WAIT) || rng_chance(&rng, 1, 16);
+    /* A topology that is lost with the log is beyond docs/safety.md. */
+    weather->loses_all = weather->loses_all && !backups && weather->config_permille == 0;
+    weather->set_back_permille = backups || weather->loses_all ? 120 : 0;
 }
 
 static void draw_storm(struct sim *sim) {
@@ -357,7 +360,11 @@ static bool strike_rarely(struct sim *sim) {
     } else if (chance(sim, weather->replaced_permille)) {
         strike_replaced(sim);
     } else if (chance(sim, weather->set_back_permille)) {
-        strike_set_back(sim);
+        if (weather->loses_all) {
+            strike_all_lost(sim);
+        } else {
+            strike_set_back(sim);
+        }
     } else {
         return false;
     }

@@ -14,6 +14,7 @@
     X(DISK_SLOW, "disks slow")                                                                     \
     X(LOG_AWAY, "logs away")                                                                       \
     X(SET_BACK, "logs set back")                                                                   \
+    X(ALL_LOST, "everything lost")                                                                 \
     X(REPLACED, "members replaced")                                                                \
     X(CONFIG, "topologies changed")                                                                \
     X(PEOPLE, "people meddling")                                                                   \

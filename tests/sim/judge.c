@@ -63,7 +63,7 @@ void judge_accepted(struct sim *sim, uint8_t host, uint64_t epoch) {
     struct judge *judge = &sim->judge;
     uint8_t region = host_region(sim, host);
     for (uint8_t other = 0; other < SIM_REGIONS; other++) {
-        if (other != region && judge->accepted_max[other] >= epoch) {
+        if (other != region && judge->accepted_max[other] >= epoch && !judge->all_lost) {
             judge_fail(sim, "I2", "host %u gets a lease of epoch %llu, region %u already had %llu",
                        host, (unsigned long long)epoch, other,
                        (unsigned long long)judge->accepted_max[other]);
@@ -187,15 +187,17 @@ static bool waits_for_people(const struct core *core, const struct topology *top
                           !gates[GATE_LATCH_].passes || !gates[GATE_RPO_].passes);
 }
 
-/* A lying agent had its guard refuse this very epoch for ever: its status says so, and people must
- * move the service on. */
+/* A lying agent had its guard refuse this very epoch for ever, or the guard knows more than a log
+ * that was begun anew (log.lost_epoch): its status says so, and people must move the service on. */
 static bool fenced_itself(const struct sim *sim, const struct core *core) {
     bool any = false;
     for (uint8_t h = 0; h < sim->hosts_n; h++) {
+        const struct holder_durable *known = holder_durable_wished(&sim->guards[h].holder);
         bool of_owner = core->open && host_region(sim, h) == core->owner;
         bool liar = sim->weather.erratic_agents || bits_has(sim->weather.rogues, h);
-        any = any || (of_owner && liar &&
-                      holder_durable_wished(&sim->guards[h].holder)->fenced_epoch >= core->epoch);
+        bool lost = sim->judge.all_lost && known->accepted_epoch > core->epoch;
+        bool fenced = (liar || sim->judge.all_lost) && known->fenced_epoch >= core->epoch;
+        any = any || (of_owner && (lost || fenced));
     }
     return any;
 }

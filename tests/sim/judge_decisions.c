@@ -59,11 +59,11 @@ void judge_opens(struct sim *sim, uint8_t host, const struct command_name *name)
 /* I2, by true time: nobody holds a lease of an older epoch, gate or no gate. */
 void judge_lease_alone(struct sim *sim, uint8_t host, uint64_t epoch) {
     bool asked = sim->mutant == MUTANT_NONE_ || mutant_is(sim, MUTANT_DRIFT_MARGIN) ||
-                 mutant_is(sim, MUTANT_FENCE_ONE_CLOCK);
+                 mutant_is(sim, MUTANT_FENCE_ONE_CLOCK) || mutant_is(sim, MUTANT_NO_FIRST_WAIT);
     for (uint8_t h = 0; asked && h < sim->hosts_n; h++) {
         const struct holder *holder = &sim->guards[h].holder;
         bool other = host_region(sim, h) != host_region(sim, host) && holder->leased;
-        if (other && holder->lease_epoch < epoch &&
+        if (other && (holder->lease_epoch < epoch || sim->judge.all_lost) &&
             holder_left_ms(holder, sim_stamp(sim, (uint8_t)(HOST_FIRST + h))) > 0) {
             judge_fail(sim, "I2",
                        "host %u gets a lease of epoch %llu, host %u still has one of %llu", host,

@@ -44,6 +44,7 @@ void member_start(struct sim *sim, uint8_t m) {
     core_init(&member->core);
     attest_init(&member->attest, &disk, sim_stamp(sim, m));
     member->closed_at_start = disk.closed_epoch;
+    member->attest.durable.first_wait &= !mutant_is(sim, MUTANT_NO_FIRST_WAIT);
     if (mutant_is(sim, MUTANT_WAIT_FROM_LAST_START)) {
         member->attest.durable.waited_epoch = member->attest.durable.closed_epoch;
     }
@@ -260,7 +261,7 @@ static void time_told(struct sim *sim, uint8_t m, const struct event *event) {
         ticks_applied(&member->ticks, tick ? event->tick.elapsed_ms : 0, now);
     }
     if (tick && member->caught_up && event->tick.member == m) {
-        propose_tick_told(sim, m, event->tick.elapsed_ms);
+        propose_tick_told(sim, m, event);
     }
     if (!tick || !member->caught_up) {
         member->tick_measured_ms = sim_boot_ms(sim, m) - (member->caught_up ? 0 : ago_ms);
@@ -483,6 +484,7 @@ static void take_report(struct sim *sim, uint8_t m, const struct sim_report *rep
         member->agents[report->agent].proved_epoch = report->proved_epoch;
         check_proofs(sim, m);
     }
+    restore_epoch_named(sim, m, report->no_guard ? 0 : report->guard_epoch);
     const struct sim_report *last = &member->agents[report->agent].report;
     uint32_t in_force = member->core.config_version;
     if (member->agents[report->agent].reported &&

@@ -45,6 +45,7 @@ static struct pending_append *append_start(struct sim *sim, uint8_t m, const str
     struct pending_append *pending = &member->appends[free_slot];
     pending->used = true;
     pending->tries_n = 0;
+    pending->rewritten = false;
     pending->key = *key;
     pending->event = *event;
     pending->event.wall_ms = sim_wall_ms(sim);
@@ -60,6 +61,41 @@ void propose_event(struct sim *sim, uint8_t m, const struct fact_key *key,
     }
 }
 
+/* A clock that was set back counts nothing until it has come up again. */
+static uint64_t untold_ms(const struct sim *sim, uint8_t m) {
+    uint64_t now_ms = sim_boot_ms(sim, m), measured_ms = sim->members[m].tick_measured_ms;
+    return now_ms > measured_ms ? now_ms - measured_ms : 0;
+}
+
+static void own_tick_told(struct sim *sim, uint8_t m) {
+    struct sim_member *member = &sim->members[m];
+    uint64_t left_ms = untold_ms(sim, m), told_ms = member->tick_applied_ms;
+    member->tick_measured_ms += told_ms < left_ms ? told_ms : left_ms;
+}
+
+/* coordinator/propose.c: which text of a TICK that was written anew landed is known when it is
+ * applied. */
+static void tick_landed(struct sim *sim, uint8_t m, const struct pending_append *pending,
+                        uint64_t index) {
+    struct sim_member *member = &sim->members[m];
+    if (!pending->rewritten) {
+        member->tick_measured_ms = pending->measured_ms;
+    } else if (member->tick_applied_index == index) {
+        own_tick_told(sim, m);
+    } else {
+        member->tick_awaited_index = index;
+    }
+}
+
+void propose_tick_told(struct sim *sim, uint8_t m, const struct event *event) {
+    struct sim_member *member = &sim->members[m];
+    member->tick_applied_index = event->index;
+    member->tick_applied_ms = event->tick.elapsed_ms;
+    if (event->index == member->tick_awaited_index) {
+        own_tick_told(sim, m);
+    }
+}
+
 void propose_appended(struct sim *sim, uint8_t m, const struct sim_append *append) {
     struct sim_member *member = &sim->members[m];
     struct pending_append *pending = &member->appends[append->slot];
@@ -70,7 +106,7 @@ void propose_appended(struct sim *sim, uint8_t m, const struct sim_append *appen
         member->seen = append->index;
     }
     if (pending->key.kind == EVENT_TICK) {
-        member->tick_index = append->index;
+        tick_landed(sim, m, pending, append->index);
     }
     pending->used = false;
 }
@@ -124,23 +160,12 @@ static void propose_keeper(struct sim *sim, uint8_t m) {
     (void)append_start(sim, m, &key, &event);
 }
 
-/* A clock that was set back counts nothing until it has come up again. */
-static uint64_t untold_ms(const struct sim *sim, uint8_t m) {
-    uint64_t now_ms = sim_boot_ms(sim, m), measured_ms = sim->members[m].tick_measured_ms;
-    return now_ms > measured_ms ? now_ms - measured_ms : 0;
-}
-
-void propose_tick_told(struct sim *sim, uint8_t m, uint32_t elapsed_ms) {
-    uint64_t left_ms = untold_ms(sim, m);
-    sim->members[m].tick_measured_ms += elapsed_ms < left_ms ? elapsed_ms : left_ms;
-}
-
 static void propose_tick(struct sim *sim, uint8_t m) {
     struct sim_member *member = &sim->members[m];
     uint64_t elapsed_ms = untold_ms(sim, m);
     uint32_t due_ms = member->wants.tick_in_ms < 300 ? member->wants.tick_in_ms : 300;
     bool under_way =
-        append_of_kind(member, EVENT_TICK) || member->applied_index < member->tick_index;
+        append_of_kind(member, EVENT_TICK) || member->applied_index < member->tick_awaited_index;
     if (elapsed_ms < due_ms || under_way) {
         return;
     }
@@ -149,7 +174,10 @@ static void propose_tick(struct sim *sim, uint8_t m) {
     event.tick.elapsed_ms = elapsed_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)elapsed_ms;
     event.tick.wall_ms = sim_wall_ms(sim);
     struct fact_key key = {EVENT_TICK, member->core.keeper_term, member->boot_id, member->tick_n++};
-    (void)append_start(sim, m, &key, &event);
+    struct pending_append *pending = append_start(sim, m, &key, &event);
+    if (pending != NULL) {
+        pending->measured_ms = sim_boot_ms(sim, m);
+    }
 }
 
 static void propose_view(struct sim *sim, uint8_t m) {
@@ -232,6 +260,7 @@ void propose_reports(struct sim *sim, uint8_t m) {
 static void tick_measure_again(struct sim *sim, uint8_t m, struct pending_append *pending) {
     uint64_t elapsed_ms = untold_ms(sim, m);
     if (elapsed_ms > TICK_ELAPSED_MAX_MS && elapsed_ms < UINT32_MAX) {
+        pending->rewritten = true;
         pending->event.tick.elapsed_ms = (uint32_t)elapsed_ms;
         pending->event.tick.wall_ms = pending->event.wall_ms = sim_wall_ms(sim);
     }

@@ -75,6 +75,8 @@
     X(SET_BACK_UNNOTICED, "set-back-unnoticed", "members go on with a log that went back")         \
     X(SET_BACK_FORGOTTEN, "set-back-forgotten",                                                    \
       "a restarted member does not remember how far the log had come")                             \
+    X(NO_FIRST_WAIT, "first-wait-off",                                                             \
+      "members that lost their notes and their log speak at once")                                 \
     X(NOTE_REFUSED_COUNTS, "refused-note-counts",                                                  \
       "a note that the disk refused counts, and a restarted member does not catch up")             \
     X(GUARD_REFUSED_COUNTS, "refused-write-counts", "what a guard's disk refused counts")          \

@@ -1,6 +1,6 @@
 /* What people do to members and their log: a backup of the log put in its place, which the members
  * must notice and then say nothing more; the true log put back again; a member's new machine, which
- * has no notes.
+ * has no notes; and all of it lost at once.
  *
  * Mirrored is coordinator/log's guard: a member remembers which history it read, how far, and the
  * key that stood there (log_memory), in memory at once, on its disk with each close and now and
@@ -140,6 +140,14 @@ bool restore_waits(const struct sim *sim) {
 
 /* ------------------------------------------------------------- a new machine */
 
+static void notes_lose(struct sim *sim, uint8_t m) {
+    struct sim_member *member = &sim->members[m];
+    memset(&member->disk, 0, sizeof member->disk);
+    member->disk.first_wait = true;
+    memset(&member->disk_memory, 0, sizeof member->disk_memory);
+    member->writing = false;
+}
+
 /* One member's machine is lost with all that was on it; the new one comes later. */
 void strike_replaced(struct sim *sim) {
     uint8_t m = (uint8_t)pick(sim, sim->members_n);
@@ -148,14 +156,53 @@ void strike_replaced(struct sim *sim) {
     }
     fault_drawn(sim, FAULT_REPLACED, bit(m));
     process_kill(sim, m, for_ms(sim, 50, chance(sim, 500) ? 4000 : 600));
-    struct sim_member *member = &sim->members[m];
     SAY(sim, m, "is lost; a new machine comes");
-    memset(&member->disk, 0, sizeof member->disk);
-    member->disk.first_wait = true;
-    memset(&member->disk_memory, 0, sizeof member->disk_memory);
-    member->writing = false;
+    notes_lose(sim, m);
     /* The region that was left comes back in time to be told wrong things. */
     if (chance(sim, 300)) {
         story_stale(sim);
     }
+}
+
+/* ------------------------------------------------------------ everything is lost */
+
+/* All members' machines, and the log with them: they begin at epoch 1 for the region that the file
+ * names. What must hold still is that no two regions write at once; that epochs only grow is true
+ * at each guard alone. Under `hold` no time ends a lease (docs/safety.md). */
+void strike_all_lost(struct sim *sim) {
+    struct sim_engine *engine = &sim->engine;
+    struct judge *judge = &sim->judge;
+    if (judge->all_lost || sim->topology->lease.on_quorum_loss == QUORUM_LOSS_HOLD) {
+        return;
+    }
+    fault_drawn(sim, FAULT_ALL_LOST, bit(sim->members_n) - 1);
+    SAY(sim, ENGINE, "is lost at %llu, and all members with it",
+        (unsigned long long)engine->facts_n);
+    for (uint8_t m = 0; m < sim->members_n; m++) {
+        process_kill(sim, m, for_ms(sim, 50, chance(sim, 300) ? 6000 : 1500));
+        notes_lose(sim, m);
+    }
+    engine->facts_n = engine->compacted = engine->snapshot_index = 0;
+    engine->history++;
+    judge->all_lost = true;
+    judge->decisions.blind = true;
+    judge->runs_n = 0; /* executions are counted from 1 again */
+    memset(judge->accepted_max, 0, sizeof judge->accepted_max);
+}
+
+/* coordinator/epochs.c: a guard names a later epoch than a log that was read to its end, and this
+ * member has no notes to say that it ever spoke. The question for the log's end is left out. */
+void restore_epoch_named(struct sim *sim, uint8_t m, uint64_t epoch) {
+    struct sim_member *member = &sim->members[m];
+    bool read = member->caught_up && member->applied_index == sim->engine.facts_n &&
+                sim->engine.down_until_us <= sim->now_us && net_reaches(sim, m, ENGINE_PLACE) &&
+                net_reaches(sim, ENGINE_PLACE, m);
+    if (!read || epoch <= member->core.epoch || !member->attest.durable.first_wait) {
+        return;
+    }
+    if (!member->stopped) {
+        SAY(sim, m, "hears of epoch %llu; stops until a human has looked",
+            (unsigned long long)epoch);
+    }
+    member->stopped = true;
 }

@@ -77,7 +77,8 @@ struct log_memory_kept {
 struct pending_append {
     bool used, in_flight;
     struct fact_key key;
-    uint64_t token, next_try_us, tries_n;
+    bool rewritten; /* a TICK, with another elapsed time */
+    uint64_t token, next_try_us, tries_n, measured_ms;
     struct event event;
 };
 
@@ -101,7 +102,8 @@ struct sim_member {
     struct pending_append appends[APPENDS_N];
     uint64_t tick_n, view_n, report_n, lag_n;
     struct ticks ticks;
-    uint64_t tick_measured_ms, tick_index; /* coordinator/member.h */
+    uint64_t tick_measured_ms; /* as in coordinator/member.h, and the next three */
+    uint64_t tick_applied_index, tick_applied_ms, tick_awaited_index;
     uint64_t started_ms, last_yes_ms, last_yes_epoch;
     struct {
         uint64_t heard_ms, proved_epoch, news_since_ms;
@@ -244,6 +246,7 @@ struct judge {
     uint64_t promotions_n, planned_n, lost_n, losses_told_n;
     uint64_t faults_n[FAULTS_N], faults_hit_n[FAULTS_N];
     bool waits_for_people;
+    bool all_lost; /* members, notes and log: epochs begin anew */
     uint64_t ran_epoch[SIM_HOSTS_MAX];
     uint64_t dead_since_us[SIM_HOSTS_MAX]; /* agent and guard of the host; 0: alive */
     uint64_t log_away_us, log_cut_us;      /* last seen so */
@@ -264,6 +267,7 @@ struct weather {
     bool cuts_are_tight;            /* nothing is kept by a queue on a way that is cut */
     uint8_t weights[10];            /* of the kinds of faults: every seed has its own mixture */
     uint32_t config_permille, replaced_permille, set_back_permille;
+    bool loses_all;           /* where others set the log back */
     uint32_t moment_permille; /* a fault just when something delicate happened */
     bool lies;                /* keys of fewer than a majority of members are stolen */
     uint8_t liars;            /* whose: a set (liar.c) */
@@ -399,6 +403,8 @@ void restore_back_up(struct sim *sim);
 void restore_heal(struct sim *sim);
 bool restore_waits(const struct sim *sim);
 void strike_set_back(struct sim *sim);
+void strike_all_lost(struct sim *sim);
+void restore_epoch_named(struct sim *sim, uint8_t m, uint64_t epoch);
 void strike_replaced(struct sim *sim);
 
 /* disks.c */
@@ -447,7 +453,8 @@ bool member_hears(const struct sim *sim, uint8_t m, uint8_t host);
 /* member_propose.c */
 void propose_all(struct sim *sim, uint8_t m);
 void propose_appended(struct sim *sim, uint8_t m, const struct sim_append *append);
-void propose_tick_told(struct sim *sim, uint8_t m, uint32_t elapsed_ms); /* its own, applied */
+/* Its own, applied. */
+void propose_tick_told(struct sim *sim, uint8_t m, const struct event *event);
 void propose_event(struct sim *sim, uint8_t m, const struct fact_key *key,
                    const struct event *event);
 void propose_reports(struct sim *sim, uint8_t m);

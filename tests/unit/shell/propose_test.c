@@ -114,6 +114,7 @@ static void of_a_tick_with_two_texts_only_what_landed_is_told(void **state) {
         append = stand_in_appended(EVENT_TICK);
         texts[1] = fact_in(append);
         append->index = member->applied_index + 1;
+        texts[landed].event.index = append->index;
         stand_in_answer(append, ERR_OK);
         /* Acknowledged, and not read yet: which of the two it was is not known. */
         unsigned told_n = stand_in_appended_n(EVENT_TICK);
@@ -139,11 +140,15 @@ static void no_tick_tells_more_than_has_passed(void **state) {
     stand_in_serving(member);
     member->tick_measured_ms = member_now_ms() - 300;
     fact.event.tick.elapsed_ms = 60000; /* of its life before the restart, and landed late */
+    fact.event.index = 7;
+    uint64_t measured_ms = member->tick_measured_ms;
+    propose_time_told(member, &fact);
+    assert_int_equal(member->tick_measured_ms, measured_ms); /* nobody awaits it */
+    member->tick_awaited_index = 7;
     propose_time_told(member, &fact);
     assert_in_range(member->tick_measured_ms, member_now_ms() - 100, member_now_ms());
     fact.event.tick.member = 1;
-    member->tick_measured_ms -= 700;
-    uint64_t measured_ms = member->tick_measured_ms;
+    measured_ms = member->tick_measured_ms -= 700;
     propose_time_told(member, &fact); /* another's: what this one would tell is its own to count */
     assert_int_equal(member->tick_measured_ms, measured_ms);
 }
