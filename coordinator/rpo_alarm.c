@@ -20,12 +20,11 @@ bool rpo_alarm_look(struct rpo_alarm *alarm, bool known, uint64_t lag_ms, uint64
                     uint64_t now_ms) {
     enum rpo_level before = (enum rpo_level)alarm->level, level = before;
     ensure(now_ms > 0);
-    ensure(alarm->known_ms <= now_ms);
     if (rpo_ms == 0) {
         *alarm = (struct rpo_alarm){.level = RPO_QUIET};
         return before != RPO_QUIET;
     }
-    if (known || alarm->known_ms == 0) {
+    if (known || alarm->known_ms == 0 || alarm->known_ms > now_ms) { /* a clock that was set back */
         alarm->known_ms = now_ms;
     }
     if (known) {

@@ -84,8 +84,19 @@ static void without_an_objective_there_is_no_alarm(void **state) {
     assert_int_equal(alarm.level, RPO_QUIET);
 }
 
+static void a_clock_that_was_set_back_stops_no_member(void **state) {
+    struct rpo_alarm alarm = {.level = RPO_QUIET};
+    (void)state;
+    assert_false(rpo_alarm_look(&alarm, true, 0, RPO_MS, 900000));
+    assert_false(rpo_alarm_look(&alarm, false, 0, RPO_MS, 1000));
+    assert_false(rpo_alarm_look(&alarm, false, 0, RPO_MS, 1000 + RPO_UNKNOWN_MS - 1));
+    assert_true(rpo_alarm_look(&alarm, false, 0, RPO_MS, 1000 + RPO_UNKNOWN_MS));
+    assert_int_equal(alarm.level, RPO_UNKNOWN);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_clock_that_was_set_back_stops_no_member),
         cmocka_unit_test(it_is_told_before_the_objective_is_passed),
         cmocka_unit_test(a_lag_that_flickers_is_one_alarm),
         cmocka_unit_test(what_is_not_known_is_no_better_for_that),
