@@ -43,7 +43,8 @@ static enum view view_of(const struct answering *answering, uint8_t from, uint8_
     const struct topology *topology = answering->topology;
     unsigned bad_n = 0, ok_n = 0, looks_n = 0;
     for (unsigned c = 0; c < topology->checks_n; c++) {
-        if (!topology->checks[c].outside || topology->checks[c].region != region) {
+        const struct check *check = &topology->checks[c];
+        if (!check->outside || !check->vital || check->region != region) {
             continue;
         }
         for (uint8_t a = 0; a < topology->agents_n; a++) {

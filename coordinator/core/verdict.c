@@ -44,12 +44,14 @@ static bool sees_it_serve(struct sight sight) {
     return sight.ok_n > 0 && sight.ok_n >= sight.bad_n;
 }
 
-/* An outside vantage counts only while it is heard: an old opinion is no opinion. */
+/* An outside vantage counts only while it is heard: an old opinion is no opinion. And of what it
+ * looks at only what is vital: another's outage is not the region's. */
 static struct sight sight_of(const struct core *core, const struct topology *topology, uint8_t from,
                              uint8_t region, uint64_t alive) {
     struct sight sight = {0, 0};
     for (unsigned c = 0; c < topology->checks_n; c++) {
-        if (!topology->checks[c].outside || topology->checks[c].region != region) {
+        const struct check *check = &topology->checks[c];
+        if (!check->outside || !check->vital || check->region != region) {
             continue;
         }
         for (unsigned a = 0; a < topology->agents_n; a++) {

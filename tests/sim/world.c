@@ -175,8 +175,12 @@ static void add_endpoint(struct sim *sim, uint8_t region) {
             endpoint->agents[endpoint->agents_n++] = h;
         }
     }
-    topology->checks[topology->checks_n++] = (struct check){
-        .component = 0, .region = region, .outside = true, .agent = NONE, .link = NONE};
+    topology->checks[topology->checks_n++] = (struct check){.component = 0,
+                                                            .region = region,
+                                                            .outside = true,
+                                                            .vital = true,
+                                                            .agent = NONE,
+                                                            .link = NONE};
 }
 
 static void make_topology(struct sim *sim) {

@@ -17,6 +17,23 @@ static enum region_class class_of(uint8_t region) {
 
 /* ------------------------------------------------------------------ classes */
 
+/* A provider's outage, or that of a page which nobody promised, is not the region's (SEED-82, 83). */
+static void what_is_not_vital_is_neither_its_own_voice_nor_a_view_from_outside(void **state) {
+    (void)state;
+    for (unsigned vital = 0; vital < 2; vital++) {
+        world_serving(&world);
+        world.topology.checks[CHECK_P_OUT].vital = vital == 1;
+        world.topology.checks[CHECK_P_IN1].vital = vital == 1;
+        world.topology.checks[CHECK_P_IN2].vital = vital == 1;
+        (void)world_check(&world, AGENT_D1, CHECK_P_OUT, SEEN_FAILED);
+        (void)world_check(&world, AGENT_M1, CHECK_P_OUT, SEEN_FAILED);
+        (void)world_check(&world, AGENT_P1, CHECK_P_IN1, SEEN_FAILED);
+        (void)world_check(&world, AGENT_P2, CHECK_P_IN2, SEEN_FAILED);
+        assert_int_equal(class_of(P), vital == 1 ? CLASS_SICK : CLASS_WELL);
+        assert_int_equal(verdict_of(&world.core, &world.topology, P).outside_n, 2 * vital);
+    }
+}
+
 static void the_matrix_of_voice_and_outside_view_gives_the_classes(void **state) {
     static const uint64_t one_of_two = ALL_AGENTS & ~UINT64_C(0x2);
     const struct {
@@ -395,6 +412,7 @@ static void a_declared_failover_latches_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_matrix_of_voice_and_outside_view_gives_the_classes),
+        cmocka_unit_test(what_is_not_vital_is_neither_its_own_voice_nor_a_view_from_outside),
         cmocka_unit_test(
             a_region_without_agents_is_unknown_and_one_opinion_from_inside_is_not_outside),
         cmocka_unit_test(a_minority_of_members_hears_nothing_for_the_group),

@@ -28,7 +28,7 @@ static void add_check(struct topology *topology, uint8_t region, bool outside, u
     check->outside = outside;
     check->agent = agent;
     check->link = link;
-    check->vital = !outside && link == NONE;
+    check->vital = link == NONE;
     check->component = outside ? COMPONENT_FRONT : COMPONENT_STORE;
 }
 
