@@ -17,7 +17,7 @@ static enum region_class class_of(uint8_t region) {
 
 /* ------------------------------------------------------------------ classes */
 
-/* A provider's outage, or that of a page which nobody promised, is not the region's (SEED-82, 83). */
+/* The outage of a provider, or of a page that nobody promised, is not the region's (SEED-82). */
 static void what_is_not_vital_is_neither_its_own_voice_nor_a_view_from_outside(void **state) {
     (void)state;
     for (unsigned vital = 0; vital < 2; vital++) {
