@@ -102,6 +102,8 @@ static const struct check_state *run_hung(bool paused) {
     agent.checks[0].due_boot_ms = 0;
     checks_tick(&agent);
     assert_true(agent.checks[0].running);
+    /* It knocks: its time runs. A pause before that would hold up no probe. */
+    assert_int_equal(poll(&(struct pollfd){.fd = door, .events = POLLIN}, 1, 30000), 1);
     pid_t child = paused ? pause_this_process(2 * HUNG_TIMEOUT_MS) : 0;
     (void)uv_run(agent.loop, UV_RUN_DEFAULT);
     assert_true(!paused || waitpid(child, NULL, 0) == child);
