@@ -229,7 +229,10 @@ enum err conf_file(const char *path, size_t size_max, char **ret_text, size_t *r
     FILE *file = fopen(path, "re");
     if (file == NULL) {
         text_say(reterr, "%s: %s", file_tail(path), strerror(errno));
-        return errno == ENOENT ? ERR_NOT_FOUND : errno == EACCES ? ERR_DENIED : ERR_IO;
+        return errno == ENOENT   ? ERR_NOT_FOUND
+               : errno == EACCES ? ERR_DENIED
+               : errno == ENOMEM ? ERR_NO_MEMORY
+                                 : ERR_IO;
     }
     enum err err = file_read(file, path, size_max, ret_text, ret_size, reterr);
     (void)fclose(file);

@@ -97,10 +97,11 @@ enum err conf_members(struct conf *conf, const struct config_setting_t *at, cons
                       size_t n_max, size_t *ret_n) ERR_CHECKED;
 const char *conf_name(const struct config_setting_t *at);
 
-/* The line of what a finding's path means ("plans.failover.steps.dns-api.args.ttl"), or of the
+/* The lines of what findings' paths mean ("plans.failover.steps.dns-api.args.ttl"), or of the
  * nearest around it that the text has; elements of lists go by their `name`, or `region`. 0: none,
- * or no such text. */
-unsigned conf_line_of(const char *text, size_t size, size_t size_max, const char *path);
+ * or no such text. NO_MEMORY: not known. */
+enum err conf_lines_of(const char *text, size_t size, size_t size_max, const char *const *paths,
+                       size_t paths_n, unsigned *ret_lines) ERR_CHECKED;
 
 /* A string, borrowed from the parsed text. */
 enum err conf_text(struct conf *conf, const struct config_setting_t *at, const char *what,

@@ -1,12 +1,13 @@
-/* conf_place: in which line of a text stands what a path of names means? */
+/* conf_place: in which lines of a text stands what paths of names mean? */
 #include <libconfig.h>
 #include <string.h>
 
 #include "common/io/conf_parts.h"
 
 struct place_search {
-    const char *path;
-    unsigned line;
+    const char *const *paths;
+    size_t n;
+    unsigned *lines;
 };
 
 /* Does `path` begin with this name, and end or go on with a dot behind it? Names have dots of their
@@ -30,10 +31,8 @@ static const char *element_name(const config_setting_t *at) {
     return name;
 }
 
-static enum err path_walk(struct conf *conf, const struct config_setting_t *at, void *base) {
-    struct place_search *search = base;
-    const char *path = search->path;
-    (void)conf;
+static unsigned path_walk(const config_setting_t *at, const char *path) {
+    unsigned line = 0;
     while (*path != '\0') {
         const config_setting_t *next = NULL;
         size_t next_n = 0;
@@ -51,16 +50,27 @@ static enum err path_walk(struct conf *conf, const struct config_setting_t *at, 
             break;
         }
         at = next;
-        search->line = config_setting_source_line(at);
+        line = config_setting_source_line(at);
         path += next_n;
         path += *path == '.';
+    }
+    return line;
+}
+
+static enum err paths_walk(struct conf *conf, const struct config_setting_t *at, void *base) {
+    const struct place_search *search = base;
+    (void)conf;
+    for (size_t i = 0; i < search->n; i++) {
+        search->lines[i] = path_walk(at, search->paths[i]);
     }
     return ERR_OK;
 }
 
-unsigned conf_line_of(const char *text, size_t size, size_t size_max, const char *path) {
-    struct place_search search = {.path = path};
+enum err conf_lines_of(const char *text, size_t size, size_t size_max, const char *const *paths,
+                       size_t paths_n, unsigned *ret_lines) {
+    struct place_search search = {.paths = paths, .n = paths_n, .lines = ret_lines};
     struct conf conf = {.file = ""};
-    enum err err = conf_parse(&conf, text, size, size_max, path_walk, &search);
-    return err == ERR_OK ? search.line : 0;
+    memset(ret_lines, 0, paths_n * sizeof ret_lines[0]);
+    enum err err = conf_parse(&conf, text, size, size_max, paths_walk, &search);
+    return err == ERR_NO_MEMORY ? err : ERR_OK;
 }

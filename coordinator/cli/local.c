@@ -49,28 +49,43 @@ int local_keygen(struct session *session) {
 
 /* -------------------------------------------------------------------- config check */
 
-json_t *findings_json(const struct findings *findings, const char *file) {
-    json_t *list = json_array();
-    int failed = list == NULL ? -1 : 0;
+/* Without such a file, or its text, a finding has its path alone. */
+static enum err lines_find(const struct findings *findings, const char *file,
+                           unsigned ret_lines[FINDINGS_MAX]) {
+    const char *paths[FINDINGS_MAX];
     char *text = NULL;
     size_t size = 0;
-    if (file != NULL && conf_file(file, TOPOLOGY_BYTES_MAX, &text, &size, NULL) != ERR_OK) {
-        text = NULL; /* then a finding has its path alone */
+    memset(ret_lines, 0, FINDINGS_MAX * sizeof ret_lines[0]);
+    if (file == NULL || findings->n == 0) {
+        return ERR_OK;
     }
+    for (unsigned i = 0; i < findings->n; i++) {
+        paths[i] = findings->at[i].where;
+    }
+    enum err err = conf_file(file, TOPOLOGY_BYTES_MAX, &text, &size, NULL);
+    if (err != ERR_OK) {
+        return err == ERR_NO_MEMORY ? err : ERR_OK;
+    }
+    err = conf_lines_of(text, size, TOPOLOGY_BYTES_MAX, paths, findings->n, ret_lines);
+    free(text);
+    return err;
+}
+
+json_t *findings_json(const struct findings *findings, const char *file) {
+    static unsigned lines[FINDINGS_MAX];
+    json_t *list = lines_find(findings, file, lines) == ERR_OK ? json_array() : NULL;
+    int failed = list == NULL ? -1 : 0;
     for (unsigned i = 0; i < findings->n && failed == 0; i++) {
         const struct finding *finding = &findings->at[i];
-        unsigned line =
-            text == NULL ? 0 : conf_line_of(text, size, TOPOLOGY_BYTES_MAX, finding->where);
         json_t *one =
             json_pack("{s:s,s:i,s:s,s:s}", "kind", finding->is_error ? "error" : "warning", "code",
                       (int)finding->code, "where", finding->where, "text", finding->text);
-        if (line > 0 && one != NULL) {
+        if (lines[i] > 0 && one != NULL) {
             failed = json_object_update_new(
-                one, json_pack("{s:s,s:i}", "file", file, "line", (int)line));
+                one, json_pack("{s:s,s:i}", "file", file, "line", (int)lines[i]));
         }
         failed = json_array_append_new(list, one) != 0 || failed != 0;
     }
-    free(text);
     if (failed != 0) {
         json_decref(list);
         return NULL;
