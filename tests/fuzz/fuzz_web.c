@@ -93,7 +93,10 @@ static void ask(const uint8_t *data, size_t size) {
         bool spoke = answer[0] != '\0';
         ensure(!spoke || sscanf(answer, "HTTP/1.%*1u %3u", &status) == 1);
         ensure(status != 200 || contains(data, size, "GET") || contains(data, size, "HEAD"));
-        ensure(strstr(answer, text) == NULL || contains(data, size, "GET"));
+        /* A zero byte ends the method for us and not for libmicrohttpd, which then sends the page:
+         * nothing that a GET would not be given. */
+        bool head_zero = memmem(data, size, "HEAD", 5) != NULL;
+        ensure(strstr(answer, text) == NULL || contains(data, size, "GET") || head_zero);
     }
     (void)close(fd);
 }
