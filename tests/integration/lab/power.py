@@ -176,7 +176,8 @@ def port_open(lab, host, port):
 
 
 def await_first(lab, what, check, timeout_s, step_s=0.1):
-    """until(), but given up at once when a server that was started has died."""
+    """until(), but given up at once when a server that was started has died; and so nothing is lost
+    by waiting three times as long as a first boot may take, for a machine that stands still."""
 
     def alive():
         for handle in list(lab.handles.values()):
@@ -184,7 +185,7 @@ def await_first(lab, what, check, timeout_s, step_s=0.1):
                 raise Hopeless(f"{handle} died; its log ends:\n{handle.log_tail(5)}")
         return check()
 
-    until(what, alive, timeout_s, step_s)
+    until(what, alive, 3 * timeout_s, step_s)
 
 
 def first_boot(lab):
