@@ -171,7 +171,10 @@ class SmallDisk:
         self.mounted = 1
         shutil.copytree(aside, self.home, dirs_exist_ok=True)
         self.conf = f"{aside}/coordinator.conf"
+        lives = self.world.log(self.name).count("member.started")
         self.world.fleet.start_member(self.name)
+        # Whoever asks the log next must not read of the life before.
+        self.world.fleet.wait(lambda: self.world.log(self.name).count("member.started") > lives, 60, f"{self.name} runs on it")
         return self
 
     def __exit__(self, *error):

@@ -151,7 +151,8 @@ def a_minority_of_the_members_renews_nothing(world_):
     deadline = time.monotonic() + world_.timing.lease / 1000
     while time.monotonic() < deadline:
         rotate()
-        expect(not world_.writable("east"), "a rotating minority gave a lease")
+        # One question may reach two members within its lease's time, on both sides of a turn: then a majority has signed.
+        expect_pace(not world_.writable("east"), "a rotating minority gave a lease, or the turns were so slow that two members answered one question")
     world_.lab.heal()
     unfenced(world_, "east")
     streaming(world_, "east")
