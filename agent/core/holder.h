@@ -65,6 +65,7 @@ struct holder {
 
 enum holder_pending { PENDING_NOTHING = 0, PENDING_LEASE, PENDING_FENCE, PENDING_PROMISE };
 
+/* They go to the agent as numbers: a new one stands last. */
 enum holder_verdict {
     HOLDER_ACCEPTED = 0,   /* in force now */
     HOLDER_PERSIST,        /* write holder_durable_wished(), then call holder_persisted() */
@@ -78,9 +79,9 @@ enum holder_verdict {
     HOLDER_NO_LEASE,       /* promises extend only a still live lease */
     HOLDER_HAS_LEASE,      /* asked for a promise while holding a lease */
     HOLDER_KNOWS_NEWER,    /* asked for a promise for an older epoch than accepted */
-    HOLDER_NOT_FENCED,     /* asked for a promise, and its own epoch is not known to be over */
     HOLDER_NOT_CONFIGURED, /* the policy does not allow it */
-    HOLDER_BUSY            /* a durable write is still under way */
+    HOLDER_BUSY,           /* a durable write is still under way */
+    HOLDER_NOT_FENCED      /* asked for a promise, and its own epoch is not known to be over */
 };
 
 const char *holder_verdict_text(enum holder_verdict verdict);

@@ -249,7 +249,7 @@ def a_full_disk_refuses_new_epochs_and_renews_the_old_one(room):
                  f"a new epoch without a disk: {said}")
             _shut(room, "without a disk")
         said = room.client("promise r2-db1 r2 3")
-        _see(said["refusal"] == _refusal("CANNOT_PERSIST"), f"promised without a disk: {said}")
+        _see(said["refusal"] == _refusal("NOT_ALLOWED"), f"promised while its own epoch may go on: {said}")
         _see(NO_SPACE_TEXT in room.logged(), "nothing is logged")
         for _ in range(3):
             said = room.lease(1)
@@ -258,6 +258,8 @@ def a_full_disk_refuses_new_epochs_and_renews_the_old_one(room):
         _see(not said["proved"] and said["left"] == 0, f"a proof that is not durable: {said}")
         _shut(room, "fenced without a disk")
         _see(room.lease(1)["verdict"] != ACCEPTED, "the order is forgotten")
+        said = room.client("promise r2-db1 r2 3")
+        _see(said["refusal"] == _refusal("CANNOT_PERSIST"), f"promised without a disk: {said}")
         os.unlink(inside + "/fill")
         room.client("fence 1")
         _see(until(2, lambda: room.client("status")["proof_ok"]), "not proved with room again")

@@ -446,7 +446,7 @@ static void under_hold_a_lease_does_not_run_out_but_can_be_ended(void **state) {
 
 static void every_verdict_has_its_words(void **state) {
     (void)state;
-    for (int verdict = HOLDER_ACCEPTED; verdict <= HOLDER_BUSY; verdict++) {
+    for (int verdict = HOLDER_ACCEPTED; verdict <= HOLDER_NOT_FENCED; verdict++) {
         const char *text = holder_verdict_text((enum holder_verdict)verdict);
         assert_string_not_equal(text, "unknown verdict");
         for (int other = HOLDER_ACCEPTED; other < verdict; other++) {
