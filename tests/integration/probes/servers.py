@@ -134,6 +134,15 @@ class Lab:
             return f.read()[-2000:]
 
 
+def stands_still(pid):
+    """Every thread of it is stopped."""
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/stat", encoding="utf-8") as stat:
+            if stat.read().rpartition(")")[2].split()[0] not in "TtZX":
+                return False
+    return True
+
+
 class Paused:
     """A process, stopped by SIGSTOP while the block runs: a server that hangs."""
 
@@ -143,6 +152,8 @@ class Paused:
     def __enter__(self):
         for process in self.processes:
             process.send_signal(signal.SIGSTOP)
+        # A stop is on its way to each thread for a while, and a thread that runs may still answer.
+        wait_for("every thread stands still", lambda: all(stands_still(process.pid) for process in self.processes))
 
     def __exit__(self, *ignored):
         for process in self.processes:
