@@ -129,8 +129,9 @@ static void compare_rest(struct comparing *comparing, const struct step *was,
         step->timeout_ms = 0;
         step->retries = step->needs_n = 0;
     }
+    const uint8_t *a_bytes = (const uint8_t *)&a, *b_bytes = (const uint8_t *)&b;
     change(comparing, "another field", "one value",
-           memcmp(&a, &b, sizeof a) == 0 ? "one value" : "another");
+           memcmp(a_bytes, b_bytes, sizeof a) == 0 ? "one value" : "another");
 }
 
 static void compare_step(struct comparing *comparing, const struct step *was,

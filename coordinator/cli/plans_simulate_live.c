@@ -55,9 +55,9 @@ static void take_links(struct simulation_input *input, const json_t *list) {
 
 static uint8_t status_of(const char *text) {
     static const char *const texts[] = {"unknown", "ok", "suspect", "failed", "warn", "stale"};
-    for (uint8_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         if (text_equal(text, texts[i])) {
-            return i;
+            return (uint8_t)i;
         }
     }
     return CHECK_UNKNOWN;

@@ -86,7 +86,7 @@ unsigned fleet_yes_n(struct simulation *simulation, uint8_t a, struct attest_ask
 
 /* Until a majority of the members has waited. */
 uint64_t fleet_wait_left_ms(const struct simulation *simulation) {
-    uint64_t left_ms[MEMBERS_MAX];
+    uint64_t left_ms[MEMBERS_MAX] = {0};
     unsigned n = simulation->topology->members_n;
     for (unsigned m = 0; m < n; m++) {
         uint64_t ms =

@@ -34,21 +34,19 @@ static bool rule_is_told(uint16_t rule) {
 static void say_lease(struct simulation *simulation, const struct core *before) {
     const struct core *core = simulation_core(simulation);
     struct simulation_result *result = simulation->result;
-    uint64_t first = simulation->input->epoch - 1;
+    uint64_t epoch = simulation->input->epoch - 1 + core->epoch;
     if (before->open && !core->open) {
         result->closed_ms = simulation_since(simulation);
         uint64_t left_ms = fleet_wait_left_ms(simulation);
         bool hold = topology_wait_ms(&simulation->topology->lease) == UINT32_MAX;
-        moment_add(simulation, "epoch %llu is closed; %s%s",
-                   (unsigned long long)(first + core->epoch),
+        moment_add(simulation, "epoch %llu is closed; %s%s", (unsigned long long)epoch,
                    hold           ? "under hold only the guards' proofs end the members' wait"
                    : left_ms == 0 ? "its last lease is over, nobody has to wait"
                                   : "without the guards' proofs the members wait for ",
                    hold || left_ms == 0 ? "" : span_text((long long)left_ms).at);
     } else if (core->epoch > before->epoch && core->epoch > 1) {
         result->opened_ms = simulation_since(simulation);
-        moment_add(simulation, "epoch %llu is open for %s",
-                   (unsigned long long)(first + core->epoch),
+        moment_add(simulation, "epoch %llu is open for %s", (unsigned long long)epoch,
                    simulation->topology->regions[core->owner].name);
     }
 }
