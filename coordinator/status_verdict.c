@@ -43,8 +43,7 @@ static enum view view_of(const struct answering *answering, uint8_t from, uint8_
     const struct topology *topology = answering->topology;
     unsigned bad_n = 0, ok_n = 0, looks_n = 0;
     for (unsigned c = 0; c < topology->checks_n; c++) {
-        const struct check *check = &topology->checks[c];
-        if (!check->outside || !check->vital || check->region != region) {
+        if (!check_is_view(&topology->checks[c], region)) {
             continue;
         }
         for (uint8_t a = 0; a < topology->agents_n; a++) {

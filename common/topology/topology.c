@@ -71,6 +71,10 @@ bool link_counts_writes(const struct link *link) {
     return link->kind == LINK_CANARY || link->kind == LINK_BUCKET;
 }
 
+bool check_is_view(const struct check *check, uint8_t region) {
+    return check->outside && check->vital && check->region == region;
+}
+
 const char *quorum_loss_text(enum quorum_loss policy) {
     static const char *const texts[] = {
         [QUORUM_LOSS_FAILSAFE] = "failsafe",

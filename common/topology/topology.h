@@ -357,6 +357,9 @@ const char *link_kind_text(enum link_kind kind);
 /* Its positions are counted writes of canaries, not bytes: canary, and bucket with its object. */
 bool link_counts_writes(const struct link *link);
 
+/* Run by the agents of other regions, and what they see counts for the verdict on this one. */
+bool check_is_view(const struct check *check, uint8_t region);
+
 const char *quorum_loss_text(enum quorum_loss policy);
 
 /* Lookups by name: the index, or NONE. */

@@ -305,7 +305,7 @@ static void check_vantage(const struct topology *topology, struct findings *find
         bool seen = !region_is_data(topology, region);
         for (uint8_t i = 0; i < topology->checks_n && !seen; i++) {
             const struct check *check = &topology->checks[i];
-            seen = check->outside && check->vital && check->region == region;
+            seen = check_is_view(check, region);
         }
         if (!seen) {
             FOUND(findings, FINDING_VANTAGE_MISSING,

@@ -50,8 +50,7 @@ static struct sight sight_of(const struct core *core, const struct topology *top
                              uint8_t region, uint64_t alive) {
     struct sight sight = {0, 0};
     for (unsigned c = 0; c < topology->checks_n; c++) {
-        const struct check *check = &topology->checks[c];
-        if (!check->outside || !check->vital || check->region != region) {
+        if (!check_is_view(&topology->checks[c], region)) {
             continue;
         }
         for (unsigned a = 0; a < topology->agents_n; a++) {
