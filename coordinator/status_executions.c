@@ -126,6 +126,7 @@ json_t *execution_object(struct answering *answering, const struct execution *ex
         }
         put_object(object, "rto", rto_list(answering, execution));
     }
+    put_object(object, "services", services_object(answering, execution));
     put_object(object, "steps", steps);
     return object;
 }

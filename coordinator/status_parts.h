@@ -93,6 +93,14 @@ void preview_answer(struct answering *answering);
 json_t *rto_list(const struct answering *answering, const struct execution *execution);
 /* Each step that is left, in the order in which they end at the latest (status_rto.c). */
 json_t *forecast_list(const struct answering *answering, const struct execution *execution);
+/* After the last step: whether every service check of what the plan moved is green, by the newest
+ * reports; null while it runs, of an older execution, or when nothing looks (status_services.c). */
+json_t *services_object(const struct answering *answering, const struct execution *execution);
+/* One object a tier that declares an objective: its time and its losses, each against what was
+ * promised. `losses`: the report's list. Empty when the plan's tiers are not known
+ * (status_tiers.c). */
+json_t *tiers_list(const struct answering *answering, const struct execution *execution,
+                   const json_t *losses, bool *ret_all_met);
 void waits_say(struct answering *answering, json_t *waits, char *ret_act, size_t act_size);
 void timeline_answer(struct answering *answering); /* status_report.c */
 void report_answer(struct answering *answering);

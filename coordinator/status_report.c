@@ -125,17 +125,22 @@ uint64_t objective_rto_ms(const struct topology *topology) {
     return rto_ms;
 }
 
-static void put_objective(struct answering *answering, const struct execution *execution) {
+/* Each tier by its own steps; where they are not known (the plan is of another topology, the
+ * execution was given up) the whole of it by the strictest objective. */
+static void put_objective(struct answering *answering, const struct execution *execution,
+                          const json_t *losses) {
     uint64_t rto_ms = objective_rto_ms(answering->topology);
-    bool over = !execution_runs(execution);
+    bool over = !execution_runs(execution), tiers_met;
     uint64_t end_ms = over ? execution->finished_ms : answering->core->now_ms;
     uint64_t took_ms = end_ms > execution->outage_ms ? end_ms - execution->outage_ms : 0;
-    bool met = rto_ms == 0 || took_ms <= rto_ms;
+    json_t *tiers = tiers_list(answering, execution, losses, &tiers_met);
+    bool met = json_array_size(tiers) > 0 ? tiers_met : rto_ms == 0 || took_ms <= rto_ms;
     json_t *object = json_object();
     put_count(object, "objective_ms", rto_ms);
     put_count(object, "actual_ms", took_ms);
     put_yes(object, "met", met);
     put_object(answering->json, "rto", object);
+    put_object(answering->json, "tiers", tiers);
     if (!met) {
         answering->exit_code = 9;
     }
@@ -166,7 +171,7 @@ void report_answer(struct answering *answering) {
     put_object(answering->json, "spans", spans);
     history_each(answering->member->history, 1, execution->id, TIMELINE_MOST, &reporting,
                  report_record);
-    put_objective(answering, execution);
+    put_objective(answering, execution, reporting.losses);
     put_object(answering->json, "losses", reporting.losses);
     put_object(answering->json, "timeline", reporting.timeline);
     put_text(answering->json, "trouble", history_trouble(answering->member->history));

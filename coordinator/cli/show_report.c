@@ -59,6 +59,54 @@ static void show_losses(const json_t *losses) {
     table_print(table, 2);
 }
 
+/* The worst of a tier's losses: one that is not known, then the longest. */
+static const json_t *worst_of(const json_t *losses) {
+    const json_t *worst = NULL;
+    size_t i;
+    json_t *loss;
+    json_array_foreach(losses, i, loss) {
+        if (worst == NULL || !yes_in(loss, "known") ||
+            (yes_in(worst, "known") && number_in(loss, "lag_ms") > number_in(worst, "lag_ms"))) {
+            worst = loss;
+        }
+    }
+    return worst;
+}
+
+static void show_tier(struct table *table, const json_t *tier) {
+    const char *course = text_in(tier, "rto");
+    const json_t *worst = worst_of(json_object_get(tier, "losses"));
+    bool met = yes_in(tier, "met"), lost = worst != NULL && yes_in(worst, "known");
+    bool late = text_equal(course, "missed") || text_equal(course, "breached");
+    cell(table, "%lld", number_in(tier, "tier"));
+    cell(table, "%s",
+         has(tier, "rto_ms") && number_in(tier, "rto_ms") > 0
+             ? span_text(number_in(tier, "rto_ms")).at
+             : "none");
+    cell(table, "%s",
+         has(tier, "rto_actual_ms") ? span_text(number_in(tier, "rto_actual_ms")).at : "-");
+    cell_marked(table, late ? BAD : PLAIN, course);
+    cell(table, "%s",
+         number_in(tier, "rpo_ms") > 0 ? span_text(number_in(tier, "rpo_ms")).at : "none");
+    cell(table, "%s",
+         worst == NULL ? "-"
+         : lost        ? span_text(number_in(worst, "lag_ms")).at
+                       : "not known");
+    cell(table, "%s", worst == NULL ? "" : text_in(worst, "link"));
+    cell_marked(table, met ? GOOD : BAD, met ? "pass" : "FAIL");
+}
+
+static void show_tiers(const json_t *tiers) {
+    static const char *const heads[] = {"TIER", "RTO", "TOOK", "", "RPO", "LOST", "BY", ""};
+    struct table *table = table_of(8, heads);
+    size_t i;
+    json_t *tier;
+    json_array_foreach(tiers, i, tier) {
+        show_tier(table, tier);
+    }
+    table_print(table, 2);
+}
+
 void show_report(const json_t *json) {
     const json_t *execution = json_object_get(json, "execution");
     const json_t *spans = json_object_get(json, "spans");
@@ -72,11 +120,18 @@ void show_report(const json_t *json) {
     span_line(spans, "run_ms", "until every step was done");
     (void)printf("  %-36s %s", yes_in(execution, "running") ? "so far" : "all of it",
                  span_text(number_in(rto, "actual_ms")).at);
-    if (number_in(rto, "objective_ms") > 0) {
+    const json_t *tiers = json_object_get(json, "tiers");
+    if (json_array_size(tiers) == 0 && number_in(rto, "objective_ms") > 0) {
         (void)printf(", objective %s: %s%s%s", span_text(number_in(rto, "objective_ms")).at,
                      colour(met ? GOOD : BAD), met ? "met" : "MISSED", colour_off());
     }
-    (void)printf("\n\nLOSS, at most\n");
+    if (json_array_size(tiers) > 0) {
+        (void)printf("\n\nOBJECTIVES, the loss at most\n");
+        show_tiers(tiers);
+        (void)printf("\nLOSS, at most\n");
+    } else {
+        (void)printf("\n\nLOSS, at most\n");
+    }
     show_losses(json_object_get(json, "losses"));
     (void)printf("\nWHAT HAPPENED\n");
     (void)fflush(stdout);

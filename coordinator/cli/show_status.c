@@ -133,6 +133,26 @@ static void show_rto(const json_t *tiers) {
     }
 }
 
+/* The steps are over; what they brought may still be on its way. */
+static void show_services(const json_t *services) {
+    size_t i;
+    json_t *one;
+    const char *region = text_in(services, "region");
+    if (yes_in(services, "green")) {
+        (void)printf("  SERVICES  all %lld checks of %s are green, for %s\n",
+                     number_in(services, "checks_n"), region,
+                     span_text(number_in(services, "green_for_ms")).at);
+        return;
+    }
+    (void)printf("  SERVICES  %sNOT GREEN YET%s: %lld of %lld checks of %s are green\n",
+                 colour(BAD), colour_off(), number_in(services, "green_n"),
+                 number_in(services, "checks_n"), region);
+    json_array_foreach(json_object_get(services, "not_green"), i, one) {
+        (void)printf("    %s (%s): %s\n", text_in(one, "check"), text_in(one, "component"),
+                     text_in(one, "state"));
+    }
+}
+
 void show_execution(const json_t *execution) {
     const char *paused = text_in(execution, "paused");
     const char *by = text_in(execution, "declared_by");
@@ -147,15 +167,21 @@ void show_execution(const json_t *execution) {
     if (by_id > 0) {
         (void)text_format(superseded, sizeof superseded, " by %lld", by_id);
     }
-    (void)printf("  %s%s%s%s%s%s  outage since %s, %s %s%s\n", colour(wait ? BAD : PLAIN),
-                 text_in(execution, "stage"), superseded, paused[0] == '\0' ? "" : ", ", paused,
-                 wait ? colour_off() : "", clock_text(execution, "outage").at,
+    const json_t *services = json_object_get(execution, "services");
+    bool grey = json_is_object(services) && !yes_in(services, "green");
+    (void)printf("  %s%s%s%s%s%s%s  outage since %s, %s %s%s\n", colour(wait ? BAD : PLAIN),
+                 text_in(execution, "stage"), superseded,
+                 grey ? ", monitoring application health" : "", paused[0] == '\0' ? "" : ", ",
+                 paused, wait ? colour_off() : "", clock_text(execution, "outage").at,
                  yes_in(execution, "running") ? "for" : "took",
                  span_text(number_in(execution, "elapsed_ms")).at,
                  number_in(execution, "exceptions_n") > 0 ? ", with exceptions" : "");
     show_policy(json_object_get(execution, "policy"));
     show_rto(json_object_get(execution, "rto"));
     show_steps(json_object_get(execution, "steps"));
+    if (json_is_object(services)) {
+        show_services(services);
+    }
 }
 
 void show_executions(const json_t *json) {
