@@ -8,14 +8,7 @@
 
 #define LINE_SIZE 4096 /* a ref's name and the capabilities behind the first */
 
-struct lines {
-    const char *at;
-    size_t left;
-};
-
-/* One pkt-line: four hex digits of its length, themselves included, and that much; "0000" is a
- * flush (ret_n 0). False: it is none. */
-static bool line_take(struct lines *lines, const char **ret_text, size_t *ret_n) {
+bool git_line_take(struct git_lines *lines, const char **ret_text, size_t *ret_n) {
     char digits[5] = "";
     uint8_t bytes[2];
     if (lines->left < 4) {
@@ -40,8 +33,19 @@ static bool line_take(struct lines *lines, const char **ret_text, size_t *ret_n)
     return true;
 }
 
-static bool commit_fits(const char *text, size_t n) {
+bool git_commit_fits(const char *text, size_t n) {
     return (n == 40 || n == 64) && strspn(text, "0123456789abcdef") == n;
+}
+
+/* The capabilities stand behind the first name's zero byte, a word each. */
+static bool capability_is(const char *words, const char *name) {
+    size_t n = strlen(name);
+    for (const char *at = strstr(words, name); at != NULL; at = strstr(at + n, name)) {
+        if ((at == words || at[-1] == ' ') && (at[n] == ' ' || at[n] == '\n' || at[n] == '\0')) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* "COMMIT REF\n", on the first line with "\0capabilities" behind the name. */
@@ -52,13 +56,18 @@ static bool ref_take(const char *text, size_t n, const char *ref, struct git_vie
     }
     memcpy(line, text, n);
     line[n] = '\0'; /* a name ends at the first zero byte anyway */
+    size_t name_n = strlen(line);
+    if (name_n < n) {
+        const char *words = line + name_n + 1;
+        view->gives_one = capability_is(words, "shallow") && capability_is(words, "filter");
+    }
     line[strcspn(line, "\n")] = '\0';
     char *space = strchr(line, ' ');
     if (space == NULL) {
         return false;
     }
     *space = '\0';
-    if (!commit_fits(line, strlen(line))) {
+    if (!git_commit_fits(line, strlen(line))) {
         return false;
     }
     if (text_equal(space + 1, "capabilities^{}")) {
@@ -74,16 +83,17 @@ static bool ref_take(const char *text, size_t n, const char *ref, struct git_vie
 enum err git_refs_parse(const char *body, size_t body_size, const char *ref,
                         struct git_view *ret_view) {
     static const char service[] = "# service=git-upload-pack";
-    struct lines lines = {body, body_size};
+    struct git_lines lines = {body, body_size};
     struct git_view view = {0};
     const char *text = NULL;
     size_t n = 0;
-    if (!line_take(&lines, &text, &n) || n < sizeof service - 1 ||
-        memcmp(text, service, sizeof service - 1) != 0 || !line_take(&lines, &text, &n) || n != 0) {
+    if (!git_line_take(&lines, &text, &n) || n < sizeof service - 1 ||
+        memcmp(text, service, sizeof service - 1) != 0 || !git_line_take(&lines, &text, &n) ||
+        n != 0) {
         return ERR_FORMAT;
     }
     for (bool first = true;; first = false) {
-        if (!line_take(&lines, &text, &n)) {
+        if (!git_line_take(&lines, &text, &n)) {
             return ERR_FORMAT;
         }
         if (n == 0) {

@@ -103,7 +103,9 @@ static const struct probe_kind kinds[] = {
      "the tunnel's own address, url=http(s)://... of at least that many bytes, mib=16, "
      "min_kbit=1000000, ca=path, user=name, password_ref=name, token_ref=name, tls=1.2|1.3"},
     {CHECK_GIT, git_run, git_accepts,
-     WEB_ARGUMENTS ", ref=HEAD, mirror_url=url, deployed=commit, backup=declared type"},
+     WEB_ARGUMENTS
+     ", ref=HEAD, mirror_url=url, deployed=commit, deployed_file=path, max_age=seconds, "
+     "max_undeployed=seconds, backup=declared type"},
     {CHECK_SMTP, smtp_run, smtp_accepts,
      "address=host:port, security=starttls|tls|none, server_name=of the certificate, ehlo=our "
      "name, "

@@ -6,6 +6,7 @@
 
 #include "common/base/ensure.h"
 #include "common/io/conf.h"
+#include "common/topology/action_args.h"
 
 static const char *const action_kinds[] = {
 #define ACTION_TEXT(name, text) text,
@@ -112,6 +113,28 @@ static bool action_fences(uint8_t action) {
            action == ACTION_HTTP_CALL || action == ACTION_EXEC;
 }
 
+/* What a soft fence cannot run with is told when the file is read: when it is due, nobody has the
+ * time. */
+static enum err soft_fence_fits(struct conf *conf, const struct config_setting_t *at,
+                                const struct soft_fence *fence) {
+    struct arg_fault fault = {0};
+    if (!action_fences(fence->action)) {
+        return conf_expected(conf, conf_child(at, "action"),
+                             "an action that fences: patroni_demote, redis_demote, http_call "
+                             "or exec");
+    }
+    if (action_args_fit((enum action_kind)fence->action, &fence->arguments, &fault)) {
+        return ERR_OK;
+    }
+    struct text256 line = {""};
+    arg_fault_say(&fault, &line);
+    const struct config_setting_t *args = conf_child(at, "args");
+    const struct config_setting_t *one =
+        args != NULL && fault.name != NULL ? conf_child(args, fault.name) : NULL;
+    return one != NULL ? conf_wrong(conf, one, "%.200s", fault.text.at)
+                       : conf_wrong(conf, args != NULL ? args : at, "%.200s", line.at);
+}
+
 static enum err soft_fences_read(struct conf *conf, const struct config_setting_t *at, void *base) {
     struct agent_conf *agent = base;
     size_t n = 0;
@@ -120,10 +143,8 @@ static enum err soft_fences_read(struct conf *conf, const struct config_setting_
         const struct config_setting_t *one = conf_element(at, i);
         struct soft_fence *fence = &agent->soft_fences[i];
         err = conf_group(conf, one, soft_fence_fields, FIELDS_N(soft_fence_fields), fence);
-        if (err == ERR_OK && !action_fences(fence->action)) {
-            return conf_expected(conf, conf_child(one, "action"),
-                                 "an action that fences: patroni_demote, redis_demote, http_call "
-                                 "or exec");
+        if (err == ERR_OK) {
+            err = soft_fence_fits(conf, one, fence);
         }
     }
     agent->soft_fences_n = (uint8_t)n;
@@ -183,6 +204,41 @@ static const struct field agent_fields[] = {
     {"secrets", FIELD_READ, .read = agent_secrets_read},
 };
 
+/* Each NAME_ref names an entry of secrets. */
+static enum err references_fit(struct conf *conf, const struct config_setting_t *at,
+                               const struct arguments *arguments, const struct secrets *secrets) {
+    for (uint8_t i = 0; i < arguments->n; i++) {
+        const struct argument *one = &arguments->at[i];
+        size_t name_n = strlen(one->name);
+        bool found = name_n <= 4 || !text_equal(one->name + name_n - 4, "_ref");
+        for (uint8_t j = 0; j < secrets->n && !found; j++) {
+            found = text_equal(secrets->at[j].name, one->value);
+        }
+        if (!found) {
+            return conf_expected(conf, conf_child(at, one->name),
+                                 "a name of the field \"secrets\"");
+        }
+    }
+    return ERR_OK;
+}
+
+/* Only when all fields are read: secrets may stand last. */
+static enum err all_references_fit(struct conf *conf, const struct config_setting_t *at,
+                                   const struct agent_conf *agent) {
+    enum err err = ERR_OK;
+    const struct config_setting_t *fences = conf_child(at, "soft_fence");
+    for (unsigned i = 0; i < agent->soft_fences_n && err == ERR_OK; i++) {
+        err = references_fit(conf, conf_child(conf_element(fences, i), "args"),
+                             &agent->soft_fences[i].arguments, &agent->secrets);
+    }
+    const struct config_setting_t *devices = conf_child(at, "fence_devices");
+    for (unsigned i = 0; i < agent->fence_devices_n && err == ERR_OK; i++) {
+        err = references_fit(conf, conf_child(conf_element(devices, i), "options"),
+                             &agent->fence_devices[i].options, &agent->secrets);
+    }
+    return err;
+}
+
 static enum err agent_root(struct conf *conf, const struct config_setting_t *at, void *base) {
     struct agent_conf *agent = base;
     enum err err = conf_group(conf, at, agent_fields, FIELDS_N(agent_fields), agent);
@@ -199,7 +255,7 @@ static enum err agent_root(struct conf *conf, const struct config_setting_t *at,
                           "\"fence_agent\" is allowed, but the field \"fence_devices\" is "
                           "missing");
     }
-    return ERR_OK;
+    return all_references_fit(conf, at, agent);
 }
 
 enum err agent_conf_read(const char *path, struct agent_conf *ret_conf, struct text256 *reterr) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/probes/calendar.h"
+#include "agent/probes/git_commit.h"
 #include "agent/probes/parse_git.h"
 #include "agent/probes/parse_s3.h"
 #include "agent/probes/series.h"
@@ -114,7 +115,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             abort();
         }
         break;
-    case 4: err = git_refs_parse(text, size - 1, "HEAD", &git); break;
+    case 4:
+        err = git_refs_parse(text, size - 1, "HEAD", &git);
+        err = git_commit_parse(text, size - 1, &at_ms);
+        break;
     case 5: (void)calendar_parse_iso(text, &at_ms); break;
     default: series_fuzz(text, data[0] % 8 == 6);
     }

@@ -149,6 +149,18 @@ static const struct {
     {AGENT, IDENTITY "soft_fence:({action=\"patroni_promote\";});",
      ":2: soft_fence[0].action: expected an action that fences: patroni_demote, redis_demote, "
      "http_call or exec, found \"patroni_promote\""},
+    {AGENT, IDENTITY "soft_fence:({action=\"redis_demote\";});",
+     ":2: soft_fence[0]: argument \"redis_addresses\" is missing: expected numeric host:port, up "
+     "to 8 with commas between"},
+    {AGENT, IDENTITY "soft_fence:({action=\"http_call\"; args:{url=\"ftp://x\";};});",
+     ":2: soft_fence[0].args.url: expected an http:// or https:// URL, found \"ftp://x\""},
+    {AGENT, IDENTITY "soft_fence:({action=\"exec\"; args:{program=\"shut\"; a_ref=\"x\";};});",
+     ":2: soft_fence[0].args.a_ref: expected a name of the field \"secrets\", found \"x\""},
+    {AGENT,
+     IDENTITY "fence_devices:({name=\"a\"; program=\"/f\"; options:{password_ref=\"b\";};});"
+              "secrets:{a=\"/b\";};",
+     ":2: fence_devices[0].options.password_ref: expected a name of the field \"secrets\", found "
+     "\"b\""},
     {AGENT, IDENTITY "secrets:{a=\"b\";};",
      ":2: secrets.a: expected an absolute path, found \"b\""},
     {AGENT, IDENTITY "secrets:{a=5;};", ":2: secrets.a: expected a text in quotes, found 5"},
