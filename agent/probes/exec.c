@@ -1,6 +1,8 @@
 /* exec: a monitoring plugin (exit code 0 good, 1 warning, 2 bad, else unknown; first line of output
- * for people; first figure behind "|" as value). Only programs that lie in the directory named by
- * the agent itself can be run: the topology alone cannot make an agent run anything. */
+ * for people; first figure behind "|" as value). With restored_within, the longest age in seconds
+ * of the last restore that was tested, that is the program's last word, and for it to judge. Only
+ * programs that lie in the directory named by the agent itself can be run: the topology alone
+ * cannot make an agent run anything. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,6 +21,8 @@
 static const struct parameter parameters[] = {
     {.name = "program", .type = PARAMETER_TEXT, .needed = true},
     {.name = "args", .type = PARAMETER_TEXT},
+    {.name = "backup", .type = PARAMETER_NAME},
+    {.name = "restored_within", .type = PARAMETER_NUMBER, .min = 1, .max = UINT32_MAX},
 };
 
 static bool program_fits(const char *program) {
@@ -51,6 +55,18 @@ static bool words_split(char *text, const char *words[WORDS_MAX + 1], unsigned *
     return true;
 }
 
+static bool words_add(const char *word, const char *words[WORDS_MAX + 1], unsigned *words_n) {
+    if (word == NULL) {
+        return true;
+    }
+    if (*words_n == WORDS_MAX) {
+        return false;
+    }
+    words[(*words_n)++] = word;
+    words[*words_n] = NULL;
+    return true;
+}
+
 enum err exec_accepts(const struct arguments *arguments, struct text256 *reterr) {
     enum err err =
         parameters_accept(parameters, sizeof parameters / sizeof parameters[0], arguments, reterr);
@@ -65,7 +81,8 @@ enum err exec_accepts(const struct arguments *arguments, struct text256 *reterr)
     const char *words[WORDS_MAX + 1];
     unsigned words_n = 1;
     (void)text_copy(text, sizeof text, parameter_text(arguments, "args", ""));
-    if (!words_split(text, words, &words_n)) {
+    if (!words_split(text, words, &words_n) ||
+        !words_add(arguments_get(arguments, "restored_within"), words, &words_n)) {
         text_say(reterr, "argument args: expected at most %d words", WORDS_MAX - 1);
         return ERR_CONFIG;
     }
@@ -114,6 +131,7 @@ struct reading exec_run(const struct probe_input *input) {
     }
     (void)text_copy(text, sizeof text, parameter_text(input->arguments, "args", ""));
     if (!program_fits(program) || !words_split(text, words, &words_n) ||
+        !words_add(arguments_get(input->arguments, "restored_within"), words, &words_n) ||
         !text_format(path, sizeof path, "%s/%s", input->exec_directory, program)) {
         return reading_failed(ERR_CONFIG, "program or args are not well formed");
     }
