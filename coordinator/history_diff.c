@@ -172,6 +172,32 @@ static void tell_stage(const struct telling *telling, const struct execution *wa
     }
 }
 
+static const char *operator_name(const struct telling *telling, uint8_t commander) {
+    unsigned index = commander - 1u;
+    return index < telling->topology->operators_n ? telling->topology->operators[index].name : "?";
+}
+
+/* Only while it runs: it ends with the execution. */
+static void tell_command(const struct telling *telling, const struct execution *was,
+                         const struct execution *is) {
+    uint8_t before = was == NULL ? 0 : was->commander;
+    struct history_row row = telling_row(telling, "command");
+    row.execution = is->id;
+    if (before != is->commander) {
+        (void)text_copy(row.subject, sizeof row.subject, operator_name(telling, is->commander));
+        (void)text_format(row.text, sizeof row.text, "%s has command of execution %" PRIu64 "%s%s",
+                          row.subject, is->id, before == 0 ? "" : ", no longer ",
+                          before == 0 ? "" : operator_name(telling, before));
+        telling->emit(telling->owner, &row);
+    } else if (was != NULL && was->asked_by != 0 && is->asked_by == 0) {
+        (void)text_copy(row.subject, sizeof row.subject, operator_name(telling, is->commander));
+        (void)text_format(row.text, sizeof row.text,
+                          "%s was heard, and keeps command of execution %" PRIu64, row.subject,
+                          is->id);
+        telling->emit(telling->owner, &row);
+    }
+}
+
 void telling_changes(const struct telling *telling) {
     tell_regions(telling);
     tell_loss(telling);
@@ -183,6 +209,7 @@ void telling_changes(const struct telling *telling) {
         }
         const struct execution *same = was->id == is->id ? was : NULL;
         tell_stage(telling, same, is);
+        tell_command(telling, same, is);
         if (same != NULL) {
             tell_voids(telling, same, is);
         }

@@ -88,13 +88,19 @@ static void request_words(const struct telling *telling, char *out, size_t out_s
     case REQUEST_STEP_RETRY:
     case REQUEST_STEP_SKIP:
     case REQUEST_STEP_DONE:
-        (void)text_format(out, out_size, "asked: %s %s of execution %" PRIu64,
+        (void)text_format(out, out_size, "asked: %s %s of execution %" PRIu64 "%s%s",
                           request_kind_text((enum request_kind)request->kind), request->step,
-                          request->execution);
+                          request->execution, request->evidence[0] == '\0' ? "" : ", evidence ",
+                          request->evidence);
+        break;
+    case REQUEST_COMMAND_HANDOVER:
+        (void)text_format(out, out_size, "asked: hand command of execution %" PRIu64 " over to %s",
+                          request->execution, request->to);
         break;
     case REQUEST_PAUSE:
     case REQUEST_RESUME:
     case REQUEST_ABORT:
+    case REQUEST_COMMAND_TAKE:
         (void)text_format(out, out_size, "asked: %s execution %" PRIu64,
                           request_kind_text((enum request_kind)request->kind), request->execution);
         break;

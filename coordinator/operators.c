@@ -36,7 +36,7 @@ struct outcome_of_request {
     uint8_t nonce[NONCE_SIZE];
     uint8_t kind, exit_code;
     struct verdict verdict;
-    char why[256];
+    char why[448];
 };
 
 static struct outcome_of_request remembered[REMEMBERED_MAX];
@@ -150,7 +150,7 @@ void operators_applied(struct coordinator *member, const struct request *request
         (void)text_copy(outcome->why, sizeof outcome->why, why);
     }
     if (outcome->exit_code != EXIT_OK) {
-        char more[160];
+        char more[256];
         if (operators_why(member, request, verdict->rule, more, sizeof more)) {
             (void)text_append(outcome->why, sizeof outcome->why, " ");
             (void)text_append(outcome->why, sizeof outcome->why, more);
@@ -239,10 +239,12 @@ static uint8_t names_wrong(const struct coordinator *member, const struct reques
                    request->kind == REQUEST_STEP_RETRY || request->kind == REQUEST_STEP_SKIP ||
                    request->kind == REQUEST_STEP_DONE;
     bool of_execution = of_step || request->kind == REQUEST_PAUSE ||
-                        request->kind == REQUEST_RESUME || request->kind == REQUEST_ABORT;
+                        request->kind == REQUEST_RESUME || request->kind == REQUEST_ABORT ||
+                        request->kind == REQUEST_COMMAND_TAKE ||
+                        request->kind == REQUEST_COMMAND_HANDOVER;
     bool reason = request->kind == REQUEST_DECLARE || request->kind == REQUEST_HOLD ||
                   request->kind == REQUEST_RELEASE || request->kind == REQUEST_STEP_SKIP ||
-                  request->kind == REQUEST_STEP_DONE;
+                  request->kind == REQUEST_STEP_DONE || request->kind == REQUEST_COMMAND_TAKE;
     if (reason && request->reason[0] == '\0') {
         text_say(reterr, "%s needs a reason", request_kind_text((enum request_kind)request->kind));
         return EXIT_USAGE;
@@ -257,6 +259,15 @@ static uint8_t names_wrong(const struct coordinator *member, const struct reques
     }
     if (of_execution && core_execution(&member->core, request->execution) == NULL) {
         text_say(reterr, "there is no execution %" PRIu64, request->execution);
+        return EXIT_USAGE;
+    }
+    uint8_t to = topology_operator(topology, request->to);
+    if (request->kind == REQUEST_COMMAND_HANDOVER &&
+        (to == NONE || !role_may((enum role)topology->operators[to].role, REQUEST_COMMAND_TAKE))) {
+        text_say(reterr,
+                 to == NONE ? "no operator is called %s"
+                            : "%s has a role that may not have command",
+                 request->to);
         return EXIT_USAGE;
     }
     if (of_step && !step_is_named(member, request)) {

@@ -2,6 +2,7 @@
  * in the way, with names and figures, as of the state that refused it. */
 #include <inttypes.h>
 
+#include "common/topology/duration.h"
 #include "coordinator/operators_why.h"
 #include "coordinator/seen_words.h"
 #include "coordinator/status_parts.h"
@@ -146,6 +147,30 @@ static bool why_step_moved(const struct coordinator *member, const struct reques
     return out[0] != '\0';
 }
 
+/* Who has command, since when, and how it goes to somebody else. */
+static bool why_commander(const struct coordinator *member, const struct request *request,
+                          uint16_t rule, char *out, size_t out_size) {
+    const struct execution *execution = core_execution(&member->core, request->execution);
+    uint8_t who = execution == NULL ? NONE : execution_commander(execution);
+    if (who == NONE) {
+        return false; /* the execution has ended meanwhile */
+    }
+    const char *name = name_operator(member->topology, who);
+    uint64_t now_ms = member->core.now_ms;
+    struct duration for_ms = duration_text((now_ms - execution->command_ms) / 1000 * 1000);
+    if (rule == 334) {
+        uint64_t asked_ms = now_ms - execution->asked_ms;
+        uint64_t left_ms = asked_ms < COMMAND_ANSWER_MS ? COMMAND_ANSWER_MS - asked_ms : 0;
+        return text_format(out, out_size, "%s has command for %s and may answer for %s more", name,
+                           for_ms.at, duration_text((left_ms + 999) / 1000 * 1000).at);
+    }
+    return text_format(out, out_size,
+                       "%s has command of execution %" PRIu64 " for %s. %s: drover command "
+                       "handover %" PRIu64 " %s; you: drover command take %" PRIu64 " --reason ...",
+                       name, execution->id, for_ms.at, name, execution->id, request->operator_name,
+                       execution->id);
+}
+
 bool operators_why(const struct coordinator *member, const struct request *request, uint16_t rule,
                    char *out, size_t out_size) {
     const struct execution *running = execution_newest(&member->core);
@@ -160,6 +185,8 @@ bool operators_why(const struct coordinator *member, const struct request *reque
         return text_format(out, out_size, "made for epoch %" PRIu64 ", it is %" PRIu64 " now",
                            request->epoch, member->core.epoch);
     case 307: /* bound to what was seen */ return why_plan_moved(member, request, out, out_size);
+    case 309: /* somebody else has command */
+    case 334: return why_commander(member, request, rule, out, out_size);
     case 310: return why_step_moved(member, request, out, out_size);
     case 399: /* does not fit the state */
         return request->kind == REQUEST_DECLARE ? why_declare(member, request, out, out_size)

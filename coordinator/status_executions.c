@@ -99,6 +99,28 @@ static void put_times(json_t *object, const struct core *core, const struct exec
               end_ms > execution->outage_ms ? end_ms - execution->outage_ms : 0);
 }
 
+/* Who has command of it: one person, or nobody yet. */
+static json_t *command_object(const struct answering *answering,
+                              const struct execution *execution) {
+    const struct core *core = answering->core;
+    uint8_t who = execution_commander(execution);
+    json_t *object = json_object();
+    put_text(object, "holder", name_operator(answering->topology, who));
+    if (who != NONE) {
+        put_wall(object, "since", wall_of(core, execution->command_ms));
+        put_count(object, "for_ms", core_since(core, execution->command_ms));
+    }
+    if (execution->asked_by != 0) {
+        uint64_t asked_ms = core_since(core, execution->asked_ms);
+        put_text(object, "asked_by",
+                 name_operator(answering->topology, (uint8_t)(execution->asked_by - 1)));
+        put_wall(object, "asked", wall_of(core, execution->asked_ms));
+        put_count(object, "takeable_in_ms",
+                  asked_ms < COMMAND_ANSWER_MS ? COMMAND_ANSWER_MS - asked_ms : 0);
+    }
+    return object;
+}
+
 json_t *execution_object(struct answering *answering, const struct execution *execution) {
     const struct topology *topology = answering->topology;
     json_t *object = json_object(), *steps = json_array();
@@ -114,6 +136,7 @@ json_t *execution_object(struct answering *answering, const struct execution *ex
     put_yes(object, "running", execution_runs(execution));
     put_text(object, "paused", pause_text((enum pause_why)execution->paused));
     put_yes(object, "automatic", execution->automatic != 0);
+    put_object(object, "command", command_object(answering, execution));
     put_text(object, "declared_by", name_operator(topology, execution->declared_by));
     put_count(object, "exceptions_n", execution->exceptions);
     put_object(object, "policy", policy_object(answering, execution->config_version));

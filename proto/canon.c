@@ -120,7 +120,11 @@ size_t canon_request(const struct request *request, const uint8_t text_digest[DI
                      uint8_t out[CANON_MAX]) {
     /* One that is bound to nothing is signed as it was before there was anything to bind it to. */
     bool bound = request_is_bound(request);
-    struct bytes_out bytes = statement(bound ? "drover/request/v2" : "drover/request/v1", out);
+    bool more = request->to[0] != '\0' || request->evidence[0] != '\0';
+    struct bytes_out bytes = statement(more    ? "drover/request/v3"
+                                       : bound ? "drover/request/v2"
+                                               : "drover/request/v1",
+                                       out);
     bytes_put_text(&bytes, request->cluster);
     bytes_put_text(&bytes, request->operator_name);
     bytes_put_u8(&bytes, request->kind);
@@ -136,8 +140,14 @@ size_t canon_request(const struct request *request, const uint8_t text_digest[DI
     bytes_put_text(&bytes, request->rule);
     bytes_put_u64(&bytes, request->epoch);
     bytes_put_raw(&bytes, text_digest, DIGEST_SIZE);
-    if (bound) {
+    if (bound || more) {
         bytes_put_raw(&bytes, request->seen, sizeof request->seen);
+    }
+    if (more) {
+        bytes_put_text(&bytes, request->to);
+        char clean[EVIDENCE_SIZE];
+        printable_clean(request->evidence, clean, sizeof clean);
+        bytes_put_text(&bytes, clean);
     }
     return statement_end(&bytes);
 }

@@ -211,6 +211,8 @@ static void decode_request(struct take *take, const Drover__V1__Request *from, s
     if (from->seen.len > 0) { /* older clients have none */
         take_bytes(take, "seen", &from->seen, to->seen, sizeof to->seen);
     }
+    take_optional_name(take, "to", from->to, to->to);
+    take_text(take, "evidence", from->evidence, TEXT_SENTENCE, to->evidence, EVIDENCE_SIZE);
     take_borrowed(take, "text", from->text, TOPOLOGY_BYTES_MAX, &to->text, &to->text_size);
     take_bytes(take, "signature", &from->signature, to->signature, SIGNATURE_SIZE);
 }

@@ -168,7 +168,9 @@ static enum err encode_relay(struct packing *packing, const struct relay *from) 
 
 static enum err encode_request(struct packing *packing, const struct request *from) {
     char reason[SENTENCE_SIZE];
+    char evidence[EVIDENCE_SIZE];
     printable_clean(from->reason, reason, sizeof reason);
+    printable_clean(from->evidence, evidence, sizeof evidence);
     Drover__V1__Request to = DROVER__V1__REQUEST__INIT;
     to.cluster = loose(from->cluster);
     to.operator_name = loose(from->operator_name);
@@ -184,6 +186,8 @@ static enum err encode_request(struct packing *packing, const struct request *fr
     to.reason = reason;
     to.rule = loose(from->rule);
     to.epoch = from->epoch;
+    to.to = loose(from->to);
+    to.evidence = evidence;
     to.text = borrowed(from->text, from->text_size);
     to.signature = bytes_of(from->signature, SIGNATURE_SIZE);
     if (request_is_bound(from)) {

@@ -250,7 +250,9 @@ struct request {
     uint64_t epoch;       /* DECLARE: the epoch the operator saw; 0: any */
     /* DECLARE, APPROVE: what the operator saw, as the core wrote it (seen.h); zeros: not bound. */
     uint8_t seen[DIGEST_SIZE];
-    const char *text; /* CONFIG_APPLY: borrowed */
+    char to[NAME_SIZE];           /* COMMAND_HANDOVER: who shall have command */
+    char evidence[EVIDENCE_SIZE]; /* STEP_DONE: what shows it; or "" */
+    const char *text;             /* CONFIG_APPLY: borrowed */
     uint32_t text_size;
     uint8_t signature[SIGNATURE_SIZE]; /* by the operator over canon_request */
 };

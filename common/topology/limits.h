@@ -30,6 +30,7 @@
 #define NAME_SIZE 32      /* region, member, agent, component, plan, step, operator: with the end */
 #define ADDRESS_SIZE 128  /* tcp://host:port, URLs without a path */
 #define VALUE_SIZE 192    /* one action or check argument */
+#define EVIDENCE_SIZE 320 /* what a person shows for a step done by hand */
 #define SENTENCE_SIZE 160 /* reasons, comments */
 #define KEY_SIZE 32       /* Curve25519 and Ed25519 public keys */
 #define SIGNATURE_SIZE 64

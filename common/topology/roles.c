@@ -4,6 +4,12 @@
 #define RUNS(action) (UINT32_C(1) << ACTION_##action)
 #define DECLARES(kind) (UINT32_C(1) << PLAN_##kind)
 
+#define HAS_COMMAND (MAY(COMMAND_TAKE) | MAY(COMMAND_HANDOVER))
+/* What only the one person who has command of a running execution may ask for. */
+#define COMMANDS                                                                                   \
+    (MAY(PAUSE) | MAY(RESUME) | MAY(ABORT) | MAY(STEP_RETRY) | MAY(STEP_SKIP) | MAY(STEP_DONE) |   \
+     MAY(COMMAND_HANDOVER))
+
 #define MAY_ALL ((UINT32_C(1) << REQUEST_KINDS_N) - 1)
 #define RUNS_ALL ((UINT32_C(1) << ACTION_KINDS_N) - 1)
 #define DECLARES_ALL ((UINT32_C(1) << PLAN_KINDS_N) - 1)
@@ -31,11 +37,12 @@ static const struct role_row role_rows[ROLES_N] = {
     [ROLE_SRE] = {MAY_ALL, RUNS_ALL, DECLARES_ALL, APPROVES_ALL},
     /* SEED-142: the decision, not the hands. */
     [ROLE_COMMANDER] = {MAY(QUERY) | MAY(DECLARE) | MAY(APPROVE) | MAY(REJECT) | MAY(PAUSE) |
-                            MAY(RESUME) | MAY(HOLD) | MAY(RELEASE) | MAY(ABORT) | MAY(OVERRIDE),
+                            MAY(RESUME) | MAY(HOLD) | MAY(RELEASE) | MAY(ABORT) | MAY(OVERRIDE) |
+                            HAS_COMMAND,
                         RUNS_ALL, DECLARES_ALL, APPROVES_ALL},
     /* SEED-143: carries the declared plan out. */
     [ROLE_TECHNICAL_LEAD] = {MAY(QUERY) | MAY(APPROVE) | MAY(REJECT) | MAY(PAUSE) | MAY(RESUME) |
-                                 MAY(STEP_RETRY) | MAY(STEP_SKIP) | MAY(STEP_DONE),
+                                 MAY(STEP_RETRY) | MAY(STEP_SKIP) | MAY(STEP_DONE) | HAS_COMMAND,
                              RUNS_ALL, 0, APPROVES_OWN},
     /* SEED-144: sees everything, runs nothing. */
     [ROLE_COMMUNICATIONS] = {MAY(QUERY), 0, 0, APPROVES_NONE},
@@ -68,6 +75,10 @@ const char *request_kind_text(enum request_kind kind) {
 static const struct role_row *role_row_of(enum role role) {
     static const struct role_row nobody = {0, 0, 0, APPROVES_NONE};
     return (unsigned)role < ROLES_N ? &role_rows[role] : &nobody;
+}
+
+bool request_is_command(enum request_kind kind) {
+    return (unsigned)kind < REQUEST_KINDS_N && (COMMANDS & (UINT32_C(1) << kind)) != 0;
 }
 
 bool role_may(enum role role, enum request_kind request) {

@@ -21,7 +21,9 @@
     X(RELEASE, "release")                                                                          \
     X(CONFIG_APPLY, "config apply")                                                                \
     X(ABORT, "abort")                                                                              \
-    X(OVERRIDE, "override")
+    X(OVERRIDE, "override")                                                                        \
+    X(COMMAND_TAKE, "command take")                                                                \
+    X(COMMAND_HANDOVER, "command handover")
 
 enum request_kind {
 #define REQUEST_ENUM(name, text) REQUEST_##name,
@@ -32,7 +34,10 @@ enum request_kind {
 
 const char *request_kind_text(enum request_kind kind);
 
-/* May this role make this request? */
+/* A command changes a running execution: only who has command of it gives one. */
+bool request_is_command(enum request_kind kind);
+
+/* May this role make this request? Whose role may COMMAND_TAKE may have command. */
 bool role_may(enum role role, enum request_kind request);
 
 /* May this role give the approval that `needed` asks for? (The role itself, the commander or the

@@ -142,6 +142,8 @@ int request_abort(struct session *session);
 int request_step_retry(struct session *session);
 int request_step_skip(struct session *session);
 int request_step_done(struct session *session);
+int request_command_take(struct session *session);
+int request_command_handover(struct session *session);
 int request_hold(struct session *session);
 int request_release(struct session *session);
 int request_config_apply(struct session *session);

@@ -202,14 +202,17 @@ static int of_execution(struct session *session, enum request_kind kind, bool co
                       line->verb->name, line->words[0]);
         return EXIT_USAGE;
     }
-    if (line->words_n > 1 && (!text_is_name(line->words[1], NAME_SIZE) ||
-                              !text_copy(request.step, NAME_SIZE, line->words[1]))) {
-        (void)fprintf(stderr, "drover %s: \"%s\" is no step's name\n", line->verb->name,
-                      line->words[1]);
+    bool handover = kind == REQUEST_COMMAND_HANDOVER;
+    if (line->words_n > 1 &&
+        (!text_is_name(line->words[1], NAME_SIZE) ||
+         !text_copy(handover ? request.to : request.step, NAME_SIZE, line->words[1]))) {
+        (void)fprintf(stderr, "drover %s: \"%s\" is no %s name\n", line->verb->name, line->words[1],
+                      handover ? "operator's" : "step's");
         return EXIT_USAGE;
     }
     bool said = comment ? take_reason(session, &request, line->comment, "--comment TEXT", true)
-                        : take_reason(session, &request, line->reason, "--reason TEXT", false);
+                        : take_reason(session, &request, line->reason, "--reason TEXT",
+                                      kind == REQUEST_COMMAND_TAKE);
     int code = said ? digest_take(session, &request) : EXIT_USAGE;
     return code == EXIT_OK ? send(session, &request) : code;
 }
@@ -244,6 +247,14 @@ int request_step_skip(struct session *session) {
 
 int request_step_done(struct session *session) {
     return of_execution(session, REQUEST_STEP_DONE, true);
+}
+
+int request_command_take(struct session *session) {
+    return of_execution(session, REQUEST_COMMAND_TAKE, false);
+}
+
+int request_command_handover(struct session *session) {
+    return of_execution(session, REQUEST_COMMAND_HANDOVER, false);
 }
 
 /* --------------------------------------------------------------- automation, topology */

@@ -244,7 +244,7 @@ void show_reply(const struct session *session, const char *what, json_t *json) {
                 {"executions", show_executions},  {"timeline", show_timeline},
                 {"report", show_report},          {"config", show_config},
                 {"whoami", show_whoami},          {"backups", show_backups},
-                {"readiness", show_readiness}};
+                {"readiness", show_readiness},    {"command", show_commands}};
     for (unsigned i = 0; !session->line->json && i < sizeof ways / sizeof ways[0]; i++) {
         if (text_equal(ways[i].what, what)) {
             ways[i].show(json);

@@ -49,6 +49,8 @@ int mark_of_status(const char *status);
 int mark_of_step(const char *state);
 
 void show_execution(const json_t *execution);
+/* Who has command of it; a line, or nothing of one that ended without. */
+void show_command(const json_t *execution);
 /* The policy's version, date and status, and the topology's; a line, or nothing. */
 void show_policy(const json_t *policy);
 void show_links(const json_t *links, bool ends);
@@ -67,5 +69,6 @@ void show_timeline(const json_t *json);
 void show_report(const json_t *json);
 void show_whoami(const json_t *json);
 void show_executions(const json_t *json);
+void show_commands(const json_t *json);
 
 #endif

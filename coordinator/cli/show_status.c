@@ -153,6 +153,26 @@ static void show_services(const json_t *services) {
     }
 }
 
+void show_command(const json_t *execution) {
+    const json_t *command = json_object_get(execution, "command");
+    const char *holder = text_in(command, "holder");
+    if (!yes_in(execution, "running") && holder[0] == '\0') {
+        return;
+    }
+    (void)printf("  COMMAND  %s", holder[0] == '\0' ? "nobody; drover command take" : holder);
+    if (holder[0] == '\0') {
+        (void)printf(" %lld --reason TEXT", number_in(execution, "id"));
+    } else {
+        (void)printf(" (since %s)", clock_text(command, "since").at);
+    }
+    if (has(command, "asked_by") && yes_in(execution, "running")) {
+        long long left_ms = number_in(command, "takeable_in_ms");
+        (void)printf("; %s asks for it, and may take it %s%s", text_in(command, "asked_by"),
+                     left_ms > 0 ? "in " : "now", left_ms > 0 ? span_text(left_ms).at : "");
+    }
+    (void)printf("\n");
+}
+
 void show_execution(const json_t *execution) {
     const char *paused = text_in(execution, "paused");
     const char *by = text_in(execution, "declared_by");
@@ -176,6 +196,7 @@ void show_execution(const json_t *execution) {
                  yes_in(execution, "running") ? "for" : "took",
                  span_text(number_in(execution, "elapsed_ms")).at,
                  number_in(execution, "exceptions_n") > 0 ? ", with exceptions" : "");
+    show_command(execution);
     show_policy(json_object_get(execution, "policy"));
     show_rto(json_object_get(execution, "rto"));
     show_steps(json_object_get(execution, "steps"));
@@ -194,6 +215,20 @@ void show_executions(const json_t *json) {
     json_array_foreach(list, i, execution) {
         (void)printf("%s", i > 0 ? "\n" : "");
         show_execution(execution);
+    }
+}
+
+void show_commands(const json_t *json) {
+    const json_t *list = json_object_get(json, "executions");
+    size_t i;
+    json_t *execution;
+    json_array_foreach(list, i, execution) {
+        (void)printf("EXECUTION %lld  %s\n", number_in(execution, "id"),
+                     text_in(execution, "stage"));
+        show_command(execution);
+    }
+    if (json_array_size(list) == 0) {
+        (void)printf("no execution yet\n");
     }
 }
 

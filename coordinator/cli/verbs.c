@@ -17,7 +17,8 @@ int say_nobody(const struct session *session) {
     return EXIT_NO_QUORUM;
 }
 
-static int ask(struct session *session, const char *what, const char *argument) {
+static int ask_to_show(struct session *session, const char *what, const char *argument,
+                       const char *shown) {
     struct query query = {.from = session->line->from};
     (void)text_copy(query.what, sizeof query.what, what);
     (void)text_copy(query.argument, sizeof query.argument, argument);
@@ -32,11 +33,15 @@ static int ask(struct session *session, const char *what, const char *argument) 
     if (error != NULL && !session->line->json) {
         (void)fprintf(stderr, "drover: %s\n", error);
     } else {
-        show_reply(session, what, reply.json);
+        show_reply(session, shown, reply.json);
     }
     (void)fflush(stdout);
     json_decref(reply.json);
     return reply.exit_code;
+}
+
+static int ask(struct session *session, const char *what, const char *argument) {
+    return ask_to_show(session, what, argument, what);
 }
 
 static int run_query(struct session *session) {
@@ -61,6 +66,10 @@ static int run_status(struct session *session) {
 
 static int run_config_show(struct session *session) {
     return ask(session, "config", "");
+}
+
+static int run_command_show(struct session *session) {
+    return ask_to_show(session, "executions", "", "command");
 }
 
 static json_t *silent_member(const struct session *session, uint8_t member) {
@@ -190,6 +199,19 @@ static const struct verb verbs[] = {
     {"step done", "EXECUTION STEP --comment TEXT", "Says that a step was done by hand.", "",
      "drover step done 1 dns-api --comment \"nsupdate by net-1\"", TAKES_COMMENT, 2, 2, false,
      request_step_done},
+    {"command show", "", "Who has command of each execution, and who asks for it.",
+     "One person at a time pauses, resumes, retries, skips or aborts: whoever declared it, or was "
+     "handed command, or took it. Approvals stay with the roles that they ask for.",
+     "drover command show", 0, 0, 0, false, run_command_show},
+    {"command take", "EXECUTION --reason TEXT", "Takes command of an execution.",
+     "At once when nobody has it. Else its holder is asked, and is given a minute to answer by any "
+     "request of their own; after that the same again takes it. The holder answers, and keeps it, "
+     "with the same.",
+     "drover command take 1 --reason \"sre-1 is on the train\"", TAKES_REASON, 1, 1, false,
+     request_command_take},
+    {"command handover", "EXECUTION OPERATOR [--reason TEXT]", "Hands command over to somebody.",
+     "Only whoever has it can, to somebody whose role may have it.",
+     "drover command handover 1 sre-2", TAKES_REASON, 2, 2, false, request_command_handover},
     {"hold", "[--for 2h] --reason TEXT", "Holds automation; nothing else changes.",
      "Without --for until it is released.", "drover hold --for 2h --reason \"network maintenance\"",
      TAKES_FOR | TAKES_REASON, 0, 0, false, request_hold},

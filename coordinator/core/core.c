@@ -10,7 +10,7 @@
 /* The state is compared and stored byte by byte: a hole in it would hold chance. */
 _Static_assert(sizeof(struct step_state) == 8 * 4 + 4 + 2 * 2 + 6 + 2, "step_state has padding");
 _Static_assert(sizeof(struct execution) ==
-                   8 * 8 + NONCE_SIZE + 12 + 4 + STEPS_MAX * sizeof(struct step_state),
+                   8 * 8 + NONCE_SIZE + 12 + 4 + 8 * 2 + 8 + STEPS_MAX * sizeof(struct step_state),
                "execution has padding");
 _Static_assert(sizeof(struct agent_view) == 8 * 6 + 4 + 4, "agent_view has padding");
 _Static_assert(sizeof(struct check_view) == AGENTS_MAX + 4, "check_view has padding");

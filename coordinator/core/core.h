@@ -54,6 +54,7 @@ struct event_request {
     uint8_t plan_kind, plan; /* DECLARE; plan NONE: the first of its kind */
     uint8_t region;
     uint8_t step;
+    uint8_t to; /* COMMAND_HANDOVER: operator index, or NONE */
     uint64_t execution;
     uint64_t epoch; /* the epoch the operator saw; 0: any */
     uint32_t for_ms;
@@ -159,6 +160,12 @@ struct wants {
 };
 
 void core_wants(const struct core *core, const struct topology *topology, struct wants *ret_wants);
+
+/* Who has command is given this long to answer before somebody else may take it. */
+#define COMMAND_ANSWER_MS 60000
+
+/* Who has command of it: an operator's index, or NONE. */
+uint8_t execution_commander(const struct execution *execution);
 
 bool execution_finished(const struct execution *execution);
 

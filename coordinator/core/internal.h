@@ -41,6 +41,9 @@ bool plan_outcome_expected(const struct core *core, const struct event *event);
 /* Begins the stage behind the lease: the steps in the new epoch. */
 void plan_begin_run(struct core *core, struct execution *execution);
 
+/* The request is applied: a repeat of it will be told apart. */
+void request_remember(struct context *context);
+
 bool member_majority_says(const struct core *core, const struct topology *topology,
                           uint8_t members_bits);
 

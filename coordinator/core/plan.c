@@ -12,6 +12,10 @@
 /* At one instant a step passes through a few states, and the execution through its stages. */
 #define ROUNDS_MAX (8 * STEPS_MAX + STAGES_N)
 
+uint8_t execution_commander(const struct execution *execution) {
+    return execution->commander == 0 ? NONE : (uint8_t)(execution->commander - 1);
+}
+
 bool execution_finished(const struct execution *execution) {
     return execution->stage == STAGE_NONE || execution->stage == STAGE_DONE ||
            execution->stage == STAGE_ABORTED || execution->stage == STAGE_SUPERSEDED;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/bits.h"
+#include "coordinator/core/commander.h"
 #include "coordinator/core/internal.h"
 #include "coordinator/core/rules.h"
 
@@ -343,7 +344,8 @@ static void do_decide(struct context *c) {
     c->verdict->execution = execution->id;
 }
 
-static void remember_request(struct context *c) {
+void request_remember(struct context *c) {
+    commander_heard(c);
     memcpy(c->core->requests[c->core->requests_next], c->event->request.identity, NONCE_SIZE);
     c->core->requests_next = (uint8_t)((c->core->requests_next + 1) % REQUESTS_MAX);
 }
@@ -354,11 +356,12 @@ static void do_declare(struct context *c) {
                                                    declared_plan(c), request->region, false);
     execution->declared_by = request->operator_index;
     memcpy(execution->request, request->identity, NONCE_SIZE);
+    commander_declared(c, execution);
     struct region_verdict verdict = verdict_of(c->core, c->topology, c->core->owner);
     if (verdict.heard_n == 0 && verdict.last_heard_ms < execution->outage_ms) {
         execution->outage_ms = verdict.last_heard_ms;
     }
-    remember_request(c);
+    request_remember(c);
     c->verdict->execution = execution->id;
 }
 
@@ -376,24 +379,24 @@ static void do_approve(struct context *c) {
     if (execution->paused == PAUSE_REJECTED && execution->paused_step == step) {
         execution->paused = PAUSE_NO;
     }
-    remember_request(c);
+    request_remember(c);
 }
 
 static void do_reject(struct context *c) {
     struct execution *execution = asked_execution(c);
     execution->paused = PAUSE_REJECTED;
     execution->paused_step = c->event->request.step;
-    remember_request(c);
+    request_remember(c);
 }
 
 static void do_pause(struct context *c) {
     asked_execution(c)->paused = PAUSE_OPERATOR;
-    remember_request(c);
+    request_remember(c);
 }
 
 static void do_resume(struct context *c) {
     asked_execution(c)->paused = PAUSE_NO;
-    remember_request(c);
+    request_remember(c);
 }
 
 static void unpause_for(struct context *c) {
@@ -401,7 +404,7 @@ static void unpause_for(struct context *c) {
     if (execution->paused_step == c->event->request.step && execution->paused != PAUSE_OPERATOR) {
         execution->paused = PAUSE_NO;
     }
-    remember_request(c);
+    request_remember(c);
 }
 
 static void do_retry(struct context *c) {
@@ -435,20 +438,20 @@ static void do_abort(struct context *c) {
     } else {
         execution->stage = STAGE_UNDO;
     }
-    remember_request(c);
+    request_remember(c);
 }
 
 static void do_hold(struct context *c) {
     uint32_t for_ms = c->event->request.for_ms;
     c->core->held_until_ms = for_ms == 0 ? UINT64_MAX : c->core->now_ms + for_ms;
-    remember_request(c);
+    request_remember(c);
 }
 
 static void do_release(struct context *c) {
     c->core->held_until_ms = 0;
     c->core->latched = 0;
     c->core->block_until_ms = 0;
-    remember_request(c);
+    request_remember(c);
 }
 
 static void do_outcome(struct context *c) {
@@ -496,6 +499,8 @@ static const struct rule rules[] = {
         "A declared failover supersedes one that is undone, or that waits for people."),
     ROW(307, OPENED, REQUEST, declares_what_moved, stale, STAY,
         "The declaration is bound to what was seen, and that has moved."),
+    ROW(309, ANY, REQUEST, commands_without_command, refuse, STAY,
+        "Somebody else has command of the execution."),
     ROW(310, ANY, REQUEST, approves_what_moved, stale, STAY,
         "The approval is bound to what was seen, and that has moved."),
     ROW(311, ANY, REQUEST, approves_step, do_approve, STAY, "A step is approved."),
@@ -511,6 +516,16 @@ static const struct rule rules[] = {
     ROW(321, ANY, REQUEST, asks_hold, do_hold, STAY, "Automation is held."),
     ROW(322, ANY, REQUEST, asks_release, do_release, STAY,
         "Automation is released: hold, latch and block are cleared."),
+    ROW(331, ANY, REQUEST, takes_command, do_take_command, STAY,
+        "Command of the execution is taken; whoever has it keeps it."),
+    ROW(332, ANY, REQUEST, asks_for_command, do_ask_for_command, STAY,
+        "Whoever has command is asked for it; unanswered for a minute, it may be taken."),
+    ROW(333, ANY, REQUEST, relieves_of_command, do_take_command, STAY,
+        "Command is taken from somebody who did not answer."),
+    ROW(334, ANY, REQUEST, asks_too_soon, refuse, STAY,
+        "Whoever has command still has time to answer."),
+    ROW(335, ANY, REQUEST, hands_over_command, do_hand_over_command, STAY,
+        "Command of the execution is handed over."),
     ROW(399, ANY, REQUEST, always, refuse, STAY, "The request does not fit the state."),
     ROW(401, ANY, OUTCOME, outcome_expected, do_outcome, STAY,
         "An agent tells what came of its step."),

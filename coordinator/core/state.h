@@ -103,6 +103,11 @@ struct execution {
     /* The topology that it began under, and with it the policy; it stays in force until the
      * execution has ended. 0: of before this was kept. */
     uint32_t config_version;
+    uint64_t command_ms; /* core time since when `commander` has command */
+    uint64_t asked_ms;   /* somebody else asked for command then, and its holder was not heard */
+    uint8_t commander;   /* who has command: operator index + 1; 0: nobody */
+    uint8_t asked_by;    /* operator index + 1; 0: nobody */
+    uint8_t spare[6];
     struct step_state steps[STEPS_MAX];
 };
 

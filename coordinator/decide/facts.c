@@ -230,6 +230,7 @@ static bool complete_request(const struct topology *topology, const struct core 
     event->execution = request->execution;
     event->epoch = request->epoch;
     event->for_ms = request->for_ms;
+    event->to = topology_operator(topology, request->to);
     memcpy(event->seen, request->seen, sizeof event->seen);
     if (request->plan[0] != '\0' && event->plan == NONE) {
         text_say(reterr, "no plan is called %s", request->plan);

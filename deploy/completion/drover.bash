@@ -1,7 +1,7 @@
 # bash completion for drover, made by: drover completion bash
 _drover() {
     local word="${COMP_WORDS[COMP_CWORD]}" words=""
-    local verbs="status explain regions components links backups readiness agents members rules executions timeline report whoami declare approve reject pause resume abort step hold release config plan doctor keygen replay completion help"
+    local verbs="status explain regions components links backups readiness agents members rules executions timeline report whoami declare approve reject pause resume abort step command hold release config plan doctor keygen replay completion help"
     local common=" --config --at --timeout --json --help"
     if [ "$COMP_CWORD" -eq 1 ]; then
         mapfile -t COMPREPLY < <(compgen -W "$verbs $common" -- "$word")
@@ -10,6 +10,7 @@ _drover() {
     if [ "$COMP_CWORD" -eq 2 ]; then
         case "${COMP_WORDS[1]}" in
     step) words="retry skip done" ;;
+    command) words="show take handover" ;;
     config) words="show check diff apply" ;;
     plan) words="list show render lint preview graph diff simulate" ;;
     help) words="$verbs" ;;
@@ -28,6 +29,8 @@ _drover() {
     "step retry"*) words="$words --reason" ;;
     "step skip"*) words="$words --comment" ;;
     "step done"*) words="$words --comment" ;;
+    "command take"*) words="$words --reason" ;;
+    "command handover"*) words="$words --reason" ;;
     "hold"*) words="$words --reason --for" ;;
     "release"*) words="$words --reason" ;;
     "config apply"*) words="$words --reason" ;;

@@ -61,6 +61,7 @@ static void fill_request(struct bytes_in *in, const struct core *core,
     event->request.execution = core->executions_made - bytes_get_u8(in) % 3;
     event->request.epoch = bytes_get_u8(in) % 5;
     event->request.for_ms = bytes_get_u32(in);
+    event->request.to = (uint8_t)(event->request.for_ms % (OPERATORS_MAX + 1));
 }
 
 /* True when the event may be applied. */

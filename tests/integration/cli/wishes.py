@@ -115,6 +115,29 @@ def a_stopped_member_leaves_the_outcome_unknown(place):
     place.drover("release", "--reason", "x")
 
 
+def one_person_has_command(place):
+    """Requirement N24: a second person's command is refused with the holder's name; handed over, it is theirs."""
+    result = place.drover("pause", "1", who="cmd-1")
+    refused_by(result, 3, 309)
+    expect("sre-1 has command of execution 1" in result.stdout and "drover command take 1" in result.stdout, result)
+    expect(place.drover("hold", "--reason", "x", who="cmd-1").returncode == 0, "holding is nobody's command")
+    expect(place.drover("command", "take", "1", "--reason", "x", who="net-1").returncode == 4, "not this role")
+    expect(place.drover("command", "handover", "1", "net-1").returncode == 2, "nor may it be given it")
+    expect(place.drover("command", "handover", "1", "cmd-1").returncode == 0, "handed over")
+    expect("COMMAND  cmd-1 (since" in place.drover("status").stdout, "the screen says it")
+    refused_by(place.drover("pause", "1"), 3, 309)
+    expect("asks" not in place.drover("command", "show").stdout, "nobody asks yet")
+    asked = place.drover("command", "take", "1", "--reason", "cmd-1 is asleep")
+    expect(asked.returncode == 0 and "is asked for it" in asked.stdout, asked)
+    refused_by(place.drover("command", "take", "1", "--reason", "still"), 3, 334)
+    command = place.ask("executions")["executions"][-1]["command"]
+    expect(command["holder"] == "cmd-1" and command["asked_by"] == "sre-1" and command["takeable_in_ms"] > 0, command)
+    expect("sre-1 asks for it" in place.drover("command", "show").stdout, "everybody sees who asks")
+    expect(place.drover("command", "take", "1", "--reason", "here", who="cmd-1").returncode == 0, "an answer")
+    expect(place.drover("command", "handover", "1", "sre-1", who="cmd-1").returncode == 0, "and back")
+    place.drover("release", "--reason", "x")
+
+
 def a_switchover_waits_for_its_approval(place):
     """At the terminal; no agent is alive, so nothing but people and rules can move it."""
     code, shown = place.at_terminal("declare", "--to", "west", "--kind", "switchover", "--reason", "drill",
@@ -132,6 +155,7 @@ def a_switchover_waits_for_its_approval(place):
     expect("paused-by-operator" in place.drover("executions").stdout, "the state says why")
     expect(place.drover("report", "1").returncode == 8, "it waits for people")
     expect(place.drover("resume", "1").returncode == 0, "resume")
+    one_person_has_command(place)
     result = place.drover("approve", "1", "sign-off", who="net-1")
     expect(result.returncode == 0, result)
     refused_by(place.drover("approve", "1", "sign-off", who="net-1"), 3, 399)
@@ -147,7 +171,9 @@ def the_timeline_tells_all_of_it(place):
     place.wait(lambda: any("aborted" in r["text"] for r in place.ask("timeline", "1")["records"]), 5, "written")
     texts = [record["text"] for record in place.ask("timeline", "1")["records"]]
     for words in ("sre-1 declared switchover to west: drill", "needs approval of network-admin",
-                  "net-1 asked: approve sign-off of execution 1", "paused-by-operator", "aborted"):
+                  "net-1 asked: approve sign-off of execution 1", "sre-1 has command of execution 1",
+                  "cmd-1 has command of execution 1, no longer sre-1", "asked: command take execution 1: cmd-1 is asleep",
+                  "cmd-1 was heard, and keeps command of execution 1", "paused-by-operator", "aborted"):
         expect(any(words in text for text in texts), f"{words}: {texts}")
     whole = place.ask("timeline")["records"]
     heights = [record["height"] for record in whole]

@@ -431,7 +431,7 @@ static void a_refusal_says_what_is_in_the_way(void **state) {
         {{.kind = REQUEST_STEP_RETRY, .execution = 1, .step = "dns"}, 399, "step dns is waiting"},
         {{.kind = REQUEST_PAUSE, .execution = 9}, 399, "there is no execution 9"},
     };
-    char why[200];
+    char why[256];
     (void)state;
     make_running();
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -439,6 +439,16 @@ static void a_refusal_says_what_is_in_the_way(void **state) {
         assert_string_equal(why, cases[i].why);
     }
     assert_false(operators_why(&member, &cases[0].request, 301, why, sizeof why));
+    struct request other = {.kind = REQUEST_PAUSE, .execution = 1, .operator_name = "n1"};
+    assert_false(operators_why(&member, &other, 309, why, sizeof why)); /* nobody has command */
+    member.core.executions[0].commander = 1;
+    member.core.executions[0].command_ms = member.core.now_ms;
+    assert_true(operators_why(&member, &other, 309, why, sizeof why));
+    assert_string_equal(why, "c1 has command of execution 1 for 0ms. c1: drover command handover 1 "
+                             "n1; you: drover command take 1 --reason ...");
+    member.core.executions[0].asked_ms = member.core.now_ms;
+    assert_true(operators_why(&member, &other, 334, why, sizeof why));
+    assert_non_null(strstr(why, "c1 has command for 0ms and may answer for 1m"));
     /* Behind a move, whoever declares the same learns who made it. */
     struct core *core = &member.core;
     core->epoch = 2;

@@ -256,6 +256,7 @@ struct event world_request(struct world *world, enum request_kind kind) {
     event.request.plan = NONE;
     event.request.step = NONE;
     event.request.region = NONE;
+    event.request.to = NONE;
     event.request.execution = execution == NULL ? 0 : execution->id;
     return event;
 }

@@ -205,6 +205,23 @@ static void what_was_seen_is_signed_and_nothing_seen_signs_as_it_always_did(void
     }
 }
 
+/* The third form carries both, so that neither passes for the other. */
+static void whom_command_goes_to_and_the_evidence_are_signed(void **state) {
+    (void)state;
+    uint8_t plain[CANON_MAX], to[CANON_MAX], evidence[CANON_MAX], digest[DIGEST_SIZE] = {0};
+    struct request request = sample_request();
+    size_t plain_n = canon_request(&request, digest, plain);
+    (void)text_copy(request.to, NAME_SIZE, "sre-2");
+    size_t to_n = canon_request(&request, digest, to);
+    assert_true(to_n > plain_n);
+    assert_memory_not_equal(to, plain, plain_n);
+    request.to[0] = '\0';
+    (void)text_copy(request.evidence, EVIDENCE_SIZE, "sre-2");
+    size_t evidence_n = canon_request(&request, digest, evidence);
+    assert_true(evidence_n > plain_n);
+    assert_memory_not_equal(to, evidence, to_n < evidence_n ? to_n : evidence_n);
+}
+
 static void no_statement_begins_another(void **state) {
     (void)state;
     static uint8_t out[7][CANON_MAX];
@@ -349,6 +366,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_statement_has_the_bytes_it_always_had),
         cmocka_unit_test(what_was_seen_is_signed_and_nothing_seen_signs_as_it_always_did),
+        cmocka_unit_test(whom_command_goes_to_and_the_evidence_are_signed),
         cmocka_unit_test(no_statement_begins_another),
         cmocka_unit_test(each_name_and_number_of_a_question_is_signed),
         cmocka_unit_test(the_largest_statements_fit),

@@ -215,6 +215,8 @@ static const struct {
     {MESSAGE_REQUEST, 12, SENTENCE, SENTENCE_SIZE, "request.reason"},
     {MESSAGE_REQUEST, 13, OPTIONAL_NAME, NAME_SIZE, "request.rule"},
     {MESSAGE_REQUEST, 15, LINES, 0, "request.text"},
+    {MESSAGE_REQUEST, 18, OPTIONAL_NAME, NAME_SIZE, "request.to"},
+    {MESSAGE_REQUEST, 19, SENTENCE, EVIDENCE_SIZE, "request.evidence"},
     {MESSAGE_QUERY, 1, NAME, NAME_SIZE, "query.what"},
     {MESSAGE_QUERY, 2, SENTENCE, SENTENCE_SIZE, "query.argument"},
     {MESSAGE_REPLY, 3, NAME, NAME_SIZE, "reply.member"},
@@ -230,7 +232,7 @@ static void refuse_text(size_t row, const char *text, size_t n, enum err err) {
 
 static void texts_that_are_not_what_they_should_be_are_refused(void **state) {
     (void)state;
-    char longest[SENTENCE_SIZE + 1];
+    char longest[EVIDENCE_SIZE + 1];
     memset(longest, 'a', sizeof longest);
     for (size_t i = 0; i < sizeof text_rows / sizeof text_rows[0]; i++) {
         enum form form = text_rows[i].form;

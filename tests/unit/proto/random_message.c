@@ -222,6 +222,8 @@ static void random_request(struct rng *rng, struct random_space *space, struct r
         bytes(rng, to->seen, sizeof to->seen);
         to->seen[0] |= 1; /* zeros are nothing */
     }
+    name(rng, true, to->to);
+    sentence(rng, false, to->evidence, EVIDENCE_SIZE);
     random_text(rng, space, &to->text, &to->text_size);
     bytes(rng, to->signature, SIGNATURE_SIZE);
 }

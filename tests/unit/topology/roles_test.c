@@ -22,11 +22,12 @@ static void requests_are_exactly_those_of_the_table(void **state) {
     (void)state;
     static const char *const expected[ROLES_N] = {
         [ROLE_SRE] = "read, declare, approve, reject, pause, resume, step retry, step skip, step "
-                     "done, hold, release, config apply, abort, override",
+                     "done, hold, release, config apply, abort, override, command take, command "
+                     "handover",
         [ROLE_COMMANDER] = "read, declare, approve, reject, pause, resume, hold, release, abort, "
-                           "override",
+                           "override, command take, command handover",
         [ROLE_TECHNICAL_LEAD] = "read, approve, reject, pause, resume, step retry, step skip, step "
-                                "done",
+                                "done, command take, command handover",
         [ROLE_COMMUNICATIONS] = "read",
         [ROLE_DATABASE_ADMIN] = "read, approve, reject, step done",
         [ROLE_NETWORK_ADMIN] = "read, approve, reject",
