@@ -145,11 +145,8 @@ struct coordinator {
 
     struct append appends[APPENDS_MAX];
     uint64_t tick_n, view_n, lag_n;
-    struct ticks ticks;        /* how old the log's newest TICK may be */
-    uint64_t tick_measured_ms; /* boot clock: the point up to which TICKs have told the time */
-    /* Its newest TICK that was applied; and one written anew that was acknowledged, whose applying
-     * the next one waits for. */
-    uint64_t tick_applied_index, tick_applied_ms, tick_awaited_index;
+    struct ticks ticks;      /* how old the log's newest TICK may be */
+    struct tick_count count; /* what its own TICKs have told of the time */
     uint64_t started_boot_ms;
     uint64_t last_yes_boot_ms; /* any YES to a lease question of the newest epoch; 0: none */
     uint64_t last_yes_epoch;

@@ -39,37 +39,14 @@ static void append_free(struct append *append) {
     memset(append, 0, sizeof *append);
 }
 
-/* ms that no TICK has told yet. */
-static uint64_t untold_ms(const struct coordinator *member) {
-    uint64_t now_ms = member_now_ms();
-    return now_ms > member->tick_measured_ms ? now_ms - member->tick_measured_ms : 0;
-}
-
-static void own_tick_told(struct coordinator *member) {
-    uint64_t left_ms = untold_ms(member), told_ms = member->tick_applied_ms;
-    member->tick_measured_ms += told_ms < left_ms ? told_ms : left_ms;
-}
-
-/* Of a TICK that was written anew it is known which text landed when it is applied, and not by its
- * answer: what that one counted is told, and no more. */
-static void tick_landed(const struct append *append, uint64_t index) {
-    struct coordinator *member = append->member;
-    if (!append->rewritten) {
-        member->tick_measured_ms = append->tick_boot_ms;
-    } else if (member->tick_applied_index == index) {
-        own_tick_told(member);
-    } else {
-        member->tick_awaited_index = index;
-    }
-}
-
 static void on_appended(void *owner, enum err err, uint64_t index, bool existed) {
     struct append *append = owner;
     (void)existed;
     append->in_flight = false;
     if (err == ERR_OK || err == ERR_CLOSED || err == ERR_TOO_BIG) {
         if (err == ERR_OK && append->kind == EVENT_TICK) {
-            tick_landed(append, index);
+            tick_count_landed(&append->member->count, append->rewritten, append->tick_boot_ms,
+                              index, member_now_ms());
         }
         append_free(append);
         return;
@@ -199,27 +176,20 @@ void propose_time_told(struct coordinator *member, const struct fact *fact) {
         ticks_applied(&member->ticks, tick ? fact->event.tick.elapsed_ms : 0, clock_stamp());
     }
     if (tick && member->caught_up && fact->event.tick.member == member->index) {
-        member->tick_applied_index = fact->event.index;
-        member->tick_applied_ms = fact->event.tick.elapsed_ms;
-        if (fact->event.index == member->tick_awaited_index) {
-            own_tick_told(member);
-        }
+        tick_count_applied(&member->count, fact->event.index, fact->event.tick.elapsed_ms,
+                           member_now_ms());
     }
     if (!tick || !member->caught_up) {
-        /* It may lie before this host's boot: only the difference is ever read. */
-        member->tick_measured_ms = member_now_ms() - (member->caught_up ? 0 : ago_ms);
+        tick_count_told(&member->count, member->caught_up ? 0 : ago_ms, member_now_ms());
     }
 }
 
-/* What the snapshot covers told the time, perhaps that this member keeps it: what others counted
- * must not be counted again. Only the wall clocks tell how long ago they did; what this member told
- * itself, and the snapshot does not know, it measures itself. */
+/* What the snapshot covers told the time, perhaps that this member keeps it. Only the wall clocks
+ * tell how long ago. */
 void propose_snapshot_taken(struct coordinator *member) {
     uint64_t wall_ms = clock_wall_ms(), told_ms = member->core.wall_ms;
     uint64_t ago_ms = told_ms > 0 && wall_ms > told_ms ? wall_ms - told_ms : 0;
-    if (member_now_ms() - member->tick_measured_ms > ago_ms) {
-        member->tick_measured_ms = member_now_ms() - ago_ms;
-    }
+    tick_count_snapshot(&member->count, ago_ms, member_now_ms());
 }
 
 bool member_keeps_time(const struct coordinator *member) {
@@ -254,9 +224,9 @@ static void propose_keeper(struct coordinator *member) {
 
 static void propose_tick(struct coordinator *member, const struct wants *wants) {
     char key[FACT_KEY_SIZE];
-    uint64_t elapsed_ms = untold_ms(member);
-    bool under_way =
-        append_of_kind(member, EVENT_TICK) || member->applied_index < member->tick_awaited_index;
+    uint64_t elapsed_ms = tick_count_untold_ms(&member->count, member_now_ms());
+    bool under_way = append_of_kind(member, EVENT_TICK) ||
+                     tick_count_awaits(&member->count, member->applied_index);
     if (elapsed_ms < wants->tick_in_ms || under_way) {
         return;
     }
@@ -268,7 +238,7 @@ static void propose_tick(struct coordinator *member, const struct wants *wants) 
                       member->core.keeper_term, member->boot_id, member->tick_n++);
     struct append *append = append_start(member, key, &fact);
     if (append != NULL) {
-        append->tick_boot_ms = member->tick_measured_ms + elapsed_ms;
+        append->tick_boot_ms = member->count.told_ms + elapsed_ms;
     }
 }
 
@@ -374,7 +344,7 @@ static void append_rewrite(struct coordinator *member, struct append *append,
  * may be in the log already), but says all the time that has passed, which makes everybody
  * settle again. */
 static void tick_measure_again(struct coordinator *member, struct append *append) {
-    uint64_t elapsed_ms = untold_ms(member);
+    uint64_t elapsed_ms = tick_count_untold_ms(&member->count, member_now_ms());
     if (elapsed_ms <= TICK_ELAPSED_MAX_MS) {
         return;
     }

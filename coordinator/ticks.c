@@ -47,3 +47,47 @@ uint32_t ticks_silent_ms(const struct ticks *ticks, struct stamp now) {
         ticks->seen ? ticks->behind_ms + passed_ms(ticks->applied, now) : UINT32_MAX;
     return silent_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)silent_ms;
 }
+
+uint64_t tick_count_untold_ms(const struct tick_count *count, uint64_t now_ms) {
+    uint64_t untold_ms = now_ms - count->told_ms;
+    return untold_ms > INT64_MAX ? 0 : untold_ms;
+}
+
+bool tick_count_awaits(const struct tick_count *count, uint64_t applied_index) {
+    return applied_index < count->awaited_index;
+}
+
+static void own_told(struct tick_count *count, uint64_t now_ms) {
+    uint64_t left_ms = tick_count_untold_ms(count, now_ms);
+    count->told_ms += count->own_ms < left_ms ? count->own_ms : left_ms;
+}
+
+void tick_count_landed(struct tick_count *count, bool rewritten, uint64_t measured_ms,
+                       uint64_t index, uint64_t now_ms) {
+    if (!rewritten) {
+        count->told_ms = measured_ms;
+    } else if (count->own_index == index) {
+        own_told(count, now_ms);
+    } else {
+        count->awaited_index = index;
+    }
+}
+
+void tick_count_applied(struct tick_count *count, uint64_t index, uint32_t elapsed_ms,
+                        uint64_t now_ms) {
+    count->own_index = index;
+    count->own_ms = elapsed_ms;
+    if (index == count->awaited_index) {
+        own_told(count, now_ms);
+    }
+}
+
+void tick_count_told(struct tick_count *count, uint64_t ago_ms, uint64_t now_ms) {
+    count->told_ms = now_ms - ago_ms;
+}
+
+void tick_count_snapshot(struct tick_count *count, uint64_t ago_ms, uint64_t now_ms) {
+    if (now_ms - count->told_ms > ago_ms) {
+        count->told_ms = now_ms - ago_ms;
+    }
+}

@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#define TICKS_SILENT_MS 4000 /* after the healing: a new timekeeper needs less */
+
 void judge_fail(struct sim *sim, const char *rule, const char *format, ...) {
     struct judge *judge = &sim->judge;
     if (judge->failed) {
@@ -236,10 +238,17 @@ static uint8_t speaker(const struct sim *sim) {
     return best;
 }
 
+/* Without TICKs nothing is decided any more, however well the one that has the lease serves. */
+static bool time_is_told(const struct sim *sim) {
+    uint8_t m = speaker(sim);
+    const struct sim_member *member = &sim->members[m];
+    return member->stopped || ticks_silent_ms(&member->ticks, sim_stamp(sim, m)) < TICKS_SILENT_MS;
+}
+
 bool judge_settled(struct sim *sim) {
     struct judge *judge = &sim->judge;
-    bool well =
-        all_caught_up(sim) && (restore_waits(sim) || serves(sim, &sim->members[speaker(sim)].core));
+    bool well = all_caught_up(sim) && time_is_told(sim) &&
+                (restore_waits(sim) || serves(sim, &sim->members[speaker(sim)].core));
     if (!well) {
         judge->served_since_us = 0;
     } else if (judge->served_since_us == 0) {
@@ -267,6 +276,9 @@ void judge_end(struct sim *sim) {
     check_equal(sim);
     if (!all_caught_up(sim)) {
         judge_fail(sim, "live", "a member has not caught up after the healing");
+    }
+    if (!time_is_told(sim)) {
+        judge_fail(sim, "live", "nobody tells the time after the healing");
     }
     uint8_t m = speaker(sim);
     const struct core *core = &sim->members[m].core;

@@ -238,9 +238,7 @@ static void snapshot_take(struct sim *sim, uint8_t m) {
     member->applied_index = sim->engine.snapshot_index;
     uint64_t wall_ms = sim_wall_ms(sim), told_ms = member->core.wall_ms;
     uint64_t ago_ms = told_ms > 0 && wall_ms > told_ms ? wall_ms - told_ms : 0;
-    if (sim_boot_ms(sim, m) - member->tick_measured_ms > ago_ms) {
-        member->tick_measured_ms = sim_boot_ms(sim, m) - ago_ms;
-    }
+    tick_count_snapshot(&member->count, ago_ms, sim_boot_ms(sim, m));
     if (!member->core.open && member->core.epoch > 0) {
         attest_close_in(sim, m, member->core.epoch);
     } else if (member->core.epoch > 1) {
@@ -261,10 +259,11 @@ static void time_told(struct sim *sim, uint8_t m, const struct event *event) {
         ticks_applied(&member->ticks, tick ? event->tick.elapsed_ms : 0, now);
     }
     if (tick && member->caught_up && event->tick.member == m) {
-        propose_tick_told(sim, m, event);
+        tick_count_applied(&member->count, event->index, event->tick.elapsed_ms,
+                           sim_boot_ms(sim, m));
     }
     if (!tick || !member->caught_up) {
-        member->tick_measured_ms = sim_boot_ms(sim, m) - (member->caught_up ? 0 : ago_ms);
+        tick_count_told(&member->count, member->caught_up ? 0 : ago_ms, sim_boot_ms(sim, m));
     }
 }
 

@@ -61,41 +61,6 @@ void propose_event(struct sim *sim, uint8_t m, const struct fact_key *key,
     }
 }
 
-/* A clock that was set back counts nothing until it has come up again. */
-static uint64_t untold_ms(const struct sim *sim, uint8_t m) {
-    uint64_t now_ms = sim_boot_ms(sim, m), measured_ms = sim->members[m].tick_measured_ms;
-    return now_ms > measured_ms ? now_ms - measured_ms : 0;
-}
-
-static void own_tick_told(struct sim *sim, uint8_t m) {
-    struct sim_member *member = &sim->members[m];
-    uint64_t left_ms = untold_ms(sim, m), told_ms = member->tick_applied_ms;
-    member->tick_measured_ms += told_ms < left_ms ? told_ms : left_ms;
-}
-
-/* coordinator/propose.c: which text of a TICK that was written anew landed is known when it is
- * applied. */
-static void tick_landed(struct sim *sim, uint8_t m, const struct pending_append *pending,
-                        uint64_t index) {
-    struct sim_member *member = &sim->members[m];
-    if (!pending->rewritten) {
-        member->tick_measured_ms = pending->measured_ms;
-    } else if (member->tick_applied_index == index) {
-        own_tick_told(sim, m);
-    } else {
-        member->tick_awaited_index = index;
-    }
-}
-
-void propose_tick_told(struct sim *sim, uint8_t m, const struct event *event) {
-    struct sim_member *member = &sim->members[m];
-    member->tick_applied_index = event->index;
-    member->tick_applied_ms = event->tick.elapsed_ms;
-    if (event->index == member->tick_awaited_index) {
-        own_tick_told(sim, m);
-    }
-}
-
 void propose_appended(struct sim *sim, uint8_t m, const struct sim_append *append) {
     struct sim_member *member = &sim->members[m];
     struct pending_append *pending = &member->appends[append->slot];
@@ -106,7 +71,8 @@ void propose_appended(struct sim *sim, uint8_t m, const struct sim_append *appen
         member->seen = append->index;
     }
     if (pending->key.kind == EVENT_TICK) {
-        tick_landed(sim, m, pending, append->index);
+        tick_count_landed(&member->count, pending->rewritten, pending->measured_ms, append->index,
+                          sim_boot_ms(sim, m));
     }
     pending->used = false;
 }
@@ -162,10 +128,10 @@ static void propose_keeper(struct sim *sim, uint8_t m) {
 
 static void propose_tick(struct sim *sim, uint8_t m) {
     struct sim_member *member = &sim->members[m];
-    uint64_t elapsed_ms = untold_ms(sim, m);
+    uint64_t elapsed_ms = tick_count_untold_ms(&member->count, sim_boot_ms(sim, m));
     uint32_t due_ms = member->wants.tick_in_ms < 300 ? member->wants.tick_in_ms : 300;
-    bool under_way =
-        append_of_kind(member, EVENT_TICK) || member->applied_index < member->tick_awaited_index;
+    bool under_way = append_of_kind(member, EVENT_TICK) ||
+                     tick_count_awaits(&member->count, member->applied_index);
     if (elapsed_ms < due_ms || under_way) {
         return;
     }
@@ -258,7 +224,7 @@ void propose_reports(struct sim *sim, uint8_t m) {
 
 /* Told late, an old TICK would hide the pause of the log from the core. */
 static void tick_measure_again(struct sim *sim, uint8_t m, struct pending_append *pending) {
-    uint64_t elapsed_ms = untold_ms(sim, m);
+    uint64_t elapsed_ms = tick_count_untold_ms(&sim->members[m].count, sim_boot_ms(sim, m));
     if (elapsed_ms > TICK_ELAPSED_MAX_MS && elapsed_ms < UINT32_MAX) {
         pending->rewritten = true;
         pending->event.tick.elapsed_ms = (uint32_t)elapsed_ms;

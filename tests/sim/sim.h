@@ -63,7 +63,8 @@ struct process {
 struct machine {
     int32_t boot_ppm, raw_ppm; /* how much faster than true time */
     int64_t boot_step_ms;
-    uint64_t base_ms;
+    uint64_t base_ms, booted_us; /* both clocks begin at base_ms, at that instant */
+    bool off;                    /* without power: a boot comes before what runs on it */
     uint64_t disk_bad_until_us, disk_slow_until_us;
     bool disk_unsure;         /* what it refuses may stand there all the same: a failing fsync */
     uint32_t disk_slow_by_us; /* at most, for one write */
@@ -102,8 +103,7 @@ struct sim_member {
     struct pending_append appends[APPENDS_N];
     uint64_t tick_n, view_n, report_n, lag_n;
     struct ticks ticks;
-    uint64_t tick_measured_ms; /* as in coordinator/member.h, and the next three */
-    uint64_t tick_applied_index, tick_applied_ms, tick_awaited_index;
+    struct tick_count count;
     uint64_t started_ms, last_yes_ms, last_yes_epoch;
     struct {
         uint64_t heard_ms, proved_epoch, news_since_ms;
@@ -454,7 +454,6 @@ bool member_hears(const struct sim *sim, uint8_t m, uint8_t host);
 void propose_all(struct sim *sim, uint8_t m);
 void propose_appended(struct sim *sim, uint8_t m, const struct sim_append *append);
 /* Its own, applied. */
-void propose_tick_told(struct sim *sim, uint8_t m, const struct event *event);
 void propose_event(struct sim *sim, uint8_t m, const struct fact_key *key,
                    const struct event *event);
 void propose_reports(struct sim *sim, uint8_t m);

@@ -9,6 +9,8 @@
 #include "trace.h"
 
 #define CLIENT_EVERY_US 25000
+#define BOOT_TAKES_MS 1500
+#define MACHINE_OFF_US 1000000 /* who stays away longer was not only its process */
 
 uint64_t pick(struct sim *sim, uint64_t below) {
     return rng_below(&sim->rng, below);
@@ -54,9 +56,10 @@ static uint64_t local_ms(uint64_t true_us, int32_t ppm) {
 
 struct stamp sim_stamp(const struct sim *sim, uint8_t machine) {
     const struct machine *clock = &sim->machines[machine];
-    uint64_t boot_ms = clock->base_ms + local_ms(sim->now_us, clock->boot_ppm);
+    uint64_t up_us = sim->now_us - clock->booted_us;
+    uint64_t boot_ms = clock->base_ms + local_ms(up_us, clock->boot_ppm);
     struct stamp stamp = {.boot_ms = (uint64_t)((int64_t)boot_ms + clock->boot_step_ms),
-                          .raw_ms = clock->base_ms + local_ms(sim->now_us, clock->raw_ppm)};
+                          .raw_ms = clock->base_ms + local_ms(up_us, clock->raw_ppm)};
     bool one =
         mutant_is(sim, machine < HOST_FIRST ? MUTANT_WAIT_ONE_CLOCK : MUTANT_FENCE_ONE_CLOCK);
     return one ? (struct stamp){stamp.boot_ms, stamp.boot_ms} : stamp;
@@ -64,6 +67,17 @@ struct stamp sim_stamp(const struct sim *sim, uint8_t machine) {
 
 uint64_t raw_to_true_us(const struct sim *sim, uint8_t machine, uint64_t ms) {
     return ms * UINT64_C(1000000000) / (uint64_t)(1000000 + sim->machines[machine].raw_ppm);
+}
+
+/* A boot sets both clocks back to nothing, so that they are younger than what is remembered. */
+static void machine_boot(struct sim *sim, uint8_t place) {
+    struct machine *machine = &sim->machines[place];
+    if (machine->off) {
+        machine->off = false;
+        machine->base_ms = BOOT_TAKES_MS;
+        machine->booted_us = sim->now_us;
+        machine->boot_step_ms = 0;
+    }
 }
 
 static void clocks_draw(struct sim *sim) {
@@ -234,6 +248,7 @@ void process_start(struct sim *sim, uint8_t process) {
     self->wants_disk = false;
     self->restart_us = 0;
     if (process < AGENT_FIRST) {
+        machine_boot(sim, process);
         member_start(sim, process);
     } else if (process < GUARD_FIRST) {
         agent_start(sim, (uint8_t)(process - AGENT_FIRST));
@@ -251,6 +266,7 @@ void process_kill(struct sim *sim, uint8_t process, uint64_t back_us) {
     SAY(sim, process, "is killed");
     if (process < AGENT_FIRST) {
         member_crash(sim, process);
+        sim->machines[process].off = back_us > sim->now_us + MACHINE_OFF_US;
     } else if (process < GUARD_FIRST) {
         commands_crash(sim, (uint8_t)(process - AGENT_FIRST));
     } else {
@@ -276,9 +292,11 @@ void host_kill(struct sim *sim, uint8_t host, uint64_t back_us) {
     sim->processes[AGENT_FIRST + host].restart_us = back_us;
     sim->processes[GUARD_FIRST + host].restart_us = back_us;
     sim->guards[host].gate_shut_us = sim->now_us; /* no kernel, no writes */
+    sim->machines[HOST_FIRST + host].off = true;
 }
 
 void host_boot(struct sim *sim, uint8_t host) {
+    machine_boot(sim, (uint8_t)(HOST_FIRST + host));
     if (mutant_is(sim, MUTANT_BOOT_OPEN) && host_region(sim, host) != REGION_M) {
         sim->guards[host].gate_shut_us = sim->now_us + 60000000;
         judge_gate_open(sim, host, 0, 0);

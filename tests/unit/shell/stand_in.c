@@ -248,7 +248,7 @@ struct coordinator *stand_in_member(const char *name) {
     member->log = (struct log *)(void *)member; /* only ever handed to the stand-in */
     member->topology_known = member->caught_up = member->log_reachable = true;
     member->started_boot_ms = member_now_ms();
-    member->tick_measured_ms = member_now_ms();
+    member->count.told_ms = member_now_ms();
     member->boot_id = 0xB001;
     struct event event = {.kind = EVENT_CONFIG};
     event.config.version = 1;
