@@ -62,6 +62,8 @@ static void check_run(struct job *base) {
         .deadline_boot_ms = clock_boot_ms() + job->timeout_ms,
         .active = job->active,
         .exec_directory = job->conf->exec_directory,
+        .fence_devices = job->conf->fence_devices,
+        .fence_devices_n = job->conf->fence_devices_n,
         .state_directory = job->conf->state,
     };
     job->reading = job->kind->run(&input);

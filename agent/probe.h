@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "common/base/err.h"
+#include "common/io/local_conf.h"
 #include "common/io/secrets.h"
 #include "common/topology/topology.h"
 #include "proto/message.h"
@@ -21,6 +22,9 @@ struct probe_input {
     bool active; /* the agent's region holds the open epoch, as far as the agent knows */
     /* exec only: absolute directory of programs the agent's own configuration allows; or NULL. */
     const char *exec_directory;
+    /* fence_agent only: what this agent's own configuration can switch; may be NULL. */
+    const struct fence_device *fence_devices;
+    uint8_t fence_devices_n;
     /* Absolute directory for what outlives the probe (levels of replicas), or NULL. */
     const char *state_directory;
 };

@@ -110,6 +110,8 @@ static const struct probe_kind kinds[] = {
      "address=host:port, security=starttls|tls|none, server_name=of the certificate, ehlo=our "
      "name, "
      "from=sender that must be accepted, ca=path, user=name, password_ref=name, tls=1.2|1.3"},
+    {CHECK_FENCE_AGENT, fence_agent_run, fence_agent_accepts,
+     "device=a name of fence_devices in agent.conf, expect=any|on|off"},
 };
 
 const struct probe_kind *probe_kind_of(enum check_kind kind) {

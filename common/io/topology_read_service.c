@@ -226,7 +226,8 @@ static struct check_defaults check_defaults_of(enum check_kind kind) {
     case CHECK_DNS:
     case CHECK_SMTP: return record;
     case CHECK_BACKUP:
-    case CHECK_GIT: return series;
+    case CHECK_GIT:
+    case CHECK_FENCE_AGENT: return series;
     case CHECK_HTTP:
     case CHECK_TCP:
     case CHECK_HAPROXY:

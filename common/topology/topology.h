@@ -68,7 +68,8 @@ enum component_kind {
     X(STORAGE, "storage")                                                                          \
     X(PARITY, "parity")                                                                            \
     X(PATH, "path")                                                                                \
-    X(SMTP, "smtp")
+    X(SMTP, "smtp")                                                                                \
+    X(FENCE_AGENT, "fence_agent")
 
 enum check_kind {
 #define CHECK_ENUM(name, text) CHECK_##name,

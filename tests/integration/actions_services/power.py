@@ -1,6 +1,8 @@
-"""fence_agent with a fence agent of Debian's package that needs no hardware: fence_dummy, whose machine is a file."""
+"""fence_agent with two fence agents of Debian's package that need no hardware: fence_dummy, whose machine is a file, and
+fence_ipmilan with a BMC that speaks IPMI."""
 import time
 
+import fence
 from servers import wait_for
 
 PROGRAM = "/usr/sbin/fence_dummy"
@@ -46,7 +48,17 @@ class Power:
         c.result("and one that repeats a password is not repeated", self.run("talks"), "FAILED", detail="tells a secret")
         c.result("a program that is not there", self.run("none"), "NOT_FOUND", detail="fence-agents")
         c.result("a program that anybody may write", self.run("unsafe"), "DENIED")
+        self.bmc()
         began = time.monotonic()
         result = self.run("slow", timeout_ms=900)
         c.that("a slow device ends at the deadline", result["err"] in ("TIMEOUT", "OK") and time.monotonic() - began < 10, result)
         wait_for("the machine is as it was", lambda: self.machine() == "on", 5)
+
+    def bmc(self):
+        c, bmc = self.checks, fence.Bmc(self.lab)
+        self.runner.secret("ipmi", fence.PASSWORD)
+        lines = [*bmc.lines("db3-power", "ipmi"), *bmc.lines("db4-power", "wrong")]
+        c.result("a BMC refuses a wrong password", self.run("db4-power", lines=lines), "FAILED", detail="ends with 1")
+        c.that("and its machine stays on", bmc.is_on())
+        c.result("a machine is switched off by its BMC", self.run("db3-power", lines=lines), observed=False, detail="by its own status")
+        c.that("it is off, by the BMC", not bmc.is_on())

@@ -22,6 +22,8 @@ struct description {
     char exec_directory[256], state_directory[256];
     struct arguments arguments;
     struct secrets secrets;
+    uint8_t devices_n;
+    struct fence_device devices[FENCE_DEVICES_MAX];
 };
 
 static bool kind_find(const char *name, enum check_kind *ret_kind) {
@@ -42,6 +44,26 @@ static char *rest_of(char *line) {
     }
     *space = '\0';
     return space + 1;
+}
+
+/* "fence_device NAME PROGRAM", and "fence_option NAME=VALUE" of the last one. */
+static bool device_take(struct description *description, const char *word, char *rest) {
+    if (text_equal(word, "fence_device")) {
+        char *program = rest_of(rest);
+        if (description->devices_n == FENCE_DEVICES_MAX) {
+            return false;
+        }
+        struct fence_device *device = &description->devices[description->devices_n++];
+        return text_copy(device->name, sizeof device->name, rest) &&
+               text_copy(device->program, sizeof device->program, program);
+    }
+    char *value = strchr(rest, '=');
+    if (!text_equal(word, "fence_option") || value == NULL || description->devices_n == 0) {
+        return false;
+    }
+    *value = '\0';
+    return arguments_set(&description->devices[description->devices_n - 1].options, rest,
+                         value + 1) == ERR_OK;
 }
 
 static bool line_take(struct description *description, char *line) {
@@ -66,6 +88,9 @@ static bool line_take(struct description *description, char *line) {
     }
     if (text_equal(line, "exec_directory")) {
         return text_copy(description->exec_directory, sizeof description->exec_directory, rest);
+    }
+    if (text_starts(line, "fence_")) {
+        return device_take(description, line, rest);
     }
     char *value = rest_of(rest);
     if (text_equal(line, "arg") && description->arguments.n < ACTION_ARGS_MAX) {
@@ -157,6 +182,8 @@ int main(void) {
         .timeout_ms = (uint32_t)description.timeout_ms,
         .deadline_boot_ms = start_ms + description.timeout_ms,
         .exec_directory = description.exec_directory[0] != '\0' ? description.exec_directory : NULL,
+        .fence_devices = description.devices,
+        .fence_devices_n = description.devices_n,
         .state_directory =
             description.state_directory[0] != '\0' ? description.state_directory : NULL,
     };

@@ -31,7 +31,7 @@ def wanted(room):
     for kind, home, cells in rows():
         for case, cell in cells.items():
             named = re.fullmatch(r"`(?:(\w+)/)?([^`]+)`", cell)
-            if named is None and re.fullmatch(r"- [1-9]", cell) is None:
+            if named is None and re.fullmatch(r"- [1-9][0-9]?", cell) is None:
                 raise ValueError(f"docs/probes-tested.md: {kind}, {case}: neither a test nor \"- \" and its reason: {cell}")
             if named is not None and (named[1] or home) == room:
                 found.append((kind, case, f"{kind} {named[2]}"))

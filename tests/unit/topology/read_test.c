@@ -368,6 +368,7 @@ static void checks_have_their_kinds_times(void **state) {
         {"parity", 10000, 5000, 3},
         {"path", 10000, 5000, 3},
         {"smtp", 60000, 5000, 2},
+        {"fence_agent", 300000, 30000, 1},
     };
     assert_int_equal(sizeof rows / sizeof rows[0], CHECK_KINDS_N);
     for (size_t i = 0; i < CHECK_KINDS_N; i++) {
