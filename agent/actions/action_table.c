@@ -22,6 +22,9 @@ const struct action_kind_row *action_kind_of(enum action_kind kind) {
         [ACTION_HAPROXY_SERVER] = &row_haproxy_server,
         [ACTION_DNS_POWERDNS] = &row_dns_powerdns,
         [ACTION_FENCE_AGENT] = &row_fence_agent,
+        [ACTION_DNS_ROUTE53] = &row_dns_route53,
+        [ACTION_DNS_CLOUDFLARE] = &row_dns_cloudflare,
+        [ACTION_TRAFFIC_SHIFT] = &row_traffic_shift,
     };
     if ((unsigned)kind >= ACTION_KINDS_N || rows[kind] == NULL) {
         return NULL;

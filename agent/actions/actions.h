@@ -22,5 +22,8 @@ extern const struct action_kind_row row_kubernetes_scale;
 extern const struct action_kind_row row_haproxy_server;
 extern const struct action_kind_row row_dns_powerdns;
 extern const struct action_kind_row row_fence_agent;
+extern const struct action_kind_row row_dns_route53;
+extern const struct action_kind_row row_dns_cloudflare;
+extern const struct action_kind_row row_traffic_shift;
 
 #endif

@@ -69,14 +69,15 @@ enum err dns_value_canonical(const char *name, const char *type, const char *val
     return fits ? ERR_OK : ERR_FORMAT;
 }
 
-enum err dns_query_build(const char *name, const char *type, struct dns_message *ret_message) {
+enum err dns_query_build(const char *name, const char *type, bool recursive,
+                         struct dns_message *ret_message) {
     struct text256 why;
     ldns_rdf *owner = ldns_dname_new_frm_str(name);
     if (owner == NULL) {
         return ERR_FORMAT;
     }
-    /* No recursion: authorities are asked what they themselves say. */
-    ldns_pkt *packet = ldns_pkt_query_new(owner, type_of(type), LDNS_RR_CLASS_IN, 0);
+    ldns_pkt *packet =
+        ldns_pkt_query_new(owner, type_of(type), LDNS_RR_CLASS_IN, recursive ? LDNS_RD : 0);
     if (packet == NULL) {
         ldns_rdf_deep_free(owner);
         return ERR_NO_MEMORY;
@@ -185,8 +186,8 @@ static enum err rrset_take(const ldns_pkt *packet, const char *name, const char 
 }
 
 enum err dns_reply_parse(const struct dns_message *query, const uint8_t *wire, size_t size,
-                         const char *name, const char *type, struct dns_rrset *ret_rrset,
-                         struct text256 *reterr) {
+                         const char *name, const char *type, bool recursive,
+                         struct dns_rrset *ret_rrset, struct text256 *reterr) {
     struct dns_rrset rrset;
     memset(&rrset, 0, sizeof rrset);
     ldns_pkt *packet = dns_packet_read(query, wire, size, reterr);
@@ -198,7 +199,7 @@ enum err dns_reply_parse(const struct dns_message *query, const uint8_t *wire, s
     if (rcode != LDNS_RCODE_NOERROR && rcode != LDNS_RCODE_NXDOMAIN) {
         text_say(reterr, "%s", dns_packet_code(packet));
         err = rcode == LDNS_RCODE_REFUSED ? ERR_DENIED : ERR_FAILED;
-    } else if (!ldns_pkt_aa(packet)) {
+    } else if (!recursive && !ldns_pkt_aa(packet)) {
         text_say(reterr, "not an authority for %s", name);
         err = ERR_FAILED;
     } else {

@@ -39,16 +39,17 @@ struct dns_change {
 enum err dns_value_canonical(const char *name, const char *type, const char *value,
                              char ret_value[DNS_VALUE_SIZE]) ERR_CHECKED;
 
-enum err dns_query_build(const char *name, const char *type,
+/* recursive: of a resolver; else an authority is asked what it itself says. */
+enum err dns_query_build(const char *name, const char *type, bool recursive,
                          struct dns_message *ret_message) ERR_CHECKED;
 enum err dns_update_build(const struct dns_change *change, const struct dns_key *key,
                           struct dns_message *ret_message, struct text256 *reterr) ERR_CHECKED;
 
 /* An answer to a query. *ret_rrset n 0: no such record. FORMAT, DENIED (REFUSED), FAILED (other
- * response codes; not authoritative), TOO_BIG. */
+ * response codes; unless recursive: not authoritative), TOO_BIG. */
 enum err dns_reply_parse(const struct dns_message *query, const uint8_t *wire, size_t size,
-                         const char *name, const char *type, struct dns_rrset *ret_rrset,
-                         struct text256 *reterr) ERR_CHECKED;
+                         const char *name, const char *type, bool recursive,
+                         struct dns_rrset *ret_rrset, struct text256 *reterr) ERR_CHECKED;
 
 /* The largest N of "drover-epoch=N" among the texts; 0: none. */
 uint64_t dns_epoch_of(const struct dns_rrset *texts);

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "agent/actions/actions.h"
+#include "agent/actions/dns_api.h"
 #include "agent/actions/dns_body.h"
-#include "agent/actions/dns_record.h"
 #include "common/io/service.h"
 
 #define ASK_MS 5000

@@ -2,7 +2,6 @@
 #include "agent/actions/dns_record.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -10,7 +9,6 @@
 
 #define ASK_MS 1000
 #define UNREACHED_PATIENCE_MS 2000
-#define ROUNDS_MAX 20
 
 bool dns_name_same(const char *a, const char *b) {
     size_t a_n = strlen(a), b_n = strlen(b);
@@ -105,7 +103,7 @@ static enum err rrset_read(struct dns_record *dns, const struct place *place, co
     struct dns_message query;
     uint8_t reply[DNS_WIRE_SIZE];
     size_t size = 0;
-    enum err err = dns_query_build(name, type, &query);
+    enum err err = dns_query_build(name, type, /* recursive= */ false, &query);
     if (err == ERR_OK) {
         err = dns_exchange(place, query.wire, query.size,
                            act_within(ASK_MS, dns->input->deadline_boot_ms), reply, sizeof reply,
@@ -115,7 +113,8 @@ static enum err rrset_read(struct dns_record *dns, const struct place *place, co
         }
     }
     return err != ERR_OK ? err
-                         : dns_reply_parse(&query, reply, size, name, type, ret_rrset, &dns->why);
+                         : dns_reply_parse(&query, reply, size, name, type, /* recursive= */ false,
+                                           ret_rrset, &dns->why);
 }
 
 enum err dns_record_ask(struct dns_record *dns, const struct place *server) {
@@ -200,80 +199,4 @@ enum err dns_record_wished(struct dns_record *dns, struct dns_rrset *ret_record,
     (void)text_format(ret_texts->value[ret_texts->n++], DNS_VALUE_SIZE,
                       DNS_EPOCH_PREFIX "%" PRIu64 "\"", dns->input->epoch);
     return ERR_OK;
-}
-
-/* ---- actions by an API ---- */
-
-static enum err api_open(const struct dns_api_kind *kind, const struct action_input *input,
-                         const struct arguments *arguments, struct dns_api *api,
-                         struct text256 *reterr) {
-    memset(api, 0, sizeof *api);
-    api->input = input;
-    enum err err = kind->open(api, arguments, reterr);
-    if (err == ERR_OK) {
-        (void)arg_places(arguments, "servers", &api->servers);
-        err = dns_record_open(input, arguments, &api->dns, reterr);
-    }
-    return err;
-}
-
-enum err dns_api_accepts(const struct dns_api_kind *kind, const struct arguments *arguments,
-                         struct text256 *reterr) {
-    struct dns_api api;
-    return api_open(kind, NULL, arguments, &api, reterr);
-}
-
-static enum err api_apply(const struct dns_api_kind *kind, struct dns_api *api,
-                          bool *ret_observed) {
-    struct dns_record *dns = &api->dns;
-    enum err err = ERR_STALE;
-    for (unsigned round = 0; round < ROUNDS_MAX; round++) {
-        err = kind->read(api);
-        if (err != ERR_OK) {
-            return err;
-        }
-        if (dns_record_there(dns)) {
-            *ret_observed = round == 0;
-            return ERR_OK;
-        }
-        err = dns_record_replaceable(dns);
-        if (err != ERR_OK) {
-            return err;
-        }
-        if (api->input->observe_only) {
-            text_say(&dns->why, "%.60s is %.60s", dns->name,
-                     dns->record.n > 0 ? dns->record.value[0] : "absent");
-            return ERR_FAILED;
-        }
-        err = kind->write(api);
-        if (err != ERR_OK && err != ERR_STALE) {
-            return err;
-        }
-        if (round > 0 && !act_pause(20, api->input->deadline_boot_ms)) {
-            break;
-        }
-    }
-    text_say(&dns->why, "it is written, and somebody else keeps writing something else");
-    return ERR_BUSY;
-}
-
-struct action_result dns_api_run(const struct dns_api_kind *kind,
-                                 const struct action_input *input) {
-    struct dns_api api;
-    struct text256 why = {""};
-    bool observed = false;
-    enum err err = api_open(kind, input, input->arguments, &api, &why);
-    if (err != ERR_OK) {
-        return act_failed(err, "%.150s", why.at);
-    }
-    api.body = malloc(DNS_API_BODY_SIZE);
-    if (api.body == NULL) {
-        return act_failed(ERR_NO_MEMORY, "no memory for an answer");
-    }
-    err = api_apply(kind, &api, &observed);
-    free(api.body);
-    if (err != ERR_OK) {
-        return act_failed(err, "%.150s", api.dns.why.at);
-    }
-    return dns_record_verify(&api.dns, &api.servers, NONE, observed);
 }

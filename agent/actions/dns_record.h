@@ -52,31 +52,4 @@ enum err dns_record_ask(struct dns_record *dns, const struct place *server) ERR_
 struct action_result dns_record_verify(struct dns_record *dns, const struct places *servers,
                                        uint8_t writer, bool observed);
 
-/* ---- actions by an API ---- */
-
-struct dns_api {
-    struct dns_record dns;
-    struct places servers; /* to be asked at the end; may be none */
-    const struct action_input *input;
-    char *body; /* DNS_API_BODY_SIZE */
-    size_t body_n;
-    long status;
-};
-
-#define DNS_API_BODY_SIZE (1u << 20)
-
-struct dns_api_kind {
-    enum err (*open)(struct dns_api *api, const struct arguments *arguments,
-                     struct text256 *reterr);
-    /* Reads both names into api->dns. */
-    enum err (*read)(struct dns_api *api);
-    /* Writes both as they shall be. STALE: they are no longer as they were read. */
-    enum err (*write)(struct dns_api *api);
-};
-
-enum err dns_api_accepts(const struct dns_api_kind *kind, const struct arguments *arguments,
-                         struct text256 *reterr) ERR_CHECKED;
-/* Reads, judges, writes, reads again; in the end asks the argument `servers`, when there is one. */
-struct action_result dns_api_run(const struct dns_api_kind *kind, const struct action_input *input);
-
 #endif

@@ -75,8 +75,8 @@ static enum err refusal(const char *text, struct text256 *reterr) {
                                                                                 : ERR_FAILED;
 }
 
-static enum err no_server(const char *server, struct text256 *reterr) {
-    text_say(reterr, "HAProxy has no server %.60s there", server);
+static enum err no_such(const char *name, struct text256 *reterr) {
+    text_say(reterr, "HAProxy has no %.60s there", name);
     return ERR_NOT_FOUND;
 }
 
@@ -111,20 +111,21 @@ enum err haproxy_server_parse(const char *text, const char *server,
                                                          : HAPROXY_READY;
         return ERR_OK;
     }
-    return no_server(server, reterr);
+    return no_such(server, reterr);
 }
 
-enum err haproxy_sessions_parse(const char *text, const char *server, uint64_t *ret_sessions,
-                                struct text256 *reterr) {
-    char line[LINE_SIZE], name[LINE_SIZE];
+/* The row whose field `column_name` is `name`. */
+static enum err sessions_find(const char *text, const char *column_name, const char *name,
+                              uint64_t *ret_sessions, struct text256 *reterr) {
+    char line[LINE_SIZE], field[LINE_SIZE];
     const char *at = line_next(text, line);
     if (at == NULL || !text_starts(line, "# pxname,")) {
         return refusal(text, reterr);
     }
-    int name_at = column(line + 2, ',', "svname"), sessions_at = column(line + 2, ',', "scur");
+    int name_at = column(line + 2, ',', column_name), sessions_at = column(line + 2, ',', "scur");
     while (name_at >= 0 && (at = line_next(at, line)) != NULL) {
-        if (!field_at(line, ',', (unsigned)name_at, name, sizeof name) ||
-            !text_equal(name, server)) {
+        if (!field_at(line, ',', (unsigned)name_at, field, sizeof field) ||
+            !text_equal(field, name)) {
             continue;
         }
         if (!number_at(line, ',', sessions_at, ret_sessions)) {
@@ -133,7 +134,17 @@ enum err haproxy_sessions_parse(const char *text, const char *server, uint64_t *
         }
         return ERR_OK;
     }
-    return no_server(server, reterr);
+    return no_such(name, reterr);
+}
+
+enum err haproxy_sessions_parse(const char *text, const char *server, uint64_t *ret_sessions,
+                                struct text256 *reterr) {
+    return sessions_find(text, "svname", server, ret_sessions, reterr);
+}
+
+enum err haproxy_frontend_parse(const char *text, const char *frontend, uint64_t *ret_sessions,
+                                struct text256 *reterr) {
+    return sessions_find(text, "pxname", frontend, ret_sessions, reterr);
 }
 
 enum err haproxy_done_parse(const char *text, struct text256 *reterr) {

@@ -25,6 +25,10 @@ enum err haproxy_server_parse(const char *text, const char *server,
 enum err haproxy_sessions_parse(const char *text, const char *server, uint64_t *ret_sessions,
                                 struct text256 *reterr) ERR_CHECKED;
 
+/* Current sessions of a frontend in "show stat -1 1 -1". Errors as above. */
+enum err haproxy_frontend_parse(const char *text, const char *frontend, uint64_t *ret_sessions,
+                                struct text256 *reterr) ERR_CHECKED;
+
 /* A command that changes something answers nothing when it is done: OK. NOT_FOUND, DENIED, FAILED:
  * its words are in reterr. */
 enum err haproxy_done_parse(const char *text, struct text256 *reterr) ERR_CHECKED;

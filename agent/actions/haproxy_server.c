@@ -4,12 +4,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/actions/act.h"
 #include "agent/actions/actions.h"
 #include "agent/actions/haproxy_reply.h"
-#include "common/io/net.h"
+#include "agent/actions/haproxy_socket.h"
 
 #define ASK_MS 3000
 #define LOOK_EVERY_MS 100
@@ -69,30 +68,12 @@ static enum err change_accepts(const struct arguments *arguments, struct text256
     return change_open(arguments, &change, reterr);
 }
 
-/* One command; its whole reply, terminated. */
 static enum err haproxy_ask(struct change *change, const char *command) {
-    uint64_t deadline_boot_ms = act_within(ASK_MS, change->input->deadline_boot_ms);
-    struct net_address address;
     struct text256 why = {""};
     size_t n = 0;
-    int fd = -1;
-    enum err err = ERR_OK;
-    if (change->socket[0] == '/') {
-        err = net_connect_path(change->socket, deadline_boot_ms, &fd, &why);
-    } else {
-        err = net_address_parse(change->socket, &address, &why);
-        if (err == ERR_OK) {
-            err = net_connect(&address, deadline_boot_ms, &fd, &why);
-        }
-    }
-    if (err == ERR_OK) {
-        err = net_send(fd, command, strlen(command), deadline_boot_ms);
-        if (err == ERR_OK) {
-            err = net_receive_all(fd, change->reply, REPLY_SIZE - 1, deadline_boot_ms, &n);
-        }
-        (void)close(fd);
-    }
-    change->reply[n] = '\0';
+    enum err err = haproxy_exchange(change->socket, command,
+                                    act_within(ASK_MS, change->input->deadline_boot_ms),
+                                    change->reply, REPLY_SIZE, &n, &why);
     if (err != ERR_OK) {
         text_say(&change->why, "HAProxy at %.60s: %.100s", change->socket,
                  why.at[0] != '\0' ? why.at : err_text(err));

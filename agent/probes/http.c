@@ -23,6 +23,8 @@ static const struct parameter parameters[] = {
     {.name = "password_ref", .type = PARAMETER_NAME},
     {.name = "token_ref", .type = PARAMETER_NAME},
     {.name = "token_header", .type = PARAMETER_NAME},
+    {.name = "sign_service", .type = PARAMETER_NAME},
+    {.name = "sign_region", .type = PARAMETER_NAME},
     {.name = "tls", .type = PARAMETER_CHOICE, .choices = "|1.2|1.3|"},
 };
 
@@ -119,6 +121,13 @@ enum err http_accepts(const struct arguments *arguments, struct text256 *reterr)
         text_say(reterr, "argument token_header: expected token_ref with it");
         return ERR_CONFIG;
     }
+    if (arguments_get(arguments, "sign_service") != NULL &&
+        (arguments_get(arguments, "user") == NULL ||
+         arguments_get(arguments, "password_ref") == NULL)) {
+        text_say(reterr, "argument sign_service: expected user (the access key) and password_ref "
+                         "(its secret) with it");
+        return ERR_CONFIG;
+    }
     const char *pattern = arguments_get(arguments, "expect_regex");
     return pattern != NULL ? regex_accepts(pattern, reterr) : ERR_OK;
 }
@@ -206,6 +215,10 @@ static struct reading http_ask(const struct probe_input *input, struct http_secr
         .headers_n = headers_n,
         .user = arguments_get(arguments, "user"),
         .password = secrets->password_given ? secrets->password : NULL,
+        .sign_service = arguments_get(arguments, "sign_service"),
+        .sign_region = arguments_get(arguments, "sign_service") != NULL
+                           ? parameter_text(arguments, "sign_region", "us-east-1")
+                           : NULL,
         .bearer = secrets->token_given && token_header == NULL ? secrets->token : NULL,
         .ca_file = arguments_get(arguments, "ca"),
         .connect_to = arguments_get(arguments, "connect_to"),

@@ -5,77 +5,9 @@
 
 #include "agent/probes/calendar.h"
 #include "common/base/text.h"
+#include "common/io/flat_xml.h"
 
 #define STATUS_SIZE 16
-
-/* ---- XML: flat elements without attributes, which is all that is looked at here. A '<' in a value
- * is always written as &lt;, so that searching finds elements only. ---- */
-
-struct piece {
-    const char *at;
-    size_t n;
-};
-
-static const char *find_in(struct piece in, const char *text) {
-    return memmem(in.at, in.n, text, strlen(text));
-}
-
-/* The text of the first <name>...</name>. */
-static bool element_find(struct piece in, const char *name, struct piece *ret_text) {
-    char open[40], close[40];
-    if (!text_format(open, sizeof open, "<%s>", name) ||
-        !text_format(close, sizeof close, "</%s>", name)) {
-        return false;
-    }
-    const char *from = find_in(in, open);
-    if (from == NULL) {
-        return false;
-    }
-    from += strlen(open);
-    struct piece rest = {from, in.n - (size_t)(from - in.at)};
-    const char *to = find_in(rest, close);
-    if (to == NULL) {
-        return false;
-    }
-    *ret_text = (struct piece){from, (size_t)(to - from)};
-    return true;
-}
-
-static bool piece_equal(struct piece piece, const char *text) {
-    return piece.n == strlen(text) && memcmp(piece.at, text, piece.n) == 0;
-}
-
-/* The longest that is understood; anything else stays as it is. */
-static size_t entity_take(struct piece in, char *ret_char) {
-    static const struct {
-        const char *text;
-        char is;
-    } entities[] = {{"&quot;", '"'}, {"&#34;", '"'}, {"&apos;", '\''}, {"&#39;", '\''},
-                    {"&amp;", '&'},  {"&lt;", '<'},  {"&gt;", '>'}};
-    for (size_t i = 0; i < sizeof entities / sizeof entities[0]; i++) {
-        size_t n = strlen(entities[i].text);
-        if (in.n >= n && memcmp(in.at, entities[i].text, n) == 0) {
-            *ret_char = entities[i].is;
-            return n;
-        }
-    }
-    *ret_char = in.at[0];
-    return 1;
-}
-
-static bool value_take(struct piece in, char *ret_value, size_t value_size) {
-    size_t used = 0;
-    while (in.n > 0) {
-        if (used + 1 >= value_size) {
-            return false;
-        }
-        size_t n = entity_take(in, &ret_value[used++]);
-        in.at += n;
-        in.n -= n;
-    }
-    ret_value[used] = '\0';
-    return true;
-}
 
 static int hex_of(char c) {
     return c >= '0' && c <= '9'   ? c - '0'
@@ -115,12 +47,12 @@ static enum err object_parse(struct piece in, struct s3_object *ret_object) {
     char modified[40] = "", bytes[24] = "";
     struct piece text;
     *ret_object = (struct s3_object){0};
-    if (!element_find(in, "Key", &text)) {
+    if (!flat_xml_element(in, "Key", &text)) {
         return ERR_FORMAT;
     }
     /* Encoded it may take three times the room, within which it is decoded. */
     char key[3 * S3_KEY_SIZE];
-    if (!value_take(text, key, sizeof key)) {
+    if (!flat_xml_value(text, key, sizeof key)) {
         return ERR_TOO_BIG;
     }
     if (!percent_decode(key)) {
@@ -129,19 +61,20 @@ static enum err object_parse(struct piece in, struct s3_object *ret_object) {
     if (!text_copy(ret_object->key, sizeof ret_object->key, key)) {
         return ERR_TOO_BIG;
     }
-    if (!element_find(in, "LastModified", &text) || !value_take(text, modified, sizeof modified) ||
+    if (!flat_xml_element(in, "LastModified", &text) ||
+        !flat_xml_value(text, modified, sizeof modified) ||
         !calendar_parse_iso(modified, &ret_object->modified_wall_ms) ||
-        !element_find(in, "Size", &text) || !value_take(text, bytes, sizeof bytes) ||
+        !flat_xml_element(in, "Size", &text) || !flat_xml_value(text, bytes, sizeof bytes) ||
         !text_to_u64(bytes, INT64_MAX, &ret_object->bytes)) {
         return ERR_FORMAT;
     }
-    if (element_find(in, "ETag", &text) &&
-        !value_take(text, ret_object->etag, sizeof ret_object->etag)) {
+    if (flat_xml_element(in, "ETag", &text) &&
+        !flat_xml_value(text, ret_object->etag, sizeof ret_object->etag)) {
         ret_object->etag[0] = '\0'; /* not one that we could compare */
     }
     quotes_strip(ret_object->etag);
-    if (element_find(in, "StorageClass", &text) &&
-        !value_take(text, ret_object->storage_class, sizeof ret_object->storage_class)) {
+    if (flat_xml_element(in, "StorageClass", &text) &&
+        !flat_xml_value(text, ret_object->storage_class, sizeof ret_object->storage_class)) {
         return ERR_FORMAT;
     }
     return ERR_OK;
@@ -152,16 +85,17 @@ enum err s3_list_parse(const char *xml, struct s3_object *ret_objects, size_t ob
     static const char open[] = "<Contents>";
     struct piece all = {xml, strlen(xml)}, text, one;
     size_t objects_n = 0;
-    if (find_in(all, "<ListBucketResult") == NULL || find_in(all, "</ListBucketResult>") == NULL ||
-        !element_find(all, "IsTruncated", &text) ||
+    if (piece_find(all, "<ListBucketResult") == NULL ||
+        piece_find(all, "</ListBucketResult>") == NULL ||
+        !flat_xml_element(all, "IsTruncated", &text) ||
         (!piece_equal(text, "true") && !piece_equal(text, "false"))) {
         return ERR_FORMAT;
     }
     bool more = piece_equal(text, "true");
     struct piece rest = all;
-    for (const char *at = find_in(rest, open); at != NULL; at = find_in(rest, open)) {
+    for (const char *at = piece_find(rest, open); at != NULL; at = piece_find(rest, open)) {
         rest = (struct piece){at, all.n - (size_t)(at - xml)};
-        if (!element_find(rest, "Contents", &one)) {
+        if (!flat_xml_element(rest, "Contents", &one)) {
             return ERR_FORMAT;
         }
         if (objects_n == objects_max) {
@@ -184,10 +118,10 @@ enum err s3_list_parse(const char *xml, struct s3_object *ret_objects, size_t ob
 
 enum err s3_versioning_parse(const char *xml, enum s3_versioning *ret_versioning) {
     struct piece all = {xml, strlen(xml)}, text;
-    if (find_in(all, "<VersioningConfiguration") == NULL) {
+    if (piece_find(all, "<VersioningConfiguration") == NULL) {
         return ERR_FORMAT;
     }
-    if (!element_find(all, "Status", &text)) {
+    if (!flat_xml_element(all, "Status", &text)) {
         *ret_versioning = S3_VERSIONING_NEVER;
     } else if (piece_equal(text, "Enabled")) {
         *ret_versioning = S3_VERSIONING_ENABLED;
@@ -206,21 +140,21 @@ enum err s3_versions_parse(const char *xml, const char *key, unsigned skip,
     struct s3_versions versions = {0};
     char name[S3_KEY_SIZE];
     unsigned passed = 0;
-    if (find_in(all, "<ListVersionsResult") == NULL ||
-        find_in(all, "</ListVersionsResult>") == NULL) {
+    if (piece_find(all, "<ListVersionsResult") == NULL ||
+        piece_find(all, "</ListVersionsResult>") == NULL) {
         return ERR_FORMAT;
     }
     struct piece rest = all;
-    for (const char *at = find_in(rest, open); at != NULL; at = find_in(rest, open)) {
+    for (const char *at = piece_find(rest, open); at != NULL; at = piece_find(rest, open)) {
         rest = (struct piece){at, all.n - (size_t)(at - xml)};
-        if (!element_find(rest, "Version", &one) || !element_find(one, "Key", &text)) {
+        if (!flat_xml_element(rest, "Version", &one) || !flat_xml_element(one, "Key", &text)) {
             return ERR_FORMAT;
         }
         rest = (struct piece){one.at, all.n - (size_t)(one.at - xml)};
-        if (!value_take(text, name, sizeof name) || !text_equal(name, key)) {
+        if (!flat_xml_value(text, name, sizeof name) || !text_equal(name, key)) {
             continue;
         }
-        if (!element_find(one, "IsLatest", &text)) {
+        if (!flat_xml_element(one, "IsLatest", &text)) {
             return ERR_FORMAT;
         }
         versions.n++;
@@ -229,8 +163,8 @@ enum err s3_versions_parse(const char *xml, const char *key, unsigned skip,
             continue;
         }
         char *id = versions.old[versions.old_n];
-        if (!element_find(one, "VersionId", &text) ||
-            !value_take(text, id, sizeof versions.old[0]) || id[0] == '\0') {
+        if (!flat_xml_element(one, "VersionId", &text) ||
+            !flat_xml_value(text, id, sizeof versions.old[0]) || id[0] == '\0') {
             return ERR_FORMAT;
         }
         versions.old_n++;
@@ -282,14 +216,14 @@ enum err s3_rules_parse(const char *xml, const char *bucket, struct s3_rules *re
     static const char open[] = "<Rule>";
     struct piece all = {xml, strlen(xml)}, rule, status, destination, arn;
     struct s3_rules rules = {0};
-    if (find_in(all, "<ReplicationConfiguration") == NULL ||
-        find_in(all, "</ReplicationConfiguration>") == NULL) {
+    if (piece_find(all, "<ReplicationConfiguration") == NULL ||
+        piece_find(all, "</ReplicationConfiguration>") == NULL) {
         return ERR_FORMAT;
     }
     struct piece rest = all;
-    for (const char *at = find_in(rest, open); at != NULL; at = find_in(rest, open)) {
+    for (const char *at = piece_find(rest, open); at != NULL; at = piece_find(rest, open)) {
         rest = (struct piece){at, all.n - (size_t)(at - xml)};
-        if (!element_find(rest, "Rule", &rule) || !child_find(rule, "Status", &status) ||
+        if (!flat_xml_element(rest, "Rule", &rule) || !child_find(rule, "Status", &status) ||
             !child_find(rule, "Destination", &destination) ||
             !child_find(destination, "Bucket", &arn)) {
             return ERR_FORMAT;
@@ -309,7 +243,7 @@ enum err s3_rules_parse(const char *xml, const char *bucket, struct s3_rules *re
 void s3_error_code(const char *xml, char *ret_code, size_t code_size) {
     struct piece all = {xml, strlen(xml)}, text;
     ret_code[0] = '\0';
-    if (!element_find(all, "Code", &text) || !value_take(text, ret_code, code_size)) {
+    if (!flat_xml_element(all, "Code", &text) || !flat_xml_value(text, ret_code, code_size)) {
         ret_code[0] = '\0';
         return;
     }

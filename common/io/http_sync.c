@@ -138,7 +138,11 @@ static struct curl_slist *headers_list(const struct http_sync_request *request) 
         char host[HOST_SIZE + 8] = "";
         const char *from = strstr(request->url, "://") + 3;
         (void)text_format(host, sizeof host, "Host: %.*s", (int)strcspn(from, "/?#"), from);
-        list = list_add(curl_slist_append(NULL, host), "x-amz-content-sha256: UNSIGNED-PAYLOAD");
+        list = curl_slist_append(NULL, host);
+        /* S3 alone takes a body that is not signed; for all others libcurl signs its digest. */
+        list = text_equal(request->sign_service, "s3")
+                   ? list_add(list, "x-amz-content-sha256: UNSIGNED-PAYLOAD")
+                   : list;
     } else {
         /* Else a larger body waits a second for a "100 Continue" that few servers send. */
         list = curl_slist_append(NULL, "Expect:");

@@ -26,7 +26,8 @@ struct http_sync_request {
     const char *bearer; /* "Authorization: Bearer ...", or NULL */
     /* With both, AWS Signature Version 4 instead of basic authentication: user is the access key,
      * password its secret. The URL's query is sorted by name, each name has its "=", and all but
-     * unreserved characters are percent-encoded; the body is not part of what is signed. */
+     * unreserved characters are percent-encoded; of service "s3" the body is not part of what is
+     * signed. */
     const char *sign_region, *sign_service;
     const char *ca_file;          /* trusted roots, PEM; NULL: the system's */
     const char *certificate_file; /* our own, PEM; NULL: none */

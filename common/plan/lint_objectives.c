@@ -52,7 +52,7 @@ static void lint_planned(const struct topology *topology, const struct plan *pla
         uint64_t end_ms = order->at[i].end_ms;
         if (order->at[i].before_fence) {
             before_ms = end_ms > before_ms ? end_ms : before_ms;
-        } else if (step->action == ACTION_DNS_UPDATE || step_tier(step) == 1) {
+        } else if (action_moves_name(step->action) || step_tier(step) == 1) {
             end_ms += step_ttl_ms(topology, step);
             /* What is at the source, and may fail, is no downtime. */
             behind_ms = end_ms > behind_ms && !step->at_source ? end_ms : behind_ms;

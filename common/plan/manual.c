@@ -26,6 +26,9 @@ static const struct manual_kind *const kinds[] = {
     [ACTION_HAPROXY_SERVER] = &manual_haproxy_server,
     [ACTION_DNS_POWERDNS] = &manual_dns_powerdns,
     [ACTION_FENCE_AGENT] = &manual_fence_agent,
+    [ACTION_DNS_ROUTE53] = &manual_dns_route53,
+    [ACTION_DNS_CLOUDFLARE] = &manual_dns_cloudflare,
+    [ACTION_TRAFFIC_SHIFT] = &manual_traffic_shift,
 };
 _Static_assert(sizeof kinds / sizeof kinds[0] == ACTION_KINDS_N,
                "a new action kind needs its row: what does a person type instead?");

@@ -8,7 +8,8 @@ extern const struct manual_kind manual_patroni_demote, manual_patroni_promote,
     manual_patroni_handoff, manual_pg_promote, manual_pg_await_position, manual_pg_rejoin,
     manual_redis_demote, manual_redis_promote, manual_redis_handoff, manual_dns_update,
     manual_http_call, manual_exec, manual_approval, manual_verify, manual_kubernetes_scale,
-    manual_fence_agent, manual_dns_powerdns, manual_haproxy_server;
+    manual_fence_agent, manual_dns_powerdns, manual_haproxy_server, manual_dns_route53,
+    manual_dns_cloudflare, manual_traffic_shift;
 
 /* The value of an argument, of a broader one, or `otherwise`. */
 const char *manual_value(const struct manual *manual, const char *name, const char *broader,
@@ -16,6 +17,12 @@ const char *manual_value(const struct manual *manual, const char *name, const ch
 
 /* "$(cat /etc/drover/secrets/NAME)", the name being the value of the argument `ref`. */
 void manual_secret(const struct manual *manual, const char *ref, struct page *page);
+
+/* curl with the trust and the credentials of the step; no secret is among its arguments. type: of
+ * the body, or NULL. */
+#define MANUAL_BEARER "Authorization: Bearer "
+void manual_curl(const struct manual *manual, const char *method, const char *type,
+                 const char *key_header, struct page *page);
 
 /* One IP:PORT of a list, taken apart; the brackets of IPv6 are taken off. */
 struct manual_place {

@@ -3,9 +3,8 @@
 
 #include "common/plan/manual_parts.h"
 
-/* curl with the trust and the credentials of the step; no secret is among its arguments. */
-static void service_curl_key(const struct manual *manual, const char *method, const char *type,
-                             const char *key_header, struct page *page) {
+void manual_curl(const struct manual *manual, const char *method, const char *type,
+                 const char *key_header, struct page *page) {
     static const char *const options[][2] = {
         {"ca", "--cacert"}, {"certificate", "--cert"}, {"key", "--key"}};
     const char *connect_to = manual_value(manual, "connect_to", NULL, NULL);
@@ -46,7 +45,7 @@ static void service_curl_key(const struct manual *manual, const char *method, co
 
 static void service_curl(const struct manual *manual, const char *method, const char *type,
                          struct page *page) {
-    service_curl_key(manual, method, type, "Authorization: Bearer ", page);
+    manual_curl(manual, method, type, MANUAL_BEARER, page);
 }
 
 /* ---- kubernetes_scale ---- */
@@ -188,70 +187,6 @@ const struct manual_kind manual_haproxy_server = {
     .undo = "The same command with the state from before.",
     .command = haproxy_command,
     .check = haproxy_check,
-};
-
-/* ---- dns_powerdns ---- */
-
-static void dns_name_full(const char *name, char out[VALUE_SIZE + 1]) {
-    size_t n = strlen(name);
-    (void)text_format(out, VALUE_SIZE + 1, "%s%s", name, n > 0 && name[n - 1] == '.' ? "" : ".");
-}
-
-static void powerdns_url(const struct manual *manual, struct page *page) {
-    char url[4 * VALUE_SIZE], zone[VALUE_SIZE + 1];
-    dns_name_full(manual_value(manual, "zone", NULL, ""), zone);
-    (void)text_format(url, sizeof url, "%s/api/v1/servers/%s/zones/%s",
-                      manual_value(manual, "url", NULL, ""),
-                      manual_value(manual, "server_id", NULL, "localhost"), zone);
-    page_word(page, url);
-}
-
-static void powerdns_command(const struct manual *manual, struct page *page) {
-    char body[8 * VALUE_SIZE], name[VALUE_SIZE + 1], value[VALUE_SIZE + 1];
-    const char *type = manual_value(manual, "type", NULL, "");
-    dns_name_full(manual_value(manual, "name", NULL, ""), name);
-    (void)text_copy(value, sizeof value, manual_value(manual, "value", NULL, ""));
-    if (text_equal(type, "CNAME")) {
-        dns_name_full(manual_value(manual, "value", NULL, ""), value);
-    }
-    struct page json = page_open(body, sizeof body);
-    page_say(&json, "{\"rrsets\":[{\"name\":\"");
-    page_json(&json, name);
-    page_say(&json, "\",\"type\":\"");
-    page_json(&json, type);
-    page_say(&json, "\",\"changetype\":\"REPLACE\",\"ttl\":%s,\"records\":[{\"content\":\"",
-             manual_value(manual, "ttl", NULL, "60"));
-    page_json(&json, value);
-    page_say(&json, "\",\"disabled\":false}]}]}");
-    page_say(page, "# no answer is success\n");
-    service_curl_key(manual, "PATCH", "application/json", "X-API-Key: ", page);
-    page_say(page, "-d ");
-    page_word(page, body);
-    page_say(page, " ");
-    powerdns_url(manual, page);
-    page_say(page, "\n");
-}
-
-static void powerdns_check(const struct manual *manual, struct page *page) {
-    char name[VALUE_SIZE + 1];
-    dns_name_full(manual_value(manual, "name", NULL, ""), name);
-    page_say(page, "# it says: ");
-    page_word(page, manual_value(manual, "value", NULL, ""));
-    page_say(page, "\n");
-    service_curl_key(manual, "GET", NULL, "X-API-Key: ", page);
-    powerdns_url(manual, page);
-    page_say(page, " | jq -c --arg name ");
-    page_word(page, name);
-    page_say(page, " '.rrsets[] | select(.name == $name) | [.type, .ttl, .records[].content]'\n");
-}
-
-const struct manual_kind manual_dns_powerdns = {
-    .kind = ACTION_DNS_POWERDNS,
-    .does = "The record points to the region; clients follow within its TTL.",
-    .place = "any host that reaches PowerDNS's API",
-    .undo = "The same command with the other region's value.",
-    .command = powerdns_command,
-    .check = powerdns_check,
 };
 
 /* ---- fence_agent ---- */

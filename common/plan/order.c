@@ -29,7 +29,7 @@ unsigned step_serves_tier(const struct plan *plan, const struct step *step) {
         unsigned tier = step_tier(&plan->steps[i]);
         strictest = tier < strictest ? tier : strictest;
     }
-    return step->action == ACTION_DNS_UPDATE && step->tier == 0 ? strictest : step_tier(step);
+    return action_moves_name(step->action) && step->tier == 0 ? strictest : step_tier(step);
 }
 
 uint64_t step_ttl_ms(const struct topology *topology, const struct step *step) {
@@ -37,7 +37,7 @@ uint64_t step_ttl_ms(const struct topology *topology, const struct step *step) {
     for (uint8_t region = 0; region < topology->regions_n; region++) {
         struct arguments arguments;
         uint64_t ttl_s = 60; /* what dns_update takes without one */
-        if (step->action != ACTION_DNS_UPDATE || topology->regions[region].kind != REGION_DATA ||
+        if (!action_moves_name(step->action) || topology->regions[region].kind != REGION_DATA ||
             topology_step_arguments(topology, step, region, NONE, &arguments) != ERR_OK) {
             continue;
         }

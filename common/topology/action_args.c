@@ -26,6 +26,11 @@
         MAY("password_ref", ARG_NAME), MAY("token_ref", ARG_NAME), MAY("certificate", ARG_PATH),   \
         MAY("key", ARG_PATH), MAY("connect_to", ARG_PLACE), MAY_WORD("tls", "1.2|1.3")
 
+/* The same, of a provider that everybody reaches by one name: that stands for url. */
+#define PROVIDER_ROWS                                                                              \
+    MAY("url", ARG_URL), MAY("ca", ARG_PATH), MAY("connect_to", ARG_PLACE),                        \
+        MAY_WORD("tls", "1.2|1.3")
+
 #define PG_ROWS                                                                                    \
     MAY("pg_user", ARG_TEXT), MAY("pg_password_ref", ARG_NAME), MAY("user", ARG_TEXT),             \
         MAY("password_ref", ARG_NAME), MAY("pg_database", ARG_TEXT), MAY("database", ARG_TEXT),    \
@@ -89,6 +94,18 @@ static const struct arg_rule dns_update[] = {
     MUST("key_secret_ref", ARG_NAME), MAY_WORD("algorithm", "hmac-sha256|hmac-sha512")};
 static const struct arg_rule dns_powerdns[] = {SERVICE_ROWS, DNS_ROWS, MAY("server_id", ARG_NAME),
                                                MAY("servers", ARG_PLACES)};
+static const struct arg_rule dns_route53[] = {
+    PROVIDER_ROWS, MUST("user", ARG_TEXT),    MUST("password_ref", ARG_NAME),
+    DNS_ROWS,      MUST("zone_id", ARG_TEXT), MAY("servers", ARG_PLACES)};
+static const struct arg_rule dns_cloudflare[] = {PROVIDER_ROWS, MUST("token_ref", ARG_NAME),
+                                                 DNS_ROWS, MAY("zone_id", ARG_TEXT),
+                                                 MAY("servers", ARG_PLACES)};
+static const struct arg_rule traffic_shift[] = {
+    MUST("name", ARG_HOST),           MUST_WORD("type", "A|AAAA|CNAME"),
+    MUST("value", ARG_HOST),          MAY("servers", ARG_PLACES),
+    MAY("resolvers", ARG_PLACES),     MAY("old_socket", ARG_TEXT),
+    MAY("old_frontends", ARG_TEXT),   MAY_NUMBER("percent", 1, 100),
+    MAY_NUMBER("every_ms", 20, 60000)};
 
 static const struct arg_rule http_call[] = {
     MUST("url", ARG_URL),        MAY_WORD("method", "GET|POST|PUT|PATCH|DELETE"),
@@ -180,6 +197,52 @@ static bool powerdns_fits(const struct arguments *arguments, struct arg_fault *f
     return service_fits(arguments, fault) && record_fits(arguments, fault);
 }
 
+/* Of a provider's own making: letters and digits, and so safe within a path. */
+static bool zone_id_fits(const struct arguments *arguments, struct arg_fault *fault) {
+    const char *id = arg_text(arguments, "zone_id", "0");
+    size_t n = strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
+    return (n > 0 && n <= PROVIDER_ID_MAX && id[n] == '\0') ||
+           arg_wrong(fault, "zone_id", id, "the provider's id of the zone: letters and digits");
+}
+
+/* Credentials never travel in the clear. */
+static bool provider_fits(const struct arguments *arguments, struct arg_fault *fault) {
+    const char *url = arg_text(arguments, "url", "https://");
+    if (!text_starts(url, "https://")) {
+        return arg_wrong(fault, "url", url, "https://...");
+    }
+    return zone_id_fits(arguments, fault) && record_fits(arguments, fault);
+}
+
+static bool cloudflare_fits(const struct arguments *arguments, struct arg_fault *fault) {
+    const char *ttl = arg_text(arguments, "ttl", "60");
+    if (arg_number(arguments, "ttl", 60) < CLOUDFLARE_TTL_MIN_S) {
+        return arg_wrong(fault, "ttl", ttl, "30 or more, which is all that Cloudflare takes");
+    }
+    return provider_fits(arguments, fault);
+}
+
+static bool socket_fits(const struct arguments *arguments, const char *name,
+                        struct arg_fault *fault) {
+    struct place place;
+    const char *socket = arg_text(arguments, name, "/");
+    return socket[0] == '/' || place_parse(socket, &place) ||
+           arg_wrong(fault, name, socket, "an absolute path or numeric host:port");
+}
+
+static bool shift_fits(const struct arguments *arguments, struct arg_fault *fault) {
+    bool sessions = arg_text(arguments, "old_socket", NULL) != NULL;
+    if (sessions != (arg_text(arguments, "old_frontends", NULL) != NULL)) {
+        return together(fault, "arguments \"old_socket\" and \"old_frontends\" belong together");
+    }
+    if (!sessions && arg_text(arguments, "servers", NULL) == NULL &&
+        arg_text(arguments, "resolvers", NULL) == NULL) {
+        return together(fault, "expected servers, resolvers or old_socket: there is nothing to "
+                               "measure");
+    }
+    return socket_fits(arguments, "old_socket", fault) && record_fits(arguments, fault);
+}
+
 static bool verify_fits(const struct arguments *arguments, struct arg_fault *fault) {
     bool pg =
         arg_text(arguments, "pg_addresses", NULL) != NULL && arg_yes(arguments, "check_pg", true);
@@ -214,11 +277,9 @@ static bool scale_fits(const struct arguments *arguments, struct arg_fault *faul
 }
 
 static bool haproxy_fits(const struct arguments *arguments, struct arg_fault *fault) {
-    struct place place;
-    const char *socket = arg_text(arguments, "socket", "");
     const char *sessions = arg_text(arguments, "sessions", "leave");
-    if (socket[0] != '/' && !place_parse(socket, &place)) {
-        return arg_wrong(fault, "socket", socket, "an absolute path or numeric host:port");
+    if (!socket_fits(arguments, "socket", fault)) {
+        return false;
     }
     if (!text_equal(sessions, "leave") && text_equal(arg_text(arguments, "state", ""), "ready")) {
         return arg_wrong(fault, "sessions", sessions,
@@ -254,6 +315,9 @@ static const struct action_args {
     [ACTION_HAPROXY_SERVER] = {ROWS(haproxy_server), haproxy_fits},
     [ACTION_DNS_POWERDNS] = {ROWS(dns_powerdns), powerdns_fits},
     [ACTION_FENCE_AGENT] = {ROWS(fence_agent), NULL},
+    [ACTION_DNS_ROUTE53] = {ROWS(dns_route53), provider_fits},
+    [ACTION_DNS_CLOUDFLARE] = {ROWS(dns_cloudflare), cloudflare_fits},
+    [ACTION_TRAFFIC_SHIFT] = {ROWS(traffic_shift), shift_fits},
 };
 _Static_assert(sizeof tables / sizeof tables[0] == ACTION_KINDS_N,
                "a new action kind needs its table: what does it take?");

@@ -15,7 +15,7 @@
 #define DECLARES_ALL ((UINT32_C(1) << PLAN_KINDS_N) - 1)
 
 /* These change nothing: whoever may run anything at all may run them. */
-#define RUNS_LOOKING (RUNS(PG_AWAIT_POSITION) | RUNS(APPROVAL) | RUNS(VERIFY))
+#define RUNS_LOOKING (RUNS(PG_AWAIT_POSITION) | RUNS(APPROVAL) | RUNS(VERIFY) | RUNS(TRAFFIC_SHIFT))
 #define RUNS_PROMOTION (RUNS(PATRONI_PROMOTE) | RUNS(PG_PROMOTE) | RUNS(REDIS_PROMOTE))
 #define RUNS_DATABASE                                                                              \
     (RUNS_PROMOTION | RUNS_LOOKING | RUNS(PATRONI_DEMOTE) | RUNS(PATRONI_HANDOFF) |                \
@@ -51,8 +51,8 @@ static const struct role_row role_rows[ROLES_N] = {
                              RUNS_DATABASE, 0, APPROVES_OWN},
     /* SEED-146 */
     [ROLE_NETWORK_ADMIN] = {MAY(QUERY) | MAY(APPROVE) | MAY(REJECT),
-                            RUNS(DNS_UPDATE) | RUNS(DNS_POWERDNS) | RUNS(HAPROXY_SERVER) |
-                                RUNS_LOOKING,
+                            RUNS(DNS_UPDATE) | RUNS(DNS_POWERDNS) | RUNS(DNS_ROUTE53) |
+                                RUNS(DNS_CLOUDFLARE) | RUNS(HAPROXY_SERVER) | RUNS_LOOKING,
                             0, APPROVES_OWN},
     /* SEED-60: read-only wherever drover acts. */
     [ROLE_DEVELOPER] = {MAY(QUERY), 0, 0, APPROVES_NONE},

@@ -39,6 +39,11 @@ const char *action_kind_text(enum action_kind kind) {
     return (unsigned)kind < ACTION_KINDS_N ? texts[kind] : "unknown";
 }
 
+bool action_moves_name(uint8_t action) {
+    return action == ACTION_DNS_UPDATE || action == ACTION_DNS_POWERDNS ||
+           action == ACTION_DNS_ROUTE53 || action == ACTION_DNS_CLOUDFLARE;
+}
+
 const char *role_text(enum role role) {
     static const char *const texts[ROLES_N] = {
 #define ROLE_TEXT(name, text) [ROLE_##name] = (text),

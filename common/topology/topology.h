@@ -97,7 +97,10 @@ enum check_kind {
     X(KUBERNETES_SCALE, "kubernetes_scale")                                                        \
     X(HAPROXY_SERVER, "haproxy_server")                                                            \
     X(DNS_POWERDNS, "dns_powerdns")                                                                \
-    X(FENCE_AGENT, "fence_agent")
+    X(FENCE_AGENT, "fence_agent")                                                                  \
+    X(DNS_ROUTE53, "dns_route53")                                                                  \
+    X(DNS_CLOUDFLARE, "dns_cloudflare")                                                            \
+    X(TRAFFIC_SHIFT, "traffic_shift")
 
 enum action_kind {
 #define ACTION_ENUM(name, text) ACTION_##name,
@@ -351,6 +354,8 @@ uint32_t topology_wait_ms(const struct lease_numbers *lease);
 const char *component_kind_text(enum component_kind kind);
 const char *check_kind_text(enum check_kind kind);
 const char *action_kind_text(enum action_kind kind);
+/* Does it point a name at another region, by whatever provider? */
+bool action_moves_name(uint8_t action);
 const char *role_text(enum role role);
 const char *plan_kind_text(enum plan_kind kind);
 const char *link_kind_text(enum link_kind kind);

@@ -99,7 +99,7 @@ static void check_step_approval(const struct topology *topology, const struct pl
             FOUND(findings, FINDING_PLAN_APPROVAL, at.at,
                   "action = \"approval\" needs the approving role in approval = \"...\"");
         }
-        if (step->action == ACTION_DNS_UPDATE && !step->mandated) {
+        if (action_moves_name(step->action) && !step->mandated) {
             FOUND(findings, FINDING_PLAN_DNS_GATE, at.at,
                   "DNS moves by hand (SEED-32): it needs approval = \"network-admin\", or "
                   "mandated = true by those who apply this topology");
@@ -133,7 +133,7 @@ static bool records_equal(const char *a, const char *b) {
     return true;
 }
 
-/* "protected" is the argument that tells dns_update what to keep its hands off. */
+/* "protected" is the argument that tells dns_* actions what to keep its hands off. */
 static bool arguments_name(const struct arguments *arguments, const char *record) {
     for (uint8_t i = 0; i < arguments->n; i++) {
         if (!text_equal(arguments->at[i].name, "protected") &&
@@ -158,7 +158,7 @@ static bool step_names(const struct topology *topology, const struct step *step,
 
 static bool action_changes(uint8_t action) {
     return action != ACTION_APPROVAL && action != ACTION_VERIFY &&
-           action != ACTION_PG_AWAIT_POSITION;
+           action != ACTION_PG_AWAIT_POSITION && action != ACTION_TRAFFIC_SHIFT;
 }
 
 static void check_step_scope(const struct topology *topology, const struct plan *plan,
@@ -262,7 +262,7 @@ static void check_dns_order(const struct plan *plan, const uint64_t *needs,
     uint8_t promotion = promotion_in(plan, plan_all(plan), NONE);
     for (uint8_t i = 0; i < plan->steps_n; i++) {
         const struct step *step = &plan->steps[i];
-        if (step->action == ACTION_DNS_UPDATE && !step->at_source && promotion != NONE &&
+        if (action_moves_name(step->action) && !step->at_source && promotion != NONE &&
             promotion_in(plan, needs[i], NONE) == NONE) {
             FOUND(findings, FINDING_DNS_BEFORE_PROMOTION, step_where(plan, step).at,
                   "traffic before promotion: it does not wait for %s, so clients may reach a store "
@@ -278,7 +278,7 @@ static void check_step_order(const struct topology *topology, const struct plan 
     for (uint8_t i = 0; i < plan->steps_n; i++) {
         const struct step *step = &plan->steps[i];
         if (step->component == NONE || step->at_source || step->before_fence ||
-            step->action == ACTION_DNS_UPDATE) {
+            action_moves_name(step->action)) {
             continue;
         }
         uint64_t needed = component_needs_all(topology, step->component);
@@ -393,12 +393,12 @@ static uint64_t plan_longest_ms(const struct topology *topology, const struct pl
     }
     bool has_dns = false;
     for (uint8_t i = 0; i < plan->steps_n; i++) {
-        has_dns = has_dns || plan->steps[i].action == ACTION_DNS_UPDATE;
+        has_dns = has_dns || action_moves_name(plan->steps[i].action);
     }
     for (uint8_t i = 0; i < plan->steps_n; i++) {
         const struct step *step = &plan->steps[i];
-        bool counts = has_dns ? step->action == ACTION_DNS_UPDATE : step->tier == 1;
-        uint64_t ttl_ms = step->action == ACTION_DNS_UPDATE ? ttl_ms_of(topology, step) : 0;
+        bool counts = has_dns ? action_moves_name(step->action) : step->tier == 1;
+        uint64_t ttl_ms = action_moves_name(step->action) ? ttl_ms_of(topology, step) : 0;
         if (counts && ends_ms[i] + ttl_ms > with_ttl_ms) {
             with_ttl_ms = ends_ms[i] + ttl_ms;
             longest_ms = ends_ms[i];

@@ -136,7 +136,7 @@ static void say_name(const struct preview *preview, const struct step *step) {
     struct arguments arguments;
     uint8_t region = step->at_source ? preview->facts.source : preview->facts.target;
     uint8_t peer = step->at_source ? preview->facts.target : preview->facts.source;
-    if (step->action == ACTION_DNS_UPDATE &&
+    if (action_moves_name(step->action) &&
         topology_step_arguments(preview->topology, step, region, peer, &arguments) == ERR_OK) {
         const char *name = arguments_get(&arguments, "name");
         const char *value = arguments_get(&arguments, "value");

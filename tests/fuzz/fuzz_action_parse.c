@@ -124,7 +124,7 @@ static void dns_fuzz(const uint8_t *wire, size_t size, const char *type) {
     struct dns_rrset rrset;
     struct text256 why = {""};
     query.id = size >= 2 ? (uint16_t)((unsigned)wire[0] << 8 | wire[1]) : 0;
-    enum err err = dns_reply_parse(&query, wire, size, "api.bud.test.", type, &rrset, &why);
+    enum err err = dns_reply_parse(&query, wire, size, "api.bud.test.", type, false, &rrset, &why);
     must(err == ERR_OK || why.at[0] != '\0');
     must(err != ERR_OK || rrset.n <= DNS_VALUES_MAX);
     if (err == ERR_OK) {

@@ -104,7 +104,7 @@ static void values_are_written_as_servers_write_them(void **state) {
 static void foreign_bytes_never_get_past_the_parser(void **state) {
     (void)state;
     struct dns_message query;
-    assert_int_equal(dns_query_build("api.bud.test.", "A", &query), ERR_OK);
+    assert_int_equal(dns_query_build("api.bud.test.", "A", false, &query), ERR_OK);
     ldns_pkt *packet = NULL;
     assert_int_equal(ldns_wire2pkt(&packet, query.wire, query.size), LDNS_STATUS_OK);
     ldns_rr *rr = NULL;
@@ -118,7 +118,7 @@ static void foreign_bytes_never_get_past_the_parser(void **state) {
     assert_int_equal(ldns_pkt2wire(&wire, packet, &size), LDNS_STATUS_OK);
     struct dns_rrset rrset;
     struct text256 why;
-    assert_int_equal(dns_reply_parse(&query, wire, size, "api.bud.test.", "A", &rrset, &why),
+    assert_int_equal(dns_reply_parse(&query, wire, size, "api.bud.test.", "A", false, &rrset, &why),
                      ERR_OK);
     assert_int_equal(rrset.n, 1);
     assert_string_equal(rrset.value[0], "10.0.0.1");
@@ -126,12 +126,12 @@ static void foreign_bytes_never_get_past_the_parser(void **state) {
     uint8_t bent[512];
     assert_true(size < sizeof bent);
     for (size_t i = 0; i < size; i++) {
-        enum err err = dns_reply_parse(&query, wire, i, "api.bud.test.", "A", &rrset, &why);
+        enum err err = dns_reply_parse(&query, wire, i, "api.bud.test.", "A", false, &rrset, &why);
         assert_int_not_equal(err, ERR_OK);
         for (unsigned byte = 0; byte < 256; byte += 5) {
             memcpy(bent, wire, size);
             bent[i] = (uint8_t)byte;
-            err = dns_reply_parse(&query, bent, size, "api.bud.test.", "A", &rrset, &why);
+            err = dns_reply_parse(&query, bent, size, "api.bud.test.", "A", false, &rrset, &why);
             (void)err;
         }
     }

@@ -57,6 +57,17 @@ static void what_is_no_answer_says_why(void **state) {
     }
 }
 
+static void a_frontend_s_sessions_are_found_by_its_name(void **state) {
+    static const char text[] = "# pxname,svname,qcur,scur\nstats,FRONTEND,,1\napi,FRONTEND,,34\n";
+    uint64_t sessions = 0;
+    struct text256 why = {""};
+    (void)state;
+    assert_int_equal(haproxy_frontend_parse(text, "api", &sessions, &why), ERR_OK);
+    assert_int_equal(sessions, 34);
+    assert_int_equal(haproxy_frontend_parse(text, "web", &sessions, &why), ERR_NOT_FOUND);
+    assert_int_equal(haproxy_frontend_parse("", "api", &sessions, &why), ERR_FAILED);
+}
+
 static void sessions_are_found_by_the_header(void **state) {
     static const char text[] = "# pxname,svname,qcur,qmax,scur,smax,\napi,s1,0,0,12,40,\n\n";
     uint64_t sessions = 0;
@@ -93,6 +104,7 @@ int main(void) {
         cmocka_unit_test(states_are_what_the_administrator_set),
         cmocka_unit_test(what_is_no_answer_says_why),
         cmocka_unit_test(sessions_are_found_by_the_header),
+        cmocka_unit_test(a_frontend_s_sessions_are_found_by_its_name),
         cmocka_unit_test(an_empty_answer_is_success),
         cmocka_unit_test(names_end_no_command),
     };

@@ -138,6 +138,28 @@ static const struct {
      {"device=db1-power", "state=off"},
      {"\"$PROGRAM\" < <(cat \"$OPTIONS\"; echo action=off)", "fence_devices for db1-power"},
      {"exit code 2: off", "echo action=status"}},
+    {ACTION_DNS_ROUTE53,
+     {"zone=bud.ai", "zone_id=Z1", "user=AKIA", "password_ref=aws", "name=api.bud.ai", "type=A",
+      "value=10.72.0.9", "ttl=30"},
+     {"export AWS_ACCESS_KEY_ID=AKIA AWS_SECRET_ACCESS_KEY=\"$(cat /secrets/aws)\"",
+      "change-resource-record-sets --hosted-zone-id Z1",
+      "\"Name\":\"api.bud.ai\",\"Type\":\"A\",\"TTL\":30,"
+      "\"ResourceRecords\":[{\"Value\":\"10.72.0.9\"}]",
+      "wait resource-record-sets-changed --id \"$CHANGE\""},
+     {"list-resource-record-sets", "it says: 10.72.0.9"}},
+    {ACTION_DNS_CLOUDFLARE,
+     {"zone=bud.ai", "token_ref=flare", "name=api.bud.ai", "type=A", "value=10.72.0.9", "ttl=60"},
+     {"API=https://api.cloudflare.com/client/v4",
+      "-H @<(printf 'Authorization: Bearer %s\\n' \"$(cat /secrets/flare)\")",
+      "name=bud.ai \"$API/zones\"", "-X PATCH",
+      "-d '{\"content\":\"10.72.0.9\",\"ttl\":60}' \"$API/zones/$ZONE/dns_records/$RECORD\""},
+     {"it says: 10.72.0.9", "name=api.bud.ai -d type=A"}},
+    {ACTION_TRAFFIC_SHIFT,
+     {"name=api.bud.ai", "type=A", "value=10.72.0.9", "servers=10.0.0.53:53",
+      "resolvers=10.0.1.53:5353", "old_socket=10.0.0.7:9999", "old_frontends=api"},
+     {"dig @10.0.0.53 -p 53 +norecurse +noall +answer api.bud.ai A",
+      "dig @10.0.1.53 -p 5353 +noall +answer api.bud.ai A", "TCP:10.0.0.7:9999"},
+     {"the command looks"}},
 };
 #define CASES_N (sizeof cases / sizeof cases[0])
 

@@ -161,6 +161,12 @@ static const struct row rows[] = {
     {"action = \"verify\";", "action = \"verify\"; at = \"source\";", "E174", "does not answer"},
     {"action = \"verify\";", "action = \"verify\"; at = \"source\"; may_fail = true;", "", NULL},
     {"approval = \"network-admin\";", "", "E175", "moves by hand"},
+    {"action = \"dns_update\"; component = \"api.bud.ai\"; needs = [\"promote\"];\n"
+     "        approval = \"network-admin\";",
+     "action = \"dns_route53\"; component = \"api.bud.ai\"; needs = [\"promote\"];", "E175",
+     "moves by hand"},
+    {"action = \"dns_update\"; component = \"api.bud.ai\"; needs = [\"promote\"];",
+     "action = \"dns_powerdns\"; component = \"api.bud.ai\";", "W220", "before promotion"},
     {"approval = \"network-admin\";", "mandated = true;", "", NULL},
     {"approval = \"network-admin\";",
      "approval = \"network-admin\"; args: { name = \"Status.Bud.AI.\"; };", "E176",
