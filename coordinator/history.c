@@ -61,6 +61,12 @@ void history_row_digest(const uint8_t before[DIGEST_SIZE], const struct history_
     bytes_put_text(&bytes, row->kind);
     bytes_put_text(&bytes, row->subject);
     bytes_put_text(&bytes, row->text);
+    if (row->work[0] != '\0') { /* records of before it was kept have none */
+        bytes_put_text(&bytes, row->plan);
+        bytes_put_text(&bytes, row->work);
+        bytes_put_u8(&bytes, row->end);
+        bytes_put_u8(&bytes, row->automatic);
+    }
     ensure(!bytes.failed);
     digest_sha256(buffer, bytes.used, ret_digest);
 }
@@ -289,6 +295,16 @@ void history_each(struct history *history, uint64_t from, uint64_t execution, ui
                   void *owner, bool (*each)(void *owner, const struct history_record *record)) {
     struct text256 why, text;
     if (history_store_each(history->store, from, execution, most, owner, each, &why) != ERR_OK) {
+        text_say(&text, "could not be read to its end: %s", why.at);
+        say_trouble(history, false, text.at);
+    }
+}
+
+void history_runs(struct history *history, const char *work, uint32_t most, void *owner,
+                  void (*each)(void *owner, const struct history_run *run)) {
+    struct text256 why, text;
+    if (work[0] != '\0' &&
+        history_store_runs(history->store, work, most, owner, each, &why) != ERR_OK) {
         text_say(&text, "could not be read to its end: %s", why.at);
         say_trouble(history, false, text.at);
     }

@@ -6,7 +6,8 @@
  * history.c        the chain, on the loop; what waits to be written
  * history_store.c  SQLite: the writer on a worker thread, the reader on the loop
  * history_text.c   what a fact changed, in sentences
- * history_diff.c   what followed from it: regions, executions, steps */
+ * history_diff.c   what followed from it: regions, executions, steps
+ * history_work.c   what a step does, as a digest: a step that was changed since was never run */
 #ifndef DROVER_HISTORY_H
 #define DROVER_HISTORY_H
 
@@ -19,13 +20,23 @@
 
 #define HISTORY_TEXT_SIZE 400
 #define HISTORY_KIND_SIZE 16
+#define HISTORY_WORK_SIZE 17 /* 16 hex digits and the end */
 
 struct history;
 struct coordinator;
 struct core;
 struct fact;
 struct message;
+struct topology;
 struct verdict;
+
+/* How one attempt of a step ended. */
+enum run_end {
+    RUN_NOT = 0, /* the record is of something else */
+    RUN_DONE,
+    RUN_FOUND, /* what it should bring about was there already: it did nothing */
+    RUN_FAILED /* or was refused by its agent */
+};
 
 /* Opens DIRECTORY/history.db, makes it if needed, and recomputes its chain: what does not fit is
  * told by history_trouble, not by a failure: a damaged audit must not keep a member from
@@ -67,6 +78,26 @@ struct history_record {
     const char *text;    /* a sentence for people */
     const char *digest;  /* hex */
 };
+
+/* One attempt of a step that was waited for; undoing is none. */
+struct history_run {
+    uint64_t wall_ms, execution;
+    int64_t ms;              /* that its action took */
+    uint8_t end;             /* enum run_end */
+    bool automatic;          /* in an execution that the members began by themselves */
+    const char *plan, *step; /* borrowed for the call */
+};
+
+/* What this step does, when it goes from source to target: its action, on which component, in which
+ * region, with which arguments; hex. Names, needs, times and approvals are not in it. "" when its
+ * arguments do not fit. */
+void history_work(const struct topology *topology, uint8_t plan, uint8_t step, uint8_t source,
+                  uint8_t target, char ret_work[HISTORY_WORK_SIZE]);
+
+/* Calls `each` for the attempts of that work, the newest first, at most `most`, in whichever plan
+ * and step it was done. What cannot be read ends it early, and history_trouble says so. */
+void history_runs(struct history *history, const char *work, uint32_t most, void *owner,
+                  void (*each)(void *owner, const struct history_run *run));
 
 /* Calls `each` for records with height >= from, oldest first, of one execution or of all (0), at
  * most `most`. False from `each` stops. Records of the last moments may not be written yet. Records

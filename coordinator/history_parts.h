@@ -13,6 +13,10 @@ struct history_row {
     int64_t ms, bytes;
     uint16_t rule;
     uint8_t result;
+    uint8_t end; /* enum run_end; plan and work are "" unless it is one */
+    uint8_t automatic;
+    char plan[NAME_SIZE];
+    char work[HISTORY_WORK_SIZE];
     char kind[HISTORY_KIND_SIZE];
     char subject[NAME_SIZE];
     char text[HISTORY_TEXT_SIZE];
@@ -65,6 +69,9 @@ enum err history_store_anchor(struct history_store *store, uint64_t height,
 enum err history_store_each(struct history_store *store, uint64_t from, uint64_t execution,
                             uint32_t most, void *owner,
                             bool (*each)(void *owner, const struct history_record *record),
+                            struct text256 *reterr) ERR_CHECKED;
+enum err history_store_runs(struct history_store *store, const char *work, uint32_t most,
+                            void *owner, void (*each)(void *owner, const struct history_run *run),
                             struct text256 *reterr) ERR_CHECKED;
 /* *ret_wrong: 0, or the height of the first record that does not fit. An error: it could not be
  * read (no memory, a failing disk), which says nothing about the chain. */

@@ -11,8 +11,8 @@
 
 struct history_store {
     sqlite3 *writer, *reader;
-    sqlite3_stmt *insert, *same, *anchor;    /* writer's */
-    sqlite3_stmt *each_all, *each_execution; /* reader's */
+    sqlite3_stmt *insert, *same, *anchor;           /* writer's */
+    sqlite3_stmt *each_all, *each_execution, *runs; /* reader's */
 };
 
 static const char schema[] =
@@ -22,15 +22,28 @@ static const char schema[] =
     " wall_ms INTEGER NOT NULL, core_ms INTEGER NOT NULL, execution INTEGER NOT NULL,"
     " ms INTEGER NOT NULL, bytes INTEGER NOT NULL, rule INTEGER NOT NULL,"
     " result INTEGER NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL, text TEXT NOT NULL,"
-    " digest BLOB NOT NULL) STRICT;"
+    " digest BLOB NOT NULL, plan TEXT NOT NULL DEFAULT '', work TEXT NOT NULL DEFAULT '',"
+    " end INTEGER NOT NULL DEFAULT 0, automatic INTEGER NOT NULL DEFAULT 0) STRICT;"
     "CREATE INDEX IF NOT EXISTS records_execution ON records (execution, height)"
     " WHERE execution > 0;"
     /* Where the chain goes on although the records before were never here. */
     "CREATE TABLE IF NOT EXISTS anchors (height INTEGER PRIMARY KEY, digest BLOB NOT NULL) STRICT;";
 
+/* A file of before these were kept. */
+static const char columns_new[] =
+    "BEGIN IMMEDIATE;"
+    "ALTER TABLE records ADD COLUMN plan TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE records ADD COLUMN work TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE records ADD COLUMN end INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE records ADD COLUMN automatic INTEGER NOT NULL DEFAULT 0;"
+    "COMMIT;";
+
+static const char runs_index[] =
+    "CREATE INDEX IF NOT EXISTS records_work ON records (work, height) WHERE work <> '';";
+
 #define COLUMNS                                                                                    \
     "height, log_index, wall_ms, core_ms, execution, ms, bytes, rule, result, kind, subject, "     \
-    "text, digest"
+    "text, digest, plan, work, end, automatic"
 
 static enum err sql_failed(sqlite3 *db, struct text256 *reterr) {
     int code = sqlite3_errcode(db);
@@ -44,6 +57,26 @@ static enum err prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret_stateme
     return rc == SQLITE_OK ? ERR_OK : sql_failed(db, reterr);
 }
 
+static enum err columns_add(sqlite3 *db, struct text256 *reterr) {
+    sqlite3_stmt *info = NULL;
+    enum err err = prepare(db, "SELECT 1 FROM pragma_table_info('records') WHERE name = 'work'",
+                           &info, reterr);
+    int rc = err == ERR_OK ? sqlite3_step(info) : SQLITE_ERROR;
+    (void)sqlite3_finalize(info);
+    if (err == ERR_OK && rc != SQLITE_ROW && rc != SQLITE_DONE) {
+        return sql_failed(db, reterr);
+    }
+    if (err == ERR_OK && rc == SQLITE_DONE &&
+        sqlite3_exec(db, columns_new, NULL, NULL, NULL) != SQLITE_OK) {
+        err = sql_failed(db, reterr);
+        (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    }
+    if (err == ERR_OK && sqlite3_exec(db, runs_index, NULL, NULL, NULL) != SQLITE_OK) {
+        err = sql_failed(db, reterr);
+    }
+    return err;
+}
+
 static enum err open_both(struct history_store *store, const char *path, struct text256 *reterr) {
     int writer =
         sqlite3_open_v2(path, &store->writer,
@@ -51,6 +84,10 @@ static enum err open_both(struct history_store *store, const char *path, struct 
     if (writer != SQLITE_OK || sqlite3_busy_timeout(store->writer, BUSY_WAIT_MS) != SQLITE_OK ||
         sqlite3_exec(store->writer, schema, NULL, NULL, NULL) != SQLITE_OK) {
         return sql_failed(store->writer, reterr);
+    }
+    enum err err = columns_add(store->writer, reterr);
+    if (err != ERR_OK) {
+        return err;
     }
     int reader =
         sqlite3_open_v2(path, &store->reader, SQLITE_OPEN_READONLY | SQLITE_OPEN_FULLMUTEX, NULL);
@@ -73,7 +110,8 @@ enum err history_store_open(const char *directory, struct history_store **ret_st
     err = err != ERR_OK ? err
                         : prepare(store->writer,
                                   "INSERT OR IGNORE INTO records (" COLUMNS ") VALUES "
-                                  "(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)",
+                                  "(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,"
+                                  "?16,?17)",
                                   &store->insert, reterr);
     err = err != ERR_OK ? err
                         : prepare(store->writer, "SELECT digest FROM records WHERE height = ?1",
@@ -92,6 +130,12 @@ enum err history_store_open(const char *directory, struct history_store **ret_st
                                   "SELECT " COLUMNS " FROM records WHERE height >= ?1 AND"
                                   " execution = ?3 AND execution > 0 ORDER BY height LIMIT ?2",
                                   &store->each_execution, reterr);
+    err = err != ERR_OK ? err
+                        : prepare(store->reader,
+                                  "SELECT wall_ms, execution, ms, end, automatic, plan, subject"
+                                  " FROM records WHERE work = ?1 AND work <> ''"
+                                  " ORDER BY height DESC LIMIT ?2",
+                                  &store->runs, reterr);
     if (err != ERR_OK) {
         history_store_close(store);
         return err;
@@ -109,6 +153,7 @@ void history_store_close(struct history_store *store) {
     (void)sqlite3_finalize(store->anchor);
     (void)sqlite3_finalize(store->each_all);
     (void)sqlite3_finalize(store->each_execution);
+    (void)sqlite3_finalize(store->runs);
     (void)sqlite3_close(store->reader);
     (void)sqlite3_close(store->writer);
     free(store);
@@ -127,6 +172,10 @@ static int bind_row(sqlite3_stmt *insert, const struct history_row *row) {
     rc = rc != SQLITE_OK ? rc : sqlite3_bind_text(insert, 10, row->kind, -1, SQLITE_STATIC);
     rc = rc != SQLITE_OK ? rc : sqlite3_bind_text(insert, 11, row->subject, -1, SQLITE_STATIC);
     rc = rc != SQLITE_OK ? rc : sqlite3_bind_text(insert, 12, row->text, -1, SQLITE_STATIC);
+    rc = rc != SQLITE_OK ? rc : sqlite3_bind_text(insert, 14, row->plan, -1, SQLITE_STATIC);
+    rc = rc != SQLITE_OK ? rc : sqlite3_bind_text(insert, 15, row->work, -1, SQLITE_STATIC);
+    rc = rc != SQLITE_OK ? rc : sqlite3_bind_int(insert, 16, row->end);
+    rc = rc != SQLITE_OK ? rc : sqlite3_bind_int(insert, 17, row->automatic);
     return rc != SQLITE_OK ? rc
                            : sqlite3_bind_blob(insert, 13, row->digest, DIGEST_SIZE, SQLITE_STATIC);
 }
@@ -249,6 +298,35 @@ enum err history_store_each(struct history_store *store, uint64_t from, uint64_t
     return err;
 }
 
+enum err history_store_runs(struct history_store *store, const char *work, uint32_t most,
+                            void *owner, void (*each)(void *owner, const struct history_run *run),
+                            struct text256 *reterr) {
+    sqlite3_stmt *at = store->runs;
+    enum err err = ERR_OK;
+    int rc = sqlite3_bind_text(at, 1, work, -1, SQLITE_STATIC);
+    rc = rc != SQLITE_OK ? rc : sqlite3_bind_int64(at, 2, most);
+    while (rc == SQLITE_OK && (rc = sqlite3_step(at)) == SQLITE_ROW) {
+        struct history_run run = {.wall_ms = (uint64_t)sqlite3_column_int64(at, 0),
+                                  .execution = (uint64_t)sqlite3_column_int64(at, 1),
+                                  .ms = sqlite3_column_int64(at, 2),
+                                  .end = (uint8_t)sqlite3_column_int(at, 3),
+                                  .automatic = sqlite3_column_int(at, 4) != 0,
+                                  .plan = column_text(at, 5),
+                                  .step = column_text(at, 6)};
+        if (memory_lacked(store->reader)) {
+            rc = SQLITE_NOMEM;
+            break;
+        }
+        each(owner, &run);
+        rc = SQLITE_OK;
+    }
+    if (rc != SQLITE_DONE) {
+        err = sql_failed(store->reader, reterr);
+    }
+    (void)sqlite3_reset(at);
+    return err;
+}
+
 /* False when the texts do not fit a row: nothing of ours writes such a record. */
 static bool row_of(sqlite3_stmt *at, struct history_row *ret_row) {
     struct history_record record = record_at(at);
@@ -262,9 +340,13 @@ static bool row_of(sqlite3_stmt *at, struct history_row *ret_row) {
     ret_row->bytes = record.bytes;
     ret_row->rule = record.rule;
     ret_row->result = record.result;
+    ret_row->end = (uint8_t)sqlite3_column_int(at, 15);
+    ret_row->automatic = (uint8_t)sqlite3_column_int(at, 16);
     return text_copy(ret_row->kind, sizeof ret_row->kind, record.kind) &&
            text_copy(ret_row->subject, sizeof ret_row->subject, record.subject) &&
            text_copy(ret_row->text, sizeof ret_row->text, record.text) &&
+           text_copy(ret_row->plan, sizeof ret_row->plan, column_text(at, 13)) &&
+           text_copy(ret_row->work, sizeof ret_row->work, column_text(at, 14)) &&
            sqlite3_column_bytes(at, 12) == DIGEST_SIZE;
 }
 

@@ -281,6 +281,29 @@ static void tell_lag(const struct telling *telling) {
 
 /* ----------------------------------------------------------------- lease and steps */
 
+/* What is known of a step's work is known of runs that were waited for. */
+static void note_run(const struct telling *telling, const struct execution *execution,
+                     struct history_row *row) {
+    const struct event *event = &telling->fact->event;
+    bool ended = event->outcome.state == OUTCOME_DONE || event->outcome.state == OUTCOME_FAILED ||
+                 event->outcome.state == OUTCOME_REFUSED;
+    if (execution == NULL || telling->verdict->result != RESULT_APPLIED || event->outcome.undo ||
+        !ended || execution->plan >= telling->topology->plans_n ||
+        event->outcome.step >= telling->topology->plans[execution->plan].steps_n) {
+        return;
+    }
+    history_work(telling->topology, execution->plan, event->outcome.step, execution->source,
+                 execution->target, row->work);
+    if (row->work[0] == '\0') {
+        return;
+    }
+    (void)text_copy(row->plan, sizeof row->plan, telling->topology->plans[execution->plan].name);
+    row->automatic = execution->automatic;
+    row->end = event->outcome.state != OUTCOME_DONE ? RUN_FAILED
+               : event->outcome.observed            ? RUN_FOUND
+                                                    : RUN_DONE;
+}
+
 static void tell_outcome(const struct telling *telling) {
     static const char *const states[] = {"?", "running", "done", "failed", "refused"};
     const struct event *event = &telling->fact->event;
@@ -290,6 +313,7 @@ static void tell_outcome(const struct telling *telling) {
     row.execution = execution == NULL ? 0 : execution->id;
     row.ms = event->outcome.took_ms;
     (void)text_copy(row.subject, sizeof row.subject, step);
+    note_run(telling, execution, &row);
     say(telling, &row, "step %s%s %s by %s in %u ms%s%s%s%s", step,
         event->outcome.undo ? " (undoing)" : "",
         event->outcome.state < 5 ? states[event->outcome.state] : "?",

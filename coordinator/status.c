@@ -296,14 +296,23 @@ static void answer(struct answering *answering, const char *what) {
     static const struct {
         const char *what;
         void (*answer)(struct answering *answering);
-    } answers[] = {{"status", status_answer},         {"explain", explain_answer},
-                   {"regions", regions_answer},       {"components", components_answer},
-                   {"links", links_answer},           {"agents", agents_answer},
-                   {"members", members_answer},       {"rules", rules_answer},
-                   {"executions", executions_answer}, {"timeline", timeline_answer},
-                   {"report", report_answer},         {"config", config_answer},
-                   {"whoami", whoami_answer},         {"preview", preview_answer},
-                   {"backups", backups_answer},       {"readiness", readiness_answer}};
+    } answers[] = {{"status", status_answer},
+                   {"explain", explain_answer},
+                   {"regions", regions_answer},
+                   {"components", components_answer},
+                   {"links", links_answer},
+                   {"agents", agents_answer},
+                   {"members", members_answer},
+                   {"rules", rules_answer},
+                   {"executions", executions_answer},
+                   {"timeline", timeline_answer},
+                   {"report", report_answer},
+                   {"config", config_answer},
+                   {"whoami", whoami_answer},
+                   {"preview", preview_answer},
+                   {"backups", backups_answer},
+                   {"readiness", readiness_answer},
+                   {"plan-history", plan_history_answer}};
     for (unsigned i = 0; i < sizeof answers / sizeof answers[0]; i++) {
         if (text_equal(what, answers[i].what)) {
             answers[i].answer(answering);

@@ -9,6 +9,7 @@
  *   components [COMPONENT|REGION]     endpoints and what each vantage sees of them
  *   timeline [EXECUTION]        records from query.from on
  *   report EXECUTION            times, losses, steps of one execution
+ *   plan-history PLAN [REGION]  of each step: when it was run last, how long it took
  *   readiness [REGION]          could it take over now: lines with what mends them
  *   preview KIND REGION [PLAN]  what a declaration would do, for the question before it */
 #ifndef DROVER_STATUS_H

@@ -104,8 +104,9 @@ json_t *tiers_list(const struct answering *answering, const struct execution *ex
 void waits_say(struct answering *answering, json_t *waits, char *ret_act, size_t act_size);
 void timeline_answer(struct answering *answering); /* status_report.c */
 void report_answer(struct answering *answering);
-void backups_answer(struct answering *answering);   /* status_backups.c */
-void readiness_answer(struct answering *answering); /* status_readiness.c */
+void plan_history_answer(struct answering *answering); /* status_past.c */
+void backups_answer(struct answering *answering);      /* status_backups.c */
+void readiness_answer(struct answering *answering);    /* status_readiness.c */
 
 /* The strictest declared recovery time; the bearable loss of a link, its own or its tier's; 0: none
  * is declared. */

@@ -2,9 +2,30 @@
  * and its lines as JSON, what fails first. */
 #include "common/io/clock.h"
 #include "coordinator/decide/readiness.h"
-#include "coordinator/status_parts.h"
+#include "coordinator/status_past.h"
 
 #define EXIT_NOT_READY 9
+
+/* The moves towards the target. A reprotect brings nothing there. */
+static void plans_fill(const struct answering *answering, struct readiness_input *input) {
+    const struct topology *topology = answering->topology;
+    for (uint8_t p = 0; p < topology->plans_n; p++) {
+        if (topology->plans[p].kind == PLAN_REPROTECT) {
+            continue;
+        }
+        struct plan_past past = plan_past_of(answering, p, answering->core->owner, input->target);
+        struct readiness_plan *plan = &input->plans[p];
+        *plan = (struct readiness_plan){.looked = true,
+                                        .steps_n = past.steps_n,
+                                        .never_n = past.never_n,
+                                        .failing_n = past.failing_n,
+                                        .oldest = past.oldest,
+                                        .oldest_wall_ms = past.oldest_wall_ms};
+        for (uint8_t i = 0; i < past.never_n; i++) {
+            plan->never[i] = past.never[i];
+        }
+    }
+}
 
 static void input_fill(const struct answering *answering, uint8_t target,
                        struct readiness_input *ret_input) {
@@ -75,6 +96,7 @@ void readiness_answer(struct answering *answering) {
         return;
     }
     input_fill(answering, target, &input);
+    plans_fill(answering, &input);
     readiness_read(&input, &readiness);
     put_text(answering->json, "region", name);
     put_text(answering->json, "owner", name_region(topology, answering->core->owner));

@@ -1,12 +1,15 @@
 /* How much of each tier's recovery time is used, and when it ends at the latest: from the outage's
  * start, not from the declaration (N25). What people take to make up their minds is not in it. */
 #include "common/plan/order.h"
-#include "coordinator/status_parts.h"
+#include "coordinator/status_past.h"
 
 /* What an execution still has in front of it, each step at its longest. */
 struct course {
     struct order order;
     uint64_t end_ms[STEPS_MAX]; /* from now; 0: nothing is left of it */
+    /* The same with the p95 of what was done often enough; of the others still the longest. */
+    uint64_t likely_ms[STEPS_MAX];
+    bool shown[STEPS_MAX]; /* it, or something that it waits for, was done often enough */
     bool over[STEPS_MAX];
 };
 
@@ -17,6 +20,20 @@ static uint64_t step_left_ms(const struct core *core, const struct step_state *s
     return gone_ms < longest_ms ? longest_ms - gone_ms : 0;
 }
 
+/* 0: it was not done often enough to tell. An attempt that takes longer than its kind did may take
+ * all that is left. */
+static uint64_t step_likely_ms(const struct answering *answering, const struct execution *execution,
+                               uint8_t s, uint64_t left_ms, bool *ret_shown) {
+    const struct step_state *state = &execution->steps[s];
+    struct step_past past =
+        step_past_of(answering, execution->plan, s, execution->source, execution->target);
+    uint64_t gone_ms =
+        state->phase == STEP_RUNNING ? core_since(answering->core, state->started_ms) : 0;
+    *ret_shown = past.samples_n >= PAST_LIKELY_RUNS && gone_ms <= past.p95_ms;
+    uint64_t likely_ms = *ret_shown ? past.p95_ms - gone_ms : left_ms;
+    return likely_ms < left_ms ? likely_ms : left_ms;
+}
+
 /* Until the new lease is open there is the members' wait, behind all hand-offs. */
 static uint64_t lease_left_ms(const struct answering *answering,
                               const struct execution *execution) {
@@ -24,29 +41,46 @@ static uint64_t lease_left_ms(const struct answering *answering,
     return moves ? answering->topology->lease.wait_ms : 0;
 }
 
+static uint64_t most(uint64_t a, uint64_t b) {
+    return a > b ? a : b;
+}
+
+/* One step's place; what it needs is placed already. */
+static void course_place(const struct answering *answering, const struct execution *execution,
+                         uint8_t s, uint64_t start_ms, uint64_t likely_start_ms,
+                         struct course *course) {
+    const struct step *step = &answering->topology->plans[execution->plan].steps[s];
+    bool shown = false;
+    for (uint8_t n = 0; n < step->needs_n; n++) {
+        start_ms = most(start_ms, course->end_ms[step->needs[n]]);
+        likely_start_ms = most(likely_start_ms, course->likely_ms[step->needs[n]]);
+        course->shown[s] = course->shown[s] || course->shown[step->needs[n]];
+    }
+    course->over[s] = step_finished(&execution->steps[s], step);
+    if (course->over[s]) {
+        return;
+    }
+    uint64_t left_ms = step_left_ms(answering->core, &execution->steps[s], step);
+    course->end_ms[s] = start_ms + left_ms;
+    course->likely_ms[s] =
+        likely_start_ms + step_likely_ms(answering, execution, s, left_ms, &shown);
+    course->shown[s] = course->shown[s] || shown;
+}
+
 static bool course_make(const struct answering *answering, const struct execution *execution,
                         struct course *ret_course) {
     const struct plan *plan = &answering->topology->plans[execution->plan];
-    uint64_t fenced_ms = 0;
+    uint64_t fenced_ms = 0, likely_ms = 0, lease_ms = lease_left_ms(answering, execution);
     if (!plan_order(plan, &ret_course->order)) {
         return false;
     }
     for (uint8_t i = 0; i < ret_course->order.n; i++) {
         uint8_t s = ret_course->order.at[i].step;
-        const struct step *step = &plan->steps[s];
         bool behind = !ret_course->order.at[i].before_fence;
-        uint64_t start_ms = behind ? fenced_ms + lease_left_ms(answering, execution) : 0;
-        for (uint8_t n = 0; n < step->needs_n; n++) {
-            uint64_t need_ms = ret_course->end_ms[step->needs[n]];
-            start_ms = need_ms > start_ms ? need_ms : start_ms;
-        }
-        ret_course->over[s] = step_finished(&execution->steps[s], step);
-        ret_course->end_ms[s] =
-            ret_course->over[s]
-                ? 0
-                : start_ms + step_left_ms(answering->core, &execution->steps[s], step);
-        fenced_ms =
-            !behind && ret_course->end_ms[s] > fenced_ms ? ret_course->end_ms[s] : fenced_ms;
+        course_place(answering, execution, s, behind ? fenced_ms + lease_ms : 0,
+                     behind ? likely_ms + lease_ms : 0, ret_course);
+        fenced_ms = behind ? fenced_ms : most(fenced_ms, ret_course->end_ms[s]);
+        likely_ms = behind ? likely_ms : most(likely_ms, ret_course->likely_ms[s]);
     }
     return true;
 }
@@ -58,13 +92,21 @@ static const char *course_text(bool over, uint64_t used_ms, uint64_t left_ms, ui
     return used_ms > rto_ms ? "breached" : used_ms + left_ms > rto_ms ? "may-breach" : "on-course";
 }
 
+static void put_likely(json_t *object, bool shown, uint64_t likely_ms) {
+    if (shown) {
+        put_count(object, "likely_in_ms", likely_ms);
+    } else {
+        put_null(object, "likely_in_ms");
+    }
+}
+
 static void put_tier(const struct answering *answering, const struct execution *execution,
                      const struct course *course, uint8_t tier, json_t *list) {
     const struct plan *plan = &answering->topology->plans[execution->plan];
     uint64_t rto_ms = answering->topology->objectives[tier - 1].rto_ms;
-    uint64_t left_ms = 0, ended_ms = execution->outage_ms;
+    uint64_t left_ms = 0, likely_ms = 0, ended_ms = execution->outage_ms;
     unsigned steps_n = 0;
-    bool over = true;
+    bool over = true, shown = false;
     for (uint8_t s = 0; s < execution->steps_n; s++) {
         const struct step_state *state = &execution->steps[s];
         if (step_serves_tier(plan, &plan->steps[s]) != tier) {
@@ -72,7 +114,9 @@ static void put_tier(const struct answering *answering, const struct execution *
         }
         steps_n++;
         over = over && course->over[s];
-        left_ms = course->end_ms[s] > left_ms ? course->end_ms[s] : left_ms;
+        left_ms = most(left_ms, course->end_ms[s]);
+        likely_ms = most(likely_ms, course->likely_ms[s]);
+        shown = shown || (!course->over[s] && course->shown[s]);
         ended_ms = state->finished_ms > ended_ms ? state->finished_ms : ended_ms;
     }
     if (rto_ms == 0 || steps_n == 0) {
@@ -86,6 +130,7 @@ static void put_tier(const struct answering *answering, const struct execution *
     put_count(object, "used_ms", used_ms);
     put_number(object, "remaining_ms", (int64_t)rto_ms - (int64_t)used_ms);
     put_count(object, "ends_in_ms", left_ms);
+    put_likely(object, shown, likely_ms);
     put_text(object, "course", course_text(over, used_ms, left_ms, rto_ms));
 }
 
@@ -131,6 +176,7 @@ json_t *forecast_list(const struct answering *answering, const struct execution 
         put_count(object, "tier", step_serves_tier(plan, step));
         put_count(object, "left_ms", step_left_ms(answering->core, &execution->steps[s], step));
         put_count(object, "ends_in_ms", course.end_ms[s]);
+        put_likely(object, course.shown[s], course.likely_ms[s]);
         put_yes(object, "waits_for_people", execution->steps[s].phase == STEP_APPROVAL);
     }
     return list;

@@ -166,6 +166,8 @@ static const struct field policy_fields[] = {
      .min = 1},
     {"planned_within", FIELD_DURATION, FIELD_OF(struct policy_numbers, planned_within_ms),
      .min = 1},
+    {"exercise_within", FIELD_DURATION, FIELD_OF(struct policy_numbers, exercise_within_ms),
+     .min = DAY_MS},
 };
 
 static enum err policy_read(struct conf *conf, const struct config_setting_t *at, void *base) {

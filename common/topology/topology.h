@@ -318,6 +318,8 @@ struct policy_numbers {
     uint32_t agent_step_ms; /* default timeout of a step */
     uint32_t automatic_within_ms; /* promised downtime of an automatic failover (SEED-96) */
     uint32_t planned_within_ms;   /* and of a planned one (SEED-97) */
+    uint64_t
+        exercise_within_ms; /* a step that was not run so long is a warning; 0: any age will do */
 };
 
 struct document {

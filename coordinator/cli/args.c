@@ -31,7 +31,8 @@ enum {
     OPTION_FAULT,
     OPTION_SEED,
     OPTION_PEOPLE,
-    OPTION_DIGEST
+    OPTION_DIGEST,
+    OPTION_HISTORY
 };
 
 static const struct option options[] = {{"config", required_argument, NULL, OPTION_CONFIG},
@@ -60,6 +61,7 @@ static const struct option options[] = {{"config", required_argument, NULL, OPTI
                                         {"seed", required_argument, NULL, OPTION_SEED},
                                         {"people", required_argument, NULL, OPTION_PEOPLE},
                                         {"digest", required_argument, NULL, OPTION_DIGEST},
+                                        {"history", required_argument, NULL, OPTION_HISTORY},
                                         {NULL, 0, NULL, 0}};
 
 static const struct {
@@ -90,7 +92,8 @@ static const struct {
                 {OPTION_FAULT, TAKES_FAULT, "--fault WHAT=FAULT"},
                 {OPTION_SEED, TAKES_SEED, "--seed N"},
                 {OPTION_PEOPLE, TAKES_PEOPLE, "--people 5m"},
-                {OPTION_DIGEST, TAKES_DIGEST, "--digest DIGEST"}};
+                {OPTION_DIGEST, TAKES_DIGEST, "--digest DIGEST"},
+                {OPTION_HISTORY, TAKES_HISTORY, "--history FILE"}};
 
 #define MEANINGS_N (sizeof meanings / sizeof meanings[0])
 
@@ -159,6 +162,7 @@ static bool take_option(struct command_line *line, int option, const char *value
     case OPTION_SEED: return text_to_u64(value, INT64_MAX, &line->seed);
     case OPTION_PEOPLE: return take_people(line, value);
     case OPTION_DIGEST: line->digest = value; return true;
+    case OPTION_HISTORY: line->history = value; return true;
     case OPTION_FOR: return take_for(line, value);
     case OPTION_JSON: line->json = true; return true;
     case OPTION_WATCH: line->watch = true; return true;

@@ -71,12 +71,13 @@ enum option_set {
     TAKES_FAULT = 1 << 16,
     TAKES_SEED = 1 << 17,
     TAKES_PEOPLE = 1 << 18,
-    TAKES_DIGEST = 1 << 19
+    TAKES_DIGEST = 1 << 19,
+    TAKES_HISTORY = 1 << 20
 };
 
 struct command_line {
     const char *config, *at, *kind, *plan, *to, *reason, *comment, *out, *format, *secrets;
-    const char *digest;
+    const char *digest, *history;
     uint64_t epoch, from, for_ms;
     uint32_t timeout_ms; /* 0: drover.conf's */
     bool json, watch, yes, print;
@@ -199,6 +200,9 @@ int plan_list_run(struct session *session);
 int plan_show_run(struct session *session);
 int plan_render_run(struct session *session);
 int plan_lint_run(struct session *session);
+
+/* plans_history.c */
+int plan_history_run(struct session *session);
 
 /* plans_preview.c */
 int plan_preview_run(struct session *session);

@@ -64,7 +64,7 @@ static bool faults_read(const struct session *session, struct simulation_input *
     return true;
 }
 
-/* The same world again, with every measured step at its slowest. */
+/* The same world again, with every measured step at its p95. */
 static void slowest_run(struct simulated *simulated) {
     static struct simulation_input input;
     input = simulated->input;
@@ -133,6 +133,12 @@ int plan_simulate_run(struct session *session) {
     code = simulated.live ? simulated_ask(session, &simulated) : EXIT_OK;
     if (code != EXIT_OK) {
         return code;
+    }
+    if (session->line->history != NULL) {
+        code = simulated_take_file(&simulated.input, session->line->history);
+        if (code != EXIT_OK) {
+            return code;
+        }
     }
     simulated.input.seed = session->line->seed;
     if (session->line->people_given) {

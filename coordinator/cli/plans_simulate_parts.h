@@ -11,7 +11,7 @@ struct simulated {
     struct simulation_result result;
     bool live;
     bool has_slowest;                 /* something was measured more than once: */
-    struct simulation_result slowest; /* with the longest time of each step */
+    struct simulation_result slowest; /* with the p95 of each step */
 };
 
 /* What one tier is promised, and when it would be served. */
@@ -31,6 +31,16 @@ int simulated_ask(struct session *session, struct simulated *simulated);
 
 /* One answer of a member (status, agents, links, components, executions) into the world. */
 void simulated_take(struct simulation_input *input, const json_t *json);
+
+/* plans_history.c: the answer to "plan-history" of the member that knows most, or NULL; region
+ * NULL: the one that would take over. *ret_code: the exit code. */
+json_t *plan_history_ask(struct session *session, const char *plan, const char *region,
+                         int *ret_code);
+/* How long its steps take, by that answer; steps that it does not tell of stay as they are. */
+void simulated_take_past(struct simulation_input *input, const json_t *history);
+/* The same out of a file. OK or the exit code; what is wrong was said. */
+int simulated_take_file(struct simulation_input *input, const char *file);
+void show_plan_history(const json_t *json);
 
 /* plans_simulate_show.c */
 void simulated_say(const struct simulated *simulated);

@@ -95,7 +95,7 @@ static void say_steps(const struct simulated *simulated) {
                      person ? "-" : duration_text(takes_ms).at,
                      person                               ? "a person's word"
                      : told->takes_from == TAKES_DECLARED ? "declared: all of its timeout"
-                     : told->takes_from == TAKES_MEASURED ? "measured: the median here"
+                     : told->takes_from == TAKES_MEASURED ? "measured: its p50 here"
                                                           : "told: --fault");
     }
 }
@@ -133,8 +133,9 @@ static void say_forecast(const struct simulated *simulated) {
     if (!plan_fences(&input->topology->plans[input->plan])) {
         return;
     }
-    (void)printf("\n  %-26s %-12s %-14s %s%-10s %s\n", "OBJECTIVE", "WITHIN", "FORECAST",
-                 simulated->has_slowest ? "AT THE SLOWEST " : "", "", "LAST STEP");
+    (void)printf("\n  %-26s %-12s %-14s %s%-10s %s\n", "OBJECTIVE", "WITHIN",
+                 simulated->has_slowest ? "AT P50" : "FORECAST",
+                 simulated->has_slowest ? "AT P95         " : "", "", "LAST STEP");
     for (unsigned tier = 1; tier <= OBJECTIVES_MAX; tier++) {
         struct tier_forecast one = tier_forecast_of(input, result, tier);
         struct tier_forecast slow = tier_forecast_of(input, &simulated->slowest, tier);
@@ -223,9 +224,8 @@ static json_t *tiers_json(const struct simulated *simulated) {
                 list,
                 json_pack("{s:i,s:I,s:o,s:o,s:b,s:s}", "tier", (int)tier, "rto_ms",
                           (json_int_t)one.objective_ms, "forecast_ms", ms_json(one.served_ms),
-                          "slowest_ms",
-                          simulated->has_slowest ? ms_json(slow.served_ms) : json_null(), "met",
-                          met && one.served_ms != SIMULATED_NEVER, "last_step", one.last));
+                          "p95_ms", simulated->has_slowest ? ms_json(slow.served_ms) : json_null(),
+                          "met", met && one.served_ms != SIMULATED_NEVER, "last_step", one.last));
         }
     }
     return list;

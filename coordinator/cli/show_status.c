@@ -128,6 +128,9 @@ static void show_rto(const json_t *tiers) {
                      span_text(number_in(tier, "rto_ms")).at);
         if (!ended) {
             (void)printf(", at most %s more", span_text(number_in(tier, "ends_in_ms")).at);
+            if (has(tier, "likely_in_ms")) {
+                (void)printf(", likely %s", span_text(number_in(tier, "likely_in_ms")).at);
+            }
         }
         (void)printf("  %s%s%s\n", colour(good ? GOOD : BAD), course, colour_off());
     }

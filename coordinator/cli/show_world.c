@@ -281,8 +281,9 @@ static void show_verdict(const json_t *region) {
 
 /* What is left of an execution: when each step ends at the latest. */
 static void show_forecast(const json_t *forecast) {
-    static const char *const heads[] = {"STILL TO DO", "STATE", "TIER", "AT MOST", "ENDS WITHIN"};
-    struct table *table = table_of(5, heads);
+    static const char *const heads[] = {"STILL TO DO", "STATE",       "TIER",
+                                        "AT MOST",     "ENDS WITHIN", "LIKELY WITHIN"};
+    struct table *table = table_of(6, heads);
     size_t i;
     json_t *step;
     json_array_foreach(forecast, i, step) {
@@ -291,6 +292,8 @@ static void show_forecast(const json_t *forecast) {
         cell(table, "%lld", number_in(step, "tier"));
         cell(table, "%s", span_text(number_in(step, "left_ms")).at);
         cell(table, "%s", span_text(number_in(step, "ends_in_ms")).at);
+        cell(table, "%s",
+             has(step, "likely_in_ms") ? span_text(number_in(step, "likely_in_ms")).at : "-");
     }
     table_print(table, 2);
 }

@@ -264,15 +264,22 @@ static const struct verb verbs[] = {
      "Steps added, removed and changed, and what that does to the order and to the longest time: "
      "from the topology in force to FILE, or from the first FILE to the second.",
      "drover plan diff failover old.conf new.conf", 0, 2, 3, LOCAL_WITH_FILE, plan_diff_run},
-    {"plan simulate", "PLAN [FILE] [--to REGION] [--fault WHAT=FAULT]... [--people 5m] [--seed N]",
+    {"plan history", "PLAN [--to REGION]", "What each step of a plan has shown so far.",
+     "When it was run last, by itself or declared, when it failed last, and how long it took, out "
+     "of the members' audit. A step counts as it is now: changed, it was never run.",
+     "drover plan history failover", TAKES_TO, 1, 1, false, plan_history_run},
+    {"plan simulate",
+     "PLAN [FILE] [--to REGION] [--fault WHAT=FAULT]... [--people 5m] [--seed N] [--history FILE]",
      "A plan in virtual time, run by the members' own code.",
      "Touches nothing: from FILE asking nobody, else from the fleet as it looks now. A failover "
      "loses its source. WHAT=FAULT is STEP=fail, fail:N, slow:30s, takes:30s, hang, agent-lost, "
      "declined or unanswered; AGENT=lost; REGION=lost or well; LINK=lag:2h or unknown; "
-     "CHECK=failed. --people is how long a person takes to answer. Exit code 8 when it ends "
+     "CHECK=failed. --people is how long a person takes to answer; --history is what plan history "
+     "--json printed, for how long steps take. Exit code 8 when it ends "
      "waiting for people or would not be automatic as promised, 9 when an objective is missed.",
      "drover plan simulate failover topology.conf --fault promote=slow:30s",
-     TAKES_TO | TAKES_FAULT | TAKES_PEOPLE | TAKES_SEED, 1, 2, LOCAL_WITH_FILE, plan_simulate_run},
+     TAKES_TO | TAKES_FAULT | TAKES_PEOPLE | TAKES_SEED | TAKES_HISTORY, 1, 2, LOCAL_WITH_FILE,
+     plan_simulate_run},
     {"doctor", "[FILE|DIRECTORY]...", "What is wrong with the installation on this machine.",
      "Looks at files, keys, members, ports, the gate, clocks, systemd's order and HAProxy, and "
      "says "

@@ -21,6 +21,16 @@ struct readiness_link {
     uint64_t sampled_ago_ms; /* of the active side's newest position */
 };
 
+/* A plan that would take the service to the target; what is known of its steps as they are now. */
+struct readiness_plan {
+    bool looked; /* false: nothing is said of it */
+    uint8_t steps_n;
+    uint8_t never_n, never[STEPS_MAX]; /* steps that never ended well */
+    uint8_t failing_n;                 /* whose newest run failed */
+    uint8_t oldest;                    /* the step that was run longest ago; NONE */
+    uint64_t oldest_wall_ms;
+};
+
 struct readiness_input {
     const struct core *core;
     const struct topology *topology;
@@ -28,6 +38,7 @@ struct readiness_input {
     uint64_t wall_ms; /* for drills */
     struct readiness_agent agents[AGENTS_MAX];
     struct readiness_link links[LINKS_MAX];
+    struct readiness_plan plans[PLANS_MAX];
 };
 
 enum readiness_state {
@@ -45,9 +56,9 @@ struct readiness_line {
     int64_t age_ms;          /* the observation is no older than this; -1: it is no observation */
 };
 
-/* Every agent, check, link, drill, backup once, and drover's own. */
+/* Every agent, check, link, drill, backup, plan once, and drover's own. */
 #define READINESS_LINES_MAX                                                                        \
-    (AGENTS_MAX * 3 + CHECKS_MAX + LINKS_MAX + DRILLS_MAX + BACKUPS_MAX + 16)
+    (AGENTS_MAX * 3 + CHECKS_MAX + LINKS_MAX + DRILLS_MAX + BACKUPS_MAX + PLANS_MAX + 16)
 
 struct readiness {
     uint16_t n, blockers_n, warnings_n, good_n;
@@ -62,6 +73,7 @@ void readiness_read(const struct readiness_input *input, struct readiness *ret_r
 void readiness_checks(const struct readiness_input *input, struct readiness *readiness);
 void readiness_links(const struct readiness_input *input, struct readiness *readiness);
 void readiness_drills(const struct readiness_input *input, struct readiness *readiness);
+void readiness_plans(const struct readiness_input *input, struct readiness *readiness);
 void readiness_backups(const struct readiness_input *input, struct readiness *readiness);
 
 /* readiness_backups.c: the declared backup that this check looks at: of its component, and of the

@@ -279,3 +279,56 @@ void readiness_drills(const struct readiness_input *input, struct readiness *rea
         }
     }
 }
+
+/* --------------------------------------------------------------------------- plans */
+
+static void say_never(const struct readiness_plan *past, const struct plan *plan,
+                      struct readiness_line *line) {
+    (void)text_format(line->text, sizeof line->text,
+                      "%u of %u steps never ran as they are now: ", past->never_n, past->steps_n);
+    for (uint8_t i = 0; i < past->never_n; i++) {
+        (void)text_append(line->text, sizeof line->text, i == 0 ? "" : ", ");
+        (void)text_append(line->text, sizeof line->text, plan->steps[past->never[i]].name);
+    }
+}
+
+/* Confidence is earned: a step that was never run, or not lately, is a hope. */
+void readiness_plans(const struct readiness_input *input, struct readiness *readiness) {
+    uint64_t within_ms = input->topology->policy.exercise_within_ms;
+    for (uint8_t p = 0; p < input->topology->plans_n; p++) {
+        const struct readiness_plan *past = &input->plans[p];
+        const struct plan *plan = &input->topology->plans[p];
+        if (!past->looked || past->steps_n == 0) {
+            continue;
+        }
+        uint64_t ago_ms =
+            input->wall_ms > past->oldest_wall_ms ? input->wall_ms - past->oldest_wall_ms : 0;
+        bool old = within_ms > 0 && past->oldest != NONE && ago_ms > within_ms;
+        bool wrong = past->never_n > 0 || past->failing_n > 0 || old;
+        struct readiness_line *line =
+            readiness_add(readiness, READY_WARNING, wrong ? READINESS_WRONG : READINESS_GOOD, -1,
+                          "plan %s", plan->name);
+        if (past->never_n > 0) {
+            say_never(past, plan, line);
+        } else {
+            (void)text_format(line->text, sizeof line->text,
+                              "all %u steps ran as they are now, %s %" PRIu64 " days ago%s%s",
+                              past->steps_n, plan->steps[past->oldest].name, ago_ms / DAY_MS,
+                              within_ms > 0 ? "; due every " : "",
+                              within_ms > 0 ? duration_text(within_ms).at : "");
+        }
+        if (past->failing_n > 0) {
+            char failing[64];
+            (void)text_format(failing, sizeof failing, "; %u failed when run last",
+                              past->failing_n);
+            (void)text_append(line->text, sizeof line->text, failing);
+        }
+        if (wrong) {
+            (void)text_format(line->fix, sizeof line->fix,
+                              "look: drover plan history %s; as a drill: drover declare --to %s "
+                              "--kind %s --plan %s --reason drill",
+                              plan->name, input->topology->regions[input->target].name,
+                              plan_kind_text((enum plan_kind)plan->kind), plan->name);
+        }
+    }
+}

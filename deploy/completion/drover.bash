@@ -12,7 +12,7 @@ _drover() {
     step) words="retry skip done" ;;
     command) words="show take handover" ;;
     config) words="show check diff apply" ;;
-    plan) words="list show render lint preview graph diff simulate" ;;
+    plan) words="list show render lint preview graph diff history simulate" ;;
     help) words="$verbs" ;;
     esac
     fi
@@ -37,7 +37,8 @@ _drover() {
     "plan render"*) words="$words --to --format --secrets" ;;
     "plan preview"*) words="$words --to" ;;
     "plan graph"*) words="$words --to --format" ;;
-    "plan simulate"*) words="$words --to --fault --seed --people" ;;
+    "plan history"*) words="$words --to" ;;
+    "plan simulate"*) words="$words --to --fault --seed --people --history" ;;
     "keygen"*) words="$words --kind --out" ;;
     "replay"*) words="$words --print --set" ;;
     esac

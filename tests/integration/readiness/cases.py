@@ -35,7 +35,14 @@ def broken(place, wanted, options=(), code=9):
 def a_healthy_fleet_is_ready(place):
     place.ready()
     code, answer = place.readiness("--fail-on", "warning")
-    expect(code == 0 and answer["ready"] and answer["members_up_n"] == 3, f"exit {code}")
+    plans = {line["name"]: line for line in answer["lines"] if line["name"].startswith("plan ")}
+    expect(code == 9 and answer["ready"] and answer["members_up_n"] == 3, f"exit {code}")
+    expect(set(plans) == {"plan failover", "plan switchover"}, sorted(plans))
+    for name, line in plans.items():
+        expect(line["weight"] == "warning" and "steps never ran as they are now: " in line["text"] and line["fix"], line)
+        told = place.fleet.ask("plan", "history", name[len("plan "):])
+        expect(all(step["never"] or not step["counts"] for step in told["steps"]), told)
+    expect(answer["warnings_n"] == len(plans), answer["warnings_n"])
     named = {line["name"] for line in answer["lines"]}
     for name in ("lease", "agent west-db1", "guard west-db1", "topology east-db1", "link postgresql", "check east-rewind",
                  "check west-stream", "check dns-key", "check west-patroni-key", "drill component-failover", "automation held", "executions"):
@@ -44,7 +51,7 @@ def a_healthy_fleet_is_ready(place):
         if line["name"].split()[0] in ("agent", "guard", "check", "link"):
             expect(line["age_ms"] is not None and line["age_ms"] < 60000, f"{line['name']} is of {line['age_ms']} ms ago")
     shown = place.fleet.drover("readiness", "west").stdout
-    expect(shown.startswith("READY  west could take over now: 0 blockers, 0 warnings"), shown)
+    expect(shown.startswith("READY  west could take over now: 0 blockers, 2 warnings"), shown)
     refused = place.fleet.drover("readiness", "east", check=False)
     expect(refused.returncode == 2 and "owns epoch 1" in refused.stderr, refused.stderr)
     refused = place.fleet.drover("readiness", "watch", check=False)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -310,6 +311,41 @@ static void the_world_begins_as_the_fleet_says(void **state) {
     assert_int_equal(input.steps[0].takes_ms, 300);
 }
 
+/* The audit's durations go before those of the executions that are still remembered. */
+static void steps_take_what_the_history_says(void **state) {
+    (void)state;
+    struct topology *topology = world_of("failover", NULL, NULL);
+    static const char *const files[] = {"nothing", "[]", "{\"plan\":\"switchover\",\"steps\":[]}"};
+    char path[] = "/tmp/drover-history-XXXXXX";
+    int file = mkstemp(path);
+    assert_true(file >= 0);
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        assert_int_equal(ftruncate(file, 0), 0);
+        assert_int_equal(pwrite(file, files[i], strlen(files[i]), 0), strlen(files[i]));
+        assert_int_equal(simulated_take_file(&input, path), EXIT_USAGE);
+    }
+    static const char good[] =
+        "{\"plan\":\"failover\",\"steps\":["
+        "{\"name\":\"promote\",\"action\":\"patroni_promote\",\"component\":\"pg\","
+        "\"samples_n\":5,\"p50_ms\":700,\"p95_ms\":2000},"
+        "{\"name\":\"check\",\"action\":\"http_call\",\"component\":\"app\",\"samples_n\":5,"
+        "\"p50_ms\":1,\"p95_ms\":1}]}";
+    assert_int_equal(ftruncate(file, 0), 0);
+    assert_int_equal(pwrite(file, good, strlen(good), 0), strlen(good));
+    assert_int_equal(simulated_take_file(&input, path), EXIT_OK);
+    (void)close(file);
+    (void)unlink(path);
+    uint8_t plan = topology_plan(topology, "failover");
+    assert_string_equal(topology->plans[plan].steps[0].name, "promote");
+    assert_int_equal(input.steps[0].takes_from, TAKES_MEASURED);
+    assert_int_equal(input.steps[0].takes_ms, 700);
+    assert_int_equal(input.steps[0].slowest_ms, 2000);
+    assert_int_equal(input.steps[1].takes_from, TAKES_DECLARED); /* it was another action then */
+    simulation_run(&input, &result);
+    assert_int_equal(result.end, SIMULATION_DONE);
+    assert_int_equal(result.steps[0].ended_ms - result.steps[0].begun_ms, 700 + SIMULATED_HOP_MS);
+}
+
 static void faults_are_read_or_refused(void **state) {
     (void)state;
     static const struct {
@@ -380,6 +416,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(nobody_who_may_declare_is_a_refusal),
         cmocka_unit_test(the_forecast_holds_the_names_ttl),
         cmocka_unit_test(the_world_begins_as_the_fleet_says),
+        cmocka_unit_test(steps_take_what_the_history_says),
         cmocka_unit_test(faults_are_read_or_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -337,6 +337,36 @@ static void drills_must_be_held(void **state) {
     assert_string_equal(failing(), "");
 }
 
+/* Requirement N17: what was never run is a warning, and so is what was not run lately. */
+static void plans_must_be_exercised(void **state) {
+    (void)state;
+    make_well();
+    struct readiness_plan *past = &input.plans[topology_plan(&topology, "failover")];
+    const struct plan *plan = &topology.plans[topology_plan(&topology, "failover")];
+    *past = (struct readiness_plan){.looked = true, .oldest = NONE};
+    assert_string_equal(failing(), ""); /* nothing in it could be run */
+    *past = (struct readiness_plan){
+        .looked = true, .steps_n = plan->steps_n, .oldest_wall_ms = NOW_MS - 90 * DAY_MS};
+    assert_string_equal(failing(), "");
+    assert_non_null(strstr(line_of("plan failover")->text, "ran as they are now, promote 90 days"));
+    topology.policy.exercise_within_ms = 90 * DAY_MS;
+    assert_string_equal(failing(), "");
+    past->oldest_wall_ms--;
+    assert_string_equal(failing(), "plan failover");
+    assert_non_null(strstr(line_of("plan failover")->text, "due every 90d"));
+    past->oldest_wall_ms = NOW_MS + 1; /* a clock that is behind */
+    past->failing_n = 1;
+    assert_string_equal(failing(), "plan failover");
+    past->failing_n = 0;
+    past->never_n = 1;
+    past->never[0] = 1;
+    assert_string_equal(failing(), "plan failover");
+    assert_non_null(strstr(line_of("plan failover")->text, "never ran as they are now: "));
+    assert_int_equal(result.blockers_n, 0);
+    past->looked = false;
+    assert_string_equal(failing(), "");
+}
+
 static void days_are_read(void **state) {
     static const struct {
         const char *text;
@@ -454,6 +484,7 @@ int main(void) {
         cmocka_unit_test(the_view_from_outside_counts),
         cmocka_unit_test(links_count_against_their_objectives),
         cmocka_unit_test(drills_must_be_held),
+        cmocka_unit_test(plans_must_be_exercised),
         cmocka_unit_test(days_are_read),
         cmocka_unit_test(the_largest_topology_fits),
     };

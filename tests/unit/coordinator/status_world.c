@@ -135,6 +135,10 @@ int status_world_open(void **state) {
     return 0;
 }
 
+const char *status_world_directory(void) {
+    return directory;
+}
+
 int status_world_close(void **state) {
     static const char *const names[] = {"history.db", "history.db-wal", "history.db-shm"};
     char path[128];

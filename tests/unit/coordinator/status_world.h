@@ -12,6 +12,7 @@ extern struct topology topology;
 /* Group set-up and its end: a history on disk, which every state shares. */
 int status_world_open(void **state);
 int status_world_close(void **state);
+const char *status_world_directory(void); /* of that history */
 
 uint8_t agent(const char *name);
 /* East serves since 100 s; everybody hears everybody; the link is 300 ms behind. */

@@ -318,6 +318,7 @@ static void defaults_are_those_of_the_design_and_the_documents(void **state) {
     assert_int_equal(policy->agent_step_ms, 60000);
     assert_int_equal(policy->automatic_within_ms, 300000);
     assert_int_equal(policy->planned_within_ms, 1800000);
+    assert_int_equal(policy->exercise_within_ms, 0);
     assert_int_equal(read->version, 0);
     read = sample_topology("policy: { automatic = true; };\n", "");
     assert_false(read->policy.automatic);
