@@ -7,6 +7,7 @@ import time
 
 from fleet import Timing
 
+from . import untold
 from .world import World, expect, expect_pace
 
 SCENARIOS = {}
@@ -29,6 +30,7 @@ def a_dead_region_is_replaced_without_a_human(build):
         report = world.judged()
         world.one_writer(report)
         world.outage_within(report)
+        untold.look(world.fleet)
 
 
 @scenario
