@@ -7,7 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/io/clock.h"
 #include "coordinator/cli/doctor_parts.h"
+
+#define DAY_S 86400
+#define ROTATE_DAYS 30
 
 const char *doctor_user(uid_t uid) {
     static char name[64];
@@ -40,6 +44,18 @@ static bool user_of(const char *state, uid_t *ret_uid) {
     }
     *ret_uid = at.st_uid;
     return true;
+}
+
+/* SEED-58: what opens doors is exchanged every 30 days. The file's own time says when it was. */
+static void look_age(struct doctor *doctor, const char *subject, const char *path,
+                     const struct stat *at, const char *fix) {
+    uint64_t now_s = clock_wall_ms() / 1000, made_s = (uint64_t)at->st_mtime;
+    uint64_t days = now_s > made_s ? (now_s - made_s) / DAY_S : 0;
+    if (days >= ROTATE_DAYS) {
+        doctor_say(doctor, DOCTOR_WARNING, subject, fix,
+                   "%s is %llu days old; it should be exchanged every %d", path,
+                   (unsigned long long)days, ROTATE_DAYS);
+    }
 }
 
 /* Mode and owner of one private file. True when it may be read on. */
@@ -164,6 +180,9 @@ void doctor_key(struct doctor *doctor, const char *path, enum key_kind kind, con
         /* A guard is known by its agent's name, whatever its key file is called. */
         (void)text_copy(keys.name, NAME_SIZE, kind == KEY_GUARD ? name : keys.name);
         judge_match(doctor, subject, path, &keys);
+        look_age(doctor, subject, path, &at,
+                 "drover keygen into another directory; its .pub into the topology: drover config "
+                 "apply FILE; then exchange the files and restart the program");
     }
     keys_wipe(&keys);
 }
@@ -191,6 +210,9 @@ void doctor_secrets(struct doctor *doctor, const char *program, const struct sec
         if (err != ERR_OK || empty) {
             doctor_say(doctor, DOCTOR_WRONG, subject, fix, "%s: %s", place->path,
                        empty ? "it is empty" : err_text(err));
+        } else {
+            look_age(doctor, subject, place->path, &at,
+                     "give the service a new one, then write it there: it is read anew each time");
         }
         good_n += err == ERR_OK && !empty;
     }

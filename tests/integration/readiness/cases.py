@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 import subprocess
+import time
 
 from fleet import topology
 from lab import plan
@@ -259,6 +260,21 @@ def the_doctor_finds_a_missing_secret(place):
     os.unlink(f"{path}.away")
     place.wrong({})
     place.ready()
+
+
+@case
+def the_doctor_warns_of_keys_and_secrets_older_than_30_days(place):
+    paths = {"key of the agent": f"{place.fleet.directory}/keys/west-db1.key",
+             "secret redis of the agent": place.lab.credential("redis.password")}
+    for days, wanted in ((29, set()), (31, set(paths))):
+        for path in paths.values():
+            made = time.time() - days * 86400 - 60
+            os.utime(path, (made, made))
+        old = {line["subject"] for line in place.doctor("west-db1", code=0)["lines"]
+               if line["state"] == "warning" and f"{days} days old" in line["text"]}
+        expect(old == wanted, f"after {days} days: {old}")
+    for path in paths.values():
+        os.utime(path)
 
 
 @case
