@@ -6,6 +6,7 @@ import traceback
 
 from fleet import once_more
 
+from . import foretold  # noqa: F401  its scenario
 from .scenarios import SCENARIOS
 
 
