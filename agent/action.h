@@ -30,6 +30,10 @@ struct action_input {
     /* fence_agent only: what this agent's own configuration lets be switched; may be NULL. */
     const struct fence_device *fence_devices;
     uint8_t fence_devices_n;
+    /* What the agent's topology protects (SEED-31), DNS names among it: no dns_* action changes one
+     * of them, whatever its arguments say. */
+    char (*protected_names)[NAME_SIZE];
+    uint8_t protected_names_n;
     /* Absolute directory for what must outlive the action (divergence inventories), or NULL. */
     const char *state_directory;
 };

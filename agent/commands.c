@@ -25,6 +25,8 @@ struct command_job {
     struct ledger *ledger;
     uint64_t deadline_boot_ms;
     uint32_t gate_early_ms;
+    char protected_names[COMPONENTS_MAX][NAME_SIZE];
+    uint8_t protected_names_n;
     struct outcome outcome;
 };
 
@@ -133,6 +135,8 @@ static void job_act(struct command_job *job, const struct action_kind_row *row, 
         .exec_directory = job->conf->exec_directory,
         .fence_devices = job->conf->fence_devices,
         .fence_devices_n = job->conf->fence_devices_n,
+        .protected_names = job->protected_names,
+        .protected_names_n = job->protected_names_n,
         .state_directory = job->conf->state,
     };
     struct action_result result = row->run(&input);
@@ -189,6 +193,16 @@ static void job_done(struct job *base) {
     free(job);
 }
 
+/* A copy: the topology may be another one before the worker is at it. */
+static void protected_take(const struct topology *topology, struct command_job *job) {
+    for (uint8_t i = 0; i < topology->components_n; i++) {
+        if (topology->components[i].protected) {
+            (void)text_copy(job->protected_names[job->protected_names_n++], NAME_SIZE,
+                            topology->components[i].name);
+        }
+    }
+}
+
 static void start_running(struct agent_program *agent, struct command_entry *entry) {
     uint64_t now_ms = agent_now_ms();
     if (now_ms >= entry->deadline_boot_ms) {
@@ -206,6 +220,7 @@ static void start_running(struct agent_program *agent, struct command_entry *ent
     job->deadline_boot_ms = entry->deadline_boot_ms;
     job->gate_early_ms = agent->pins->lease.gate_early_ms;
     job->outcome = outcome_of(&entry->command, agent->keys.name, entry->digest);
+    protected_take(agent->topology, job);
     entry->state = COMMAND_RUNNING;
     entry->started_boot_ms = now_ms;
     log_event(LOG_NOTICE, "command.running", "execution=%llu step=%s attempt=%u action=%s",

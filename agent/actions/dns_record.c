@@ -28,6 +28,16 @@ static bool is_protected(const struct arguments *arguments, const char *name) {
     return false;
 }
 
+/* What the topology protects is so even when the step's arguments forgot it. */
+static bool is_protected_here(const struct action_input *input, const char *name) {
+    for (uint8_t i = 0; input != NULL && i < input->protected_names_n; i++) {
+        if (dns_name_same(input->protected_names[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool below_zone(const char *name, const char *zone) {
     size_t name_n = strlen(name), zone_n = strlen(zone);
     return dns_name_same(name, zone) || (name_n > zone_n && name[name_n - zone_n - 1] == '.' &&
@@ -90,7 +100,8 @@ enum err dns_record_open(const struct action_input *input, const struct argument
         text_say(reterr, "argument \"type\": expected A, AAAA or CNAME");
         return ERR_CONFIG;
     }
-    if (is_protected(arguments, arg_text(arguments, "name", ""))) {
+    if (is_protected(arguments, arg_text(arguments, "name", "")) ||
+        is_protected_here(input, arg_text(arguments, "name", ""))) {
         text_say(reterr, "%.100s is protected: drover never changes it",
                  arg_text(arguments, "name", ""));
         return ERR_DENIED;

@@ -10,6 +10,7 @@
 #include "agent/actions/patroni_body.h"
 #include "agent/actions/pg_history.h"
 #include "agent/actions/redis_region.h"
+#include "common/io/flat_xml.h"
 #include "common/topology/http_status.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -97,6 +98,45 @@ static void powerdns_fuzz(const char *text, size_t size) {
     }
 }
 
+/* Values that were read are written so that they are read back. */
+static void route53_fuzz(const char *text, size_t size) {
+    static const char name[] = "api.bud.test.";
+    struct dns_rrset texts, none = {.n = 0};
+    struct text256 why = {""};
+    char line[40], id[16];
+    static char xml[65536];
+    bool in_sync = false;
+    route53_message(text, size, line, sizeof line);
+    must(route53_change_parse(text, size, id, sizeof id, &in_sync, &why) == ERR_OK || why.at[0]);
+    if (route53_rrset_parse(text, size, name, "TXT", &texts, &why) == ERR_OK && texts.n > 0) {
+        const struct dns_swap swap = {name, "TXT", &none, &texts};
+        char again[DNS_VALUE_SIZE];
+        struct piece all = {xml, 0}, value;
+        must(route53_body(&swap, 1, xml, sizeof xml));
+        all.n = strlen(xml);
+        for (uint8_t i = 0; i < texts.n; i++) {
+            must(flat_xml_next(&all, "Value", &value));
+            must(flat_xml_value(value, again, sizeof again) && text_equal(again, texts.value[i]));
+        }
+    }
+}
+
+static void cloudflare_fuzz(const char *text, size_t size) {
+    struct cloudflare_list list = {.n = 0};
+    struct text256 why = {""};
+    char line[40], id[PROVIDER_ID_MAX + 1];
+    unsigned pages = 0;
+    cloudflare_message(text, size, line, sizeof line);
+    (void)cloudflare_overtaken(text, size);
+    must(cloudflare_zone_parse(text, size, "bud.test.", id, &why) == ERR_OK || why.at[0]);
+    for (unsigned i = 0; i < 3; i++) {
+        must(cloudflare_page_parse(text, size, "api.bud.test.", i == 0 ? "A" : "TXT", &list, &pages,
+                                   &why) == ERR_OK ||
+             why.at[0]);
+        must(list.n <= CLOUDFLARE_RECORDS_MAX);
+    }
+}
+
 static void text_fuzz(char which, const char *text, size_t size) {
     struct patroni_status status;
     struct redis_info info;
@@ -111,6 +151,8 @@ static void text_fuzz(char which, const char *text, size_t size) {
         break;
     case 'b': haproxy_fuzz(text); break;
     case 'd': powerdns_fuzz(text, size); break;
+    case 'f': cloudflare_fuzz(text, size); break;
+    case 'r': route53_fuzz(text, size); break;
     case 'k': kubernetes_fuzz(text, size); break;
     case 'p': history_fuzz(text); break;
     case 'i': must(!redis_info_parse(text, &info) || info.replicas_n <= REDIS_REPLICAS_MAX); break;

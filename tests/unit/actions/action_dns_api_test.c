@@ -125,6 +125,51 @@ static void an_older_epoch_and_another_value_are_not_replaced(void **state) {
     assert_int_equal(dns_record_replaceable(&dns), ERR_STALE);
 }
 
+/* The plan says nothing of it: the agent's own topology does. */
+static void what_the_topology_protects_is_changed_by_no_dns_action(void **state) {
+    static const char *const pairs[] = {"zone",
+                                        "bud.ai",
+                                        "name",
+                                        "Status.bud.ai.",
+                                        "type",
+                                        "A",
+                                        "value",
+                                        "10.0.0.1",
+                                        "url",
+                                        "http://10.0.0.6:8081",
+                                        "zone_id",
+                                        "Z1",
+                                        "user",
+                                        "AKIA",
+                                        "password_ref",
+                                        "p",
+                                        "token_ref",
+                                        "t",
+                                        "servers",
+                                        "10.0.0.53:53",
+                                        "key_name",
+                                        "k",
+                                        "key_secret_ref",
+                                        "s",
+                                        NULL};
+    static const enum action_kind kinds[] = {ACTION_DNS_UPDATE, ACTION_DNS_POWERDNS,
+                                             ACTION_DNS_ROUTE53, ACTION_DNS_CLOUDFLARE};
+    static char names[][NAME_SIZE] = {"api.bud.ai", "status.bud.ai"};
+    struct arguments arguments;
+    struct action_input input = {
+        .arguments = &arguments, .epoch = 8, .protected_names = names, .protected_names_n = 2};
+    (void)state;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        arguments_set_all(&arguments, pairs);
+        if (kinds[i] != ACTION_DNS_POWERDNS) {
+            assert_int_equal(arguments_set(&arguments, "url", "https://10.0.0.6"), ERR_OK);
+        }
+        struct action_result result = action_kind_of(kinds[i])->run(&input);
+        assert_int_equal(result.err, ERR_DENIED);
+        assert_non_null(strstr(result.detail, "protected"));
+    }
+}
+
 /* ---- Route 53 ---- */
 
 #define LIST(inner)                                                                                \
@@ -375,6 +420,7 @@ int main(void) {
         cmocka_unit_test(what_is_no_answer_of_powerdns_is_an_error),
         cmocka_unit_test(what_is_wished_for_is_what_is_read_back),
         cmocka_unit_test(an_older_epoch_and_another_value_are_not_replaced),
+        cmocka_unit_test(what_the_topology_protects_is_changed_by_no_dns_action),
         cmocka_unit_test(route53_s_record_is_the_one_that_was_asked_for),
         cmocka_unit_test(what_a_policy_or_an_alias_answers_is_not_moved),
         cmocka_unit_test(a_batch_deletes_what_was_read_and_is_read_back),

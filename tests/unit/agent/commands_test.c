@@ -214,10 +214,14 @@ static struct fake_guard {
 
 static unsigned runs_n;
 static uint64_t run_deadline_ms;
+static char run_protected[2 * NAME_SIZE];
 
 static struct action_result fake_run(const struct action_input *input) {
     runs_n++;
     run_deadline_ms = input->deadline_boot_ms;
+    for (uint8_t i = 0; i < input->protected_names_n; i++) {
+        (void)text_append(run_protected, sizeof run_protected, input->protected_names[i]);
+    }
     return (struct action_result){.err = ERR_OK};
 }
 
@@ -388,6 +392,23 @@ static void an_answer_from_before_a_pause_is_asked_for_again(void **state) {
     put_away();
 }
 
+static void an_action_knows_what_the_topology_protects(void **state) {
+    static const char *const names[] = {"api.bud.ai", "status.bud.ai"};
+    struct guard_answer says = holding();
+    (void)state;
+    about_to_run(&says, 0);
+    for (uint8_t i = 0; i < 2; i++) {
+        (void)text_copy(topology.components[i].name, NAME_SIZE, names[i]);
+        topology.components[i].protected = i == 1;
+    }
+    topology.components_n = 2;
+    run_protected[0] = '\0';
+    run_it();
+    assert_int_equal(runs_n, 1);
+    assert_string_equal(run_protected, "status.bud.ai");
+    put_away();
+}
+
 /* Behind a log that was begun anew: neither the old outcome nor a run, but the reason. */
 static void numbers_that_the_ledger_has_of_another_command_are_refused(void **state) {
     static const uint8_t other[DIGEST_SIZE] = {9};
@@ -414,6 +435,7 @@ int main(void) {
         cmocka_unit_test(a_store_is_opened_while_the_guard_says_that_the_lease_runs),
         cmocka_unit_test(a_store_is_not_opened_on_an_old_word_of_the_guard),
         cmocka_unit_test(an_answer_from_before_a_pause_is_asked_for_again),
+        cmocka_unit_test(an_action_knows_what_the_topology_protects),
         cmocka_unit_test(numbers_that_the_ledger_has_of_another_command_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
