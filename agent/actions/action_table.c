@@ -25,6 +25,8 @@ const struct action_kind_row *action_kind_of(enum action_kind kind) {
         [ACTION_DNS_ROUTE53] = &row_dns_route53,
         [ACTION_DNS_CLOUDFLARE] = &row_dns_cloudflare,
         [ACTION_TRAFFIC_SHIFT] = &row_traffic_shift,
+        [ACTION_S3_DIRECTION] = &row_s3_direction,
+        [ACTION_CLICKHOUSE_RECOVER] = &row_clickhouse_recover,
     };
     if ((unsigned)kind >= ACTION_KINDS_N || rows[kind] == NULL) {
         return NULL;

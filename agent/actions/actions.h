@@ -25,5 +25,7 @@ extern const struct action_kind_row row_fence_agent;
 extern const struct action_kind_row row_dns_route53;
 extern const struct action_kind_row row_dns_cloudflare;
 extern const struct action_kind_row row_traffic_shift;
+extern const struct action_kind_row row_s3_direction;
+extern const struct action_kind_row row_clickhouse_recover;
 
 #endif

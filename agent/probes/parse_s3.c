@@ -175,33 +175,6 @@ enum err s3_versions_parse(const char *xml, const char *key, unsigned skip,
 
 /* ---- replication's rules: here the elements nest, and names come again further inside ---- */
 
-/* The text of the first <name> that is no further inside than `in` itself. False: there is none, or
- * this is no XML of elements alone. */
-static bool child_find(struct piece in, const char *name, struct piece *ret_text) {
-    size_t name_n = strlen(name);
-    unsigned depth = 0;
-    const char *end = in.at + in.n, *from = NULL;
-    for (const char *at = in.at; (at = memchr(at, '<', (size_t)(end - at))) != NULL;) {
-        const char *close = memchr(at, '>', (size_t)(end - at));
-        if (close == NULL || at[1] == '!' || at[1] == '?' || (at[1] == '/' && depth == 0)) {
-            return false;
-        }
-        if (at[1] == '/') {
-            depth--;
-            if (depth == 0 && from != NULL) {
-                *ret_text = (struct piece){from, (size_t)(at - from)};
-                return true;
-            }
-        } else if (close[-1] != '/') {
-            bool named = (size_t)(close - at) - 1 == name_n && memcmp(at + 1, name, name_n) == 0;
-            from = depth == 0 && named ? close + 1 : from;
-            depth++;
-        }
-        at = close;
-    }
-    return false;
-}
-
 /* "arn:minio:replication::ID:bucket", "arn:aws:s3:::bucket". */
 static bool arn_is_of(struct piece arn, const char *bucket) {
     const char *colon = memrchr(arn.at, ':', arn.n);
@@ -223,9 +196,9 @@ enum err s3_rules_parse(const char *xml, const char *bucket, struct s3_rules *re
     struct piece rest = all;
     for (const char *at = piece_find(rest, open); at != NULL; at = piece_find(rest, open)) {
         rest = (struct piece){at, all.n - (size_t)(at - xml)};
-        if (!flat_xml_element(rest, "Rule", &rule) || !child_find(rule, "Status", &status) ||
-            !child_find(rule, "Destination", &destination) ||
-            !child_find(destination, "Bucket", &arn)) {
+        if (!flat_xml_element(rest, "Rule", &rule) || !flat_xml_child(rule, "Status", &status) ||
+            !flat_xml_child(rule, "Destination", &destination) ||
+            !flat_xml_child(destination, "Bucket", &arn)) {
             return ERR_FORMAT;
         }
         rest = (struct piece){rule.at + rule.n, all.n - (size_t)(rule.at + rule.n - xml)};

@@ -90,3 +90,28 @@ bool flat_xml_append(char *xml, size_t xml_size, const char *value) {
     }
     return true;
 }
+
+bool flat_xml_child(struct piece in, const char *name, struct piece *ret_text) {
+    size_t name_n = strlen(name);
+    unsigned depth = 0;
+    const char *end = in.at + in.n, *from = NULL;
+    for (const char *at = in.at; (at = memchr(at, '<', (size_t)(end - at))) != NULL;) {
+        const char *close = memchr(at, '>', (size_t)(end - at));
+        if (close == NULL || at[1] == '!' || at[1] == '?' || (at[1] == '/' && depth == 0)) {
+            return false;
+        }
+        if (at[1] == '/') {
+            depth--;
+            if (depth == 0 && from != NULL) {
+                *ret_text = (struct piece){from, (size_t)(at - from)};
+                return true;
+            }
+        } else if (close[-1] != '/') {
+            bool named = (size_t)(close - at) - 1 == name_n && memcmp(at + 1, name, name_n) == 0;
+            from = depth == 0 && named ? close + 1 : from;
+            depth++;
+        }
+        at = close;
+    }
+    return false;
+}

@@ -28,4 +28,8 @@ bool flat_xml_value(struct piece in, char *ret_value, size_t value_size);
 /* Appends with entities. False: it does not fit. */
 bool flat_xml_append(char *xml, size_t xml_size, const char *value);
 
+/* The text of the first <name> that is no further inside than `in` itself. False: there is none, or
+ * this is no XML of elements alone. */
+bool flat_xml_child(struct piece in, const char *name, struct piece *ret_text);
+
 #endif

@@ -29,6 +29,8 @@ static const struct manual_kind *const kinds[] = {
     [ACTION_DNS_ROUTE53] = &manual_dns_route53,
     [ACTION_DNS_CLOUDFLARE] = &manual_dns_cloudflare,
     [ACTION_TRAFFIC_SHIFT] = &manual_traffic_shift,
+    [ACTION_S3_DIRECTION] = &manual_s3_direction,
+    [ACTION_CLICKHOUSE_RECOVER] = &manual_clickhouse_recover,
 };
 _Static_assert(sizeof kinds / sizeof kinds[0] == ACTION_KINDS_N,
                "a new action kind needs its row: what does a person type instead?");

@@ -146,6 +146,16 @@ static const struct arg_rule haproxy_server[] = {
 static const struct arg_rule fence_agent[] = {MUST("device", ARG_NAME),
                                               MAY_WORD("state", "off|on")};
 
+static const struct arg_rule s3_direction[] = {SERVICE_ROWS,
+                                               MUST("bucket", ARG_TEXT),
+                                               MUST_WORD("role", "source|target"),
+                                               MAY("region", ARG_NAME),
+                                               MAY("rule", ARG_TEXT),
+                                               MAY("epoch_key", ARG_TEXT)};
+static const struct arg_rule clickhouse_recover[] = {
+    SERVICE_ROWS, MUST("tables", ARG_TEXT), MAY("epoch_table", ARG_TEXT), MAY("restore", ARG_YES),
+    MAY_NUMBER("sync_ms", 0, 3600000)};
+
 /* ---- what rows cannot say ---- */
 
 /* Nothing has to be looked up: a numeric url, or connect_to beside it. */
@@ -288,6 +298,61 @@ static bool haproxy_fits(const struct arguments *arguments, struct arg_fault *fa
     return true;
 }
 
+static bool is_of(const char *text, const char *others) {
+    for (const char *at = text; *at != '\0'; at++) {
+        bool plain =
+            (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || (*at >= '0' && *at <= '9');
+        if (!plain && strchr(others, *at) == NULL) {
+            return false;
+        }
+    }
+    return text[0] != '\0';
+}
+
+static bool direction_fits(const struct arguments *arguments, struct arg_fault *fault) {
+    const char *bucket = arg_text(arguments, "bucket", "");
+    const char *key = arg_text(arguments, "epoch_key", "drover/epoch");
+    const char *rule = arg_text(arguments, "rule", "all");
+    size_t n = strlen(bucket);
+    if (n < 3 || n > 63 || strspn(bucket, "abcdefghijklmnopqrstuvwxyz0123456789.-") != n) {
+        return arg_wrong(fault, "bucket", bucket, "3 to 63 of a-z 0-9 . -");
+    }
+    if (!is_of(key, "-_./") || key[0] == '/') {
+        return arg_wrong(fault, "epoch_key", key, "a key of letters, digits and - _ . /");
+    }
+    if (!is_of(rule, "-_. ")) {
+        return arg_wrong(fault, "rule", rule, "a rule's ID of letters, digits and - _ .");
+    }
+    if (arg_text(arguments, "user", NULL) == NULL ||
+        arg_text(arguments, "password_ref", NULL) == NULL) {
+        return together(fault, "expected user (the access key) and password_ref (its secret)");
+    }
+    return service_fits(arguments, fault);
+}
+
+static bool table_fits(const char *table) {
+    const char *dot = strchr(table, '.');
+    return is_of(table, "_.") && dot != NULL && dot != table && dot[1] != '\0' &&
+           strchr(dot + 1, '.') == NULL;
+}
+
+static bool recover_fits(const struct arguments *arguments, struct arg_fault *fault) {
+    struct parts tables;
+    const char *epoch_table = arg_text(arguments, "epoch_table", "a.b");
+    bool good = arg_parts(arguments, "tables", &tables);
+    for (uint8_t i = 0; i < tables.n; i++) {
+        good = good && table_fits(tables.at[i]);
+    }
+    if (!good) {
+        return arg_wrong(fault, "tables", arg_text(arguments, "tables", ""),
+                         "database.table, up to 8 of them with commas between");
+    }
+    if (!table_fits(epoch_table)) {
+        return arg_wrong(fault, "epoch_table", epoch_table, "database.table");
+    }
+    return service_fits(arguments, fault);
+}
+
 /* ---- the table of tables ---- */
 
 #define ROWS(table) (table), sizeof(table) / sizeof((table)[0])
@@ -318,6 +383,8 @@ static const struct action_args {
     [ACTION_DNS_ROUTE53] = {ROWS(dns_route53), provider_fits},
     [ACTION_DNS_CLOUDFLARE] = {ROWS(dns_cloudflare), cloudflare_fits},
     [ACTION_TRAFFIC_SHIFT] = {ROWS(traffic_shift), shift_fits},
+    [ACTION_S3_DIRECTION] = {ROWS(s3_direction), direction_fits},
+    [ACTION_CLICKHOUSE_RECOVER] = {ROWS(clickhouse_recover), recover_fits},
 };
 _Static_assert(sizeof tables / sizeof tables[0] == ACTION_KINDS_N,
                "a new action kind needs its table: what does it take?");

@@ -100,7 +100,9 @@ enum check_kind {
     X(FENCE_AGENT, "fence_agent")                                                                  \
     X(DNS_ROUTE53, "dns_route53")                                                                  \
     X(DNS_CLOUDFLARE, "dns_cloudflare")                                                            \
-    X(TRAFFIC_SHIFT, "traffic_shift")
+    X(TRAFFIC_SHIFT, "traffic_shift")                                                              \
+    X(S3_DIRECTION, "s3_direction")                                                                \
+    X(CLICKHOUSE_RECOVER, "clickhouse_recover")
 
 enum action_kind {
 #define ACTION_ENUM(name, text) ACTION_##name,

@@ -7,8 +7,9 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-for room in ("actions", "probes", "eyes_kubernetes", ""):
+for room in ("eyes_services", "eyes_s3", "actions", "probes", "eyes_kubernetes", ""):
     sys.path.insert(0, os.path.join(HERE, "..", room))
+sys.path.insert(0, HERE)
 
 
 class Runner:

@@ -160,6 +160,19 @@ static const struct {
      {"dig @10.0.0.53 -p 53 +norecurse +noall +answer api.bud.ai A",
       "dig @10.0.1.53 -p 5353 +noall +answer api.bud.ai A", "TCP:10.0.0.7:9999"},
      {"the command looks"}},
+    {ACTION_S3_DIRECTION,
+     {"url=http://10.0.0.7:9000", "user=drover", "password_ref=minio", "bucket=models",
+      "role=source", "rule=to-peer"},
+     {"-K <(printf 'user = \"%s:%s\"\\n' drover \"$(cat /secrets/minio)\")",
+      "--aws-sigv4 aws:amz:us-east-1:s3", "-H 'Host: 10.0.0.7:9000'", "RULE=to-peer",
+      "<Status>Enabled<", "-X PUT -d \"$RULES\"", "'http://10.0.0.7:9000/models/?replication='"},
+     {"state: Enabled"}},
+    {ACTION_CLICKHOUSE_RECOVER,
+     {"url=http://10.0.0.8:8123", "user=drover", "password_ref=clickhouse",
+      "tables=bud.events, bud.spans"},
+     {"'SYSTEM RESTART REPLICA bud.events'", "'SYSTEM SYNC REPLICA bud.spans'",
+      "\"$(cat /secrets/clickhouse)\""},
+     {"is_readonly", "http://10.0.0.8:8123"}},
 };
 #define CASES_N (sizeof cases / sizeof cases[0])
 

@@ -99,7 +99,8 @@ static void automation_promotes_and_looks_and_nothing_else(void **state) {
         "patroni_demote, patroni_promote, patroni_handoff, pg_promote, pg_await_position, "
         "redis_demote, redis_promote, redis_handoff, dns_update, http_call, exec, approval, "
         "verify, pg_rejoin, kubernetes_scale, haproxy_server, dns_powerdns, fence_agent, "
-        "dns_route53, dns_cloudflare, traffic_shift";
+        "dns_route53, dns_cloudflare, traffic_shift, "
+        "s3_direction, clickhouse_recover";
     static const char *const expected[ROLES_N] = {
         [ROLE_SRE] = all,
         [ROLE_COMMANDER] = all,

@@ -1,0 +1,149 @@
+/* The stores beside PostgreSQL and Redis, by hand. */
+#include <string.h>
+
+#include "common/plan/manual_parts.h"
+
+static void login(const struct manual *manual, struct page *page) {
+    static const char *const options[][2] = {
+        {"ca", "--cacert"}, {"certificate", "--cert"}, {"key", "--key"}};
+    const char *connect_to = manual_value(manual, "connect_to", NULL, NULL);
+    const char *user = manual_value(manual, "user", NULL, NULL);
+    const char *password = manual_value(manual, "password_ref", NULL, NULL);
+    page_say(page, "curl -sS --fail-with-body --max-time 30");
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+        const char *value = manual_value(manual, options[i][0], NULL, NULL);
+        if (value != NULL) {
+            page_say(page, " %s ", options[i][1]);
+            page_word(page, value);
+        }
+    }
+    if (connect_to != NULL) {
+        char at[VALUE_SIZE + 3];
+        (void)text_format(at, sizeof at, "::%s", connect_to);
+        page_say(page, " --connect-to ");
+        page_word(page, at);
+    }
+    if (user != NULL && password != NULL) {
+        page_say(page, " -K <(printf 'user = \"%%s:%%s\"\\n' ");
+        page_word(page, user);
+        page_say(page, " ");
+        manual_secret(manual, password, page);
+        page_say(page, ")");
+    }
+}
+
+/* ---- s3_direction ---- */
+
+/* Signed as S3 wants it. The Host header is said as it is signed: curl of Debian 12 leaves the port
+ * out of what it signs. */
+static void rules_curl(const struct manual *manual, const char *options, struct page *page) {
+    char words[3 * VALUE_SIZE];
+    const char *url = manual_value(manual, "url", NULL, ""), *host = strstr(url, "://");
+    login(manual, page);
+    page_say(page, " --aws-sigv4 ");
+    (void)text_format(words, sizeof words, "aws:amz:%s:s3",
+                      manual_value(manual, "region", NULL, "us-east-1"));
+    page_word(page, words);
+    page_say(page, " -H ");
+    (void)text_format(words, sizeof words, "Host: %s", host != NULL ? host + 3 : url);
+    page_word(page, words);
+    page_say(page, " -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD'%s ", options);
+    (void)text_format(words, sizeof words, "%s/%s/?replication=", url,
+                      manual_value(manual, "bucket", NULL, ""));
+    page_word(page, words);
+}
+
+static bool is_source(const struct manual *manual) {
+    return text_equal(manual_value(manual, "role", NULL, ""), "source");
+}
+
+static void direction_command(const struct manual *manual, struct page *page) {
+    const char *rule = manual_value(manual, "rule", NULL, NULL);
+    page_say(page, "# the same as: mc replicate update ALIAS/BUCKET --id ID --state %s\nRULES=$(",
+             is_source(manual) ? "enable" : "disable");
+    rules_curl(manual, "", page);
+    page_say(page, ")\nRULE=");
+    page_word(page, rule != NULL ? rule : "[^<]*");
+    page_say(page,
+             "\nRULES=$(sed \"s#\\(<Rule><ID>$RULE</ID>\\)<Status>[A-Za-z]*<#\\1<Status>%s<#g\" "
+             "<<<\"$RULES\")\n",
+             is_source(manual) ? "Enabled" : "Disabled");
+    rules_curl(manual, " -X PUT -d \"$RULES\"", page);
+    page_say(page, "\n");
+}
+
+static void direction_check(const struct manual *manual, struct page *page) {
+    page_say(page, "# each rule's ID and state: %s\n", is_source(manual) ? "Enabled" : "Disabled");
+    rules_curl(manual, "", page);
+    page_say(page, " | grep -o '<Rule><ID>[^<]*</ID><Status>[A-Za-z]*'\n");
+}
+
+const struct manual_kind manual_s3_direction = {
+    .kind = ACTION_S3_DIRECTION,
+    .does = "The bucket's rules of replication are on (a source) or off (a target).",
+    .place = "any host that reaches the region's object store; MinIO takes rules only while the "
+             "other region's store answers",
+    .undo = "The same command with the other state.",
+    .command = direction_command,
+    .check = direction_check,
+};
+
+/* ---- clickhouse_recover ---- */
+
+/* One query by HTTP, its words a value of the topology and ours. */
+static void query_line(const struct manual *manual, const char *query, const char *end,
+                       struct page *page) {
+    login(manual, page);
+    page_say(page, " --data-binary ");
+    page_word(page, query);
+    page_say(page, " ");
+    page_word(page, manual_value(manual, "url", NULL, ""));
+    page_say(page, "%s\n", end);
+}
+
+/* The index-th of a,b,c; false behind the last. */
+static bool table_at(const char *list, unsigned index, char ret_table[VALUE_SIZE]) {
+    for (; index > 0; index--) {
+        list += strcspn(list, ",");
+        if (*list == '\0') {
+            return false;
+        }
+        list++;
+    }
+    list += strspn(list, " ");
+    (void)text_format(ret_table, VALUE_SIZE, "%.*s", (int)strcspn(list, ", "), list);
+    return ret_table[0] != '\0';
+}
+
+static void recover_command(const struct manual *manual, struct page *page) {
+    const char *tables = manual_value(manual, "tables", NULL, "");
+    char table[VALUE_SIZE], query[VALUE_SIZE + 64];
+    page_say(page,
+             "# Nothing behind the first line while no keeper answers: it would take the table "
+             "away.\n# A table that stays read-only with a keeper: SYSTEM RESTORE REPLICA\n");
+    query_line(manual, "SELECT name FROM system.zookeeper WHERE path = '/'", " &&", page);
+    for (unsigned i = 0; table_at(tables, i, table); i++) {
+        (void)text_format(query, sizeof query, "SYSTEM RESTART REPLICA %s", table);
+        query_line(manual, query, " &&", page);
+        (void)text_format(query, sizeof query, "SYSTEM SYNC REPLICA %s", table);
+        query_line(manual, query, " &&", page);
+    }
+    page_say(page, "echo done\n");
+}
+
+static void recover_check(const struct manual *manual, struct page *page) {
+    page_say(page, "# table, read-only (0), expired (0), queued\n");
+    query_line(manual,
+               "SELECT concat(database, '.', table), is_readonly, is_session_expired, queue_size "
+               "FROM system.replicas",
+               "", page);
+}
+
+const struct manual_kind manual_clickhouse_recover = {
+    .kind = ACTION_CLICKHOUSE_RECOVER,
+    .does = "The replicated tables take writes here and have what can still be fetched.",
+    .place = "any host that reaches the region's ClickHouse; its keeper must stand",
+    .undo = "Nothing: replicas have no role.",
+    .command = recover_command,
+    .check = recover_check,
+};
