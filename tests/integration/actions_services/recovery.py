@@ -52,6 +52,8 @@ class Recovery:
         self.ours.query("SYSTEM START FETCHES bud.ev")
         c.result("clickhouse what can be fetched is waited for", self.run(epoch=3))
         c.that("clickhouse it has the row", self.ours.query("SELECT n FROM bud.ev").strip() == "1")
+        said = self.runner.typed("clickhouse_recover", self.arguments())
+        c.that("clickhouse the printed commands, typed", said[0].endswith("done") and "bud.ev\t0\t0\t0" in said[1], said)
         self.refused()
         self.gone()
 

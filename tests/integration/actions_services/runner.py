@@ -2,6 +2,7 @@
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -10,6 +11,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 for room in ("eyes_services", "eyes_s3", "actions", "probes", "eyes_kubernetes", ""):
     sys.path.insert(0, os.path.join(HERE, "..", room))
 sys.path.insert(0, HERE)
+
+import typed  # noqa: E402
 
 
 class Runner:
@@ -20,6 +23,19 @@ class Runner:
 
     def secret(self, name, text):
         self.secrets[name] = (self.lab.write(f"secret-{name}", text + "\n", mode=0o600), text)
+
+    def typed(self, action, arguments):
+        """(what the printed command says, what the printed look says): typed into bash as the runbook has it."""
+        folder = self.lab.path("typed-secrets")
+        os.makedirs(folder, exist_ok=True)
+        for name, (path, _) in self.secrets.items():
+            shutil.copy(path, os.path.join(folder, name))
+        drover = os.path.join(os.path.dirname(self.program), "../../../coordinator/cli/drover")  # of the same build
+        command, look = typed.printed(drover, self.lab, action, arguments, folder)
+        done = typed.typed(command)
+        if done.returncode != 0:
+            return f"exit code {done.returncode}: {done.stdout}{done.stderr}", ""
+        return done.stdout.strip(), typed.typed(look).stdout.strip()
 
     def start(self, action, arguments, timeout_ms=20000, epoch=1, lines=()):
         out = [f"action {action}", f"timeout_ms {timeout_ms}", "region east", f"epoch {epoch}", "execution 7", "step 3"]
