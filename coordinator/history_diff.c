@@ -82,6 +82,9 @@ static void step_words(const struct telling *telling, const struct execution *ex
     } else if (state->phase == STEP_FAILED) {
         (void)text_format(row->text, sizeof row->text, "step %s failed at %s: %s", name,
                           telling_agent(telling, state->agent), err_text((enum err)state->err));
+    } else if (state->phase == STEP_LEFT_OUT) {
+        (void)text_format(row->text, sizeof row->text, "step %s: left out, as the move is %s", name,
+                          execution_is_graceful(execution) ? "graceful" : "ungraceful");
     } else {
         (void)text_format(row->text, sizeof row->text, "step %s: %s", name,
                           step_phase_text((enum step_phase)state->phase));
@@ -114,8 +117,8 @@ static void tell_steps(const struct telling *telling, const struct execution *wa
         uint16_t attempt = was == NULL ? 0 : was->steps[s].attempt;
         const struct step_state *now = &is->steps[s];
         bool again = now->phase == STEP_RUNNING && now->attempt != attempt;
-        if ((before == now->phase && !again) || now->phase == STEP_LEFT_OUT ||
-            said_already(telling, is, s)) {
+        bool never_asked = was == NULL && now->phase == STEP_LEFT_OUT;
+        if ((before == now->phase && !again) || never_asked || said_already(telling, is, s)) {
             continue;
         }
         struct history_row row = telling_row(telling, "step");

@@ -104,6 +104,11 @@ static void request_words(const struct telling *telling, char *out, size_t out_s
         (void)text_format(out, out_size, "asked: %s execution %" PRIu64,
                           request_kind_text((enum request_kind)request->kind), request->execution);
         break;
+    case REQUEST_MODE_GRACEFUL:
+    case REQUEST_MODE_UNGRACEFUL:
+        (void)text_format(out, out_size, "asked: %s of execution %" PRIu64,
+                          request_kind_text((enum request_kind)request->kind), request->execution);
+        break;
     case REQUEST_HOLD:
         (void)text_format(out, out_size, "asked: hold automation %s%s",
                           request->for_ms == 0 ? "until released" : "for ",

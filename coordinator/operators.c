@@ -238,11 +238,12 @@ static uint8_t names_wrong(const struct coordinator *member, const struct reques
     bool of_step = request->kind == REQUEST_APPROVE || request->kind == REQUEST_REJECT ||
                    request->kind == REQUEST_STEP_RETRY || request->kind == REQUEST_STEP_SKIP ||
                    request->kind == REQUEST_STEP_DONE;
+    bool turns = request->kind == REQUEST_MODE_GRACEFUL || request->kind == REQUEST_MODE_UNGRACEFUL;
     bool of_execution = of_step || request->kind == REQUEST_PAUSE ||
                         request->kind == REQUEST_RESUME || request->kind == REQUEST_ABORT ||
                         request->kind == REQUEST_COMMAND_TAKE ||
-                        request->kind == REQUEST_COMMAND_HANDOVER;
-    bool reason = request->kind == REQUEST_DECLARE || request->kind == REQUEST_HOLD ||
+                        request->kind == REQUEST_COMMAND_HANDOVER || turns;
+    bool reason = turns || request->kind == REQUEST_DECLARE || request->kind == REQUEST_HOLD ||
                   request->kind == REQUEST_RELEASE || request->kind == REQUEST_STEP_SKIP ||
                   request->kind == REQUEST_STEP_DONE || request->kind == REQUEST_COMMAND_TAKE;
     if (reason && request->reason[0] == '\0') {

@@ -98,6 +98,11 @@ static bool why_execution(const struct coordinator *member, const struct request
         return text_format(out, out_size, "the lease has moved: execution %" PRIu64 " is %s",
                            execution->id, stage);
     }
+    if (request->kind == REQUEST_MODE_GRACEFUL || request->kind == REQUEST_MODE_UNGRACEFUL) {
+        return text_format(out, out_size, "execution %" PRIu64 ", a %s, is %s and %s",
+                           execution->id, plan_kind_text((enum plan_kind)execution->kind), stage,
+                           execution_is_graceful(execution) ? "graceful" : "ungraceful");
+    }
     if (request->kind == REQUEST_RESUME &&
         (execution->paused == PAUSE_STEP_FAILED || execution->paused == PAUSE_NO_AGENT)) {
         const struct plan *plan = &member->topology->plans[execution->plan];
@@ -128,6 +133,22 @@ static bool why_plan_moved(const struct coordinator *member, const struct reques
     }
     struct seen_plan now = seen_plan_now(&member->core, topology, plan, region);
     seen_plan_words(topology, &was, &now, out, out_size);
+    return out[0] != '\0';
+}
+
+static bool why_turn_moved(const struct coordinator *member, const struct request *request,
+                           char *out, size_t out_size) {
+    const struct execution *execution = core_execution(&member->core, request->execution);
+    struct seen_plan was;
+    if (!seen_plan_read(request->seen, &was)) {
+        return text_format(out, out_size, "its digest is none that a preview of a plan printed");
+    }
+    if (execution == NULL) {
+        return false;
+    }
+    struct seen_plan now =
+        seen_plan_now(&member->core, member->topology, execution->plan, execution->target);
+    seen_plan_words(member->topology, &was, &now, out, out_size);
     return out[0] != '\0';
 }
 
@@ -187,6 +208,8 @@ bool operators_why(const struct coordinator *member, const struct request *reque
     case 307: /* bound to what was seen */ return why_plan_moved(member, request, out, out_size);
     case 309: /* somebody else has command */
     case 334: return why_commander(member, request, rule, out, out_size);
+    case 319: return why_turn_moved(member, request, out, out_size);
+    case 324: /* the mode is settled */ return why_execution(member, request, out, out_size);
     case 310: return why_step_moved(member, request, out, out_size);
     case 399: /* does not fit the state */
         return request->kind == REQUEST_DECLARE ? why_declare(member, request, out, out_size)

@@ -64,6 +64,7 @@ static json_t *step_object(struct answering *answering, const struct execution *
     put_text(object, "region",
              name_region(topology, step->at_source ? execution->source : execution->target));
     put_text(object, "state", step_phase_text((enum step_phase)state->phase));
+    put_text(object, "mode", step_mode_text((enum step_mode)step->mode));
     put_text(object, "agent", name_agent(topology, state->agent));
     put_count(object, "attempt", state->attempt);
     put_text(object, "approval",
@@ -135,6 +136,7 @@ json_t *execution_object(struct answering *answering, const struct execution *ex
     }
     put_yes(object, "running", execution_runs(execution));
     put_text(object, "paused", pause_text((enum pause_why)execution->paused));
+    put_text(object, "mode", execution_is_graceful(execution) ? "graceful" : "ungraceful");
     put_yes(object, "automatic", execution->automatic != 0);
     put_object(object, "command", command_object(answering, execution));
     put_text(object, "declared_by", name_operator(topology, execution->declared_by));

@@ -11,6 +11,7 @@ static const char *const roles[] = {ROLE_LIST(TEXT_OF) NULL};
 #undef TEXT_OF
 
 static const char *const plan_kinds[] = {"failover", "switchover", "reprotect", NULL};
+static const char *const step_modes[] = {"both", "graceful", "ungraceful", NULL};
 static const char *const step_places[] = {"target", "source", NULL};
 
 /* ---- steps ---- */
@@ -59,6 +60,7 @@ static const struct field step_fields[] = {
     {"through", FIELD_REFERENCE, STEP_FIELD(through), .names = &component_names},
     {"at", FIELD_READ, .read = step_at_read},
     {"before_fence", FIELD_BOOL, STEP_FIELD(before_fence)},
+    {"mode", FIELD_CHOICE, STEP_FIELD(mode), .choices = step_modes},
     {"may_fail", FIELD_BOOL, STEP_FIELD(may_fail)},
     {"tier", FIELD_COUNT, STEP_FIELD(tier), .max = OBJECTIVES_MAX},
     {"agent", FIELD_REFERENCE, STEP_FIELD(agent), .names = &agent_names},

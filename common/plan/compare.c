@@ -125,6 +125,7 @@ static void compare_rest(struct comparing *comparing, const struct step *was,
         memset(step->needs, 0, sizeof step->needs);
         step->action = step->component = step->through = step->agent = step->approval = step->tier =
             0;
+        step->mode = STEP_MODE_BOTH;
         step->at_source = step->before_fence = step->may_fail = step->mandated = false;
         step->timeout_ms = 0;
         step->retries = step->needs_n = 0;
@@ -156,6 +157,8 @@ static void compare_step(struct comparing *comparing, const struct step *was,
     change(comparing, "at", was->at_source ? "source" : "target",
            is->at_source ? "source" : "target");
     change(comparing, "before_fence", yes_text(was->before_fence), yes_text(is->before_fence));
+    change(comparing, "mode", step_mode_text((enum step_mode)was->mode),
+           step_mode_text((enum step_mode)is->mode));
     change(comparing, "tier", tier_was, tier_is);
     change(comparing, "approval", approval_text(was), approval_text(is));
     change(comparing, "mandated", yes_text(was->mandated), yes_text(is->mandated));

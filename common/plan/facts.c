@@ -122,6 +122,10 @@ static void say_failure(const struct render *render, const struct step *step,
                     step->before_fence
                         ? "a hand-off: runs in a switchover, under the old epoch; left out when "
                           "the region left is lost or taken by force"
+                    : step->mode == STEP_MODE_GRACEFUL
+                        ? "runs while the move is graceful; left out once it turned ungraceful"
+                    : step->mode == STEP_MODE_UNGRACEFUL
+                        ? "runs only in a move that turned ungraceful: drover mode"
                         : "the same, graceful or not");
 }
 

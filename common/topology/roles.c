@@ -8,7 +8,7 @@
 /* What only the one person who has command of a running execution may ask for. */
 #define COMMANDS                                                                                   \
     (MAY(PAUSE) | MAY(RESUME) | MAY(ABORT) | MAY(STEP_RETRY) | MAY(STEP_SKIP) | MAY(STEP_DONE) |   \
-     MAY(COMMAND_HANDOVER))
+     MAY(COMMAND_HANDOVER) | MAY(MODE_GRACEFUL) | MAY(MODE_UNGRACEFUL))
 
 #define MAY_ALL ((UINT32_C(1) << REQUEST_KINDS_N) - 1)
 #define RUNS_ALL ((UINT32_C(1) << ACTION_KINDS_N) - 1)
@@ -38,7 +38,7 @@ static const struct role_row role_rows[ROLES_N] = {
     /* SEED-142: the decision, not the hands. */
     [ROLE_COMMANDER] = {MAY(QUERY) | MAY(DECLARE) | MAY(APPROVE) | MAY(REJECT) | MAY(PAUSE) |
                             MAY(RESUME) | MAY(HOLD) | MAY(RELEASE) | MAY(ABORT) | MAY(OVERRIDE) |
-                            HAS_COMMAND,
+                            MAY(MODE_GRACEFUL) | MAY(MODE_UNGRACEFUL) | HAS_COMMAND,
                         RUNS_ALL, DECLARES_ALL, APPROVES_ALL},
     /* SEED-143: carries the declared plan out. */
     [ROLE_TECHNICAL_LEAD] = {MAY(QUERY) | MAY(APPROVE) | MAY(REJECT) | MAY(PAUSE) | MAY(RESUME) |

@@ -23,7 +23,9 @@
     X(ABORT, "abort")                                                                              \
     X(OVERRIDE, "override")                                                                        \
     X(COMMAND_TAKE, "command take")                                                                \
-    X(COMMAND_HANDOVER, "command handover")
+    X(COMMAND_HANDOVER, "command handover")                                                        \
+    X(MODE_GRACEFUL, "mode graceful")                                                              \
+    X(MODE_UNGRACEFUL, "mode ungraceful")
 
 enum request_kind {
 #define REQUEST_ENUM(name, text) REQUEST_##name,

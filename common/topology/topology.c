@@ -62,6 +62,11 @@ const char *plan_kind_text(enum plan_kind kind) {
     return (unsigned)kind < PLAN_KINDS_N ? texts[kind] : "unknown";
 }
 
+const char *step_mode_text(enum step_mode mode) {
+    static const char *const texts[] = {"both", "graceful", "ungraceful"};
+    return (unsigned)mode <= STEP_MODE_UNGRACEFUL ? texts[mode] : "unknown";
+}
+
 const char *link_kind_text(enum link_kind kind) {
     static const char *const texts[] = {
         [LINK_STREAM] = "stream",

@@ -233,6 +233,9 @@ struct link {
     char fix[SENTENCE_SIZE];
 };
 
+/* In which mode of its execution a step runs. */
+enum step_mode { STEP_MODE_BOTH = 0, STEP_MODE_GRACEFUL = 1, STEP_MODE_UNGRACEFUL = 2 };
+
 struct step {
     char name[NAME_SIZE];
     uint8_t action;    /* enum action_kind */
@@ -241,6 +244,7 @@ struct step {
                           application is scaled through its Kubernetes */
     bool at_source;    /* runs in the region being left; else in the target region */
     bool before_fence; /* a hand-off step: under the old epoch, switchover only */
+    uint8_t mode;      /* enum step_mode; before_fence is graceful by itself */
     bool may_fail;     /* its failure does not pause the execution */
     uint8_t tier;
     uint8_t agent;    /* a fixed agent, or NONE: by the component's endpoint */
@@ -362,6 +366,7 @@ const char *action_kind_text(enum action_kind kind);
 bool action_moves_name(uint8_t action);
 const char *role_text(enum role role);
 const char *plan_kind_text(enum plan_kind kind);
+const char *step_mode_text(enum step_mode mode);
 const char *link_kind_text(enum link_kind kind);
 
 /* Its positions are counted writes of canaries, not bytes: canary, and bucket with its object. */

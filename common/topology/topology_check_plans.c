@@ -18,6 +18,17 @@ static void check_step_place(const struct topology *topology, const struct plan 
         FOUND(findings, FINDING_PLAN_BEFORE_FENCE, at.at,
               "before_fence belongs to a switchover: a failover cannot ask the region it leaves");
     }
+    if (step->mode != STEP_MODE_BOTH && plan->kind != PLAN_SWITCHOVER) {
+        FOUND(findings, FINDING_PLAN_MODE, at.at,
+              "mode = \"%s\" belongs to a switchover: a %s is ungraceful from its beginning to its "
+              "end",
+              step_mode_text((enum step_mode)step->mode),
+              plan_kind_text((enum plan_kind)plan->kind));
+    }
+    if (step->mode == STEP_MODE_UNGRACEFUL && step->before_fence) {
+        FOUND(findings, FINDING_PLAN_MODE, at.at,
+              "before_fence with mode = \"ungraceful\": nothing is handed over then");
+    }
     if (plan->kind == PLAN_FAILOVER && step->at_source && !step->may_fail) {
         FOUND(findings, FINDING_PLAN_SOURCE, at.at,
               "at = \"source\" without may_fail = true: the failover would stop because the lost "

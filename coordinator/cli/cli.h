@@ -142,6 +142,7 @@ int request_resume(struct session *session);
 int request_abort(struct session *session);
 int request_step_retry(struct session *session);
 int request_step_skip(struct session *session);
+int request_mode(struct session *session);
 int request_step_done(struct session *session);
 int request_command_take(struct session *session);
 int request_command_handover(struct session *session);

@@ -33,7 +33,7 @@ static const char *step_digest(const json_t *json, const struct request *request
 static int digest_now(struct session *session, const struct request *request,
                       char ret_digest[DIGITS_ALL + 1]) {
     struct query query = {.what = "executions"};
-    bool declares = request->kind == REQUEST_DECLARE;
+    bool declares = request->kind == REQUEST_DECLARE || request->kind == REQUEST_MODE_UNGRACEFUL;
     if (declares) {
         query = preview_query(request);
     }

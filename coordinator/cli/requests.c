@@ -87,7 +87,8 @@ static int preview(struct session *session, struct request *request) {
         return say_nobody(session);
     }
     if (reply.exit_code != EXIT_OK) {
-        (void)fprintf(stderr, "drover declare: %s\n", field(reply.json, "error"));
+        (void)fprintf(stderr, "drover %s: %s\n", session->line->verb->name,
+                      field(reply.json, "error"));
     } else {
         show_preview(reply.json);
         if (request->epoch == 0) {
@@ -101,22 +102,24 @@ static int preview(struct session *session, struct request *request) {
     return reply.exit_code;
 }
 
-/* A human types the target's name; a script says --yes. */
-static int confirm(struct session *session, struct request *request) {
+/* A human types the target's name; a script says --yes. `what` says what that does. */
+static int confirm(struct session *session, struct request *request, const char *what) {
     char typed[NAME_SIZE + 2] = "";
     if (session->line->yes) {
         return EXIT_OK;
     }
     if (!isatty(STDIN_FILENO)) {
-        (void)fprintf(stderr, "drover declare: refused: this is no terminal where the question "
-                              "could be answered; scripts say --yes\n");
+        (void)fprintf(stderr,
+                      "drover %s: refused: this is no terminal where the question could be "
+                      "answered; scripts say --yes\n",
+                      session->line->verb->name);
         return EXIT_USAGE;
     }
     int code = preview(session, request);
     if (code != EXIT_OK) {
         return code;
     }
-    (void)printf("Type %s to declare this, anything else to leave it\n> ", request->region);
+    (void)printf("Type %s to %s, anything else to leave it\n> ", request->region, what);
     (void)fflush(stdout);
     if (fgets(typed, sizeof typed, stdin) == NULL) {
         typed[0] = '\0';
@@ -125,7 +128,7 @@ static int confirm(struct session *session, struct request *request) {
     if (text_equal(typed, request->region)) {
         return EXIT_OK;
     }
-    (void)printf("nothing was declared\n");
+    (void)printf("nothing was asked for\n");
     return EXIT_USAGE;
 }
 
@@ -156,15 +159,20 @@ static int majority_there(struct session *session) {
     return EXIT_NO_QUORUM;
 }
 
+static bool plan_kind_read(const char *text, uint8_t *ret_kind) {
+    for (unsigned kind = 0; kind < PLAN_KINDS_N; kind++) {
+        if (text_equal(text, plan_kind_text((enum plan_kind)kind))) {
+            *ret_kind = (uint8_t)kind;
+            return true;
+        }
+    }
+    return false;
+}
+
 int request_declare(struct session *session) {
     const struct command_line *line = session->line;
     struct request request = {.kind = REQUEST_DECLARE, .epoch = line->epoch};
-    uint8_t kind = 0;
-    while (line->kind != NULL && kind < PLAN_KINDS_N &&
-           !text_equal(line->kind, plan_kind_text((enum plan_kind)kind))) {
-        kind++;
-    }
-    if (kind == PLAN_KINDS_N) {
+    if (line->kind != NULL && !plan_kind_read(line->kind, &request.plan_kind)) {
         (void)fprintf(stderr, "drover declare: --kind is failover, switchover or reprotect\n");
         return EXIT_USAGE;
     }
@@ -180,26 +188,33 @@ int request_declare(struct session *session) {
     if (!take_reason(session, &request, line->reason, "--reason TEXT", true)) {
         return EXIT_USAGE;
     }
-    request.plan_kind = kind;
     (void)text_copy(request.region, NAME_SIZE, line->to);
     if (line->plan != NULL && !text_copy(request.plan, NAME_SIZE, line->plan)) {
         (void)fprintf(stderr, "drover declare: %s is no plan's name\n", line->plan);
         return EXIT_USAGE;
     }
     int code = digest_take(session, &request);
-    code = code == EXIT_OK ? confirm(session, &request) : code;
+    code = code == EXIT_OK ? confirm(session, &request, "declare this") : code;
     code = code == EXIT_OK ? majority_there(session) : code;
     return code == EXIT_OK ? send(session, &request) : code;
 }
 
 /* ----------------------------------------------------------------- of one execution */
 
+static bool take_execution(const struct session *session, struct request *request) {
+    const struct command_line *line = session->line;
+    if (!text_to_u64(line->words[0], INT64_MAX, &request->execution) || request->execution == 0) {
+        (void)fprintf(stderr, "drover %s: \"%s\" is no execution: expected its number\n",
+                      line->verb->name, line->words[0]);
+        return false;
+    }
+    return true;
+}
+
 static int of_execution(struct session *session, enum request_kind kind, bool comment) {
     const struct command_line *line = session->line;
     struct request request = {.kind = (uint8_t)kind};
-    if (!text_to_u64(line->words[0], INT64_MAX, &request.execution) || request.execution == 0) {
-        (void)fprintf(stderr, "drover %s: \"%s\" is no execution: expected its number\n",
-                      line->verb->name, line->words[0]);
+    if (!take_execution(session, &request)) {
         return EXIT_USAGE;
     }
     bool handover = kind == REQUEST_COMMAND_HANDOVER;
@@ -255,6 +270,58 @@ int request_command_take(struct session *session) {
 
 int request_command_handover(struct session *session) {
     return of_execution(session, REQUEST_COMMAND_HANDOVER, false);
+}
+
+/* Whose preview tells what would be lost: the plan of that execution, to its target. */
+static int plan_of_execution(struct session *session, struct request *request) {
+    struct query query = {.what = "executions"};
+    struct client_reply reply = client_ask(session, &query);
+    size_t i;
+    json_t *execution;
+    bool found = false;
+    if (reply.json == NULL) {
+        return say_nobody(session);
+    }
+    json_array_foreach(json_object_get(reply.json, "executions"), i, execution) {
+        json_int_t id = json_integer_value(json_object_get(execution, "id"));
+        if ((uint64_t)id == request->execution) {
+            found = text_copy(request->region, NAME_SIZE, field(execution, "target")) &&
+                    text_copy(request->plan, NAME_SIZE, field(execution, "plan")) &&
+                    plan_kind_read(field(execution, "kind"), &request->plan_kind);
+        }
+    }
+    json_decref(reply.json);
+    if (!found) {
+        (void)fprintf(stderr, "drover mode: there is no execution %" PRIu64 "\n",
+                      request->execution);
+    }
+    return found ? EXIT_OK : EXIT_USAGE;
+}
+
+int request_mode(struct session *session) {
+    const struct command_line *line = session->line;
+    bool graceful = text_equal(line->words[1], "graceful");
+    struct request request = {.kind = REQUEST_MODE_GRACEFUL};
+    if (!graceful && !text_equal(line->words[1], "ungraceful")) {
+        (void)fprintf(stderr, "drover mode: expected graceful or ungraceful, found \"%s\"\n",
+                      line->words[1]);
+        return EXIT_USAGE;
+    }
+    if (!take_execution(session, &request) ||
+        !take_reason(session, &request, line->reason, "--reason TEXT", true)) {
+        return EXIT_USAGE;
+    }
+    if (graceful) {
+        return send(session, &request);
+    }
+    request.kind = REQUEST_MODE_UNGRACEFUL;
+    int code = plan_of_execution(session, &request);
+    code = code == EXIT_OK ? digest_take(session, &request) : code;
+    code = code == EXIT_OK
+               ? confirm(session, &request, "hand nothing more over and lose what the links show")
+               : code;
+    code = code == EXIT_OK ? majority_there(session) : code;
+    return code == EXIT_OK ? send(session, &request) : code;
 }
 
 /* --------------------------------------------------------------- automation, topology */

@@ -77,7 +77,7 @@ static void show_steps(const json_t *steps) {
     json_t *step;
     json_array_foreach(steps, i, step) {
         const char *state = text_in(step, "state");
-        if (text_equal(state, "not-needed")) {
+        if (text_equal(state, "not-needed") && number_in(step, "attempt") == 0) {
             continue;
         }
         cell(table, "%lld", number_in(step, "number"));
@@ -90,6 +90,8 @@ static void show_steps(const json_t *steps) {
         cell(table, "%s", ms > 0 || running ? span_text(ms).at : "-");
         if (text_equal(state, "needs-approval")) {
             cell(table, "by %s", text_in(step, "approval"));
+        } else if (text_equal(state, "not-needed")) {
+            cell(table, "begun, and left out by the mode");
         } else if (text_equal(state, "failed")) {
             cell(table, "%s", text_in(step, "error"));
         } else {
@@ -179,9 +181,12 @@ void show_command(const json_t *execution) {
 void show_execution(const json_t *execution) {
     const char *paused = text_in(execution, "paused");
     const char *by = text_in(execution, "declared_by");
-    (void)printf("EXECUTION %lld  %s %s -> %s  plan %s  %s%s\n", number_in(execution, "id"),
-                 text_in(execution, "kind"), text_in(execution, "source"),
-                 text_in(execution, "target"), text_in(execution, "plan"),
+    bool turned = text_equal(text_in(execution, "kind"), "switchover") &&
+                  text_equal(text_in(execution, "mode"), "ungraceful");
+    (void)printf("EXECUTION %lld  %s%s %s -> %s  plan %s  %s%s\n", number_in(execution, "id"),
+                 text_in(execution, "kind"), turned ? ", now ungraceful," : "",
+                 text_in(execution, "source"), text_in(execution, "target"),
+                 text_in(execution, "plan"),
                  yes_in(execution, "automatic") ? "automatic" : "declared by ",
                  yes_in(execution, "automatic") ? "" : by);
     bool wait = paused[0] != '\0' || text_equal(text_in(execution, "stage"), "aborted");

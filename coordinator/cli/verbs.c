@@ -191,6 +191,14 @@ static const struct verb verbs[] = {
      "drover resume 1", TAKES_REASON, 1, 1, false, request_resume},
     {"abort", "EXECUTION [--reason TEXT]", "Gives up, before the lease has moved.", "",
      "drover abort 1 --reason \"east is back\"", TAKES_REASON, 1, 1, false, request_abort},
+    {"mode", "EXECUTION graceful|ungraceful --reason TEXT [--digest DIGEST] [--yes]",
+     "Gives up handing over in a planned move, or takes that back.",
+     "For a source that dies while it hands over: what was not handed over is left out, the move "
+     "goes on to the fence, and what the target does not have is lost. Asks like declare, and is "
+     "bound like it: the digest is the plan's, by drover plan preview. Until the lease has moved; "
+     "back to graceful while nothing was undone.",
+     "drover mode 1 ungraceful --reason \"east died in the hand-off\"",
+     TAKES_REASON | TAKES_DIGEST | TAKES_YES, 2, 2, false, request_mode},
     {"step retry", "EXECUTION STEP [--reason TEXT]", "Tries a failed step again.", "",
      "drover step retry 1 dns-api", TAKES_REASON, 2, 2, false, request_step_retry},
     {"step skip", "EXECUTION STEP --comment TEXT", "Leaves a step out; the report says so.", "",

@@ -44,6 +44,19 @@ void plan_begin_run(struct core *core, struct execution *execution);
 /* The request is applied: a repeat of it will be told apart. */
 void request_remember(struct context *context);
 
+/* The mode (mode.c): does a step run in that of its execution? */
+bool step_in_mode(const struct execution *execution, const struct step *step);
+/* Leaves out, of a new execution, the steps of the other mode. */
+void mode_begin(struct execution *execution, const struct plan *plan);
+/* At the close: what was not handed over by now is left out. */
+void mode_settle(struct execution *execution, const struct plan *plan);
+/* Guards of the rules about turning, and what those do. */
+bool turns_what_moved(const struct context *c);
+bool turns_ungraceful(const struct context *c);
+bool turns_graceful(const struct context *c);
+bool turns_too_late(const struct context *c);
+void mode_turn_asked(struct context *c, bool graceful);
+
 bool member_majority_says(const struct core *core, const struct topology *topology,
                           uint8_t members_bits);
 

@@ -64,10 +64,6 @@ const struct execution *core_execution(const struct core *core, uint64_t id) {
     return NULL;
 }
 
-bool execution_is_graceful(const struct execution *execution) {
-    return execution->kind == PLAN_SWITCHOVER;
-}
-
 uint8_t plan_of_kind(const struct topology *topology, enum plan_kind kind) {
     for (uint8_t p = 0; p < topology->plans_n; p++) {
         if (topology->plans[p].kind == kind) {
@@ -118,12 +114,7 @@ struct execution *execution_create(struct context *context, enum plan_kind kind,
         execution->steps[s].agent = NONE;
         execution->steps[s].approved_by = NONE;
     }
-    for (unsigned s = 0; s < execution->steps_n; s++) {
-        bool handoff = context->topology->plans[plan].steps[s].before_fence;
-        if (handoff && kind != PLAN_SWITCHOVER) {
-            execution->steps[s].phase = STEP_LEFT_OUT;
-        }
-    }
+    mode_begin(execution, &context->topology->plans[plan]);
     if (kind == PLAN_REPROTECT) {
         execution->source = target; /* the region that becomes a standby */
         execution->target = core->owner;
@@ -205,6 +196,10 @@ static void attempt_failed(struct core *core, struct execution *execution, const
     struct step_state *state = &execution->steps[s];
     const struct step *step = &plan->steps[s];
     state->err = err;
+    if (!step_in_mode(execution, step)) {
+        state->phase = STEP_LEFT_OUT;
+        return;
+    }
     if (state->tries_n <= step->retries) {
         state->phase = STEP_WAITING;
         state->started_ms = core->now_ms; /* the pause before the next one counts from here */
@@ -508,7 +503,8 @@ static void want_add(const struct core *core, const struct execution *execution,
     want->graceful = execution_is_graceful(execution);
     want->execution = execution->id;
     want->epoch = core->epoch;
-    want->position = handed_position(execution, plan, step->component);
+    want->position =
+        execution->ungraceful != 0 ? 0 : handed_position(execution, plan, step->component);
     if (execution->stage == STAGE_UNDO && state->undo == 1) {
         want->undo = 1;
         ensure(undo_action(step->action, &want->action));
@@ -536,9 +532,9 @@ static void want_commands(const struct core *core, const struct topology *topolo
 }
 
 enum close_why execution_close_why(const struct execution *execution) {
-    return execution->automatic                 ? CLOSE_AUTOMATIC
-           : execution->kind == PLAN_SWITCHOVER ? CLOSE_PLANNED
-                                                : CLOSE_DECLARED;
+    return execution->automatic               ? CLOSE_AUTOMATIC
+           : execution_is_graceful(execution) ? CLOSE_PLANNED
+                                              : CLOSE_DECLARED;
 }
 
 static void want_lease(const struct core *core, const struct topology *topology,

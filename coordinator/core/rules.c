@@ -310,6 +310,7 @@ static void do_close(struct context *c) {
     execution->closed_ms = c->core->now_ms;
     execution->lost = (uint8_t)seen_worst_loss(c->core, c->topology);
     execution->stage = STAGE_TAKE;
+    mode_settle(execution, &c->topology->plans[execution->plan]);
     c->verdict->execution = execution->id;
 }
 
@@ -441,6 +442,16 @@ static void do_abort(struct context *c) {
     request_remember(c);
 }
 
+static void do_turn_ungraceful(struct context *c) {
+    mode_turn_asked(c, false);
+    request_remember(c);
+}
+
+static void do_turn_graceful(struct context *c) {
+    mode_turn_asked(c, true);
+    request_remember(c);
+}
+
 static void do_hold(struct context *c) {
     uint32_t for_ms = c->event->request.for_ms;
     c->core->held_until_ms = for_ms == 0 ? UINT64_MAX : c->core->now_ms + for_ms;
@@ -513,9 +524,18 @@ static const struct rule rules[] = {
     ROW(317, ANY, REQUEST, finishes_step_by_hand, do_by_hand, STAY, "A step was done by hand."),
     ROW(318, ANY, REQUEST, aborts_in_time, do_abort, STAY,
         "The execution is abandoned before its point of no return."),
+    ROW(319, ANY, REQUEST, turns_what_moved, stale, STAY,
+        "Turning ungraceful is bound to what was seen, and that has moved."),
+    ROW(320, ANY, REQUEST, turns_ungraceful, do_turn_ungraceful, STAY,
+        "A planned move turns ungraceful: nothing more is handed over, and it goes on to the "
+        "fence."),
     ROW(321, ANY, REQUEST, asks_hold, do_hold, STAY, "Automation is held."),
     ROW(322, ANY, REQUEST, asks_release, do_release, STAY,
         "Automation is released: hold, latch and block are cleared."),
+    ROW(323, ANY, REQUEST, turns_graceful, do_turn_graceful, STAY,
+        "A move that turned ungraceful hands over again, as its lease has not moved."),
+    ROW(324, ANY, REQUEST, turns_too_late, refuse, STAY,
+        "The mode is settled: the lease has moved, or the plan is ungraceful by its kind."),
     ROW(331, ANY, REQUEST, takes_command, do_take_command, STAY,
         "Command of the execution is taken; whoever has it keeps it."),
     ROW(332, ANY, REQUEST, asks_for_command, do_ask_for_command, STAY,

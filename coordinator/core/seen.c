@@ -86,12 +86,13 @@ static bool region_is_silent(const struct core *core, const struct topology *top
     return true;
 }
 
-/* Of a failover what the close has cost, once it is closed; of a planned move only while it hands
- * over, for behind its fence the hand-off has proved that nothing is lost. */
+/* Of a failover, and of a move that turned ungraceful, what the close has cost, once it is closed;
+ * of a planned one only while it hands over, for behind its fence the hand-off has proved that
+ * nothing is lost. */
 static enum loss loss_that_counts(const struct core *core, const struct topology *topology,
                                   const struct execution *execution, uint8_t step) {
     const struct step *of = &topology->plans[execution->plan].steps[step];
-    if (execution->kind == PLAN_FAILOVER) {
+    if (execution->kind == PLAN_FAILOVER || execution->ungraceful != 0) {
         return execution->closed_ms > 0 ? (enum loss)execution->lost
                                         : seen_worst_loss(core, topology);
     }

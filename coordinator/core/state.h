@@ -107,7 +107,8 @@ struct execution {
     uint64_t asked_ms;   /* somebody else asked for command then, and its holder was not heard */
     uint8_t commander;   /* who has command: operator index + 1; 0: nobody */
     uint8_t asked_by;    /* operator index + 1; 0: nobody */
-    uint8_t spare[6];
+    uint8_t ungraceful;  /* a planned move that gave up handing over: mode.c */
+    uint8_t spare[5];
     struct step_state steps[STEPS_MAX];
 };
 

@@ -104,6 +104,9 @@ static bool execution_is_sane(const struct execution *execution, const struct to
         execution->plan >= PLANS_MAX || execution->steps_n > STEPS_MAX) {
         return false;
     }
+    if (execution->ungraceful > 1) {
+        return false;
+    }
     if (!ended && (execution->id == 0 || execution->plan >= topology->plans_n ||
                    execution->steps_n != topology->plans[execution->plan].steps_n)) {
         return false;

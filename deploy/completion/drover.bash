@@ -1,7 +1,7 @@
 # bash completion for drover, made by: drover completion bash
 _drover() {
     local word="${COMP_WORDS[COMP_CWORD]}" words=""
-    local verbs="status explain regions components links backups readiness agents members rules executions timeline report whoami declare approve reject pause resume abort step command hold release config plan doctor keygen replay completion help"
+    local verbs="status explain regions components links backups readiness agents members rules executions timeline report whoami declare approve reject pause resume abort mode step command hold release config plan doctor keygen replay completion help"
     local common=" --config --at --timeout --json --help"
     if [ "$COMP_CWORD" -eq 1 ]; then
         mapfile -t COMPREPLY < <(compgen -W "$verbs $common" -- "$word")
@@ -26,6 +26,7 @@ _drover() {
     "pause"*) words="$words --reason" ;;
     "resume"*) words="$words --reason" ;;
     "abort"*) words="$words --reason" ;;
+    "mode"*) words="$words --reason --yes --digest" ;;
     "step retry"*) words="$words --reason" ;;
     "step skip"*) words="$words --comment" ;;
     "step done"*) words="$words --comment" ;;

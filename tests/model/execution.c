@@ -3,6 +3,7 @@
  * objects: coordinator/core/absorb.c
  * objects: coordinator/core/rules.c
  * objects: coordinator/core/plan.c
+ * objects: coordinator/core/mode.c
  * objects: coordinator/core/seen.c
  * objects: coordinator/core/gates.c
  * objects: coordinator/core/verdict.c

@@ -35,6 +35,11 @@ static void bind_to_what_is_seen(const struct sim *sim, uint8_t m, struct event_
     const struct topology *topology = member_topology(sim, m);
     uint8_t plan = plan_of_kind(topology, (enum plan_kind)request->plan_kind);
     const struct execution *execution = core_execution(core, request->execution);
+    if (request->kind == REQUEST_MODE_UNGRACEFUL && execution != NULL &&
+        execution->plan < topology->plans_n && core->owner != NONE) {
+        struct seen_plan seen = seen_plan_now(core, topology, execution->plan, execution->target);
+        seen_plan_write(&seen, request->seen);
+    }
     if (sim->requests_n % 3 != 0 || topology->regions_n == 0) {
         return;
     }
@@ -102,6 +107,8 @@ static void declare(struct sim *sim) {
     declare_to(sim, world_owner(sim) == REGION_P ? REGION_D : REGION_P);
 }
 
+static void silence(struct sim *sim, uint8_t region, uint64_t back_us);
+
 /* A planned move, in peace: what goes wrong comes behind it, or in the middle of it. */
 static void hand_over(struct sim *sim) {
     struct event_request request = some_request(sim);
@@ -111,6 +118,39 @@ static void hand_over(struct sim *sim) {
     request.for_ms = 0;
     memset(request.seen, 0, sizeof request.seen);
     ask(sim, &request, sim->members_n);
+    if (chance(sim, 600)) {
+        story_later(sim, STORY_MODE, 20000 + pick(sim, chance(sim, 500) ? 300000 : 4000000));
+    }
+}
+
+/* Somebody gives up the hand-off, or takes that back, at whatever moment this is; perhaps with the
+ * fence put off by a pause, perhaps because the source has just died. */
+static void change_mode(struct sim *sim) {
+    static const uint8_t around[] = {REQUEST_PAUSE, REQUEST_RESUME, REQUEST_ABORT,
+                                     REQUEST_STEP_RETRY};
+    struct event_request request = some_request(sim);
+    uint8_t source = world_owner(sim);
+    memset(request.seen, 0, sizeof request.seen);
+    request.for_ms = 0;
+    if (chance(sim, 300) && source != NONE) {
+        silence(sim, source, for_ms(sim, 300, 6000));
+    }
+    if (chance(sim, 400)) {
+        request.kind = around[pick(sim, sizeof around)];
+        ask(sim, &request, sim->members_n);
+        request = some_request(sim);
+        memset(request.seen, 0, sizeof request.seen);
+        request.for_ms = 0;
+    }
+    request.kind = chance(sim, 700) ? REQUEST_MODE_UNGRACEFUL : REQUEST_MODE_GRACEFUL;
+    uint8_t m = (uint8_t)pick(sim, sim->members_n);
+    if (chance(sim, 200)) {
+        bind_to_what_is_seen(sim, m, &request);
+    }
+    ask(sim, &request, 1 + (unsigned)pick(sim, sim->members_n));
+    if (chance(sim, 500)) {
+        story_later(sim, STORY_MODE, 10000 + pick(sim, 1500000));
+    }
 }
 
 static void skip_steps(struct sim *sim) {
@@ -331,6 +371,7 @@ void story_go_on(struct sim *sim, enum story story) {
     case STORY_RESTARTS: restarts(sim); break;
     case STORY_LOG_STOPS: sim->engine.down_until_us = for_ms(sim, 500, 3000); break;
     case STORY_DECLARED: story_declared(sim); break;
+    case STORY_MODE: change_mode(sim); break;
     case STORY_PLANNED: hand_over(sim); break;
     case STORY_CLOCKS: clocks_step(sim); break;
     case STORY_ACTIVE_SILENT:

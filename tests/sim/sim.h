@@ -511,7 +511,8 @@ enum story {
     STORY_LOG_STOPS,
     STORY_ACTIVE_SILENT,
     STORY_CLOCKS,
-    STORY_PLANNED
+    STORY_PLANNED,
+    STORY_MODE
 };
 void story_go_on(struct sim *sim, enum story story);
 void story_later(struct sim *sim, enum story story, uint64_t after_us);

@@ -142,7 +142,7 @@ static void judge_loss(struct sim *sim, const struct sim_store *old, const struc
     uint64_t lost_n = old->position > next->position ? old->position - next->position : 0;
     sim->judge.lost_n += lost_n;
     sim->judge.promotions_n++;
-    bool planned = execution != NULL && execution->kind == PLAN_SWITCHOVER &&
+    bool planned = execution != NULL && execution_is_graceful(execution) &&
                    execution->steps[0].phase == STEP_DONE;
     sim->judge.planned_n += planned;
     if (planned && lost_n > 0 && !anybody_lies(sim)) {

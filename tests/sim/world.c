@@ -144,6 +144,11 @@ static void make_plans(struct sim *sim) {
         if (chance(sim, 40)) {
             verify->action = ACTION_EXEC;
         }
+        /* Drawn beside the others: the seeds of before stay what they were. */
+        uint64_t die = (sim->seed * UINT64_C(0x9E3779B97F4A7C15)) >> 61;
+        if (kind == PLAN_SWITCHOVER && die < 2) {
+            verify->mode = die == 0 ? STEP_MODE_GRACEFUL : STEP_MODE_UNGRACEFUL;
+        }
     }
 }
 

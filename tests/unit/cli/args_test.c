@@ -254,8 +254,30 @@ static void a_skip_without_a_comment_asks_nobody(void **state) {
     }
 }
 
+/* What is not one of the two modes, or has no reason, is told before anybody is asked. */
+static void a_mode_without_a_reason_or_of_another_name_asks_nobody(void **state) {
+    static const struct {
+        const char *line, *reason;
+    } rows[] = {{"drover mode 1 ungraceful", NULL},
+                {"drover mode 1 graceful", ""},
+                {"drover mode 1 rough", "the source is dead"},
+                {"drover mode none ungraceful", "the source is dead"}};
+    (void)state;
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct command_line line;
+        char said[2048];
+        assert_int_equal(parse(rows[i].line, &line, said, sizeof said), -1);
+        assert_ptr_equal(line.verb->run, request_mode);
+        line.reason = rows[i].reason;
+        struct session session = {.line = &line};
+        assert_int_equal(line.verb->run(&session), EXIT_USAGE);
+        assert_null(session.client);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_mode_without_a_reason_or_of_another_name_asks_nobody),
         cmocka_unit_test(words_and_options_are_read),
         cmocka_unit_test(values_arrive),
         cmocka_unit_test(every_example_is_a_line_that_works),

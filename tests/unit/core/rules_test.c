@@ -110,6 +110,14 @@ static struct verdict abort_event(void) {
     return world_ask(&world, REQUEST_ABORT);
 }
 
+static struct verdict ungraceful_event(void) {
+    return world_ask(&world, REQUEST_MODE_UNGRACEFUL);
+}
+
+static struct verdict graceful_event(void) {
+    return world_ask(&world, REQUEST_MODE_GRACEFUL);
+}
+
 static struct verdict query_event(void) {
     return world_ask(&world, REQUEST_QUERY);
 }
@@ -150,6 +158,8 @@ static const struct {
     {"release", release_event, {322, 322, 322, 322, 322}},
     {"pause", pause_event, {399, 399, 399, 313, 313}},
     {"abort", abort_event, {399, 399, 399, 399, 399}},
+    {"mode ungraceful", ungraceful_event, {399, 399, 399, 324, 324}},
+    {"mode graceful", graceful_event, {399, 399, 399, 324, 324}},
     {"query", query_event, {399, 399, 399, 399, 399}},
     {"outcome", outcome_event, {402, 402, 402, 402, 401}},
 };
@@ -316,8 +326,12 @@ static void the_table_is_the_golden_one(void **state) {
         "316 any request skips_step",
         "317 any request finishes_step_by_hand",
         "318 any request aborts_in_time",
+        "319 any request turns_what_moved",
+        "320 any request turns_ungraceful",
         "321 any request asks_hold",
         "322 any request asks_release",
+        "323 any request turns_graceful",
+        "324 any request turns_too_late",
         "331 any request takes_command",
         "332 any request asks_for_command",
         "333 any request relieves_of_command",

@@ -65,6 +65,7 @@ static void each_change_gives_its_line(void **state) {
     CHANGES(step->approval = NONE, "approval: network-admin -> none");
     CHANGES(step->approval = ROLE_COMMANDER, "approval: network-admin -> dr-commander");
     CHANGES(step->mandated = true, "mandated: no -> yes");
+    CHANGES(step->mode = STEP_MODE_GRACEFUL, "mode: both -> graceful");
     CHANGES(step->may_fail = true, "may_fail: no -> yes");
     CHANGES(step->timeout_ms = 90000, "timeout: 1m -> 90s");
     CHANGES(step->retries = 3, "retries: 0 -> 3");

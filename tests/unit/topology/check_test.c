@@ -159,6 +159,10 @@ static const struct row rows[] = {
     {"action = \"verify\";", "action = \"verify\"; before_fence = true;", "E173 E172",
      "cannot ask the region it leaves"},
     {"action = \"verify\";", "action = \"verify\"; at = \"source\";", "E174", "does not answer"},
+    {"action = \"verify\";", "action = \"verify\"; mode = \"graceful\";", "E185",
+     "belongs to a switchover"},
+    {"before_fence = true;", "before_fence = true; mode = \"ungraceful\";", "E185",
+     "nothing is handed over then"},
     {"action = \"verify\";", "action = \"verify\"; at = \"source\"; may_fail = true;", "", NULL},
     {"approval = \"network-admin\";", "", "E175", "moves by hand"},
     {"action = \"dns_update\"; component = \"api.bud.ai\"; needs = [\"promote\"];\n"

@@ -23,9 +23,10 @@ static void requests_are_exactly_those_of_the_table(void **state) {
     static const char *const expected[ROLES_N] = {
         [ROLE_SRE] = "read, declare, approve, reject, pause, resume, step retry, step skip, step "
                      "done, hold, release, config apply, abort, override, command take, command "
-                     "handover",
+                     "handover, mode graceful, mode ungraceful",
         [ROLE_COMMANDER] = "read, declare, approve, reject, pause, resume, hold, release, abort, "
-                           "override, command take, command handover",
+                           "override, command take, command handover, mode graceful, mode "
+                           "ungraceful",
         [ROLE_TECHNICAL_LEAD] = "read, approve, reject, pause, resume, step retry, step skip, step "
                                 "done, command take, command handover",
         [ROLE_COMMUNICATIONS] = "read",
