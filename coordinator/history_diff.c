@@ -62,7 +62,9 @@ static bool said_already(const struct telling *telling, const struct execution *
     return event->kind == EVENT_REQUEST && event->request.execution == execution->id &&
            event->request.step == step &&
            (execution->steps[step].phase == STEP_SKIPPED ||
-            execution->steps[step].phase == STEP_BY_HAND);
+            execution->steps[step].phase == STEP_BY_HAND ||
+            (event->request.kind == REQUEST_STEP_DONE &&
+             execution->steps[step].phase == STEP_DONE));
 }
 
 static void step_words(const struct telling *telling, const struct execution *execution,
@@ -75,6 +77,11 @@ static void step_words(const struct telling *telling, const struct execution *ex
     } else if (state->phase == STEP_APPROVAL) {
         const struct plan *plan = &telling->topology->plans[execution->plan];
         uint8_t role = plan->steps[step].approval;
+        if (plan->steps[step].action == ACTION_MANUAL) {
+            (void)text_format(row->text, sizeof row->text, "step %s waits for %s to do it by hand",
+                              name, role == NONE ? "somebody" : role_text((enum role)role));
+            return;
+        }
         (void)text_format(row->text, sizeof row->text, "step %s needs approval%s%s, under %s", name,
                           role == NONE ? "" : " of ",
                           role == NONE ? "" : role_text((enum role)role),

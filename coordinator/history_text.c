@@ -88,10 +88,9 @@ static void request_words(const struct telling *telling, char *out, size_t out_s
     case REQUEST_STEP_RETRY:
     case REQUEST_STEP_SKIP:
     case REQUEST_STEP_DONE:
-        (void)text_format(out, out_size, "asked: %s %s of execution %" PRIu64 "%s%s",
+        (void)text_format(out, out_size, "asked: %s %s of execution %" PRIu64,
                           request_kind_text((enum request_kind)request->kind), request->step,
-                          request->execution, request->evidence[0] == '\0' ? "" : ", evidence ",
-                          request->evidence);
+                          request->execution);
         break;
     case REQUEST_COMMAND_HANDOVER:
         (void)text_format(out, out_size, "asked: hand command of execution %" PRIu64 " over to %s",
@@ -143,6 +142,10 @@ static void tell_request(const struct telling *telling) {
         say(telling, &row, "%s %s%s%s; %s by rule %u: %s", request->operator_name, words, between,
             telling->comment, verdict->result == RESULT_NOTHING ? "nothing to do" : "REFUSED",
             verdict->rule, rule_sentence(verdict->rule));
+    }
+    if (request->evidence[0] != '\0' && verdict->result == RESULT_APPLIED) {
+        (void)text_copy(row.kind, sizeof row.kind, "evidence");
+        say(telling, &row, "evidence for step %s: %s", request->step, request->evidence);
     }
 }
 

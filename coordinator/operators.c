@@ -282,19 +282,29 @@ static uint8_t names_wrong(const struct coordinator *member, const struct reques
  * known. */
 static uint8_t approval_wrong(const struct coordinator *member, const struct request *request,
                               uint8_t operator_index, struct text256 *reterr) {
-    if (request->kind != REQUEST_APPROVE) {
+    bool done = request->kind == REQUEST_STEP_DONE;
+    if (request->kind != REQUEST_APPROVE && !done) {
         return EXIT_OK;
     }
     const struct execution *execution = core_execution(&member->core, request->execution);
     const struct plan *plan = &member->topology->plans[execution->plan];
-    uint8_t role = member->topology->operators[operator_index].role;
+    enum role role = (enum role)member->topology->operators[operator_index].role;
     for (uint8_t s = 0; s < plan->steps_n; s++) {
-        uint8_t needed =
-            plan->steps[s].approval == NONE ? (uint8_t)ROLE_COMMANDER : plan->steps[s].approval;
-        if (text_equal(plan->steps[s].name, request->step) &&
-            !role_may_approve((enum role)role, (enum role)needed)) {
-            text_say(reterr, "step %s needs the approval of %s; %s cannot give it", request->step,
-                     role_text((enum role)needed), role_text((enum role)role));
+        const struct step *step = &plan->steps[s];
+        uint8_t needed = step->approval == NONE ? (uint8_t)ROLE_COMMANDER : step->approval;
+        if (!text_equal(step->name, request->step)) {
+            continue;
+        }
+        if (done && step->action != ACTION_MANUAL) {
+            if (!role_may(role, REQUEST_STEP_DONE)) {
+                text_say(reterr, "step %s is none that people do: role %s may not say it is done",
+                         request->step, role_text(role));
+                return EXIT_NOT_AUTHORISED;
+            }
+        } else if (!role_may_approve(role, (enum role)needed)) {
+            text_say(reterr, "step %s %s %s; %s cannot give it", request->step,
+                     done ? "needs the word of" : "needs the approval of",
+                     role_text((enum role)needed), role_text(role));
             return EXIT_NOT_AUTHORISED;
         }
     }

@@ -84,6 +84,13 @@ static bool why_execution(const struct coordinator *member, const struct request
         return text_format(out, out_size, "execution %" PRIu64 " is %s", execution->id, stage);
     }
     uint8_t step = step_named(member, execution, request->step);
+    const struct plan *its = &member->topology->plans[execution->plan];
+    if (step != NONE && request->kind == REQUEST_APPROVE &&
+        its->steps[step].action == ACTION_MANUAL) {
+        return text_format(out, out_size,
+                           "step %s is done by hand: drover step done %" PRIu64 " %s --comment ...",
+                           request->step, execution->id, request->step);
+    }
     if (step != NONE) {
         return text_format(out, out_size, "step %s is %s", request->step,
                            step_phase_text((enum step_phase)execution->steps[step].phase));

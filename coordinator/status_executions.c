@@ -36,7 +36,8 @@ static void put_seen(struct answering *answering, json_t *object, const struct e
     const struct step *step = &topology->plans[execution->plan].steps[index];
     const struct step_state *state = &execution->steps[index];
     bool asked = state->phase == STEP_APPROVAL || state->phase == STEP_WAITING;
-    bool needed = step->approval != NONE || step->action == ACTION_APPROVAL;
+    bool needed = step->action != ACTION_MANUAL &&
+                  (step->approval != NONE || step->action == ACTION_APPROVAL);
     char digest[2 * SEEN_SIZE + 1] = "", moved[200] = "";
     bool open = needed && asked && state->approved_by == NONE && execution_runs(execution);
     bool is_void = open && (state->seen & SEEN_VOID) != 0;
@@ -63,7 +64,14 @@ static json_t *step_object(struct answering *answering, const struct execution *
     put_text(object, "component", name_component(topology, step->component));
     put_text(object, "region",
              name_region(topology, step->at_source ? execution->source : execution->target));
-    put_text(object, "state", step_phase_text((enum step_phase)state->phase));
+    bool by_hand = step->action == ACTION_MANUAL;
+    bool asks_for_hand = by_hand && state->phase == STEP_APPROVAL;
+    put_text(object, "state",
+             asks_for_hand ? "needs-a-person" : step_phase_text((enum step_phase)state->phase));
+    if (by_hand) {
+        const char *instructions = arguments_get(&step->arguments, "instructions");
+        put_text(object, "instructions", instructions == NULL ? "" : instructions);
+    }
     put_text(object, "mode", step_mode_text((enum step_mode)step->mode));
     put_text(object, "agent", name_agent(topology, state->agent));
     put_count(object, "attempt", state->attempt);
@@ -72,7 +80,7 @@ static json_t *step_object(struct answering *answering, const struct execution *
     put_text(object, "approved_by", name_operator(topology, state->approved_by));
     put_seen(answering, object, execution, index);
     put_text(object, "error", state->err == ERR_OK ? "" : err_text((enum err)state->err));
-    if (step->approval != NONE || step->action == ACTION_APPROVAL) {
+    if (step->approval != NONE || step_is_a_persons(step)) {
         put_object(object, "approval_under", policy_object(answering, execution->config_version));
     }
     put_yes(object, "observed", state->observed != 0);
@@ -199,6 +207,15 @@ static void step_waits(struct answering *answering, const struct execution *exec
     if (state->phase == STEP_RUNNING) {
         list_say(waits, "step %s at %s, for %s", step->name, name_agent(topology, state->agent),
                  duration_text(core_since(answering->core, state->started_ms) / 1000 * 1000).at);
+    } else if (state->phase == STEP_APPROVAL && step->action == ACTION_MANUAL) {
+        const char *role = step->approval == NONE ? "?" : role_text((enum role)step->approval);
+        const char *what = arguments_get(&step->arguments, "instructions");
+        list_say(waits, "step %s, by hand by %s: %s", step->name, role, what == NULL ? "" : what);
+        if (ret_act[0] == '\0') {
+            (void)text_format(ret_act, act_size,
+                              "%s: drover step done %" PRIu64 " %s --comment ...", role,
+                              execution->id, step->name);
+        }
     } else if (state->phase == STEP_APPROVAL) {
         const char *role = role_text(
             (enum role)(step->approval == NONE ? (uint8_t)ROLE_COMMANDER : step->approval));

@@ -27,6 +27,7 @@ const struct action_kind_row *action_kind_of(enum action_kind kind) {
         [ACTION_TRAFFIC_SHIFT] = &row_traffic_shift,
         [ACTION_S3_DIRECTION] = &row_s3_direction,
         [ACTION_CLICKHOUSE_RECOVER] = &row_clickhouse_recover,
+        [ACTION_MANUAL] = &row_manual,
     };
     if ((unsigned)kind >= ACTION_KINDS_N || rows[kind] == NULL) {
         return NULL;

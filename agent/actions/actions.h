@@ -17,6 +17,7 @@ extern const struct action_kind_row row_dns_update;
 extern const struct action_kind_row row_http_call;
 extern const struct action_kind_row row_exec;
 extern const struct action_kind_row row_approval;
+extern const struct action_kind_row row_manual;
 extern const struct action_kind_row row_verify;
 extern const struct action_kind_row row_kubernetes_scale;
 extern const struct action_kind_row row_haproxy_server;

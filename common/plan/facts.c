@@ -47,7 +47,7 @@ static void say_where(const struct manual *manual, struct step_facts *facts) {
     uint8_t endpoint = step->component == NONE
                            ? NONE
                            : topology_endpoint(topology, step->component, manual->region);
-    if (step->action == ACTION_APPROVAL) {
+    if (step_is_a_persons(step)) {
         (void)text_append(text, LINE_SIZE, "; no agent");
     } else if (step->agent != NONE) {
         (void)text_append(text, LINE_SIZE, "; agent ");

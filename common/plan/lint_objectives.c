@@ -36,7 +36,7 @@ static void lint_people(const struct topology *topology, const struct plan *plan
         const struct step *step = &plan->steps[i];
         unsigned tier = step_tier(step);
         uint64_t rto_ms = tier <= OBJECTIVES_MAX ? topology->objectives[tier - 1].rto_ms : 0;
-        if (step->action == ACTION_APPROVAL && rto_ms != 0 && step_longest_ms(step) > rto_ms) {
+        if (step_is_a_persons(step) && rto_ms != 0 && step_longest_ms(step) > rto_ms) {
             LINT(findings, LINT_LATE_PERSON, where("plans.%s.steps.%s", plan->name, step->name).at,
                  "tier %u is promised within %s, but this approval may be waited for %s", tier,
                  duration_text(rto_ms).at, duration_text(step_longest_ms(step)).at);

@@ -31,6 +31,7 @@ static const struct manual_kind *const kinds[] = {
     [ACTION_TRAFFIC_SHIFT] = &manual_traffic_shift,
     [ACTION_S3_DIRECTION] = &manual_s3_direction,
     [ACTION_CLICKHOUSE_RECOVER] = &manual_clickhouse_recover,
+    [ACTION_MANUAL] = &manual_manual,
 };
 _Static_assert(sizeof kinds / sizeof kinds[0] == ACTION_KINDS_N,
                "a new action kind needs its row: what does a person type instead?");

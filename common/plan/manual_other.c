@@ -278,3 +278,18 @@ const struct manual_kind manual_approval = {
     .command = approval_command,
     .check = approval_check,
 };
+
+/* ---- manual ---- */
+
+static void manual_command(const struct manual *manual, struct page *page) {
+    page_say(page, "# %s\n", manual_value(manual, "instructions", NULL, "no instructions"));
+}
+
+const struct manual_kind manual_manual = {
+    .kind = ACTION_MANUAL,
+    .does = "A person has done it.",
+    .place = "with drover: drover step done EXECUTION STEP --comment TEXT --evidence TEXT",
+    .undo = "By hand, as it was done.",
+    .command = manual_command,
+    .check = approval_check,
+};

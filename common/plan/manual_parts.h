@@ -9,7 +9,8 @@ extern const struct manual_kind manual_patroni_demote, manual_patroni_promote,
     manual_redis_demote, manual_redis_promote, manual_redis_handoff, manual_dns_update,
     manual_http_call, manual_exec, manual_approval, manual_verify, manual_kubernetes_scale,
     manual_fence_agent, manual_dns_powerdns, manual_haproxy_server, manual_dns_route53,
-    manual_dns_cloudflare, manual_traffic_shift, manual_s3_direction, manual_clickhouse_recover;
+    manual_dns_cloudflare, manual_traffic_shift, manual_s3_direction, manual_clickhouse_recover,
+    manual_manual;
 
 /* The value of an argument, of a broader one, or `otherwise`. */
 const char *manual_value(const struct manual *manual, const char *name, const char *broader,

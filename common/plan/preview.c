@@ -41,7 +41,7 @@ enum lag_side preview_lag(const struct topology *topology, const struct preview_
 
 uint8_t preview_agent(const struct topology *topology, const struct step *step,
                       const struct preview_facts *facts) {
-    if (step->action == ACTION_APPROVAL) {
+    if (step_is_a_persons(step)) {
         return NONE;
     }
     return topology_step_agent(topology, step, step_acts_in(step, facts->source, facts->target),

@@ -143,6 +143,8 @@ static const struct arg_rule kubernetes_scale[] = {
 static const struct arg_rule haproxy_server[] = {
     MUST("socket", ARG_TEXT), MUST("backend", ARG_TEXT), MUST("servers", ARG_TEXT),
     MUST_WORD("state", "ready|drain|maint"), MAY_WORD("sessions", "leave|await|shutdown")};
+static const struct arg_rule manual[] = {MUST("instructions", ARG_TEXT)};
+
 static const struct arg_rule fence_agent[] = {MUST("device", ARG_NAME),
                                               MAY_WORD("state", "off|on")};
 
@@ -385,6 +387,7 @@ static const struct action_args {
     [ACTION_TRAFFIC_SHIFT] = {ROWS(traffic_shift), shift_fits},
     [ACTION_S3_DIRECTION] = {ROWS(s3_direction), direction_fits},
     [ACTION_CLICKHOUSE_RECOVER] = {ROWS(clickhouse_recover), recover_fits},
+    [ACTION_MANUAL] = {ROWS(manual), NULL},
 };
 _Static_assert(sizeof tables / sizeof tables[0] == ACTION_KINDS_N,
                "a new action kind needs its table: what does it take?");

@@ -15,7 +15,8 @@
 #define DECLARES_ALL ((UINT32_C(1) << PLAN_KINDS_N) - 1)
 
 /* These change nothing: whoever may run anything at all may run them. */
-#define RUNS_LOOKING (RUNS(PG_AWAIT_POSITION) | RUNS(APPROVAL) | RUNS(VERIFY) | RUNS(TRAFFIC_SHIFT))
+#define RUNS_LOOKING                                                                               \
+    (RUNS(PG_AWAIT_POSITION) | RUNS(APPROVAL) | RUNS(MANUAL) | RUNS(VERIFY) | RUNS(TRAFFIC_SHIFT))
 #define RUNS_PROMOTION (RUNS(PATRONI_PROMOTE) | RUNS(PG_PROMOTE) | RUNS(REDIS_PROMOTE))
 #define RUNS_DATABASE                                                                              \
     (RUNS_PROMOTION | RUNS_LOOKING | RUNS(PATRONI_DEMOTE) | RUNS(PATRONI_HANDOFF) |                \

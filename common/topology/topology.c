@@ -274,6 +274,10 @@ enum err topology_check_arguments(const struct topology *topology, const struct 
     return err;
 }
 
+bool step_is_a_persons(const struct step *step) {
+    return step->action == ACTION_APPROVAL || step->action == ACTION_MANUAL;
+}
+
 uint8_t topology_step_agent(const struct topology *topology, const struct step *step,
                             uint8_t region, uint64_t alive) {
     if (step->agent != NONE) {

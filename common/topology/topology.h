@@ -102,7 +102,8 @@ enum check_kind {
     X(DNS_CLOUDFLARE, "dns_cloudflare")                                                            \
     X(TRAFFIC_SHIFT, "traffic_shift")                                                              \
     X(S3_DIRECTION, "s3_direction")                                                                \
-    X(CLICKHOUSE_RECOVER, "clickhouse_recover")
+    X(CLICKHOUSE_RECOVER, "clickhouse_recover")                                                    \
+    X(MANUAL, "manual")
 
 enum action_kind {
 #define ACTION_ENUM(name, text) ACTION_##name,
@@ -257,6 +258,9 @@ struct step {
     struct arguments arguments;
     char intent[SENTENCE_SIZE]; /* shown to people */
 };
+
+/* Nobody but a person does it: an approval, or a step by hand. It never reaches an agent. */
+bool step_is_a_persons(const struct step *step);
 
 struct plan {
     char name[NAME_SIZE];

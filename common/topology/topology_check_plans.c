@@ -83,7 +83,7 @@ static void check_step_gates(const struct topology *topology, const struct plan 
 /* Every data region can be the target one day, and the source the day after. */
 static void check_step_agents(const struct topology *topology, const struct plan *plan,
                               const struct step *step, struct findings *findings) {
-    if (step->action == ACTION_APPROVAL || step->agent != NONE) {
+    if (step_is_a_persons(step) || step->agent != NONE) {
         return;
     }
     if (step->component == NONE) {
@@ -102,13 +102,23 @@ static void check_step_agents(const struct topology *topology, const struct plan
     }
 }
 
+/* A mandate passes an approval; work that only a hand can do is not done by it. */
+static void check_step_manual(const struct plan *plan, const struct step *step,
+                              struct findings *findings) {
+    if (step->action == ACTION_MANUAL && step->mandated) {
+        FOUND(findings, FINDING_PLAN_APPROVAL, step_where(plan, step).at,
+              "a manual step is done by a person: mandated = true cannot let it pass");
+    }
+}
+
 static void check_step_approval(const struct topology *topology, const struct plan *plan,
                                 const struct step *step, struct findings *findings) {
     struct where at = step_where(plan, step);
     if (step->approval == NONE) {
-        if (step->action == ACTION_APPROVAL) {
+        if (step_is_a_persons(step)) {
             FOUND(findings, FINDING_PLAN_APPROVAL, at.at,
-                  "action = \"approval\" needs the approving role in approval = \"...\"");
+                  "action = \"%s\" needs the role of whoever does it in approval = \"...\"",
+                  action_kind_text((enum action_kind)step->action));
         }
         if (action_moves_name(step->action) && !step->mandated) {
             FOUND(findings, FINDING_PLAN_DNS_GATE, at.at,
@@ -168,7 +178,7 @@ static bool step_names(const struct topology *topology, const struct step *step,
 }
 
 static bool action_changes(uint8_t action) {
-    return action != ACTION_APPROVAL && action != ACTION_VERIFY &&
+    return action != ACTION_APPROVAL && action != ACTION_MANUAL && action != ACTION_VERIFY &&
            action != ACTION_PG_AWAIT_POSITION && action != ACTION_TRAFFIC_SHIFT;
 }
 
@@ -217,6 +227,7 @@ static void check_step(const struct topology *topology, const struct plan *plan,
     check_step_agents(topology, plan, step, findings);
     check_step_gates(topology, plan, step, findings);
     check_step_approval(topology, plan, step, findings);
+    check_step_manual(plan, step, findings);
     check_step_scope(topology, plan, step, findings);
     check_step_arguments(topology, plan, step, findings);
     if (step->timeout_ms < 10 || step->timeout_ms > STEP_TIMEOUT_MAX_MS) {

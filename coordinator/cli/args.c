@@ -32,37 +32,42 @@ enum {
     OPTION_SEED,
     OPTION_PEOPLE,
     OPTION_DIGEST,
-    OPTION_HISTORY
+    OPTION_HISTORY,
+    OPTION_EVIDENCE,
+    OPTION_EVIDENCE_FILE
 };
 
-static const struct option options[] = {{"config", required_argument, NULL, OPTION_CONFIG},
-                                        {"at", required_argument, NULL, OPTION_AT},
-                                        {"timeout", required_argument, NULL, OPTION_TIMEOUT},
-                                        {"json", no_argument, NULL, OPTION_JSON},
-                                        {"help", no_argument, NULL, OPTION_HELP},
-                                        {"version", no_argument, NULL, OPTION_VERSION},
-                                        {"to", required_argument, NULL, OPTION_TO},
-                                        {"kind", required_argument, NULL, OPTION_KIND},
-                                        {"plan", required_argument, NULL, OPTION_PLAN},
-                                        {"reason", required_argument, NULL, OPTION_REASON},
-                                        {"comment", required_argument, NULL, OPTION_COMMENT},
-                                        {"out", required_argument, NULL, OPTION_OUT},
-                                        {"for", required_argument, NULL, OPTION_FOR},
-                                        {"epoch", required_argument, NULL, OPTION_EPOCH},
-                                        {"watch", no_argument, NULL, OPTION_WATCH},
-                                        {"yes", no_argument, NULL, OPTION_YES},
-                                        {"from", required_argument, NULL, OPTION_FROM},
-                                        {"print", no_argument, NULL, OPTION_PRINT},
-                                        {"set", required_argument, NULL, OPTION_SET},
-                                        {"fail-on", required_argument, NULL, OPTION_FAIL_ON},
-                                        {"format", required_argument, NULL, OPTION_FORMAT},
-                                        {"secrets", required_argument, NULL, OPTION_SECRETS},
-                                        {"fault", required_argument, NULL, OPTION_FAULT},
-                                        {"seed", required_argument, NULL, OPTION_SEED},
-                                        {"people", required_argument, NULL, OPTION_PEOPLE},
-                                        {"digest", required_argument, NULL, OPTION_DIGEST},
-                                        {"history", required_argument, NULL, OPTION_HISTORY},
-                                        {NULL, 0, NULL, 0}};
+static const struct option options[] = {
+    {"config", required_argument, NULL, OPTION_CONFIG},
+    {"at", required_argument, NULL, OPTION_AT},
+    {"timeout", required_argument, NULL, OPTION_TIMEOUT},
+    {"json", no_argument, NULL, OPTION_JSON},
+    {"help", no_argument, NULL, OPTION_HELP},
+    {"version", no_argument, NULL, OPTION_VERSION},
+    {"to", required_argument, NULL, OPTION_TO},
+    {"kind", required_argument, NULL, OPTION_KIND},
+    {"plan", required_argument, NULL, OPTION_PLAN},
+    {"reason", required_argument, NULL, OPTION_REASON},
+    {"comment", required_argument, NULL, OPTION_COMMENT},
+    {"out", required_argument, NULL, OPTION_OUT},
+    {"for", required_argument, NULL, OPTION_FOR},
+    {"epoch", required_argument, NULL, OPTION_EPOCH},
+    {"watch", no_argument, NULL, OPTION_WATCH},
+    {"yes", no_argument, NULL, OPTION_YES},
+    {"from", required_argument, NULL, OPTION_FROM},
+    {"print", no_argument, NULL, OPTION_PRINT},
+    {"set", required_argument, NULL, OPTION_SET},
+    {"fail-on", required_argument, NULL, OPTION_FAIL_ON},
+    {"format", required_argument, NULL, OPTION_FORMAT},
+    {"secrets", required_argument, NULL, OPTION_SECRETS},
+    {"fault", required_argument, NULL, OPTION_FAULT},
+    {"seed", required_argument, NULL, OPTION_SEED},
+    {"people", required_argument, NULL, OPTION_PEOPLE},
+    {"digest", required_argument, NULL, OPTION_DIGEST},
+    {"history", required_argument, NULL, OPTION_HISTORY},
+    {"evidence", required_argument, NULL, OPTION_EVIDENCE},
+    {"evidence-file", required_argument, NULL, OPTION_EVIDENCE_FILE},
+    {NULL, 0, NULL, 0}};
 
 static const struct {
     int option;
@@ -93,7 +98,9 @@ static const struct {
                 {OPTION_SEED, TAKES_SEED, "--seed N"},
                 {OPTION_PEOPLE, TAKES_PEOPLE, "--people 5m"},
                 {OPTION_DIGEST, TAKES_DIGEST, "--digest DIGEST"},
-                {OPTION_HISTORY, TAKES_HISTORY, "--history FILE"}};
+                {OPTION_HISTORY, TAKES_HISTORY, "--history FILE"},
+                {OPTION_EVIDENCE, TAKES_EVIDENCE, "--evidence TEXT"},
+                {OPTION_EVIDENCE_FILE, TAKES_EVIDENCE, "--evidence-file FILE"}};
 
 #define MEANINGS_N (sizeof meanings / sizeof meanings[0])
 
@@ -163,6 +170,8 @@ static bool take_option(struct command_line *line, int option, const char *value
     case OPTION_PEOPLE: return take_people(line, value);
     case OPTION_DIGEST: line->digest = value; return true;
     case OPTION_HISTORY: line->history = value; return true;
+    case OPTION_EVIDENCE: line->evidence = value; return true;
+    case OPTION_EVIDENCE_FILE: line->evidence_file = value; return true;
     case OPTION_FOR: return take_for(line, value);
     case OPTION_JSON: line->json = true; return true;
     case OPTION_WATCH: line->watch = true; return true;

@@ -4,6 +4,7 @@
  * args.c      words and options -> struct command_line
  * verbs.c     the one table of verbs; questions
  * requests.c  what changes something: signed requests, and the question before them
+ * evidence.c  --evidence, --evidence-file
  * digest.c    --digest: what a request is bound to
  * client.c    asking the members: all at once for a question, one after the other for a request
  * local.c     what needs no member: keys, checking and comparing topology files
@@ -72,12 +73,13 @@ enum option_set {
     TAKES_SEED = 1 << 17,
     TAKES_PEOPLE = 1 << 18,
     TAKES_DIGEST = 1 << 19,
-    TAKES_HISTORY = 1 << 20
+    TAKES_HISTORY = 1 << 20,
+    TAKES_EVIDENCE = 1 << 21
 };
 
 struct command_line {
     const char *config, *at, *kind, *plan, *to, *reason, *comment, *out, *format, *secrets;
-    const char *digest, *history;
+    const char *digest, *history, *evidence, *evidence_file;
     uint64_t epoch, from, for_ms;
     uint32_t timeout_ms; /* 0: drover.conf's */
     bool json, watch, yes, print;
@@ -152,6 +154,9 @@ int request_config_apply(struct session *session);
 
 /* What the members say of this declaration before it is made. */
 struct query preview_query(const struct request *request);
+
+/* evidence.c: fills in what shows that a step was done, from --evidence or --evidence-file. */
+int evidence_take(const struct session *session, struct request *request);
 
 /* digest.c: fills in what the request is bound to, when --digest says so. */
 int digest_take(struct session *session, struct request *request);

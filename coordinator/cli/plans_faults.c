@@ -69,7 +69,7 @@ static uint8_t step_named(const struct plan *plan, const char *name) {
 }
 
 static bool asks_person(const struct step *step) {
-    return step->action == ACTION_APPROVAL || step->approval != NONE;
+    return step_is_a_persons(step) || step->approval != NONE;
 }
 
 static bool step_fault(struct simulation_input *input, uint8_t s, const char *fault,
@@ -86,7 +86,7 @@ static bool step_fault(struct simulation_input *input, uint8_t s, const char *fa
         text_say(reterr, "nobody is asked to approve %s", step->name);
         return false;
     }
-    if (!person && step->action == ACTION_APPROVAL) {
+    if (!person && step_is_a_persons(step)) {
         text_say(reterr, "%s is a person's word: declined or unanswered", step->name);
         return false;
     }

@@ -102,7 +102,7 @@ static int facts_ask(struct session *session, struct preview *preview) {
 /* ------------------------------------------------------------------ what it means */
 
 static bool step_is_unrun(const struct preview *preview, const struct step *step) {
-    return step->action != ACTION_APPROVAL &&
+    return !step_is_a_persons(step) &&
            preview_agent(preview->topology, step, &preview->facts) == NONE;
 }
 
@@ -157,9 +157,9 @@ static void say_steps(const struct preview *preview) {
             fenced = true;
         }
         (void)printf("  %2u %-24s %s%s%s%s\n", i + 1u, step->name,
-                     step->action == ACTION_APPROVAL ? "a person"
-                     : agent == NONE                 ? "NOBODY: no agent that can run it is heard"
-                                                     : preview->topology->agents[agent].name,
+                     step_is_a_persons(step) ? "a person"
+                     : agent == NONE         ? "NOBODY: no agent that can run it is heard"
+                                             : preview->topology->agents[agent].name,
                      step->may_fail ? ", may fail" : "",
                      step->approval == NONE ? "" : ", needs approval of ",
                      step->approval == NONE ? "" : role_text((enum role)step->approval));

@@ -85,7 +85,7 @@ static void say_steps(const struct simulated *simulated) {
                  "WHICH IS");
     for (uint8_t s = 0; s < plan->steps_n; s++) {
         const struct simulated_step *told = &input->steps[s];
-        bool person = plan->steps[s].action == ACTION_APPROVAL;
+        bool person = step_is_a_persons(&plan->steps[s]);
         uint64_t takes_ms =
             told->takes_from == TAKES_DECLARED ? plan->steps[s].timeout_ms : told->takes_ms;
         (void)printf("%-24s %-14s %-14s %-14s %-8s %s\n", plan->steps[s].name,

@@ -221,7 +221,7 @@ static uint64_t quiet_ms(const struct simulation *simulation, const struct execu
     uint64_t ms = 0;
     for (uint8_t s = 0; s < execution->steps_n; s++) {
         const struct step *step = &simulation->plan->steps[s];
-        bool waits = execution->steps[s].phase == STEP_WAITING && step->action != ACTION_APPROVAL;
+        bool waits = execution->steps[s].phase == STEP_WAITING && !step_is_a_persons(step);
         ms = waits && step->timeout_ms > ms ? step->timeout_ms : ms;
     }
     uint32_t wait_ms = topology_wait_ms(&simulation->topology->lease);

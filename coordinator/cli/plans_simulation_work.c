@@ -247,8 +247,11 @@ static void ask_person(struct simulation *simulation, uint8_t s) {
 static void answer(struct simulation *simulation, uint8_t s) {
     struct simulated_ask *ask = &simulation->asks[s];
     bool declines = told(simulation, s)->fault == STEP_FAULT_DECLINED;
+    bool by_hand = simulation->plan->steps[s].action == ACTION_MANUAL;
     struct event event = {.kind = EVENT_REQUEST,
-                          .request = {.kind = declines ? REQUEST_REJECT : REQUEST_APPROVE,
+                          .request = {.kind = declines  ? REQUEST_REJECT
+                                              : by_hand ? REQUEST_STEP_DONE
+                                                        : REQUEST_APPROVE,
                                       .execution = simulation->execution,
                                       .step = s}};
     ask->answer_ms = SIMULATED_NEVER;
@@ -268,7 +271,10 @@ static void answer(struct simulation *simulation, uint8_t s) {
     simulation->result->people_ms += simulation->input->people_ms;
     simulation->result->steps[s].answered_ms = simulation_since(simulation);
     moment_add(simulation, "%s (%s) %s %s", by->person, role_text((enum role)by->role),
-               declines ? "declines" : "approves", simulation->plan->steps[s].name);
+               declines  ? "declines"
+               : by_hand ? "has done"
+                         : "approves",
+               simulation->plan->steps[s].name);
     (void)simulation_feed(simulation, &event);
 }
 

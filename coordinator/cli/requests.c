@@ -229,6 +229,7 @@ static int of_execution(struct session *session, enum request_kind kind, bool co
                         : take_reason(session, &request, line->reason, "--reason TEXT",
                                       kind == REQUEST_COMMAND_TAKE);
     int code = said ? digest_take(session, &request) : EXIT_USAGE;
+    code = code == EXIT_OK ? evidence_take(session, &request) : code;
     return code == EXIT_OK ? send(session, &request) : code;
 }
 

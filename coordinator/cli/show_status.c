@@ -88,7 +88,7 @@ static void show_steps(const json_t *steps) {
         bool running = text_equal(state, "running");
         long long ms = number_in(step, running ? "running_ms" : "took_ms");
         cell(table, "%s", ms > 0 || running ? span_text(ms).at : "-");
-        if (text_equal(state, "needs-approval")) {
+        if (text_equal(state, "needs-approval") || text_equal(state, "needs-a-person")) {
             cell(table, "by %s", text_in(step, "approval"));
         } else if (text_equal(state, "not-needed")) {
             cell(table, "begun, and left out by the mode");

@@ -204,9 +204,15 @@ static const struct verb verbs[] = {
     {"step skip", "EXECUTION STEP --comment TEXT", "Leaves a step out; the report says so.", "",
      "drover step skip 1 dns-api --comment \"the record was moved by hand\"", TAKES_COMMENT, 2, 2,
      false, request_step_skip},
-    {"step done", "EXECUTION STEP --comment TEXT", "Says that a step was done by hand.", "",
-     "drover step done 1 dns-api --comment \"nsupdate by net-1\"", TAKES_COMMENT, 2, 2, false,
-     request_step_done},
+    {"step done", "EXECUTION STEP --comment TEXT [--evidence TEXT | --evidence-file FILE]",
+     "Says that a step was done by hand.",
+     "A manual step waits for this, from the role that it asks for; any other step passes as done "
+     "by "
+     "hand. The evidence is kept in the audit: a text, or of a file its name, size and SHA-256; "
+     "the "
+     "file itself is yours to keep.",
+     "drover step done 1 call-provider --comment \"rack 4 is off\" --evidence-file call.txt",
+     TAKES_COMMENT | TAKES_EVIDENCE, 2, 2, false, request_step_done},
     {"command show", "", "Who has command of each execution, and who asks for it.",
      "One person at a time pauses, resumes, retries, skips or aborts: whoever declared it, or was "
      "handed command, or took it. Approvals stay with the roles that they ask for.",

@@ -13,10 +13,30 @@ static bool may_have_command(const struct context *c) {
     return role_may((enum role)c->event->request.role, REQUEST_COMMAND_TAKE);
 }
 
+bool asks_of_manual_step(const struct context *c) {
+    const struct execution *execution = named(c);
+    if (execution == NULL || c->event->request.step >= execution->steps_n) {
+        return false;
+    }
+    const struct plan *plan = &c->topology->plans[execution->plan];
+    return plan->steps[c->event->request.step].action == ACTION_MANUAL;
+}
+
+bool may_say_done(const struct context *c) {
+    enum role role = (enum role)c->event->request.role;
+    uint8_t plan = named(c)->plan, step = c->event->request.step;
+    uint8_t needed = c->topology->plans[plan].steps[step].approval;
+    return asks_of_manual_step(c) ? role_may_approve(role, (enum role)needed)
+                                  : role_may(role, REQUEST_STEP_DONE);
+}
+
 /* What a role that never has command may ask for, such as the database's administrator saying that
- * a step was done by hand, tells of its own work and is no command. */
+ * a step was done by hand, tells of its own work and is no command; nor is what the role of a
+ * manual step says of it. */
 static bool is_command(const struct context *c) {
-    return request_is_command((enum request_kind)c->event->request.kind) && may_have_command(c);
+    bool own_work = c->event->request.kind == REQUEST_STEP_DONE && asks_of_manual_step(c);
+    return !own_work && request_is_command((enum request_kind)c->event->request.kind) &&
+           may_have_command(c);
 }
 
 static void give(const struct context *c, struct execution *execution, uint8_t who) {

@@ -6,6 +6,12 @@
 
 #include "coordinator/core/internal.h"
 
+/* The request names a step of the running execution that a person does by hand (manual). */
+bool asks_of_manual_step(const struct context *context);
+
+/* A manual step is its role's, as an approval is; any other belongs to who may say so of all. */
+bool may_say_done(const struct context *context);
+
 /* Guards. */
 bool commands_without_command(const struct context *context); /* somebody else has it */
 bool takes_command(const struct context *context);            /* nobody has it, or the asker */

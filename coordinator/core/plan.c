@@ -159,7 +159,8 @@ static bool step_approved(const struct execution *execution, const struct step *
                           const struct step_state *state) {
     bool mandate = execution->automatic && step->mandated;
     bool none_needed = step->approval == NONE && step->action != ACTION_APPROVAL;
-    return none_needed || state->approved_by != NONE || mandate;
+    bool by_hand = step->action == ACTION_MANUAL; /* it waits until somebody says it is done */
+    return !by_hand && (none_needed || state->approved_by != NONE || mandate);
 }
 
 static void execution_pause(struct execution *execution, enum pause_why why, uint8_t step) {

@@ -178,7 +178,8 @@ static struct step_state *asked_step(const struct context *c) {
 
 static bool approves_step(const struct context *c) {
     struct step_state *state = asked_step(c);
-    if (!asks(c, REQUEST_APPROVE) || state == NULL || state->approved_by != NONE ||
+    if (!asks(c, REQUEST_APPROVE) || state == NULL || asks_of_manual_step(c) ||
+        state->approved_by != NONE ||
         (state->phase != STEP_APPROVAL && state->phase != STEP_WAITING)) {
         return false;
     }
@@ -234,7 +235,7 @@ static bool skips_step(const struct context *c) {
 }
 
 static bool finishes_step_by_hand(const struct context *c) {
-    return asks(c, REQUEST_STEP_DONE) && step_is_stuck(c);
+    return asks(c, REQUEST_STEP_DONE) && step_is_stuck(c) && may_say_done(c);
 }
 
 static bool aborts_in_time(const struct context *c) {
@@ -424,9 +425,14 @@ static void do_skip(struct context *c) {
 }
 
 static void do_by_hand(struct context *c) {
-    asked_step(c)->phase = STEP_BY_HAND;
+    bool planned = asks_of_manual_step(c);
+    asked_step(c)->phase = planned ? STEP_DONE : STEP_BY_HAND;
     asked_step(c)->finished_ms = c->core->now_ms;
-    asked_execution(c)->exceptions++;
+    if (planned) {
+        asked_step(c)->approved_by = c->event->request.operator_index;
+    } else {
+        asked_execution(c)->exceptions++;
+    }
     unpause_for(c);
 }
 

@@ -68,8 +68,8 @@ struct seen_plan seen_plan_now(const struct core *core, const struct topology *t
     for (uint8_t s = 0; s < of->steps_n; s++) {
         const struct step *step = &of->steps[s];
         uint8_t acts_in = step->at_source == back ? region : core->owner;
-        bool runs = step->action == ACTION_APPROVAL ||
-                    topology_step_agent(topology, step, acts_in, alive) != NONE;
+        bool runs =
+            step_is_a_persons(step) || topology_step_agent(topology, step, acts_in, alive) != NONE;
         seen.runnable |= runs ? bit(s) : 0;
     }
     return seen;

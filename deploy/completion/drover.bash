@@ -29,7 +29,7 @@ _drover() {
     "mode"*) words="$words --reason --yes --digest" ;;
     "step retry"*) words="$words --reason" ;;
     "step skip"*) words="$words --comment" ;;
-    "step done"*) words="$words --comment" ;;
+    "step done"*) words="$words --comment --evidence --evidence-file" ;;
     "command take"*) words="$words --reason" ;;
     "command handover"*) words="$words --reason" ;;
     "hold"*) words="$words --reason --for" ;;

@@ -136,6 +136,8 @@ plans: (
   {{ name = "switchover"; kind = "switchover"; steps: (
       {{ name = "handoff"; action = "patroni_handoff"; component = "pg"; at = "source"; before_fence = true; }},
       {{ name = "sign-off"; action = "approval"; approval = "network-admin"; before_fence = true; at = "source"; }},
+      {{ name = "call"; action = "manual"; approval = "network-admin"; before_fence = true; at = "source";
+        args: {{ instructions = "Call the provider and have rack 4 switched off"; }}; }},
       {{ name = "promote"; action = "patroni_promote"; component = "pg"; }}); }});
 operators: (
   {operators});

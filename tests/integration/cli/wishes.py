@@ -1,4 +1,5 @@
 """Requests: who may, what a rule refuses, what the audit keeps, and what a restart must not change."""
+import hashlib
 import json
 import signal
 import sqlite3
@@ -138,6 +139,28 @@ def one_person_has_command(place):
     place.drover("release", "--reason", "x")
 
 
+def a_manual_step_is_done_by_its_role_with_evidence(place):
+    """By net-1, who has no command; the file's digest is in the audit, the file is not."""
+    proof = place.write("call.txt", "03:12 ticket 4711\n")
+    status = place.drover("status").stdout
+    expect("drover step done 1 call --comment" in status and "rack 4 switched off" in status, status)
+    expect(place.drover("approve", "1", "call", who="net-1").returncode == 3, "an approval does not do it")
+    done = ("step", "done", "1", "call", "--comment", "rack 4 is off")
+    expect(place.drover(*done, who="dev-1").returncode == 4, "not this role")
+    expect(place.drover("step", "done", "1", "handoff", "--comment", "x", who="net-1").returncode == 4, "nor this step")
+    for wrong in (("--evidence", "x", "--evidence-file", proof), ("--evidence-file", proof + ".none"), ("--evidence", "")):
+        expect(place.drover(*done, *wrong, who="net-1").returncode == 2, wrong)
+    result = place.drover(*done, "--evidence-file", proof, who="net-1")
+    expect(result.returncode == 0, result)
+    step = next(s for s in place.ask("executions")["executions"][-1]["steps"] if s["name"] == "call")
+    expect(step["state"] == "done" and step["approved_by"] == "net-1", step)
+    digest = hashlib.sha256(b"03:12 ticket 4711\n").hexdigest()
+    for shown in ("timeline", "report"):
+        text = place.wait(lambda shown=shown: digest in (t := place.drover(shown, "1").stdout) and t, 5, shown)
+        expect(f"evidence for step call: file call.txt, 18 bytes, sha256 {digest}" in text, text)
+        expect("net-1 asked: step done call of execution 1: rack 4 is off" in text, text)
+
+
 def a_switchover_waits_for_its_approval(place):
     """At the terminal; no agent is alive, so nothing but people and rules can move it."""
     code, shown = place.at_terminal("declare", "--to", "west", "--kind", "switchover", "--reason", "drill",
@@ -159,6 +182,7 @@ def a_switchover_waits_for_its_approval(place):
     result = place.drover("approve", "1", "sign-off", who="net-1")
     expect(result.returncode == 0, result)
     refused_by(place.drover("approve", "1", "sign-off", who="net-1"), 3, 399)
+    a_manual_step_is_done_by_its_role_with_evidence(place)
     expect(place.drover("step", "skip", "1", "handoff").returncode == 2, "a comment is needed")
     expect(place.drover("step", "retry", "1", "nothing").returncode == 2, "no such step")
     expect(place.drover("abort", "1", "--reason", "drill is over").returncode == 0, "abort")

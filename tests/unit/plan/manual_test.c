@@ -173,6 +173,10 @@ static const struct {
      {"'SYSTEM RESTART REPLICA bud.events'", "'SYSTEM SYNC REPLICA bud.spans'",
       "\"$(cat /secrets/clickhouse)\""},
      {"is_readonly", "http://10.0.0.8:8123"}},
+    {ACTION_MANUAL,
+     {"instructions=Call the provider"},
+     {"# Call the provider\n"},
+     {"# nothing else\n"}},
 };
 #define CASES_N (sizeof cases / sizeof cases[0])
 

@@ -193,7 +193,11 @@ static const struct row rows[] = {
      "E184 W221", "takes writes"},
     {"timeout = \"20s\";", "timeout = \"25h\";", "E180", "found 25h"},
     {"action = \"verify\"; component = \"app\";", "action = \"approval\";", "E181",
-     "needs the approving role"},
+     "needs the role of whoever does it"},
+    {"action = \"verify\"; component = \"app\";",
+     "action = \"manual\"; approval = \"dr-commander\"; mandated = true; args: { instructions = "
+     "\"Call the provider\"; };",
+     "E181", "mandated = true cannot let it pass"},
     {"approval = \"network-admin\";", "approval = \"automation\";", "", NULL},
     {"action = \"pg_rejoin\"; component = \"pg\"; at",
      "action = \"pg_rejoin\"; component = \"pg\"; at", "", NULL},

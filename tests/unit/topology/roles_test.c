@@ -101,7 +101,7 @@ static void automation_promotes_and_looks_and_nothing_else(void **state) {
         "redis_demote, redis_promote, redis_handoff, dns_update, http_call, exec, approval, "
         "verify, pg_rejoin, kubernetes_scale, haproxy_server, dns_powerdns, fence_agent, "
         "dns_route53, dns_cloudflare, traffic_shift, "
-        "s3_direction, clickhouse_recover";
+        "s3_direction, clickhouse_recover, manual";
     static const char *const expected[ROLES_N] = {
         [ROLE_SRE] = all,
         [ROLE_COMMANDER] = all,
@@ -109,12 +109,12 @@ static void automation_promotes_and_looks_and_nothing_else(void **state) {
         [ROLE_COMMUNICATIONS] = "",
         [ROLE_DATABASE_ADMIN] = "patroni_demote, patroni_promote, patroni_handoff, pg_promote, "
                                 "pg_await_position, redis_demote, redis_promote, redis_handoff, "
-                                "approval, verify, pg_rejoin, traffic_shift",
+                                "approval, verify, pg_rejoin, traffic_shift, manual",
         [ROLE_NETWORK_ADMIN] = "pg_await_position, dns_update, approval, verify, haproxy_server, "
-                               "dns_powerdns, dns_route53, dns_cloudflare, traffic_shift",
+                               "dns_powerdns, dns_route53, dns_cloudflare, traffic_shift, manual",
         [ROLE_DEVELOPER] = "",
         [ROLE_AUTOMATION] = "patroni_promote, pg_promote, pg_await_position, redis_promote, "
-                            "approval, verify, traffic_shift",
+                            "approval, verify, traffic_shift, manual",
         [ROLE_AUDITOR] = "",
     };
     for (unsigned role = 0; role < ROLES_N; role++) {
