@@ -100,7 +100,7 @@ def json_of_a_request_is_the_member_s_own(place):
 
 def a_terminal_is_asked_for_the_target_s_name(place):
     code, shown = place.at_terminal("declare", "--to", "west", "--reason", "drill", typed="east")
-    expect(code == 2 and "nothing was declared" in shown, shown)
+    expect(code == 2 and "nothing was asked for" in shown, shown)
     expect("promote" in shown and "lost at most" in shown and "not known" in shown, "shows the world, then asks")
     expect(place.ask("executions")["executions"] == [], "nothing began")
 
