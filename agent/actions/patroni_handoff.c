@@ -95,7 +95,11 @@ static enum err primary_stop(struct handoff *handoff) {
     enum err err = ERR_OK;
     if (handoff->control.state == PG_CONTROL_RUNNING) {
         err = peer_streams(handoff);
-        if (err != ERR_OK) {
+        /* An earlier run of ours paused, so its peer streamed, and told PostgreSQL to stop: it
+         * answers nobody any more, and its control file says nothing of that yet. */
+        bool stops = handoff->config.handoff && err == ERR_PRECONDITION &&
+                     pg_group_find(&handoff->region->group, PG_PRIMARY) == NONE;
+        if (err != ERR_OK && !stops) {
             return err;
         }
     }

@@ -1,10 +1,13 @@
 """PostgreSQL under Patroni and Redis under Sentinel: every action once, again, killed half-way, hindered."""
 
+import os
 import signal
 import statistics
+import threading
 import time
 
 from driver import OTHER
+from lab.postgres import connect
 from moves import until
 
 CYCLES = 5
@@ -137,10 +140,30 @@ class Stores:
                  if line.startswith("slave") and "state=online" in line]
         return sum(1 for line in lines if line.split("ip=")[1].split(",")[0] not in own)
 
+    def killed_while_it_stops(self):
+        """PostgreSQL refuses everybody and waits for a session to end; pg_control still says "in production"."""
+        c, d, active = self.checks, self.driver, self.moves.active
+        leader = self.moves.leader(active)
+        arguments = dict(d.patroni(active), **self.moves.local(leader))
+        session = connect(self.lab, leader)
+        try:
+            backend = session.get_backend_pid()
+            os.kill(backend, signal.SIGSTOP)
+            c.that("the hand-off is killed while PostgreSQL stops",
+                   d.run_killed(leader, "patroni_handoff", arguments, 3, region=active))
+            threading.Timer(1, os.kill, (backend, signal.SIGCONT)).start()
+            c.result("the next run waits for that stop", d.run(leader, "patroni_handoff", arguments, region=active),
+                     observed=False, detail="lsn=")
+        finally:
+            session.close()
+        d.epoch += 1
+        c.result("the source is promoted again", self.patroni(active, "patroni_promote"), observed=False)
+
     # -- killed half-way ----------------------------------------------------------------------------------------------
 
     def killed(self):
         c, d = self.checks, self.driver
+        self.killed_while_it_stops()
         for turn in range(2):
             source = self.moves.active
             target = OTHER[source]
