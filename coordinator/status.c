@@ -273,6 +273,7 @@ void status_answer(struct answering *answering) {
     put_object(json, "executions", executions);
     waits_say(answering, waits, act, sizeof act);
     put_object(json, "waits_for", waits);
+    put_last_record(answering);
     put_text(json, "next_human_act", act);
     put_object(json, "next_automatic_act", explain_next_act(answering));
     put_engine(answering);

@@ -102,7 +102,9 @@ json_t *services_object(const struct answering *answering, const struct executio
 json_t *tiers_list(const struct answering *answering, const struct execution *execution,
                    const json_t *losses, bool *ret_all_met);
 void waits_say(struct answering *answering, json_t *waits, char *ret_act, size_t act_size);
-void timeline_answer(struct answering *answering); /* status_report.c */
+void timeline_answer(struct answering *answering);
+/* The newest record of the history, or null. */
+void put_last_record(struct answering *answering); /* status_report.c */
 void report_answer(struct answering *answering);
 void plan_history_answer(struct answering *answering); /* status_past.c */
 void backups_answer(struct answering *answering);      /* status_backups.c */

@@ -9,6 +9,7 @@
 #include "coordinator/status_parts.h"
 
 #define TIMELINE_MOST 500
+#define LAST_AMONG 32 /* the newest ones may not be written yet */
 
 struct gathering {
     struct answering *answering;
@@ -42,6 +43,23 @@ static bool gather(void *owner, const struct history_record *record) {
     gathering->last_height = record->height;
     gathering->n++;
     return true;
+}
+
+void put_last_record(struct answering *answering) {
+    struct coordinator *member = answering->member;
+    struct gathering gathering = {.answering = answering, .list = json_array()};
+    uint64_t height = 0;
+    uint8_t head[DIGEST_SIZE];
+    if (member->history != NULL) {
+        history_head(member->history, &height, head);
+        uint64_t from = height > LAST_AMONG ? height - LAST_AMONG + 1 : 1;
+        history_each(member->history, from, 0, LAST_AMONG, &gathering, gather);
+    }
+    json_t *last = gathering.n == 0
+                       ? NULL
+                       : json_array_get(gathering.list, json_array_size(gathering.list) - 1);
+    put_object(answering->json, "last_record", last == NULL ? json_null() : json_incref(last));
+    json_decref(gathering.list);
 }
 
 void timeline_answer(struct answering *answering) {

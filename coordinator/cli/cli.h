@@ -15,6 +15,7 @@
  * plans_preview.c  what a plan would do now, with its digest
  * plans_changes.c  a plan's order of recovery, and what became of a plan
  * plans_simul*.c  a plan in virtual time, by the members' own code; plans_faults.c what goes wrong
+ * watch.c     status --watch: asked and drawn again each second
  * help.c      help and completion, out of the table of verbs
  * show*.c     the members' JSON as text for people */
 #ifndef DROVER_CLI_H
@@ -134,6 +135,19 @@ const struct verb *verb_at(unsigned index); /* NULL behind the last */
 /* The longest name that the words begin with; NULL. *ret_used: how many words it took. */
 const struct verb *verb_find(int words_n, char *const *words, int *ret_used);
 int say_nobody(const struct session *session);
+
+/* watch.c */
+struct watch_size {
+    unsigned columns, rows;
+    bool terminal;
+};
+/* Until it is interrupted, or stdout is gone. */
+int watch_run(struct session *session);
+/* Of the terminal behind stdout, as it is now; 80 by 24 without one. */
+struct watch_size watch_size_now(void);
+/* One status onto stdout: on a terminal over the picture before it, each row cleared behind its
+ * text and none beyond the last one; elsewhere as text, with an empty line behind it. */
+void watch_draw(json_t *status, struct watch_size size);
 
 /* requests.c */
 int request_declare(struct session *session);

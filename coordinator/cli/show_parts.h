@@ -58,6 +58,9 @@ void show_trees(const json_t *trees); /* show_tree.c; within 80 columns */
 void show_regions(const json_t *regions);
 
 void show_status(const json_t *json);
+/* Of a status with a running execution: at most so many columns (1 to 200) and rows (1 to 100; what
+ * is more is not used), without a newline behind the last. */
+void show_watch(const json_t *json, unsigned columns, unsigned rows);
 void show_explain(const json_t *json);
 void show_components(const json_t *json);
 void show_backups(const json_t *json);

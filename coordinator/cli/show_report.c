@@ -142,6 +142,23 @@ void show_report(const json_t *json) {
 
 /* ------------------------------------------------------------------------ preview */
 
+/* Once more in one sentence, where the question stands: the steps may have scrolled it away. */
+static void show_stake(const json_t *json) {
+    size_t i;
+    json_t *link;
+    if (text_equal(text_in(json, "kind"), "reprotect")) {
+        return;
+    }
+    (void)printf("AT STAKE  %s -> %s, lost at most:", text_in(json, "source"),
+                 text_in(json, "target"));
+    json_array_foreach(json_object_get(json, "links"), i, link) {
+        (void)printf("%s %s %s", i == 0 ? "" : ",", text_in(link, "name"),
+                     yes_in(link, "known") ? span_text(number_in(link, "lag_ms")).at : "not known");
+    }
+    (void)printf("%s; no standby until %s follows\n", i == 0 ? " not known" : "",
+                 text_in(json, "source"));
+}
+
 void show_preview(const json_t *json) {
     size_t i;
     json_t *step, *link;
@@ -164,4 +181,5 @@ void show_preview(const json_t *json) {
                      text_in(step, "approval"));
     }
     (void)printf("\n");
+    show_stake(json);
 }

@@ -329,6 +329,10 @@ static void trouble_lines(const json_t *json) {
     const json_t *gates = json_object_get(json, "unexpected_open_gates");
     size_t i;
     json_t *agent;
+    if (has(json, "unanswered_ms")) {
+        (void)printf("%sTROUBLE%s  no member has answered for %s: all of this is as old\n",
+                     colour(BAD), colour_off(), span_text(number_in(json, "unanswered_ms")).at);
+    }
     json_array_foreach(gates, i, agent) {
         (void)printf("%sTROUBLE%s  the gate of %s is open, and its region does not own the lease\n",
                      colour(BAD), colour_off(), word_of(agent));

@@ -6,8 +6,6 @@
 #include "common/plan/manual.h"
 #include "coordinator/cli/cli.h"
 
-#define WATCH_MS 1000
-
 int say_nobody(const struct session *session) {
     const char *at = session->line->at;
     (void)fprintf(stderr,
@@ -27,9 +25,6 @@ static int ask_to_show(struct session *session, const char *what, const char *ar
         return say_nobody(session);
     }
     const char *error = json_string_value(json_object_get(reply.json, "error"));
-    if (session->line->watch) {
-        (void)printf("\033[H\033[2J");
-    }
     if (error != NULL && !session->line->json) {
         (void)fprintf(stderr, "drover: %s\n", error);
     } else {
@@ -49,19 +44,12 @@ static int run_query(struct session *session) {
     return ask(session, session->line->verb->name, argument);
 }
 
-/* Drawn again each second; a member that does not answer leaves the old picture, which says its
- * age. */
 static int run_status(struct session *session) {
     if (session->line->watch && session->line->json) {
         (void)fprintf(stderr, "drover status: --watch is for people, --json for programs\n");
         return EXIT_USAGE;
     }
-    int code = ask(session, "status", "");
-    while (session->line->watch && !ferror(stdout)) {
-        client_pause(session, WATCH_MS);
-        code = ask(session, "status", "");
-    }
-    return code;
+    return session->line->watch ? watch_run(session) : ask(session, "status", "");
 }
 
 static int run_config_show(struct session *session) {

@@ -158,6 +158,7 @@ class Stores:
             session.close()
         d.epoch += 1
         c.result("the source is promoted again", self.patroni(active, "patroni_promote"), observed=False)
+        self.moves.settle()
 
     # -- killed half-way ----------------------------------------------------------------------------------------------
 

@@ -218,6 +218,26 @@ static void an_agent_with_another_topology_is_marked(void **state) {
     json_decref(json);
 }
 
+/* The steps of a long plan scroll: what it costs stands right above the question. */
+static void a_preview_ends_with_what_is_at_stake(void **state) {
+    static const char stake[] = "AT STAKE  east -> west, lost at most: pg-stream 300 ms, redis not "
+                                "known; no standby until east follows\n";
+    (void)state;
+    json_t *json =
+        json_loads("{\"kind\":\"failover\",\"source\":\"east\",\"target\":\"west\","
+                   "\"plan\":\"failover\",\"epoch\":1,\"links\":[{\"name\":\"pg-stream\","
+                   "\"known\":true,\"lag_ms\":300},{\"name\":\"redis\",\"known\":false}],"
+                   "\"steps\":[{\"name\":\"promote\",\"intent\":\"west writes\"}]}",
+                   0, NULL);
+    assert_non_null(json);
+    const char *text = printed(show_preview, json), *found = strstr(text, "AT STAKE");
+    assert_non_null(found);
+    assert_string_equal(found, stake);
+    json_object_set_new(json, "kind", json_string("reprotect"));
+    assert_null(strstr(printed(show_preview, json), "AT STAKE"));
+    json_decref(json);
+}
+
 /* A member of another version may leave fields out: nothing may break over that. */
 static void screens_survive_answers_without_fields(void **state) {
     static void (*const shows[])(const json_t *json) = {
@@ -252,6 +272,7 @@ int main(void) {
         cmocka_unit_test(the_status_screen_is_as_drawn),
         cmocka_unit_test(the_replication_tree_is_as_drawn),
         cmocka_unit_test(an_agent_with_another_topology_is_marked),
+        cmocka_unit_test(a_preview_ends_with_what_is_at_stake),
         cmocka_unit_test(screens_survive_answers_without_fields),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -294,6 +294,24 @@ static void the_burn_down_says_what_is_likely(void **state) {
     json_decref(json);
 }
 
+static void status_tells_the_newest_record(void **state) {
+    (void)state;
+    make_moving("failover", false);
+    json_t *json = ask_from("status", "", 0);
+    assert_true(json_is_null(json_object_get(json, "last_record")));
+    json_decref(json);
+    for (unsigned n = 1; n <= 40; n++) { /* more than are read for it */
+        done(0, n);
+    }
+    json = ask_from("status", "", 0);
+    const json_t *last = json_object_get(json, "last_record");
+    json_t *timeline = ask_from("timeline", "", 0), *records = json_object_get(timeline, "records");
+    assert_true(json_equal(last, json_array_get(records, json_array_size(records) - 1)));
+    assert_int_equal(number_of(last, "ms"), 40);
+    json_decref(timeline);
+    json_decref(json);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_step_is_never_run_until_its_work_ended_well, setup,
@@ -305,6 +323,7 @@ int main(void) {
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(an_older_file_is_taken_over, setup, teardown),
         cmocka_unit_test_setup_teardown(the_burn_down_says_what_is_likely, setup, teardown),
+        cmocka_unit_test_setup_teardown(status_tells_the_newest_record, setup, teardown),
         cmocka_unit_test_setup_teardown(readiness_tells_what_was_never_run, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
