@@ -85,7 +85,7 @@ static void say_people(const struct topology *topology, const struct step *step,
     if (step->approval == NONE) {
         return;
     }
-    char *text = line_add(facts, "approved by");
+    char *text = line_add(facts, step->action == ACTION_MANUAL ? "done by" : "approved by");
     (void)text_copy(text, LINE_SIZE, role_text((enum role)step->approval));
     unsigned n = 0;
     for (uint8_t i = 0; i < topology->operators_n; i++) {
@@ -99,14 +99,14 @@ static void say_people(const struct topology *topology, const struct step *step,
                       step->mandated ? "; an automatic execution passes, by mandate" : "");
 }
 
-static void say_time(const struct place_in_order *place, const struct step *step,
-                     struct step_facts *facts) {
+static void say_time(const struct render *render, const struct place_in_order *place,
+                     const struct step *step, struct step_facts *facts) {
     struct duration start = duration_text(place->start_ms), most = duration_text(step->timeout_ms);
     (void)text_format(line_add(facts, "time"), LINE_SIZE,
                       "at most %s an attempt, %u attempt%s; begins at the latest "
                       "%s behind the %s",
                       most.at, 1u + step->retries, step->retries == 0 ? "" : "s", start.at,
-                      place->before_fence ? "beginning" : "fence");
+                      place->before_fence || !plan_fences(render->plan) ? "beginning" : "fence");
 }
 
 static void say_failure(const struct render *render, const struct step *step,
@@ -155,7 +155,7 @@ enum err facts_of_step(const struct render *render, const struct order *order, u
     say_where(&manual, facts);
     say_needs(render, order, manual.step, facts);
     say_people(render->topology, manual.step, facts);
-    say_time(place, manual.step, facts);
+    say_time(render, place, manual.step, facts);
     say_failure(render, manual.step, facts);
     (void)text_copy(line_add(facts, "to undo"), LINE_SIZE, kind->undo);
     struct page command = page_open(facts->command, sizeof facts->command);

@@ -33,7 +33,9 @@ static void say_step(const struct graph *graph, const struct place_in_order *pla
         page_say(page, " <- %s", fences && !place->before_fence ? "the fence" : "the beginning");
     }
     page_say(page, "%s%s\n", step->may_fail ? "; may fail" : "",
-             step->approval != NONE ? "; a person approves" : "");
+             step->approval == NONE          ? ""
+             : step->action == ACTION_MANUAL ? "; a person does it"
+                                             : "; a person approves");
 }
 
 /* One side of the fence, one tier. */

@@ -172,9 +172,14 @@ static void haproxy_command(const struct manual *manual, struct page *page) {
     }
 }
 
+/* Other bits follow other servers, names or the file, and may be set beside these. */
 static void haproxy_check(const struct manual *manual, struct page *page) {
+    const char *state = manual_value(manual, "state", NULL, "");
     char line[VALUE_SIZE + 32];
-    page_say(page, "# srv_admin_state, the seventh: 0 is ready, 8 drain, 1 maint\n");
+    page_say(page, "# srv_admin_state, the seventh, is a sum of bits: %s\n",
+             text_equal(state, "maint")   ? "1 is in it"
+             : text_equal(state, "drain") ? "8 is in it, and 1 is not"
+                                          : "neither 1 nor 8 is in it");
     (void)text_format(line, sizeof line, "show servers state %s",
                       manual_value(manual, "backend", NULL, ""));
     haproxy_line(manual, line, page);

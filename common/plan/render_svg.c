@@ -97,7 +97,7 @@ static void say_head(const struct picture *picture, unsigned width, unsigned hei
                    "<rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n");
     say_label(page, GAP_X, 30, "head", title);
     say_label(page, GAP_X, 50, "small",
-              "thick: a person approves; dashed: may fail; an arrow: waits for");
+              "thick: a person approves or does it; dashed: may fail; an arrow: waits for");
     for (unsigned column = 0; column < COLUMNS_N; column++) {
         char tier[16];
         struct box box = {.column = column};

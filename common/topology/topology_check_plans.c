@@ -351,6 +351,19 @@ static void check_plan(const struct topology *topology, const struct plan *plan,
 
 /* ---- the automatic plan ---- */
 
+/* What a mandate passes; a hand's work it does not (E181). */
+static void found_waits(const struct topology *topology, const struct plan *plan,
+                        const struct step *step, struct findings *findings) {
+    const char *role =
+        step->approval != NONE ? role_text((enum role)step->approval) : "a person's mandate";
+    FOUND(findings, FINDING_AUTOMATIC_WAITS, step_where(plan, step).at,
+          "an automatic failover waits here for %s, and is promised within %s; %s", role,
+          duration_text(topology->policy.automatic_within_ms).at,
+          step->action == ACTION_MANUAL
+              ? "no mandate does a person's work: let nothing that clients need wait for it"
+              : "mandated = true would let it pass");
+}
+
 static void check_automatic_people(const struct topology *topology, const struct plan *plan,
                                    struct findings *findings) {
     unsigned mandates_n = 0;
@@ -362,12 +375,7 @@ static void check_automatic_people(const struct topology *topology, const struct
             mandates_n += !by_itself;
             first = first == NULL && !by_itself ? step : first;
         } else if (step->approval != NONE || !by_itself) {
-            const char *role = step->approval != NONE ? role_text((enum role)step->approval)
-                                                      : "a person's mandate";
-            FOUND(findings, FINDING_AUTOMATIC_WAITS, step_where(plan, step).at,
-                  "an automatic failover waits here for %s, and is promised within %s; mandated = "
-                  "true would let it pass",
-                  role, duration_text(topology->policy.automatic_within_ms).at);
+            found_waits(topology, plan, step, findings);
         }
     }
     if (mandates_n > 0) {

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "common/io/topology_read.h"
 #include "common/plan/order.h"
 #include "coordinator/cli/plans_simulate_parts.h"
 #include "tests/unit/topology/sample.h"
@@ -205,6 +206,112 @@ static void the_core_takes_as_long_as_the_order_foresees(void **state) {
         assert_int_equal(result.execution.steps[0].attempt, retries + 1);
         assert_in_range(took_ms, step_longest_ms(promote),
                         step_longest_ms(promote) + (retries + 1u) * 5000);
+    }
+}
+
+/* ---------------------------------------------- the documents' order, in the example */
+
+#define AT_ONCE 5
+
+/* SEED-88: nothing of a row begins before the rows above it have ended. ClickHouse begins with the
+ * stores, and only what needs it waits for it. */
+static const char *const recovery_order[][AT_ONCE] = {
+    {"promote-postgresql", "promote-redis", "lead-minio-models", "lead-minio-backups"},
+    {"scale-keycloak"},
+    {"scale-budapp", "scale-budgateway"},
+    {"verify-tier1"},
+    {"scale-budcluster", "scale-monitoring"},
+    {"recover-clickhouse"},
+    {"scale-budsim", "scale-budmetrics", "scale-budnotify"},
+    {"scale-devtools", "scale-docs"},
+};
+static const char *const names_order[][AT_ONCE] = {
+    {"promote-postgresql", "promote-redis"},
+    {"verify-tier1"},
+    {"dns-api", "dns-app"},
+    {"verify-outside"},
+};
+static const char *const clients_order[][AT_ONCE] = {
+    {"verify-tier1"}, {"dns-api"}, {"clients-of-api"}};
+
+/* As the documents write it down (SEED-110). */
+static const char *const seed_order[][AT_ONCE] = {
+    {"dns-api", "dns-app"}, {"promote-postgresql", "promote-redis"},
+    {"scale-keycloak"},     {"scale-budapp", "scale-budgateway"},
+    {"verify-services"},    {"stakeholders-told"},
+};
+
+static uint8_t step_index(const struct plan *plan, const char *name) {
+    for (uint8_t s = 0; name != NULL && s < plan->steps_n; s++) {
+        if (text_equal(plan->steps[s].name, name)) {
+            return s;
+        }
+    }
+    return NONE;
+}
+
+/* How many of them the plan has. */
+static unsigned rows_follow_each_other(const struct plan *plan, const char *const rows[][AT_ONCE],
+                                       size_t rows_n) {
+    unsigned found_n = 0;
+    uint64_t over_ms = result.opened_ms;
+    for (size_t row = 0; row < rows_n; row++) {
+        uint64_t row_ms = over_ms;
+        for (size_t i = 0; i < AT_ONCE; i++) {
+            uint8_t s = step_index(plan, rows[row][i]);
+            if (s == NONE) {
+                continue;
+            }
+            bool with_stores = text_equal(plan->steps[s].name, "recover-clickhouse");
+            if (result.steps[s].ended_ms == SIMULATED_NEVER ||
+                result.steps[s].begun_ms < (with_stores ? result.opened_ms : over_ms)) {
+                fail_msg("%s begins at %llu ms, before %llu", plan->steps[s].name,
+                         (unsigned long long)result.steps[s].begun_ms, (unsigned long long)over_ms);
+            }
+            row_ms = result.steps[s].ended_ms > row_ms ? result.steps[s].ended_ms : row_ms;
+            found_n++;
+        }
+        over_ms = row_ms;
+    }
+    return found_n;
+}
+
+#define ROWS(order) (order), sizeof(order) / sizeof((order)[0])
+
+/* Whatever each step takes, and both ways. */
+static void the_example_recovers_in_the_documents_order(void **state) {
+    (void)state;
+    static struct topology example;
+    static const struct {
+        const char *plan;
+        const char *const (*rows)[AT_ONCE];
+        size_t rows_n;
+        unsigned steps_n; /* of the rows' names in the plan */
+    } orders[] = {
+        {"failover", ROWS(recovery_order), 16}, {"failover", ROWS(names_order), 6},
+        {"failover", ROWS(clients_order), 3},   {"switchover", ROWS(recovery_order), 9},
+        {"switchover", ROWS(names_order), 5},   {"switchover", ROWS(clients_order), 3},
+        {"seed-order", ROWS(seed_order), 9},
+    };
+    struct text256 why = {.at = ""};
+    assert_int_equal(
+        topology_read_file(DROVER_SOURCE_DIR "/deploy/examples/bud.conf", false, &example, &why),
+        ERR_OK);
+    for (uint64_t round = 0; round < 6 * sizeof orders / sizeof orders[0]; round++) {
+        struct rng rng;
+        rng_seed(&rng, round);
+        size_t order = round / 6;
+        uint8_t p = topology_plan(&example, orders[order].plan), to = (uint8_t)(round % 2);
+        const struct plan *plan = &example.plans[p];
+        simulation_input_of(&example, p, (uint8_t)(1 - to), to, &input);
+        for (uint8_t s = 0; round % 6 >= 2 && s < plan->steps_n; s++) {
+            input.steps[s].takes_from = TAKES_TOLD;
+            input.steps[s].takes_ms = 1 + rng_below(&rng, plan->steps[s].timeout_ms);
+        }
+        simulation_run(&input, &result);
+        assert_int_equal(result.end, SIMULATION_DONE);
+        assert_int_equal(rows_follow_each_other(plan, orders[order].rows, orders[order].rows_n),
+                         orders[order].steps_n);
     }
 }
 
@@ -412,6 +519,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(each_fault_ends_as_the_core_says),
         cmocka_unit_test(no_seed_and_no_fault_makes_two_regions_write),
         cmocka_unit_test(the_core_takes_as_long_as_the_order_foresees),
+        cmocka_unit_test(the_example_recovers_in_the_documents_order),
         cmocka_unit_test(an_automatic_failover_is_of_the_default_plan_only),
         cmocka_unit_test(nobody_who_may_declare_is_a_refusal),
         cmocka_unit_test(the_forecast_holds_the_names_ttl),

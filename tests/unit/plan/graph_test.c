@@ -34,6 +34,16 @@ static void each_side_of_the_fence_has_its_tiers(void **state) {
     assert_true(before < handoff && handoff < behind && behind < promote);
 }
 
+static void a_person_approves_or_does_it(void **state) {
+    (void)state;
+    const char *said = graph_of(sample_topology("action = \"verify\"; component = \"app\";",
+                                                "action = \"manual\"; approval = \"dr-commander\"; "
+                                                "args: { instructions = \"Call\"; };"),
+                                "failover", ERR_OK);
+    assert_non_null(strstr(said, "; a person does it\n"));
+    assert_null(strstr(said, "approves"));
+}
+
 static void what_fences_nothing_has_no_fence(void **state) {
     (void)state;
     const char *said = graph_of(sample_topology(NULL, NULL), "reprotect", ERR_OK);
@@ -73,6 +83,7 @@ static void what_does_not_fit_is_an_error(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_side_of_the_fence_has_its_tiers),
+        cmocka_unit_test(a_person_approves_or_does_it),
         cmocka_unit_test(what_fences_nothing_has_no_fence),
         cmocka_unit_test(the_longest_way_holds_retries_and_their_pauses),
         cmocka_unit_test(a_circle_is_an_error),

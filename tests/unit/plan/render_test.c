@@ -132,6 +132,16 @@ static void each_step_says_who_how_long_and_what_if(void **state) {
     assert_non_null(strstr(text, "61s behind the fence"));
 }
 
+static void a_manual_step_is_done_by_its_role_and_not_approved(void **state) {
+    (void)state;
+    assert_int_equal(render_to("reprotect", 0, RENDER_TEXT, TEXT_SIZE), ERR_OK);
+    assert_non_null(
+        strstr(text, "    done by        database-admin: Mei Tanaka, Viktor Sokolov\n"));
+    assert_non_null(strstr(text, "      # Read LOSS in drover report;"));
+    assert_null(strstr(text, "    approved by"));
+    assert_null(strstr(text, "behind the fence")); /* a reprotect has none */
+}
+
 /* What its servers' state is does not matter to HAProxy while their check fails. */
 static void the_fence_says_what_opens_haproxy(void **state) {
     (void)state;
@@ -212,6 +222,7 @@ int main(void) {
         cmocka_unit_test(a_step_comes_behind_what_it_needs),
         cmocka_unit_test(the_point_of_no_return_stands_between),
         cmocka_unit_test(each_step_says_who_how_long_and_what_if),
+        cmocka_unit_test(a_manual_step_is_done_by_its_role_and_not_approved),
         cmocka_unit_test(the_fence_says_what_opens_haproxy),
         cmocka_unit_test(a_script_has_one_heading_a_step),
         cmocka_unit_test(the_picture_has_a_box_a_step_and_an_arrow_a_need),

@@ -211,7 +211,11 @@ static const struct row rows[] = {
      "component = \"pg\"; timeout = \"30s\"; approval = \"dr-commander\";", "W221",
      "waits here for dr-commander, and is promised within 5m"},
     {"action = \"verify\"; component = \"app\";", "action = \"exec\"; component = \"app\";", "W221",
-     "a person's mandate"},
+     "a person's mandate, and is promised within 5m; mandated = true would let it pass"},
+    {"action = \"verify\"; component = \"app\";",
+     "action = \"manual\"; approval = \"dr-commander\"; component = \"app\"; "
+     "args: { instructions = \"Call the provider\"; };",
+     "W221", "within 5m; no mandate does a person's work"},
     {"action = \"verify\"; component = \"app\";",
      "action = \"exec\"; mandated = true; component = \"app\";", "W224", "1 mandated step(s)"},
     {"action = \"patroni_promote\"; component = \"pg\"; timeout",

@@ -117,11 +117,45 @@ static void the_example_scales_as_the_documents_say(void **state) {
     assert_int_equal(scaled_n, 2 * 16); /* ten of the failover, three of the other plans each */
 }
 
+/* B L85, B L69, N18: in each data region somebody looks at the restore test, at how old and how far
+ * behind the configurations are, and at the login of a power switch. */
+static void the_example_watches_restores_configurations_and_power(void **state) {
+    (void)state;
+    static const struct {
+        uint8_t kind;
+        const char *argument, *value; /* NULL: any */
+    } wanted[] = {
+        {CHECK_EXEC, "program", "drover-pg-restore-test"},
+        {CHECK_EXEC, "restored_within", "691200"},
+        {CHECK_GIT, "max_age", NULL},
+        {CHECK_GIT, "deployed_file", NULL},
+        {CHECK_GIT, "max_undeployed", NULL},
+        {CHECK_FENCE_AGENT, "device", NULL},
+    };
+    for (size_t i = 0; i < 2 * sizeof wanted / sizeof wanted[0]; i++) {
+        uint8_t region = i % 2;
+        bool found = false;
+        for (uint8_t c = 0; c < topology.checks_n; c++) {
+            const struct check *check = &topology.checks[c];
+            const char *value = arguments_get(&check->arguments, wanted[i / 2].argument);
+            found =
+                found ||
+                (check->kind == wanted[i / 2].kind && check->region == region && value != NULL &&
+                 (wanted[i / 2].value == NULL || text_equal(value, wanted[i / 2].value)));
+        }
+        if (!found) {
+            fail_msg("no check with %s in %s", wanted[i / 2].argument,
+                     topology.regions[region].name);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_check_of_the_example_is_accepted_by_its_probe),
         cmocka_unit_test(every_step_of_the_example_is_accepted_by_its_action),
         cmocka_unit_test(the_example_scales_as_the_documents_say),
+        cmocka_unit_test(the_example_watches_restores_configurations_and_power),
     };
     return cmocka_run_group_tests(tests, example_read, NULL);
 }

@@ -108,6 +108,7 @@ static void the_example_declares_what_the_documents_list(void **state) {
     assert_int_equal(topology.objectives[0].rto_ms, 4 * 3600 * 1000);
     assert_int_equal(topology.objectives[3].rpo_ms, 7 * 24 * 3600 * 1000);
     assert_int_equal(topology.links[topology_link(&topology, "redis")].target_lag_ms, 300000);
+    assert_int_equal(topology.policy.exercise_within_ms, 91ULL * 24 * 3600 * 1000); /* SEED-73 */
     const struct plan *plan = &topology.plans[topology_plan(&topology, "seed-order")];
     assert_int_equal(plan->kind, PLAN_FAILOVER);
     assert_true(plan != &topology.plans[0]); /* never the default */
