@@ -178,17 +178,6 @@ enum err clickhouse_parse(const char *row, size_t row_size, struct clickhouse_vi
     return ERR_OK;
 }
 
-static bool is_of(const char *text, const char *others) {
-    for (const char *at = text; *at != '\0'; at++) {
-        bool plain =
-            (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || (*at >= '0' && *at <= '9');
-        if (!plain && strchr(others, *at) == NULL) {
-            return false;
-        }
-    }
-    return text[0] != '\0';
-}
-
 enum err clickhouse_names_parse(const char *rows, size_t rows_size,
                                 char ret_names[CLICKHOUSE_REPLICAS_MAX][CLICKHOUSE_NAME_SIZE],
                                 unsigned *ret_names_n) {
@@ -202,7 +191,8 @@ enum err clickhouse_names_parse(const char *rows, size_t rows_size,
         }
         char *name = ret_names[names_n++];
         json_t *root = object_load(line, n);
-        bool fits = string_take(root, "name", name, CLICKHOUSE_NAME_SIZE) && is_of(name, "._:@-");
+        bool fits =
+            string_take(root, "name", name, CLICKHOUSE_NAME_SIZE) && text_is_of(name, "._:@-");
         json_decref(root);
         if (!fits) {
             return ERR_FORMAT;
@@ -234,7 +224,8 @@ enum err clickhouse_replica_parse(const char *row, size_t row_size,
     bool known = string_take(root, "value", text, sizeof text);
     json_decref(root);
     if (!known || !line_take(text, "host: ", replica.host, sizeof replica.host) ||
-        !is_of(replica.host, ".:-") || !line_take(text, "port: ", port_text, sizeof port_text) ||
+        !text_is_of(replica.host, ".:-") ||
+        !line_take(text, "port: ", port_text, sizeof port_text) ||
         !text_to_u64(port_text, UINT16_MAX, &port) || port == 0) {
         return ERR_FORMAT;
     }

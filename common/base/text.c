@@ -64,6 +64,17 @@ bool text_starts(const char *text, const char *prefix) {
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
+bool text_is_of(const char *text, const char *others) {
+    for (const char *at = text; *at != '\0'; at++) {
+        bool plain =
+            (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || (*at >= '0' && *at <= '9');
+        if (!plain && strchr(others, *at) == NULL) {
+            return false;
+        }
+    }
+    return text[0] != '\0';
+}
+
 bool text_to_u64(const char *text, uint64_t max, uint64_t *ret_value) {
     uint64_t value = 0;
     if (*text == '\0') {

@@ -34,6 +34,8 @@ bool text_append(char *out, size_t out_size, const char *from);
 
 bool text_equal(const char *a, const char *b);
 bool text_starts(const char *text, const char *prefix);
+/* True when it is not empty and holds ASCII letters, digits and bytes of `others` only. */
+bool text_is_of(const char *text, const char *others);
 
 /* Parses a whole decimal number (no sign, no spaces, nothing behind it). False when it is not
  * one or is larger than max; *ret_value is untouched then. */

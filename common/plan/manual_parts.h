@@ -19,6 +19,9 @@ const char *manual_value(const struct manual *manual, const char *name, const ch
 /* "$(cat /etc/drover/secrets/NAME)", the name being the value of the argument `ref`. */
 void manual_secret(const struct manual *manual, const char *ref, struct page *page);
 
+/* curl, its bounds, certificates and where it connects, and the login of user and password_ref, by
+ * no word of its command line. */
+void manual_curl_login(const struct manual *manual, struct page *page);
 /* curl with the trust and the credentials of the step; no secret is among its arguments. type: of
  * the body, or NULL. */
 #define MANUAL_BEARER "Authorization: Bearer "

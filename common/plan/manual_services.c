@@ -3,15 +3,13 @@
 
 #include "common/plan/manual_parts.h"
 
-void manual_curl(const struct manual *manual, const char *method, const char *type,
-                 const char *key_header, struct page *page) {
+void manual_curl_login(const struct manual *manual, struct page *page) {
     static const char *const options[][2] = {
         {"ca", "--cacert"}, {"certificate", "--cert"}, {"key", "--key"}};
     const char *connect_to = manual_value(manual, "connect_to", NULL, NULL);
     const char *user = manual_value(manual, "user", NULL, NULL);
     const char *password = manual_value(manual, "password_ref", NULL, NULL);
-    const char *token = manual_value(manual, "token_ref", NULL, NULL);
-    page_say(page, "curl -sS --fail-with-body --max-time 30 -X %s", method);
+    page_say(page, "curl -sS --fail-with-body --max-time 30");
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
         const char *value = manual_value(manual, options[i][0], NULL, NULL);
         if (value != NULL) {
@@ -32,6 +30,13 @@ void manual_curl(const struct manual *manual, const char *method, const char *ty
         manual_secret(manual, password, page);
         page_say(page, ")");
     }
+}
+
+void manual_curl(const struct manual *manual, const char *method, const char *type,
+                 const char *key_header, struct page *page) {
+    const char *token = manual_value(manual, "token_ref", NULL, NULL);
+    manual_curl_login(manual, page);
+    page_say(page, " -X %s", method);
     if (token != NULL) {
         page_say(page, " -H @<(printf '%s%%s\\n' ", key_header);
         manual_secret(manual, token, page);

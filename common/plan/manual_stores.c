@@ -3,35 +3,6 @@
 
 #include "common/plan/manual_parts.h"
 
-static void login(const struct manual *manual, struct page *page) {
-    static const char *const options[][2] = {
-        {"ca", "--cacert"}, {"certificate", "--cert"}, {"key", "--key"}};
-    const char *connect_to = manual_value(manual, "connect_to", NULL, NULL);
-    const char *user = manual_value(manual, "user", NULL, NULL);
-    const char *password = manual_value(manual, "password_ref", NULL, NULL);
-    page_say(page, "curl -sS --fail-with-body --max-time 30");
-    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
-        const char *value = manual_value(manual, options[i][0], NULL, NULL);
-        if (value != NULL) {
-            page_say(page, " %s ", options[i][1]);
-            page_word(page, value);
-        }
-    }
-    if (connect_to != NULL) {
-        char at[VALUE_SIZE + 3];
-        (void)text_format(at, sizeof at, "::%s", connect_to);
-        page_say(page, " --connect-to ");
-        page_word(page, at);
-    }
-    if (user != NULL && password != NULL) {
-        page_say(page, " -K <(printf 'user = \"%%s:%%s\"\\n' ");
-        page_word(page, user);
-        page_say(page, " ");
-        manual_secret(manual, password, page);
-        page_say(page, ")");
-    }
-}
-
 /* ---- s3_direction ---- */
 
 /* Signed as S3 wants it. The Host header is said as it is signed: curl of Debian 12 leaves the port
@@ -39,7 +10,7 @@ static void login(const struct manual *manual, struct page *page) {
 static void rules_curl(const struct manual *manual, const char *options, struct page *page) {
     char words[3 * VALUE_SIZE];
     const char *url = manual_value(manual, "url", NULL, ""), *host = strstr(url, "://");
-    login(manual, page);
+    manual_curl_login(manual, page);
     page_say(page, " --aws-sigv4 ");
     (void)text_format(words, sizeof words, "aws:amz:%s:s3",
                       manual_value(manual, "region", NULL, "us-east-1"));
@@ -93,7 +64,7 @@ const struct manual_kind manual_s3_direction = {
 /* One query by HTTP, its words a value of the topology and ours. */
 static void query_line(const struct manual *manual, const char *query, const char *end,
                        struct page *page) {
-    login(manual, page);
+    manual_curl_login(manual, page);
     page_say(page, " --data-binary ");
     page_word(page, query);
     page_say(page, " ");

@@ -300,17 +300,6 @@ static bool haproxy_fits(const struct arguments *arguments, struct arg_fault *fa
     return true;
 }
 
-static bool is_of(const char *text, const char *others) {
-    for (const char *at = text; *at != '\0'; at++) {
-        bool plain =
-            (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || (*at >= '0' && *at <= '9');
-        if (!plain && strchr(others, *at) == NULL) {
-            return false;
-        }
-    }
-    return text[0] != '\0';
-}
-
 static bool direction_fits(const struct arguments *arguments, struct arg_fault *fault) {
     const char *bucket = arg_text(arguments, "bucket", "");
     const char *key = arg_text(arguments, "epoch_key", "drover/epoch");
@@ -319,10 +308,10 @@ static bool direction_fits(const struct arguments *arguments, struct arg_fault *
     if (n < 3 || n > 63 || strspn(bucket, "abcdefghijklmnopqrstuvwxyz0123456789.-") != n) {
         return arg_wrong(fault, "bucket", bucket, "3 to 63 of a-z 0-9 . -");
     }
-    if (!is_of(key, "-_./") || key[0] == '/') {
+    if (!text_is_of(key, "-_./") || key[0] == '/') {
         return arg_wrong(fault, "epoch_key", key, "a key of letters, digits and - _ . /");
     }
-    if (!is_of(rule, "-_. ")) {
+    if (!text_is_of(rule, "-_. ")) {
         return arg_wrong(fault, "rule", rule, "a rule's ID of letters, digits and - _ .");
     }
     if (arg_text(arguments, "user", NULL) == NULL ||
@@ -334,7 +323,7 @@ static bool direction_fits(const struct arguments *arguments, struct arg_fault *
 
 static bool table_fits(const char *table) {
     const char *dot = strchr(table, '.');
-    return is_of(table, "_.") && dot != NULL && dot != table && dot[1] != '\0' &&
+    return text_is_of(table, "_.") && dot != NULL && dot != table && dot[1] != '\0' &&
            strchr(dot + 1, '.') == NULL;
 }
 

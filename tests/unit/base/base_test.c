@@ -119,6 +119,9 @@ static void texts_are_cut_and_always_end(void **state) {
     assert_false(text_equal("a", "b"));
     assert_true(text_starts("tcp://x", "tcp://"));
     assert_false(text_starts("tc", "tcp://"));
+    assert_true(text_is_of("eu-west_1.a", "-_."));
+    assert_false(text_is_of("eu west", "-_."));
+    assert_false(text_is_of("", "-_."));
 }
 
 static void a_number_is_all_digits_and_within_its_bound(void **state) {
