@@ -6,6 +6,7 @@ import signal
 import time
 
 from fleet import Timing
+from lab import bind
 
 from . import untold
 from .world import World, expect, expect_pace
@@ -30,6 +31,8 @@ def a_dead_region_is_replaced_without_a_human(build):
         report = world.judged()
         world.one_writer(report)
         world.outage_within(report)
+        names = [world.lab.lookup(f"{name}.bud.test") for name in ("api", "status")]
+        expect(names == [[world.lab.hosts["west-front"].address], [bind.AUTHORITY]], f"api and status are {names}")
         untold.look(world.fleet)
 
 

@@ -46,6 +46,7 @@ ZONE = """$TTL {ttl}
 ns1 3600 IN A {address}
 api {ttl} IN A {front}
 app {ttl} IN A {front}
+status 300 IN A {address}
 """
 
 # An answer lives here no longer than its TTL; unbound keeps it up to one second longer (both count whole
