@@ -201,7 +201,8 @@ static struct fact keeper_fact(const struct coordinator *member, char *ret_key) 
     fact.event.timekeeper.member = member->index;
     fact.event.timekeeper.term = member->core.keeper_term + 1;
     fact.event.timekeeper.gap_ms = ticks_silent_ms(&member->ticks, clock_stamp());
-    (void)text_format(ret_key, FACT_KEY_SIZE, "keeper/%" PRIu64, fact.event.timekeeper.term);
+    (void)text_format(ret_key, FACT_KEY_SIZE, "keeper/%" PRIu64 "/%" PRIu64,
+                      fact.event.timekeeper.term, member->core.keepers_refused);
     return fact;
 }
 

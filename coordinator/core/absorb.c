@@ -46,6 +46,7 @@ static bool absorb_timekeeper(struct core *core, const struct topology *topology
                               const struct event *event) {
     if (event->timekeeper.term != core->keeper_term + 1 ||
         event->timekeeper.member >= topology->members_n) {
+        core->keepers_refused++; /* its key is used up, and the next one of that term is another */
         return false;
     }
     core->keeper_term = event->timekeeper.term;

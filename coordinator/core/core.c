@@ -17,7 +17,7 @@ _Static_assert(sizeof(struct check_view) == AGENTS_MAX + 4, "check_view has padd
 _Static_assert(sizeof(struct link_view) == 16, "link_view has padding");
 _Static_assert(sizeof(struct member_view) == 8, "member_view has padding");
 _Static_assert(sizeof(struct core) ==
-                   8 * 15 + 4 + 8 + REGIONS_MAX + MEMBERS_MAX * sizeof(struct member_view) +
+                   8 * 16 + 4 + 8 + REGIONS_MAX + MEMBERS_MAX * sizeof(struct member_view) +
                        AGENTS_MAX * sizeof(struct agent_view) +
                        CHECKS_MAX * sizeof(struct check_view) +
                        LINKS_MAX * sizeof(struct link_view) +

@@ -160,7 +160,7 @@ struct core {
     uint64_t block_until_ms; /* anti-flap */
     uint64_t keeper_term;
     uint64_t executions_made;
-    uint64_t closes_refused, opens_refused;
+    uint64_t closes_refused, opens_refused, keepers_refused; /* parts of such facts' keys */
     uint32_t config_version;
     uint8_t phase; /* enum phase */
     uint8_t open;

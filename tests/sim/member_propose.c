@@ -122,7 +122,8 @@ static void propose_keeper(struct sim *sim, uint8_t m) {
     event.timekeeper.member = m;
     event.timekeeper.term = member->core.keeper_term + 1;
     event.timekeeper.gap_ms = ticks_silent_ms(&member->ticks, now);
-    struct fact_key key = {EVENT_TIMEKEEPER, event.timekeeper.term, 0, 0};
+    struct fact_key key = {EVENT_TIMEKEEPER, event.timekeeper.term, member->core.keepers_refused,
+                           0};
     (void)append_start(sim, m, &key, &event);
 }
 
@@ -237,7 +238,9 @@ static bool keeper_measure_again(struct sim *sim, uint8_t m, struct pending_appe
     const struct sim_member *member = &sim->members[m];
     pending->event.timekeeper.gap_ms = ticks_silent_ms(&member->ticks, sim_stamp(sim, m));
     pending->event.wall_ms = sim_wall_ms(sim);
-    return pending->event.timekeeper.term == member->core.keeper_term + 1;
+    struct fact_key key = {EVENT_TIMEKEEPER, member->core.keeper_term + 1,
+                           member->core.keepers_refused, 0};
+    return key_equal(&pending->key, &key);
 }
 
 static void retry_due(struct sim *sim, uint8_t m) {

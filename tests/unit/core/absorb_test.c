@@ -45,6 +45,7 @@ static void the_timekeeper_changes_one_term_at_a_time(void **state) {
     assert_int_equal(world_keeper(&world, 1, 1, 0).result, RESULT_STALE);
     assert_int_equal(world_keeper(&world, 1, 3, 0).result, RESULT_STALE);
     assert_int_equal(world_keeper(&world, 7, 2, 0).result, RESULT_STALE);
+    assert_int_equal(world.core.keepers_refused, 3);
     uint64_t settled_ms = world.core.settle_from_ms;
     assert_int_equal(world_keeper(&world, 1, 2, 500).result, RESULT_APPLIED);
     assert_int_equal(world.core.timekeeper, 1);

@@ -268,6 +268,25 @@ static void who_takes_the_time_over_after_a_start_tells_the_pause_before_it(void
                     64000 + 2 * KEEPER_PATIENCE_MS);
 }
 
+/* A simulated story: everything was lost, and a TIMEKEEPER of the lost log's second term came first
+ * into the new one. It was refused, its key stood there for ever, and when the first timekeeper of
+ * the new log stopped nobody could take the time over. */
+static void a_refused_timekeeper_does_not_use_its_terms_place_up(void **state) {
+    struct coordinator *member = stand_in_member("m2");
+    struct event lost = {.kind = EVENT_TIMEKEEPER, .timekeeper = {.member = 1, .term = 2}};
+    struct event first = {.kind = EVENT_TIMEKEEPER, .timekeeper = {.member = 0, .term = 1}};
+    (void)state;
+    assert_int_equal(stand_in_step(member, &lost).result, RESULT_STALE);
+    assert_int_equal(stand_in_step(member, &first).result, RESULT_APPLIED);
+    member->ticks = (struct ticks){.seen = true, .applied = clock_stamp()};
+    member->ticks.applied.boot_ms -= 2 * KEEPER_PATIENCE_MS;
+    member->ticks.applied.raw_ms -= 2 * KEEPER_PATIENCE_MS;
+    appended_n = 0;
+    propose_all(member);
+    assert_int_equal(stand_in_appended_n(EVENT_TIMEKEEPER), 1);
+    assert_string_equal(stand_in_appended(EVENT_TIMEKEEPER)->key, "keeper/2/1");
+}
+
 static void a_tick_is_dropped_when_another_keeps_the_time(void **state) {
     struct coordinator *member = stand_in_member("m1");
     (void)state;
@@ -339,6 +358,7 @@ int main(void) {
         cmocka_unit_test(the_first_tick_of_a_member_that_read_none_back_is_not_new),
         cmocka_unit_test(a_timekeeper_by_its_snapshot_counts_nothing_again),
         cmocka_unit_test(who_takes_the_time_over_after_a_start_tells_the_pause_before_it),
+        cmocka_unit_test(a_refused_timekeeper_does_not_use_its_terms_place_up),
         cmocka_unit_test(a_tick_is_dropped_when_another_keeps_the_time),
         cmocka_unit_test(every_place_taken_loses_no_wish),
         cmocka_unit_test(whom_a_member_heard_before_its_start_it_may_not_have_heard_yet),
