@@ -240,8 +240,9 @@ static void strike_machine(struct sim *sim) {
         strike_disk(sim, place);
         return;
     }
-    /* One of the two clocks jumps. */
-    sim->machines[place].boot_step_ms += (int64_t)pick(sim, 20000) - 10000;
+    /* One of the two clocks jumps, but never to before the boot. */
+    int64_t step_ms = (int64_t)pick(sim, 20000) - 10000, up_ms = (int64_t)sim_boot_ms(sim, place);
+    sim->machines[place].boot_step_ms += step_ms > 1 - up_ms ? step_ms : 1 - up_ms;
     fault_drawn(sim, FAULT_CLOCK, bit(place));
     SAY(sim, PROCESSES_N, "BOOTTIME of machine %u steps", place);
 }
