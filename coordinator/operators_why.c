@@ -123,15 +123,11 @@ static bool why_execution(const struct coordinator *member, const struct request
                        pause_text((enum pause_why)execution->paused));
 }
 
-/* What the declaration was bound to, and what of it is otherwise. */
-static bool why_plan_moved(const struct coordinator *member, const struct request *request,
-                           char *out, size_t out_size) {
+/* What the request was bound to, of this plan to this region, and what of it is otherwise. */
+static bool why_seen_moved(const struct coordinator *member, const struct request *request,
+                           uint8_t plan, uint8_t region, char *out, size_t out_size) {
     const struct topology *topology = member->topology;
     struct seen_plan was;
-    uint8_t region = topology_region(topology, request->region);
-    uint8_t plan = request->plan[0] == '\0'
-                       ? plan_of_kind(topology, (enum plan_kind)request->plan_kind)
-                       : topology_plan(topology, request->plan);
     if (!seen_plan_read(request->seen, &was)) {
         return text_format(out, out_size, "its digest is none that a preview of a plan printed");
     }
@@ -143,20 +139,21 @@ static bool why_plan_moved(const struct coordinator *member, const struct reques
     return out[0] != '\0';
 }
 
+static bool why_plan_moved(const struct coordinator *member, const struct request *request,
+                           char *out, size_t out_size) {
+    const struct topology *topology = member->topology;
+    uint8_t region = topology_region(topology, request->region);
+    uint8_t plan = request->plan[0] == '\0'
+                       ? plan_of_kind(topology, (enum plan_kind)request->plan_kind)
+                       : topology_plan(topology, request->plan);
+    return why_seen_moved(member, request, plan, region, out, out_size);
+}
+
 static bool why_turn_moved(const struct coordinator *member, const struct request *request,
                            char *out, size_t out_size) {
     const struct execution *execution = core_execution(&member->core, request->execution);
-    struct seen_plan was;
-    if (!seen_plan_read(request->seen, &was)) {
-        return text_format(out, out_size, "its digest is none that a preview of a plan printed");
-    }
-    if (execution == NULL) {
-        return false;
-    }
-    struct seen_plan now =
-        seen_plan_now(&member->core, member->topology, execution->plan, execution->target);
-    seen_plan_words(member->topology, &was, &now, out, out_size);
-    return out[0] != '\0';
+    return why_seen_moved(member, request, execution == NULL ? NONE : execution->plan,
+                          execution == NULL ? NONE : execution->target, out, out_size);
 }
 
 static bool why_step_moved(const struct coordinator *member, const struct request *request,

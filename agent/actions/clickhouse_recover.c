@@ -46,9 +46,7 @@ static enum err server_ask(struct recovery *recovery, const char *query, uint64_
         .body = query,
         .body_size = strlen(query),
         .may_truncate = true,
-        .deadline_boot_ms = until_boot_ms < recovery->input->deadline_boot_ms
-                                ? until_boot_ms
-                                : recovery->input->deadline_boot_ms,
+        .deadline_boot_ms = until_boot_ms,
     };
     struct http_sync_answer answer = {0};
     enum err err = service_ask(recovery->input->arguments, recovery->input->secrets, &request,
@@ -65,8 +63,8 @@ static enum err server_ask(struct recovery *recovery, const char *query, uint64_
     return err;
 }
 
-static uint64_t soon(void) {
-    return clock_boot_ms() + ASK_MS;
+static uint64_t soon(const struct recovery *recovery) {
+    return act_within(ASK_MS, recovery->input->deadline_boot_ms);
 }
 
 /* `n` numbers with tabs between, and a line's end. */
@@ -96,7 +94,7 @@ static enum err table_look(struct recovery *recovery, const char *table,
         text_say(&recovery->why, "a table's name is too long");
         return ERR_CONFIG;
     }
-    enum err err = server_ask(recovery, query, soon());
+    enum err err = server_ask(recovery, query, soon(recovery));
     if (err != ERR_OK) {
         return err;
     }
@@ -126,7 +124,7 @@ static enum err epoch_read(struct recovery *recovery) {
     (void)text_format(query, sizeof query,
                       "SELECT max(n) FROM %s WHERE name = 'drover-epoch' FORMAT TabSeparated",
                       recovery->epoch_table);
-    enum err err = server_ask(recovery, query, soon());
+    enum err err = server_ask(recovery, query, soon(recovery));
     if (err == ERR_OK && !numbers_take(recovery->body, &recovery->epoch, 1)) {
         text_say(&recovery->why, "%.60s: no number where the epoch is", recovery->epoch_table);
         return ERR_FORMAT;
@@ -158,14 +156,14 @@ static enum err look(struct recovery *recovery, bool *ret_there) {
 static enum err table_attach(struct recovery *recovery, const char *table) {
     char query[160];
     struct table_view view = {0};
-    enum err err =
-        server_ask(recovery, "SELECT count() FROM system.zookeeper WHERE path = '/'", soon());
+    enum err err = server_ask(recovery, "SELECT count() FROM system.zookeeper WHERE path = '/'",
+                              soon(recovery));
     if (err == ERR_FAILED || err == ERR_TIMEOUT) {
         text_say(&recovery->why, "no keeper answers it");
         return ERR_FAILED;
     }
     (void)text_format(query, sizeof query, "SYSTEM RESTART REPLICA %s", table);
-    err = err == ERR_OK ? server_ask(recovery, query, soon()) : err;
+    err = err == ERR_OK ? server_ask(recovery, query, soon(recovery)) : err;
     if (err != ERR_OK) {
         return err;
     }
@@ -231,7 +229,7 @@ static enum err epoch_write(struct recovery *recovery) {
                       "INSERT INTO %s (name, n, at) VALUES ('drover-epoch', %" PRIu64 ", %" PRIu64
                       ")",
                       recovery->epoch_table, recovery->input->epoch, clock_wall_ms());
-    enum err err = server_ask(recovery, query, soon());
+    enum err err = server_ask(recovery, query, soon(recovery));
     err = err == ERR_OK ? epoch_read(recovery) : err;
     if (err == ERR_OK && recovery->epoch != recovery->input->epoch) {
         text_say(&recovery->why, "the epoch that was written to %.60s is not read there",
@@ -242,12 +240,12 @@ static enum err epoch_write(struct recovery *recovery) {
 }
 
 static struct action_result recover(struct recovery *recovery) {
-    uint64_t sync_ms = arg_number(recovery->input->arguments, "sync_ms", SYNC_MS);
+    uint32_t sync_ms = (uint32_t)arg_number(recovery->input->arguments, "sync_ms", SYNC_MS);
     enum err err = ERR_OK;
     for (uint8_t i = 0; i < recovery->tables.n && err == ERR_OK; i++) {
         err = table_open(recovery, recovery->tables.at[i]);
     }
-    uint64_t until_boot_ms = clock_boot_ms() + sync_ms;
+    uint64_t until_boot_ms = act_within(sync_ms, recovery->input->deadline_boot_ms);
     for (uint8_t i = 0; i < recovery->tables.n && err == ERR_OK; i++) {
         err = table_sync(recovery, recovery->tables.at[i], until_boot_ms);
     }

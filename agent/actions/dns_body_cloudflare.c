@@ -20,10 +20,8 @@ static json_t *envelope_open(const char *json, size_t json_size) {
 }
 
 static bool id_take(const json_t *id, char ret_id[PROVIDER_ID_MAX + 1]) {
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
     const char *text = json_string_value(id);
-    return text != NULL && text[0] != '\0' && text[strspn(text, letters)] == '\0' &&
-           text_copy(ret_id, PROVIDER_ID_MAX + 1, text);
+    return text != NULL && text_is_of(text, "") && text_copy(ret_id, PROVIDER_ID_MAX + 1, text);
 }
 
 /* Texts come with their quotation marks, or, when somebody typed them so, without. */

@@ -41,13 +41,11 @@ enum err s3_rules_turn(const char *xml, const char *rule, bool enabled, char *re
         return ERR_FORMAT;
     }
     struct piece rest = all;
-    for (const char *at = piece_find(rest, open); at != NULL; at = piece_find(rest, open)) {
-        rest = (struct piece){at, all.n - (size_t)(at - xml)};
-        if (!flat_xml_element(rest, "Rule", &one) || !flat_xml_child(one, "Status", &status) ||
+    while (piece_find(rest, open) != NULL) {
+        if (!flat_xml_next(&rest, "Rule", &one) || !flat_xml_child(one, "Status", &status) ||
             (!piece_equal(status, "Enabled") && !piece_equal(status, "Disabled"))) {
             return ERR_FORMAT;
         }
-        rest = (struct piece){one.at + one.n, all.n - (size_t)(one.at + one.n - xml)};
         if (!is_meant(one, rule)) {
             continue;
         }

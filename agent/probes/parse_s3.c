@@ -93,9 +93,8 @@ enum err s3_list_parse(const char *xml, struct s3_object *ret_objects, size_t ob
     }
     bool more = piece_equal(text, "true");
     struct piece rest = all;
-    for (const char *at = piece_find(rest, open); at != NULL; at = piece_find(rest, open)) {
-        rest = (struct piece){at, all.n - (size_t)(at - xml)};
-        if (!flat_xml_element(rest, "Contents", &one)) {
+    while (piece_find(rest, open) != NULL) {
+        if (!flat_xml_next(&rest, "Contents", &one)) {
             return ERR_FORMAT;
         }
         if (objects_n == objects_max) {
@@ -106,7 +105,6 @@ enum err s3_list_parse(const char *xml, struct s3_object *ret_objects, size_t ob
             return err;
         }
         objects_n++;
-        rest = (struct piece){one.at + one.n, all.n - (size_t)(one.at + one.n - xml)};
     }
     if (more && objects_n == 0) {
         return ERR_FORMAT; /* it would never end */
@@ -194,14 +192,12 @@ enum err s3_rules_parse(const char *xml, const char *bucket, struct s3_rules *re
         return ERR_FORMAT;
     }
     struct piece rest = all;
-    for (const char *at = piece_find(rest, open); at != NULL; at = piece_find(rest, open)) {
-        rest = (struct piece){at, all.n - (size_t)(at - xml)};
-        if (!flat_xml_element(rest, "Rule", &rule) || !flat_xml_child(rule, "Status", &status) ||
+    while (piece_find(rest, open) != NULL) {
+        if (!flat_xml_next(&rest, "Rule", &rule) || !flat_xml_child(rule, "Status", &status) ||
             !flat_xml_child(rule, "Destination", &destination) ||
             !flat_xml_child(destination, "Bucket", &arn)) {
             return ERR_FORMAT;
         }
-        rest = (struct piece){rule.at + rule.n, all.n - (size_t)(rule.at + rule.n - xml)};
         if (piece_equal(status, "Enabled")) {
             rules.n++;
             rules.here_n += arn_is_of(arn, bucket) ? 1 : 0;

@@ -82,7 +82,7 @@ void manual_secret(const struct manual *manual, const char *ref, struct page *pa
     page_say(page, ")\"");
 }
 
-bool manual_place_at(const char *list, unsigned index, struct manual_place *ret_place) {
+bool manual_part_at(const char *list, unsigned index, char ret_part[VALUE_SIZE]) {
     for (; index > 0; index--) {
         list += strcspn(list, ",");
         if (*list == '\0') {
@@ -90,13 +90,16 @@ bool manual_place_at(const char *list, unsigned index, struct manual_place *ret_
         }
         list++;
     }
+    list += strspn(list, " ");
+    return text_format(ret_part, VALUE_SIZE, "%.*s", (int)strcspn(list, ", "), list) &&
+           ret_part[0] != '\0';
+}
+
+bool manual_place_at(const char *list, unsigned index, struct manual_place *ret_place) {
     char part[VALUE_SIZE];
-    size_t n = strcspn(list, ",");
-    if (n == 0 || n >= sizeof part) {
+    if (!manual_part_at(list, index, part)) {
         return false;
     }
-    memcpy(part, list, n);
-    part[n] = '\0';
     char *colon = strrchr(part, ':');
     if (colon == NULL || !text_copy(ret_place->port, sizeof ret_place->port, colon + 1)) {
         return false;

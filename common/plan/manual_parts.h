@@ -28,6 +28,9 @@ void manual_curl_login(const struct manual *manual, struct page *page);
 void manual_curl(const struct manual *manual, const char *method, const char *type,
                  const char *key_header, struct page *page);
 
+/* The index-th of "A,B", without blanks around it; false behind the last. */
+bool manual_part_at(const char *list, unsigned index, char ret_part[VALUE_SIZE]);
+
 /* One IP:PORT of a list, taken apart; the brackets of IPv6 are taken off. */
 struct manual_place {
     char host[VALUE_SIZE];

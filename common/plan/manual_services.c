@@ -147,26 +147,13 @@ static void haproxy_line(const struct manual *manual, const char *line, struct p
     page_say(page, "\n");
 }
 
-/* The index-th of a,b,c; false behind the last. */
-static bool part_at(const char *list, unsigned index, char ret_part[VALUE_SIZE]) {
-    for (; index > 0; index--) {
-        list += strcspn(list, ",");
-        if (*list == '\0') {
-            return false;
-        }
-        list++;
-    }
-    list += strspn(list, " ");
-    (void)text_format(ret_part, VALUE_SIZE, "%.*s", (int)strcspn(list, ","), list);
-    return ret_part[0] != '\0';
-}
-
 static void haproxy_command(const struct manual *manual, struct page *page) {
     const char *backend = manual_value(manual, "backend", NULL, "");
     bool shutdown = text_equal(manual_value(manual, "sessions", NULL, "leave"), "shutdown");
     char server[VALUE_SIZE], line[3 * VALUE_SIZE];
     page_say(page, "# an empty answer is success\n");
-    for (unsigned i = 0; part_at(manual_value(manual, "servers", NULL, ""), i, server); i++) {
+    for (unsigned i = 0; manual_part_at(manual_value(manual, "servers", NULL, ""), i, server);
+         i++) {
         (void)text_format(line, sizeof line, "set server %s/%s state %s", backend, server,
                           manual_value(manual, "state", NULL, ""));
         haproxy_line(manual, line, page);

@@ -72,20 +72,6 @@ static void query_line(const struct manual *manual, const char *query, const cha
     page_say(page, "%s\n", end);
 }
 
-/* The index-th of a,b,c; false behind the last. */
-static bool table_at(const char *list, unsigned index, char ret_table[VALUE_SIZE]) {
-    for (; index > 0; index--) {
-        list += strcspn(list, ",");
-        if (*list == '\0') {
-            return false;
-        }
-        list++;
-    }
-    list += strspn(list, " ");
-    (void)text_format(ret_table, VALUE_SIZE, "%.*s", (int)strcspn(list, ", "), list);
-    return ret_table[0] != '\0';
-}
-
 static void recover_command(const struct manual *manual, struct page *page) {
     const char *tables = manual_value(manual, "tables", NULL, "");
     char table[VALUE_SIZE], query[VALUE_SIZE + 64];
@@ -93,7 +79,7 @@ static void recover_command(const struct manual *manual, struct page *page) {
              "# Nothing behind the first line while no keeper answers: it would take the table "
              "away.\n# A table that stays read-only with a keeper: SYSTEM RESTORE REPLICA\n");
     query_line(manual, "SELECT name FROM system.zookeeper WHERE path = '/'", " &&", page);
-    for (unsigned i = 0; table_at(tables, i, table); i++) {
+    for (unsigned i = 0; manual_part_at(tables, i, table); i++) {
         (void)text_format(query, sizeof query, "SYSTEM RESTART REPLICA %s", table);
         query_line(manual, query, " &&", page);
         (void)text_format(query, sizeof query, "SYSTEM SYNC REPLICA %s", table);

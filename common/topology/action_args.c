@@ -212,8 +212,7 @@ static bool powerdns_fits(const struct arguments *arguments, struct arg_fault *f
 /* Of a provider's own making: letters and digits, and so safe within a path. */
 static bool zone_id_fits(const struct arguments *arguments, struct arg_fault *fault) {
     const char *id = arg_text(arguments, "zone_id", "0");
-    size_t n = strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
-    return (n > 0 && n <= PROVIDER_ID_MAX && id[n] == '\0') ||
+    return (text_is_of(id, "") && strlen(id) <= PROVIDER_ID_MAX) ||
            arg_wrong(fault, "zone_id", id, "the provider's id of the zone: letters and digits");
 }
 

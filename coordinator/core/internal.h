@@ -41,13 +41,18 @@ bool plan_outcome_expected(const struct core *core, const struct event *event);
 /* Begins the stage behind the lease: the steps in the new epoch. */
 void plan_begin_run(struct core *core, struct execution *execution);
 
+/* A request that is bound to what a preview showed means that, and nothing else: is it so still,
+ * of this plan to this region? True also of one that is bound to nothing. */
+bool request_was_seen(const struct context *context, uint8_t plan, uint8_t region);
+
 /* The request is applied: a repeat of it will be told apart. */
 void request_remember(struct context *context);
 
 /* The mode (mode.c): does a step run in that of its execution? */
 bool step_in_mode(const struct execution *execution, const struct step *step);
-/* Leaves out, of a new execution, the steps of the other mode. */
-void mode_begin(struct execution *execution, const struct plan *plan);
+/* Steps of the other mode fall out and those of this one come back; what was done stays done, and
+ * what is at work goes on until it ends by itself. */
+void mode_steps_turn(struct execution *execution, const struct plan *plan);
 /* At the close: what was not handed over by now is left out. */
 void mode_settle(struct execution *execution, const struct plan *plan);
 /* Guards of the rules about turning, and what those do. */

@@ -2,8 +2,6 @@
  * it takes what is there. A planned move may turn ungraceful until its lease has moved, and back
  * while nothing was undone. The mode says which steps are wanted, and nothing else: how an epoch
  * is closed, waited out and opened is the same in both. */
-#include <string.h>
-
 #include "coordinator/core/internal.h"
 
 bool execution_is_graceful(const struct execution *execution) {
@@ -16,14 +14,6 @@ bool step_in_mode(const struct execution *execution, const struct step *step) {
         return graceful;
     }
     return step->mode != STEP_MODE_UNGRACEFUL || !graceful;
-}
-
-void mode_begin(struct execution *execution, const struct plan *plan) {
-    for (unsigned s = 0; s < execution->steps_n; s++) {
-        if (!step_in_mode(execution, &plan->steps[s])) {
-            execution->steps[s].phase = STEP_LEFT_OUT;
-        }
-    }
 }
 
 static bool mode_is_open(const struct execution *execution) {
@@ -42,9 +32,7 @@ static bool may_turn_graceful(const struct execution *execution) {
     return execution->stage == STAGE_FENCE && execution->ungraceful != 0;
 }
 
-/* Steps of the other mode fall out and those of this one come back; what was done stays done, and
- * what is at work goes on until it ends by itself. */
-static void steps_turn(struct execution *execution, const struct plan *plan) {
+void mode_steps_turn(struct execution *execution, const struct plan *plan) {
     for (unsigned s = 0; s < execution->steps_n; s++) {
         struct step_state *state = &execution->steps[s];
         bool wanted = step_in_mode(execution, &plan->steps[s]);
@@ -67,7 +55,7 @@ static void mode_turn(struct execution *execution, const struct plan *plan, bool
     if (execution->paused != PAUSE_OPERATOR) {
         execution->paused = PAUSE_NO;
     }
-    steps_turn(execution, plan);
+    mode_steps_turn(execution, plan);
 }
 
 void mode_settle(struct execution *execution, const struct plan *plan) {
@@ -91,13 +79,7 @@ static const struct execution *turned(const struct context *c, enum request_kind
 /* Giving up to hand over costs what a declared failover costs: whoever bound it to what a preview
  * of the plan showed means that loss, and no other. */
 static bool turn_was_seen(const struct context *c, const struct execution *execution) {
-    uint8_t now[SEEN_SIZE];
-    if (seen_is_nothing(c->event->request.seen)) {
-        return true;
-    }
-    struct seen_plan seen = seen_plan_now(c->core, c->topology, execution->plan, execution->target);
-    seen_plan_write(&seen, now);
-    return memcmp(now, c->event->request.seen, SEEN_SIZE) == 0;
+    return request_was_seen(c, execution->plan, execution->target);
 }
 
 bool turns_ungraceful(const struct context *c) {

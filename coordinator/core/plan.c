@@ -114,7 +114,7 @@ struct execution *execution_create(struct context *context, enum plan_kind kind,
         execution->steps[s].agent = NONE;
         execution->steps[s].approved_by = NONE;
     }
-    mode_begin(execution, &context->topology->plans[plan]);
+    mode_steps_turn(execution, &context->topology->plans[plan]);
     if (kind == PLAN_REPROTECT) {
         execution->source = target; /* the region that becomes a standby */
         execution->target = core->owner;

@@ -139,14 +139,7 @@ static bool declaration_fits(const struct context *c) {
 
 /* Whoever bound a declaration to what the preview showed means that, and nothing else. */
 static bool declaration_was_seen(const struct context *c) {
-    const struct event_request *request = &c->event->request;
-    uint8_t now[SEEN_SIZE];
-    if (seen_is_nothing(request->seen)) {
-        return true;
-    }
-    struct seen_plan seen = seen_plan_now(c->core, c->topology, declared_plan(c), request->region);
-    seen_plan_write(&seen, now);
-    return memcmp(now, request->seen, SEEN_SIZE) == 0;
+    return request_was_seen(c, declared_plan(c), c->event->request.region);
 }
 
 static bool declares_well(const struct context *c) {

@@ -212,3 +212,13 @@ bool seen_step_read(const uint8_t in[SEEN_SIZE], struct seen_step *ret_seen) {
     ret_seen->moves = bytes_get_u16(&bytes);
     return true;
 }
+
+bool request_was_seen(const struct context *c, uint8_t plan, uint8_t region) {
+    uint8_t now[SEEN_SIZE];
+    if (seen_is_nothing(c->event->request.seen)) {
+        return true;
+    }
+    struct seen_plan seen = seen_plan_now(c->core, c->topology, plan, region);
+    seen_plan_write(&seen, now);
+    return memcmp(now, c->event->request.seen, SEEN_SIZE) == 0;
+}
