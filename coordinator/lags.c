@@ -11,7 +11,52 @@
 void lags_forget(struct coordinator *member) {
     positions_init(&member->positions);
     memset(member->written_by, 0, sizeof member->written_by);
+    memset(member->written_wall_ms, 0, sizeof member->written_wall_ms);
     memset(member->rpo_alarms, 0, sizeof member->rpo_alarms);
+}
+
+/* Older than this and it was not the check that took so long: its agent's wall clock was set
+ * forward between the sample and the report. */
+static uint64_t sample_age_limit_ms(const struct topology *topology, uint8_t link) {
+    uint64_t limit_ms = 0;
+    for (uint8_t c = 0; c < topology->checks_n; c++) {
+        const struct check *check = &topology->checks[c];
+        uint64_t late_ms = 2ull * check->interval_ms + check->timeout_ms;
+        if (check->link == link && late_ms > limit_ms) {
+            limit_ms = late_ms;
+        }
+    }
+    return limit_ms;
+}
+
+/* When it was sampled, on this member's own clock: now, less its age by the two stamps of one wall
+ * clock, its agent's. So neither end's wall clock need be right, and the two need not agree. False
+ * when that clock was set in between: the next sample is soon there. */
+static bool sampled_at(const struct coordinator *member, const struct report *report,
+                       const struct position_report *at, uint64_t *ret_at_ms) {
+    uint64_t now_ms = member_now_ms(), age_ms = report->wall_ms - at->wall_ms;
+    if (at->wall_ms > report->wall_ms || age_ms >= now_ms ||
+        age_ms > sample_age_limit_ms(member->topology, at->link)) {
+        return false;
+    }
+    *ret_at_ms = now_ms - age_ms;
+    return true;
+}
+
+/* Each report tells the last sample again, until there is a newer one. */
+static bool is_told_again(const struct coordinator *member, uint8_t agent,
+                          const struct position_report *at) {
+    return member->written_by[at->link] == agent + 1 &&
+           member->written_wall_ms[at->link] == at->wall_ms;
+}
+
+static void remember_written(struct coordinator *member, uint8_t agent,
+                             const struct position_report *at, uint64_t at_ms) {
+    if (!is_told_again(member, agent, at)) {
+        positions_written(&member->positions, at->link, at->position, at_ms);
+        member->written_by[at->link] = (uint8_t)(agent + 1);
+        member->written_wall_ms[at->link] = at->wall_ms;
+    }
 }
 
 void lags_remember(struct coordinator *member, const struct report *report, uint8_t agent) {
@@ -19,14 +64,15 @@ void lags_remember(struct coordinator *member, const struct report *report, uint
     bool active = member->core.open && member->core.owner == region;
     for (unsigned i = 0; i < report->positions_n; i++) {
         const struct position_report *at = &report->positions[i];
-        if (!facts_link_is_of(member->topology, at->link, agent)) {
+        uint64_t at_ms = 0;
+        if (!facts_link_is_of(member->topology, at->link, agent) ||
+            !sampled_at(member, report, at, &at_ms)) {
             continue;
         }
         if (at->kind == POSITION_WRITTEN && active) {
-            positions_written(&member->positions, at->link, at->position, at->wall_ms);
-            member->written_by[at->link] = (uint8_t)(agent + 1);
+            remember_written(member, agent, at, at_ms);
         } else if (at->kind == POSITION_RECEIVED && !active) {
-            positions_received(&member->positions, at->link, at->position, at->wall_ms);
+            positions_received(&member->positions, at->link, at->position, at_ms);
         } else if (at->kind == POSITION_APPLIED && !active) {
             positions_applied(&member->positions, at->link, at->position);
         }

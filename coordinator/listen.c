@@ -177,6 +177,7 @@ static void on_report(struct coordinator *member, uint8_t agent, const struct me
     live->report = *report;
     live->reported = true;
     live->reported_boot_ms = member_now_ms();
+    clock_look(&live->clock, report->wall_ms, clock_wall_ms());
     if (in_force) {
         lags_remember(member, report, agent);
         consider_news(member, agent, message, frame, frame_size);

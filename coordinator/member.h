@@ -30,6 +30,7 @@
 #include "common/io/wire.h"
 #include "coordinator/core/codec.h"
 #include "coordinator/core/core.h"
+#include "coordinator/decide/clocks.h"
 #include "coordinator/decide/decide.h"
 #include "coordinator/log/log.h"
 #include "coordinator/positions.h"
@@ -82,6 +83,7 @@ struct agent_live {
     uint64_t config_sent_ms;
     uint64_t refused_said_ms; /* last line about a frame of it that was refused */
     uint64_t refused_n;       /* refused since that line */
+    struct clock_seen clock;  /* its wall clock beside this member's */
     struct report report;
 };
 
@@ -164,6 +166,7 @@ struct coordinator {
     struct rpo_alarm rpo_alarms[LINKS_MAX];
     uint64_t lags_watched_ms;      /* when they were last looked at */
     uint8_t written_by[LINKS_MAX]; /* who told the newest written position: its index and one */
+    uint64_t written_wall_ms[LINKS_MAX]; /* and that agent's stamp of it: tells it again by */
     struct history *history;
 
     uv_timer_t timer; /* 50 ms: looks what is due */

@@ -16,7 +16,7 @@ struct scrape {
     const struct core *core;
     const struct topology *topology;
     uint64_t now_ms;  /* boot clock */
-    uint64_t wall_ms; /* this machine's */
+    uint64_t boot_ms; /* this machine's */
     bool current;     /* what the core says is of now */
     bool fresh[AGENTS_MAX];
     struct region_verdict verdicts[REGIONS_MAX];

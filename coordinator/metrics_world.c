@@ -177,10 +177,10 @@ FILL(link_lag_writes) {
 FILL(link_age) {
     for (uint8_t l = 0; l < scrape->topology->links_n; l++) {
         const struct label labels[] = LINK_LABELS(scrape, l);
-        uint64_t sampled_ms = lags_of(scrape->member, l).sampled_wall_ms;
+        uint64_t sampled_ms = lags_of(scrape->member, l).sampled_ms;
         if (sampled_ms != 0) {
             exposition_ms(scrape->to,
-                          scrape->wall_ms > sampled_ms ? scrape->wall_ms - sampled_ms : 0, 2,
+                          scrape->boot_ms > sampled_ms ? scrape->boot_ms - sampled_ms : 0, 2,
                           labels);
         }
     }

@@ -17,14 +17,14 @@ static const struct position_sample *sample_seen(const struct link_positions *li
 }
 
 void positions_written(struct positions *positions, uint8_t link_index, uint64_t position,
-                       uint64_t wall_ms) {
+                       uint64_t at_ms) {
     ensure(link_index < LINKS_MAX);
     struct link_positions *link = &positions->links[link_index];
     if (link->n > 0) {
         const struct position_sample *newest = sample_seen(link, link->n - 1);
-        if (position < newest->position || wall_ms + 60000 < newest->wall_ms) {
+        if (position < newest->position || at_ms + 60000 < newest->at_ms) {
             link->n = 0;
-        } else if (wall_ms <= newest->wall_ms) {
+        } else if (at_ms <= newest->at_ms) {
             return; /* the same sample by another way */
         }
     }
@@ -32,19 +32,19 @@ void positions_written(struct positions *positions, uint8_t link_index, uint64_t
         link->first = (link->first + 1) % POSITION_SAMPLES_MAX;
         link->n--;
     }
-    *sample_at(link, link->n) = (struct position_sample){wall_ms, position};
+    *sample_at(link, link->n) = (struct position_sample){at_ms, position};
     link->n++;
 }
 
 void positions_received(struct positions *positions, uint8_t link_index, uint64_t position,
-                        uint64_t wall_ms) {
+                        uint64_t at_ms) {
     ensure(link_index < LINKS_MAX);
     struct link_positions *link = &positions->links[link_index];
-    if (link->received_known && wall_ms < link->received_wall_ms) {
+    if (link->received_known && at_ms < link->received_ms) {
         return;
     }
     link->received = position;
-    link->received_wall_ms = wall_ms;
+    link->received_ms = at_ms;
     link->received_known = true;
 }
 
@@ -63,7 +63,7 @@ struct lag positions_lag(const struct positions *positions, uint8_t link_index) 
         return lag;
     }
     const struct position_sample *newest = sample_seen(link, link->n - 1);
-    lag.sampled_wall_ms = newest->wall_ms;
+    lag.sampled_ms = newest->at_ms;
     lag.known = true; /* unless no sample is old enough, below */
     if (link->received >= newest->position) {
         return lag;
@@ -72,14 +72,14 @@ struct lag positions_lag(const struct positions *positions, uint8_t link_index) 
     for (uint32_t i = link->n; i > 0; i--) {
         const struct position_sample *sample = sample_seen(link, i - 1);
         if (sample->position <= link->received) {
-            lag.ms = newest->wall_ms - sample->wall_ms;
+            lag.ms = newest->at_ms - sample->at_ms;
             return lag;
         }
     }
     /* Further back than we remember, after a member's start perhaps by seconds of memory: nobody
      * here knows how late that is, and "at least so much" would pass for good. */
     lag.known = false;
-    lag.least_ms = newest->wall_ms - sample_seen(link, 0)->wall_ms;
+    lag.least_ms = newest->at_ms - sample_seen(link, 0)->at_ms;
     return lag;
 }
 

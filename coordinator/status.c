@@ -193,6 +193,20 @@ static void put_writer(struct answering *answering) {
     put_object(answering->json, "unexpected_open_gates", unexpected);
 }
 
+/* Whose wall clock is far from this member's: nothing hangs on it but the ages that people read. */
+static void put_clocks(struct answering *answering) {
+    json_t *list = json_array();
+    for (uint8_t a = 0; a < answering->topology->agents_n; a++) {
+        int64_t off_ms = clock_off_ms(&answering->member->agents[a].clock);
+        if (listen_agent_heard(answering->member, a) && clock_is_off(off_ms)) {
+            json_t *object = list_add(list);
+            put_text(object, "agent", answering->topology->agents[a].name);
+            put_number(object, "off_ms", off_ms);
+        }
+    }
+    put_object(answering->json, "clocks_off", list);
+}
+
 static void put_automation(struct answering *answering) {
     const struct core *core = answering->core;
     json_t *object = json_object();
@@ -264,6 +278,7 @@ void status_answer(struct answering *answering) {
     put_object(json, "members", members_list(answering));
     put_object(json, "links", links_list(answering));
     put_object(json, "rpo_alarms", rpo_alarms_list(answering));
+    put_clocks(answering);
     put_automation(answering);
     json_t *executions = json_array();
     const struct execution *execution = execution_newest(core);

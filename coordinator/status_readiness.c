@@ -30,7 +30,7 @@ static void plans_fill(const struct answering *answering, struct readiness_input
 static void input_fill(const struct answering *answering, uint8_t target,
                        struct readiness_input *ret_input) {
     const struct topology *topology = answering->topology;
-    uint64_t wall_ms = clock_wall_ms();
+    uint64_t wall_ms = clock_wall_ms(), now_ms = member_now_ms();
     *ret_input = (struct readiness_input){
         .core = answering->core, .topology = topology, .target = target, .wall_ms = wall_ms};
     for (uint8_t a = 0; a < topology->agents_n; a++) {
@@ -38,6 +38,7 @@ static void input_fill(const struct answering *answering, uint8_t target,
         ret_input->agents[a] =
             (struct readiness_agent){.heard = listen_agent_heard(answering->member, a),
                                      .heard_ago_ms = heard_ago_ms(answering->member, a),
+                                     .clock_off_ms = clock_off_ms(&live->clock),
                                      .report = live->reported ? &live->report : NULL};
     }
     for (uint8_t l = 0; l < topology->links_n; l++) {
@@ -45,7 +46,7 @@ static void input_fill(const struct answering *answering, uint8_t target,
         ret_input->links[l] = (struct readiness_link){
             .known = lag.known,
             .lag_ms = lag.ms,
-            .sampled_ago_ms = wall_ms > lag.sampled_wall_ms ? wall_ms - lag.sampled_wall_ms : 0};
+            .sampled_ago_ms = now_ms > lag.sampled_ms ? now_ms - lag.sampled_ms : 0};
     }
 }
 

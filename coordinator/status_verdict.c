@@ -313,17 +313,17 @@ static uint64_t say_link(const struct answering *answering, uint8_t link, struct
         return UINT64_MAX;
     }
     struct lag lag = lags_of(answering->member, link);
-    uint64_t now_ms = clock_wall_ms();
+    uint64_t now_ms = member_now_ms();
     say(words, "positions of link %s", answering->topology->links[link].name);
     if (lag.unheard_ms > answering->topology->lease.lease_ms) {
         say(words,
             ", whose active side was attested by way of others for %llu s after it was last heard",
             (unsigned long long)lag.unheard_ms / 1000);
     }
-    if (!lag.known || lag.sampled_wall_ms == 0) {
+    if (!lag.known || lag.sampled_ms == 0) {
         return UINT64_MAX;
     }
-    return now_ms > lag.sampled_wall_ms ? now_ms - lag.sampled_wall_ms : 0;
+    return now_ms > lag.sampled_ms ? now_ms - lag.sampled_ms : 0;
 }
 
 void put_gate_source(const struct answering *answering, json_t *object, enum gate gate,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/base/bits.h"
+#include "common/io/clock.h"
 #include "coordinator/status_parts.h"
 
 static const char *region_role(const struct answering *answering, uint8_t region) {
@@ -157,6 +158,12 @@ static const char *link_state(const struct link *link, const struct lag *lag) {
     return link->target_lag_ms > 0 && lag->ms > link->target_lag_ms ? "above-target" : "ok";
 }
 
+/* Of a moment on this member's own clock: what its wall clock showed then. */
+static void put_moment(json_t *object, const char *key, uint64_t boot_ms) {
+    uint64_t ago_ms = member_now_ms() - boot_ms, wall_ms = clock_wall_ms();
+    put_wall(object, key, boot_ms == 0 || wall_ms <= ago_ms ? 0 : wall_ms - ago_ms);
+}
+
 static void put_lag(json_t *object, const struct link *link, const struct lag *lag) {
     const char *behind = link_counts_writes(link) ? "lag_writes" : "lag_bytes";
     put_yes(object, "known", lag->known);
@@ -167,7 +174,7 @@ static void put_lag(json_t *object, const struct link *link, const struct lag *l
         put_null(object, "lag_ms");
         put_null(object, behind);
     }
-    put_wall(object, "sampled", lag->sampled_wall_ms);
+    put_moment(object, "sampled", lag->sampled_ms);
     put_count(object, "unheard_ms", lag->unheard_ms);
 }
 
@@ -181,11 +188,11 @@ static void put_ends(json_t *object, const struct link_positions *positions) {
     if (positions->received_known) {
         put_count(object, "received", positions->received);
         put_count(object, "applied", positions->applied);
-        put_wall(object, "received_at", positions->received_wall_ms);
+        put_moment(object, "received_at", positions->received_ms);
     } else {
         put_null(object, "received");
         put_null(object, "applied");
-        put_wall(object, "received_at", 0);
+        put_moment(object, "received_at", 0);
     }
 }
 
@@ -284,6 +291,11 @@ void agents_answer(struct answering *answering) {
             put_null(object, "heard_ago_ms");
         } else {
             put_count(object, "heard_ago_ms", ago_ms);
+        }
+        if (listen_agent_heard(member, a)) {
+            put_number(object, "clock_off_ms", clock_off_ms(&member->agents[a].clock));
+        } else {
+            put_null(object, "clock_off_ms");
         }
         (void)text_format(boot, sizeof boot, "%016" PRIx64,
                           report != NULL ? report->boot : view->boot);

@@ -47,6 +47,29 @@ static void look_time(struct doctor *doctor, const char *member, const json_t *j
     }
 }
 
+/* The members' word of the agents' clocks: each one's reports beside its own. */
+static void look_agents(struct doctor *doctor) {
+    struct client_reply replies[MEMBERS_MAX];
+    struct query query = {.what = "agents"};
+    size_t i;
+    json_t *agent;
+    client_ask_all(doctor->session, &query, replies);
+    for (unsigned m = 0; m < doctor->session->pins->members_n; m++) {
+        const char *member = doctor->session->pins->members[m].name;
+        json_array_foreach(json_object_get(replies[m].json, "agents"), i, agent) {
+            long long off_ms = number_in(agent, "clock_off_ms");
+            long long size_ms = off_ms < 0 ? -off_ms : off_ms;
+            if (size_ms > APART_WARNING_MS) {
+                doctor_say(doctor, size_ms > APART_WRONG_MS ? DOCTOR_WRONG : DOCTOR_WARNING,
+                           "time of day", "there: timedatectl set-ntp true; chronyc makestep",
+                           "%s's clock is %s %s that of %s", text_in(agent, "name"),
+                           span_text(size_ms).at, off_ms > 0 ? "ahead of" : "behind", member);
+            }
+        }
+        json_decref(replies[m].json);
+    }
+}
+
 static void take_topology(struct doctor *doctor, const json_t *json, const char *member) {
     const char *text = text_in(json, "text");
     struct text256 why = {{0}};
@@ -98,7 +121,9 @@ static void ask_members(struct doctor *doctor) {
         long long version = number_in(replies[m].json, "config_version");
         newest = version > newest ? version : newest;
     }
+    bool answered = false;
     for (unsigned m = 0; m < session->pins->members_n; m++) {
+        answered = answered || replies[m].json != NULL;
         look_member(doctor, &session->pins->members[m], &replies[m], newest);
         if (replies[m].json != NULL) {
             look_time(doctor, session->pins->members[m].name, replies[m].json);
@@ -107,6 +132,9 @@ static void ask_members(struct doctor *doctor) {
             }
         }
         json_decref(replies[m].json);
+    }
+    if (answered) {
+        look_agents(doctor);
     }
 }
 

@@ -325,6 +325,18 @@ static void automation_line(const json_t *json) {
     (void)printf("\n");
 }
 
+static void clock_lines(const json_t *json) {
+    size_t i;
+    json_t *clock;
+    json_array_foreach(json_object_get(json, "clocks_off"), i, clock) {
+        long long off_ms = number_in(clock, "off_ms");
+        (void)printf("%sCLOCK%s  the wall clock of %s is %s %s that of the member that answers\n",
+                     colour(BAD), colour_off(), text_in(clock, "agent"),
+                     span_text(off_ms < 0 ? -off_ms : off_ms).at,
+                     off_ms < 0 ? "behind" : "ahead of");
+    }
+}
+
 static void trouble_lines(const json_t *json) {
     const json_t *gates = json_object_get(json, "unexpected_open_gates");
     size_t i;
@@ -375,6 +387,7 @@ void show_status(const json_t *json) {
     head_line(json);
     data_line(json);
     trouble_lines(json);
+    clock_lines(json);
     alarm_lines(json_object_get(json, "rpo_alarms"));
     act_lines(json);
     (void)printf("\n");

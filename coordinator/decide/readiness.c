@@ -8,6 +8,7 @@
 
 #include "common/base/ensure.h"
 #include "common/topology/duration.h"
+#include "coordinator/decide/clocks.h"
 
 struct readiness_line *readiness_add(struct readiness *readiness, enum ready weight,
                                      enum readiness_state state, int64_t age_ms, const char *format,
@@ -164,6 +165,27 @@ static void read_voice(const struct readiness_input *input, uint8_t a,
                       agent->name);
 }
 
+/* Nothing is decided by it; ages and dates that people read are wrong there. A line only when it is
+ * off. */
+static void read_clock(const struct readiness_input *input, uint8_t a,
+                       struct readiness *readiness) {
+    const struct agent *agent = &input->topology->agents[a];
+    const struct readiness_agent *seen = &input->agents[a];
+    int64_t off_ms = seen->clock_off_ms;
+    if (!clock_is_off(off_ms)) {
+        return;
+    }
+    struct readiness_line *line =
+        readiness_add(readiness, READY_WARNING, READINESS_WRONG, age_of(seen->heard_ago_ms),
+                      "clock %s", agent->name);
+    (void)text_format(
+        line->text, sizeof line->text, "%s %s this member's",
+        duration_text((uint64_t)(off_ms < 0 ? -off_ms : off_ms) / SECOND_MS * SECOND_MS).at,
+        off_ms < 0 ? "behind" : "ahead of");
+    (void)text_format(line->fix, sizeof line->fix,
+                      "on the host of %s: timedatectl set-ntp true; chronyc makestep", agent->name);
+}
+
 /* Lease, policy and checks are numbers of one topology version: who works by another disagrees. */
 static void read_version(const struct readiness_input *input, uint8_t a,
                          struct readiness *readiness) {
@@ -223,6 +245,7 @@ static void read_agents(const struct readiness_input *input, struct readiness *r
             continue;
         }
         read_version(input, a, readiness);
+        read_clock(input, a, readiness);
         if (input->topology->agents[a].guarded && input->agents[a].report != NULL) {
             read_guard(input, a, readiness);
         }

@@ -12,6 +12,7 @@
 struct readiness_agent {
     bool heard;                  /* within policy.silent, by the asked member */
     uint64_t heard_ago_ms;       /* UINT64_MAX: never */
+    int64_t clock_off_ms;        /* its wall clock ahead of the asked member's; negative: behind */
     const struct report *report; /* the newest, of whatever topology version; NULL: none */
 };
 
@@ -58,7 +59,7 @@ struct readiness_line {
 
 /* Every agent, check, link, drill, backup, plan once, and drover's own. */
 #define READINESS_LINES_MAX                                                                        \
-    (AGENTS_MAX * 3 + CHECKS_MAX + LINKS_MAX + DRILLS_MAX + BACKUPS_MAX + PLANS_MAX + 16)
+    (AGENTS_MAX * 4 + CHECKS_MAX + LINKS_MAX + DRILLS_MAX + BACKUPS_MAX + PLANS_MAX + 16)
 
 struct readiness {
     uint16_t n, blockers_n, warnings_n, good_n;

@@ -265,7 +265,7 @@ void propose_lags(struct sim *sim, uint8_t m) {
     }
     struct lag lag = positions_lag(&seen_by[m], 0);
     if (mutant_is(sim, MUTANT_LAG_ALWAYS_NOTHING)) {
-        lag = (struct lag){.known = true, .sampled_wall_ms = lag.sampled_wall_ms};
+        lag = (struct lag){.known = true, .sampled_ms = lag.sampled_ms};
     }
     bool young = sim_boot_ms(sim, m) - member->started_ms < LAG_MEMORY_MS;
     if (young && member->core.links[0].known) {

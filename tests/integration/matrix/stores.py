@@ -66,10 +66,24 @@ def a_pause_short_of_the_lease_moves_nothing(world):
     common.reasoned(world, r"no longer hears east-db1", r"hears east-db1")
 
 
+def _no_lag_of_clocks(world):
+    """An hour is on no link, whichever end's clock is off, and no objective is said to be missed."""
+    status = world.fleet.status()
+    expect(status["links"] and not status["rpo_alarms"], status)
+    expect(all(link["known"] and link["lag_ms"] < HOUR * 100 for link in status["links"]), status["links"])
+
+
+def _said_off(world, agent, by_s):
+    clocks = world.fleet.status().get("clocks_off", [])
+    named = [clock["off_ms"] for clock in clocks if clock["agent"] == agent]
+    ready = world.fleet.drover("readiness", "west", check=False).stdout
+    return len(named) == 1 and abs(named[0] - by_s * 1000) < 5000 and f"clock {agent}" in ready
+
+
 @scenario(16, world="house")
 def the_wall_clock_may_step(world):
     """The wall clock of the holder's agent and guard, and of two members, jumps by an hour, forward and back: no lease ends,
-    nothing moves, and each says so in its log."""
+    nothing moves, no lag is an hour long, the agent's clock is told as off by so much, and each says so in its log."""
     fleet = world.fleet
     shifted = {}
     shifted["east-db1/guard"] = WallClock(world, "east-db1/guard", lambda: fleet.start_guard("east-db1"))
@@ -83,6 +97,11 @@ def the_wall_clock_may_step(world):
         for name, clock in shifted.items():
             clock.set(steps.get(name.split("/")[0], 0))
         common.nothing_moves(world, world.timing.lease / 1000 / 2)  # every one of them has asked or answered by then
+        _no_lag_of_clocks(world)
+        if "east-db1" in steps:
+            fleet.wait(lambda by=steps["east-db1"]: _said_off(world, "east-db1", by), 15, "the clock that is off is told")
+        elif not steps:
+            fleet.wait(lambda: fleet.status().get("clocks_off") == [], 15, "all clocks are right again")
     for name in shifted:
         if not name.endswith("/guard"):  # the guard sees no wall clock at all
             _log_says(world, name, "clock.stepped", (HOUR - 1) * 1000)

@@ -122,6 +122,24 @@ static const struct readiness_line *line_of(const char *name) {
     return NULL;
 }
 
+static void a_clock_that_is_off_is_a_warning_either_way(void **state) {
+    uint8_t east = topology_agent(&topology, "east-db1"),
+            west = topology_agent(&topology, "west-db1");
+    (void)state;
+    make_well();
+    input.agents[east].clock_off_ms = 2000;
+    input.agents[west].clock_off_ms = -2000;
+    assert_string_equal(failing(), "");
+    input.agents[east].clock_off_ms = 3600400;
+    input.agents[west].clock_off_ms = -7200000;
+    assert_string_equal(failing(), "clock east-db1, clock west-db1");
+    assert_string_equal(line_of("clock east-db1")->text, "1h ahead of this member's");
+    assert_string_equal(line_of("clock west-db1")->text, "2h behind this member's");
+    input.agents[west].heard = false; /* what it said once is no news */
+    readiness_read(&input, &result);
+    assert_null(strstr(failing(), "clock west-db1"));
+}
+
 static void a_well_region_is_ready(void **state) {
     (void)state;
     make_well();
@@ -474,6 +492,7 @@ int main(void) {
         cmocka_unit_test(a_backup_is_as_its_worst_check_in_either_region),
         cmocka_unit_test(a_backup_that_no_check_looks_at_is_told),
         cmocka_unit_test(a_well_region_is_ready),
+        cmocka_unit_test(a_clock_that_is_off_is_a_warning_either_way),
         cmocka_unit_test(the_lease_and_executions_count),
         cmocka_unit_test(what_holds_automation_counts_where_it_is_promised),
         cmocka_unit_test(a_silent_agent_is_one_line),

@@ -38,7 +38,7 @@ static void a_standby_that_has_all_lags_by_nothing(void **state) {
     positions_written(&positions, 0, 200, 2000);
     positions_received(&positions, 0, 250, 2100); /* sampled a little later */
     assert_lag(true, 0, 0);
-    assert_int_equal(positions_lag(&positions, 0).sampled_wall_ms, 2000);
+    assert_int_equal(positions_lag(&positions, 0).sampled_ms, 2000);
 }
 
 static void the_age_is_that_of_the_first_missing_byte(void **state) {

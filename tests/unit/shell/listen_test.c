@@ -294,12 +294,14 @@ static void only_who_measures_a_link_tells_its_positions(void **state) {
     message->report.positions_n = 1;
     message->report.positions[0] = (struct position_report){
         .link = 0, .kind = POSITION_RECEIVED, .position = 1ull << 60, .wall_ms = 1};
+    message->report.wall_ms = 1;
     send_report(mon, mon, message);
     assert_false(member->positions.links[0].received_known);
     message = report_of("west-db1");
     message->report.positions_n = 1;
     message->report.positions[0] = (struct position_report){
         .link = 0, .kind = POSITION_RECEIVED, .position = 77, .wall_ms = 1};
+    message->report.wall_ms = 1;
     send_report(west, west, message);
     assert_true(member->positions.links[0].received_known);
     assert_int_equal(member->positions.links[0].received, 77);
@@ -400,6 +402,7 @@ static void a_guard_that_holds_gets_a_yes_only_of_members_that_hold(void **state
 
 static void say_position(uint8_t from, const char *name, enum position_kind kind, uint64_t at) {
     struct message *message = report_of(name);
+    message->report.wall_ms = seq;
     message->report.positions_n = 1;
     message->report.positions[0] =
         (struct position_report){.link = 0, .kind = (uint8_t)kind, .position = at, .wall_ms = seq};

@@ -37,7 +37,7 @@ static void the_lag_is_the_age_of_the_first_missing_byte(void **state) {
     struct lag lag = positions_lag(&positions, 0);
     assert_int_equal(lag.bytes, 2500);
     assert_int_equal(lag.ms, 3000); /* had everything of second 7 */
-    assert_int_equal(lag.sampled_wall_ms, 10000);
+    assert_int_equal(lag.sampled_ms, 10000);
 }
 
 /* After a member's start its memory is seconds long: a standby an hour late is no second late. */
