@@ -253,6 +253,9 @@ static const struct family shared[] = {
     {"drover_guard_gate", GAUGE, "1 for the state of the kernel's gate.", metrics_guard_gate},
     {"drover_guard_lease_left_seconds", GAUGE, "What is left of the guard's lease; 0: none.",
      metrics_guard_lease_left},
+    {"drover_component_standing", GAUGE,
+     "0 unknown, 1 well, 2 standby, 3 at-risk, 4 depending, 5 failing, 6 down.",
+     metrics_component_standing},
     {"drover_check_ok", GAUGE, "1: the check passes, and that is of now.", metrics_check_ok},
     {"drover_check_state", GAUGE, "0 unknown, 1 ok, 2 suspect, 3 failed, 4 warn, 5 stale.",
      metrics_check_state},
@@ -305,6 +308,7 @@ static void look(struct scrape *scrape) {
         scrape->verdicts[r] = verdict_of(scrape->core, scrape->topology, r);
     }
     (void)gates_read(scrape->core, scrape->topology, scrape->gates, &target);
+    scrape->standings = standings_now(scrape->member);
 }
 
 size_t metrics_write(struct coordinator *member, char *out, size_t out_size) {

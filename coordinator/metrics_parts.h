@@ -3,6 +3,7 @@
 #define DROVER_METRICS_PARTS_H
 
 #include "coordinator/metrics.h"
+#include "coordinator/status_needs.h"
 #include "coordinator/status_parts.h"
 
 /* Core time that is older says nothing of now: TICKs come each second, and another member keeps
@@ -21,6 +22,7 @@ struct scrape {
     bool fresh[AGENTS_MAX];
     struct region_verdict verdicts[REGIONS_MAX];
     struct gate_reading gates[GATES_N];
+    const struct standings *standings;
     uint16_t seen_at[AGENTS_MAX][CHECKS_MAX]; /* place in its report and one; 0: not in it */
 };
 
@@ -96,6 +98,7 @@ FILL(link_rpo);
 FILL(backup_state);
 FILL(backup_age);
 FILL(backup_every);
+FILL(component_standing);
 FILL(check_ok);
 FILL(check_state);
 FILL(check_age);

@@ -282,6 +282,24 @@ FILL(backup_every) {
     }
 }
 
+/* -------------------------------------------------------------------- components */
+
+static const char *name_first(const struct topology *topology, uint64_t set) {
+    return set == 0 ? "" : name_component(topology, (uint8_t)__builtin_ctzll(set));
+}
+
+FILL(component_standing) {
+    const struct topology *topology = scrape->topology;
+    for (uint8_t e = 0; e < topology->endpoints_n; e++) {
+        const struct endpoint *at = &topology->endpoints[e];
+        const struct component_standing *stands = &scrape->standings->at[at->region][at->component];
+        const struct label labels[] = {{"component", name_component(topology, at->component)},
+                                       {"region", name_region(topology, at->region)},
+                                       {"root", name_first(topology, stands->roots)}};
+        exposition_count(scrape->to, stands->state, 3, labels);
+    }
+}
+
 /* ------------------------------------------------------------------------ checks */
 
 /* One check as one agent sees it. */

@@ -9,6 +9,7 @@
 #include "common/io/clock.h"
 #include "common/topology/duration.h"
 #include "coordinator/history.h"
+#include "coordinator/status_needs.h"
 #include "coordinator/status_parts.h"
 
 /* -------------------------------------------------------------------- helpers */
@@ -276,6 +277,7 @@ void status_answer(struct answering *answering) {
     put_writer(answering);
     put_object(json, "regions", regions_list(answering));
     put_object(json, "members", members_list(answering));
+    put_troubles(answering);
     put_object(json, "links", links_list(answering));
     put_object(json, "rpo_alarms", rpo_alarms_list(answering));
     put_clocks(answering);

@@ -7,6 +7,8 @@
 #include "coordinator/member.h"
 #include "coordinator/status.h"
 
+struct standings; /* status_needs.h */
+
 /* One question and the object that its answer is put into. */
 struct answering {
     struct coordinator *member;
@@ -17,6 +19,7 @@ struct answering {
     uint8_t operator_index;
     uint8_t exit_code;
     json_t *json;
+    const struct standings *standings; /* read when first asked for */
 };
 
 /* All take over what they are given and do nothing with NULL objects: memory that ran out shows at

@@ -2,6 +2,7 @@
  * and its lines as JSON, what fails first. */
 #include "common/io/clock.h"
 #include "coordinator/decide/readiness.h"
+#include "coordinator/status_needs.h"
 #include "coordinator/status_past.h"
 
 #define EXIT_NOT_READY 9
@@ -27,20 +28,24 @@ static void plans_fill(const struct answering *answering, struct readiness_input
     }
 }
 
+void readiness_agents(const struct coordinator *member, struct readiness_input *ret_input) {
+    for (uint8_t a = 0; a < member->topology->agents_n; a++) {
+        const struct agent_live *live = &member->agents[a];
+        ret_input->agents[a] =
+            (struct readiness_agent){.heard = listen_agent_heard(member, a),
+                                     .heard_ago_ms = heard_ago_ms(member, a),
+                                     .clock_off_ms = clock_off_ms(&live->clock),
+                                     .report = live->reported ? &live->report : NULL};
+    }
+}
+
 static void input_fill(const struct answering *answering, uint8_t target,
                        struct readiness_input *ret_input) {
     const struct topology *topology = answering->topology;
     uint64_t wall_ms = clock_wall_ms(), now_ms = member_now_ms();
     *ret_input = (struct readiness_input){
         .core = answering->core, .topology = topology, .target = target, .wall_ms = wall_ms};
-    for (uint8_t a = 0; a < topology->agents_n; a++) {
-        const struct agent_live *live = &answering->member->agents[a];
-        ret_input->agents[a] =
-            (struct readiness_agent){.heard = listen_agent_heard(answering->member, a),
-                                     .heard_ago_ms = heard_ago_ms(answering->member, a),
-                                     .clock_off_ms = clock_off_ms(&live->clock),
-                                     .report = live->reported ? &live->report : NULL};
-    }
+    readiness_agents(answering->member, ret_input);
     for (uint8_t l = 0; l < topology->links_n; l++) {
         struct lag lag = lags_of(answering->member, l);
         ret_input->links[l] = (struct readiness_link){

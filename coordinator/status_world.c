@@ -4,6 +4,7 @@
 
 #include "common/base/bits.h"
 #include "common/io/clock.h"
+#include "coordinator/status_needs.h"
 #include "coordinator/status_parts.h"
 
 static const char *region_role(const struct answering *answering, uint8_t region) {
@@ -116,6 +117,7 @@ json_t *component_object(struct answering *answering, uint8_t endpoint) {
         (void)json_array_append_new(agents, json_string(name_agent(topology, at->agents[i])));
     }
     put_object(object, "agents", agents);
+    put_standing(answering, object, at->region, at->component);
     for (uint8_t c = 0; c < topology->checks_n; c++) {
         if (topology->checks[c].component == at->component &&
             topology->checks[c].region == at->region) {

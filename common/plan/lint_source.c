@@ -147,7 +147,7 @@ static bool component_is_left(const struct topology *topology, uint8_t component
 
 static bool lint_needs(const struct topology *topology, const struct plan *plan,
                        const struct step *step, uint8_t source, struct findings *findings) {
-    uint64_t needs = component_needs_all(topology, step->component);
+    uint64_t needs = topology_needs_all(topology, step->component);
     for (uint8_t c = 0; c < topology->components_n; c++) {
         if (bits_has(needs, c) && component_in_scope(&topology->components[c]) &&
             component_is_left(topology, c, source)) {

@@ -203,6 +203,17 @@ static enum err arguments_add(struct arguments *to, const struct arguments *from
     return ERR_OK;
 }
 
+uint64_t topology_needs_all(const struct topology *topology, uint8_t component) {
+    uint64_t all = topology->components[component].needs;
+    for (uint64_t before = 0; before != all;) {
+        before = all;
+        for (uint8_t i = 0; i < topology->components_n; i++) {
+            all |= bits_has(before, i) ? topology->components[i].needs : 0;
+        }
+    }
+    return all;
+}
+
 /* Of the other side an action needs to know only where its front is and which slot it uses:
  * handing on all would double what every command carries. */
 static bool peer_needs(const char *name) {

@@ -391,6 +391,10 @@ uint8_t topology_operator(const struct topology *topology, const char *name);
 uint8_t topology_plan(const struct topology *topology, const char *name);
 uint8_t topology_endpoint(const struct topology *topology, uint8_t component, uint8_t region);
 
+/* Bit set of the components that must serve before this one, through any number of others; never
+ * itself unless they form a circle. */
+uint64_t topology_needs_all(const struct topology *topology, uint8_t component);
+
 /* The value of an argument, or NULL. Borrowed. */
 const char *arguments_get(const struct arguments *arguments, const char *name);
 

@@ -23,24 +23,13 @@ struct where where(const char *format, ...) {
     return path;
 }
 
-uint64_t component_needs_all(const struct topology *topology, uint8_t component) {
-    uint64_t all = topology->components[component].needs;
-    for (uint64_t before = 0; before != all;) {
-        before = all;
-        for (uint8_t i = 0; i < topology->components_n; i++) {
-            all |= bits_has(before, i) ? topology->components[i].needs : 0;
-        }
-    }
-    return all;
-}
-
 uint8_t component_served_tier(const struct topology *topology, uint8_t component, uint8_t *ret_by) {
     uint8_t best = topology->components[component].tier;
     *ret_by = component;
     for (uint8_t i = 0; i < topology->components_n; i++) {
         uint8_t tier = topology->components[i].tier;
         if (tier != 0 && (best == 0 || tier < best) &&
-            bits_has(component_needs_all(topology, i), component)) {
+            bits_has(topology_needs_all(topology, i), component)) {
             best = tier;
             *ret_by = i;
         }

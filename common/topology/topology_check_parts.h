@@ -20,10 +20,6 @@ struct where {
 
 struct where where(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Components that must serve before this one, through any number of others; never itself unless
- * they form a circle. */
-uint64_t component_needs_all(const struct topology *topology, uint8_t component);
-
 /* The most urgent tier among this component and those that need it; 0 when none is in a tier.
  * *ret_by is the component whose tier it is. */
 uint8_t component_served_tier(const struct topology *topology, uint8_t component, uint8_t *ret_by);

@@ -303,7 +303,7 @@ static void check_step_order(const struct topology *topology, const struct plan 
             action_moves_name(step->action)) {
             continue;
         }
-        uint64_t needed = component_needs_all(topology, step->component);
+        uint64_t needed = topology_needs_all(topology, step->component);
         for (uint8_t c = 0; c < topology->components_n; c++) {
             if (c == step->component || !bits_has(needed, c)) {
                 continue;

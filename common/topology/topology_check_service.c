@@ -118,7 +118,7 @@ static void check_component(const struct topology *topology, uint8_t index,
         }
         return;
     }
-    if (bits_has(component_needs_all(topology, index), index)) {
+    if (bits_has(topology_needs_all(topology, index), index)) {
         FOUND(findings, FINDING_NEEDS_CYCLE, where("components.%s.needs", component->name).at,
               "through others it needs itself");
     }

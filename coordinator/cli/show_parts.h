@@ -48,6 +48,9 @@ int mark_of_class(const char *class);
 int mark_of_status(const char *status);
 int mark_of_step(const char *state);
 
+/* Words with a hanging indent, within 80 columns; one that is longer than a line is broken. */
+void say_within(unsigned indent, const char *lead, int mark, const char *text);
+
 void show_execution(const json_t *execution);
 /* Who has command of it; a line, or nothing of one that ended without. */
 void show_command(const json_t *execution);
@@ -56,6 +59,8 @@ void show_policy(const json_t *policy);
 void show_links(const json_t *links, bool ends);
 void show_trees(const json_t *trees); /* show_tree.c; within 80 columns */
 void show_regions(const json_t *regions);
+/* How each of these components is, and why; a line or more, within 80 columns. */
+void show_standings(const json_t *components);
 
 void show_status(const json_t *json);
 /* Of a status with a running execution: at most so many columns (1 to 200) and rows (1 to 100; what

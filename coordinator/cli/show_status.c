@@ -30,6 +30,39 @@ void show_regions(const json_t *regions) {
     table_print(table, 0);
 }
 
+/* "budapp in east depends on keycloak, which is down"; red is what fails by itself. */
+static void say_standing(unsigned indent, const char *lead, const json_t *one) {
+    const char *standing = text_in(one, "standing"), *why = text_in(one, "why");
+    bool own = text_equal(standing, "down") || text_equal(standing, "failing");
+    bool depends = text_equal(standing, "depending");
+    char text[600], since[40] = "";
+    if (has(one, "for_ms")) {
+        (void)text_format(since, sizeof since, " for %s", span_text(number_in(one, "for_ms")).at);
+    }
+    (void)text_format(text, sizeof text, "%s in %s%s%s%s%s %s", text_in(one, "name"),
+                      text_in(one, "region"), depends ? "" : " is ", depends ? "" : standing,
+                      depends ? "" : since, depends ? "" : ":", why);
+    say_within(indent, lead, own ? BAD : PLAIN, text);
+}
+
+/* What hangs on another component stands below it, and is no trouble of its own. */
+static void show_troubles(const json_t *troubles) {
+    size_t i;
+    json_t *one;
+    json_array_foreach(troubles, i, one) {
+        bool own = json_array_size(json_object_get(one, "roots")) == 0;
+        say_standing(own ? 0 : 2, own ? "" : "- ", one);
+    }
+}
+
+void show_standings(const json_t *components) {
+    size_t i;
+    json_t *one;
+    json_array_foreach(components, i, one) {
+        say_standing(0, "", one);
+    }
+}
+
 static void links_ends(struct table *table, const json_t *link) {
     static const char *const ends[] = {"written", "received", "applied"};
     for (unsigned e = 0; e < 3; e++) {
@@ -393,6 +426,10 @@ void show_status(const json_t *json) {
     (void)printf("\n");
     show_regions(json_object_get(json, "regions"));
     (void)printf("\n");
+    if (json_array_size(json_object_get(json, "troubles")) > 0) {
+        show_troubles(json_object_get(json, "troubles"));
+        (void)printf("\n");
+    }
     member_table(json_object_get(json, "members"));
     if (json_array_size(json_object_get(json, "links")) > 0) {
         (void)printf("\n");

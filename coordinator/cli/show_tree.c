@@ -7,8 +7,7 @@
 #define COLUMNS_MAX 80
 #define INDENT_MAX 24 /* deeper cascades stay there: their line says whom they follow */
 
-/* Words with a hanging indent; one that is longer than a line is broken. */
-static void say(unsigned indent, const char *lead, int mark, const char *text) {
+void say_within(unsigned indent, const char *lead, int mark, const char *text) {
     size_t hang = indent + strlen(lead), left = COLUMNS_MAX - hang;
     (void)printf("%*s%s%s", (int)indent, "", lead, colour(mark));
     while (*text != '\0') {
@@ -43,7 +42,7 @@ static void show_look(const json_t *look, unsigned indent) {
     if (!has(look, "age_ms")) {
         (void)text_format(text, sizeof text, "UNKNOWN: %s never told of it (check %s)",
                           text_in(look, "from"), text_in(look, "check"));
-        say(indent, "- ", BAD, text);
+        say_within(indent, "- ", BAD, text);
         return;
     }
     (void)text_format(text, sizeof text, "%s%s%s%s: %s%s (%s ago by %s, check %s)%s%s%s",
@@ -52,7 +51,7 @@ static void show_look(const json_t *look, unsigned indent) {
                       stale && text_equal(status, "stale") ? "seen" : status,
                       span_text(number_in(look, "age_ms")).at, text_in(look, "from"),
                       text_in(look, "check"), lag, detail[0] == '\0' ? "" : "; ", detail);
-    say(indent, "- ", stale ? BAD : mark_of_status(status), text);
+    say_within(indent, "- ", stale ? BAD : mark_of_status(status), text);
 }
 
 static void show_server(const json_t *server, unsigned indent) {
@@ -76,7 +75,7 @@ static void show_server(const json_t *server, unsigned indent) {
                       now || stale ? role : "unknown: no server's word",
                       text_equal(role, "disagreed") ? ": its checks name two roles" : "",
                       yes_in(server, "writable") ? ", writable" : "", after);
-    say(indent, indent == 0 ? "" : "`- ", bad ? BAD : PLAIN, text);
+    say_within(indent, indent == 0 ? "" : "`- ", bad ? BAD : PLAIN, text);
     json_array_foreach(looks, i, look) {
         show_look(look, indent + (indent == 0 ? 2 : 5));
     }

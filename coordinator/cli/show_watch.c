@@ -236,6 +236,30 @@ static void say_world(struct screen *screen, const json_t *json, unsigned tall) 
     screen_items(screen, BLOCK_AGENTS, "AGENTS   ", &items, "", "none", tall + 1);
 }
 
+/* Of the region that the service is in, or goes to: what fails, and what only hangs on it. */
+static void say_down(struct screen *screen, const json_t *json, const json_t *execution,
+                     unsigned tall) {
+    bool back = text_equal(text_in(execution, "kind"), "reprotect");
+    const char *region = text_in(execution, back ? "source" : "target");
+    struct items items = {0};
+    size_t i;
+    json_t *one;
+    json_array_foreach(json_object_get(json, "troubles"), i, one) {
+        const json_t *hurts = json_object_get(one, "hurts");
+        bool own = json_array_size(json_object_get(one, "roots")) == 0;
+        if (!own || !text_equal(text_in(one, "region"), region)) {
+            continue;
+        }
+        if (json_array_size(hurts) > 0) {
+            items_add(&items, "%s %s, %zu hang on it", text_in(one, "name"),
+                      text_in(one, "standing"), json_array_size(hurts));
+        } else {
+            items_add(&items, "%s %s", text_in(one, "name"), text_in(one, "standing"));
+        }
+    }
+    screen_items(screen, BLOCK_DOWN, "DOWN     ", &items, "", "", tall);
+}
+
 /* ------------------------------------------------------------------------ the steps */
 
 enum rank { RANK_HOT, RANK_AHEAD, RANK_OVER, RANK_NOT };
@@ -409,6 +433,7 @@ void show_watch(const json_t *json, unsigned columns, unsigned rows) {
     say_back(&screen, execution);
     say_costs(&screen, json, execution, tall);
     say_world(&screen, json, tall);
+    say_down(&screen, json, execution, tall);
     say_foot(&screen, json);
     screen_fit(&screen, rows_for_steps(&screen, &steps));
     say_steps(&screen, &steps, screen.rows - screen.n);

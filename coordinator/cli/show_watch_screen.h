@@ -25,6 +25,7 @@ enum block {
     BLOCK_LAG,
     BLOCK_BACK,
     BLOCK_AGENTS,
+    BLOCK_DOWN,
     BLOCK_LAST,
     BLOCK_STEPS
 };

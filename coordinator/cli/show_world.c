@@ -341,6 +341,8 @@ void show_explain(const json_t *json) {
     }
     if (has(json, "components")) {
         (void)printf("\n");
+        show_standings(json_object_get(json, "components"));
+        (void)printf("\n");
         show_components(json);
     }
 }

@@ -9,11 +9,12 @@ import subprocess
 import time
 
 from fleet import topology
+from fleet.fleet import FleetError
 from lab import plan
 from lab.days import away_from_midnight, today
 from lab.net import inside
 
-from place import HEAL, PATIENCE_S, expect
+from place import HEAL, PATIENCE_S, Failure, expect
 
 CASES = []
 
@@ -163,6 +164,50 @@ def a_paused_patroni_is_a_warning(place):
     expect(status == 200, f"Patroni says {status}")
     both = ("check west-members", "check west-patroni-key")
     broken(place, {name: ("warning", "paused") for name in both}, code=0)
+
+
+@case
+def what_depends_on_a_component_that_is_down_is_told_so(place):
+    shut = "table inet shut {\n chain in {\n  type filter hook input priority 0;\n  tcp dport 80 reject with tcp reset\n }\n}\n"
+
+    def becomes(wanted, troubles_n, what):
+        """{component: (standing, part of why)} of the east, as status tells it; nothing else is told of there."""
+        seen = {}
+
+        def there():
+            nonlocal seen
+            status = place.fleet.ask("status")
+            seen = {one["name"]: one for one in status["troubles"] if one["region"] == "east"}
+            own = [one for one in seen.values() if one["standing"] in ("down", "failing")]
+            return set(seen) == set(wanted) and len(own) == troubles_n and all(
+                seen[name]["standing"] == standing and part in seen[name]["why"] for name, (standing, part) in wanted.items())
+        try:
+            place.fleet.wait(there, PATIENCE_S, what)
+        except FleetError as error:
+            raise Failure(f"{error}, but: {[(one['name'], one['standing'], one['why']) for one in seen.values()]}") from error
+
+    becomes({}, 0, "the east is well")
+    try:
+        place.lab.sql("east-db1", "ALTER ROLE drover NOLOGIN")
+        becomes({"postgresql": ("down", "east-db1-postgresql: "),
+                 "web": ("at-risk", "needs postgresql, which is down; its own checks pass"),
+                 "api": ("at-risk", "needs postgresql, which is down, through web")}, 1, "the need is down, its dependents serve")
+        place.lab.run("east-front", ["nft", "-f", "-"], text=shut)
+        becomes({"postgresql": ("down", ""), "web": ("depending", "depends on postgresql, which is down"),
+                 "api": ("at-risk", "needs postgresql")}, 1, "the dependent fails, too, and is no trouble of its own")
+        shown = place.fleet.drover("status").stdout
+        expect("\npostgresql in east is down for " in shown, shown)
+        expect("\n  - web in east depends on postgresql, which is down\n" in shown, shown)
+        explained = place.fleet.drover("explain", "web").stdout
+        expect("\nweb in east depends on postgresql, which is down\n" in explained, explained)
+        place.lab.sql("east-db1", "ALTER ROLE drover LOGIN")
+        becomes({"web": ("down", "east-public: "), "api": ("at-risk", "needs web, which is down")}, 1,
+                "with its need up it is its own fault")
+    finally:
+        place.lab.sql("east-db1", "ALTER ROLE drover LOGIN")
+        place.lab.run("east-front", ["nft", "delete", "table", "inet", "shut"], check=False)
+    becomes({}, 0, "the east is well again")
+    place.ready()
 
 
 @case

@@ -152,6 +152,18 @@ static json_t *paused(void) {
     return json;
 }
 
+/* What fails of the target; of the region that is left, and of what only hangs on it, no word. */
+static json_t *troubled(void) {
+    json_t *json = base();
+    set(json, "troubles",
+        "[{\"name\":\"web\",\"region\":\"east\",\"standing\":\"down\",\"roots\":[],\"hurts\":[]},"
+        "{\"name\":\"keycloak\",\"region\":\"west\",\"standing\":\"down\",\"roots\":[],"
+        "\"hurts\":[\"budapp\",\"gateway\"]},{\"name\":\"budapp\",\"region\":\"west\","
+        "\"standing\":\"depending\",\"roots\":[\"keycloak\"],\"hurts\":[]},{\"name\":\"redis\","
+        "\"region\":\"west\",\"standing\":\"failing\",\"roots\":[],\"hurts\":[]}]");
+    return json;
+}
+
 /* A member that cannot know: its log is away, and it had not read it to the end. */
 static json_t *blind(void) {
     json_t *json = base();
@@ -165,7 +177,7 @@ static json_t *blind(void) {
     return json;
 }
 
-static json_t *(*const states[])(void) = {base, waiting, paused, blind};
+static json_t *(*const states[])(void) = {base, waiting, paused, blind, troubled};
 
 /* What drawing prints onto stdout: a screen, or what a terminal gets of it. */
 static char *printed(json_t *json, struct watch_size size, bool drawn) {
@@ -219,6 +231,18 @@ static void an_automatic_failover_is_as_drawn(void **state) {
         "m1 at 02:31:30Z, data 100 ms old; Ctrl-C ends this";
     (void)state;
     is_drawn(base(), golden);
+}
+
+static void what_is_down_is_told_by_its_root(void **state) {
+    (void)state;
+    json_t *json = troubled();
+    struct watch_size size = {.columns = 80, .rows = 24};
+    assert_non_null(strstr(printed(json, size, false),
+                           "\nDOWN     keycloak down, 2 hang on it | redis failing\n"));
+    json_decref(json);
+    json = base();
+    assert_null(strstr(printed(json, size, false), "\nDOWN"));
+    json_decref(json);
 }
 
 static void a_switchover_that_waits_for_an_approval_is_as_drawn(void **state) {
@@ -529,6 +553,7 @@ static void the_old_picture_stays_and_says_that_nobody_answers(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_automatic_failover_is_as_drawn),
+        cmocka_unit_test(what_is_down_is_told_by_its_root),
         cmocka_unit_test(a_switchover_that_waits_for_an_approval_is_as_drawn),
         cmocka_unit_test(a_failed_step_among_more_than_fit_is_as_drawn),
         cmocka_unit_test(a_member_that_cannot_know_is_as_drawn),

@@ -278,6 +278,75 @@ static void explain_of_a_region_shows_each_view(void **state) {
     json_decref(json);
 }
 
+/* That agent's newest report on that check. */
+static void report_on(const char *name, const char *by, uint8_t status, const char *detail) {
+    struct agent_live *live = &member.agents[agent(by)];
+    live->reported = true;
+    live->report.config_version = 3;
+    for (uint16_t c = 0; c < topology.checks_n; c++) {
+        if (text_equal(topology.checks[c].name, name)) {
+            struct check_report *seen = &live->report.checks[live->report.checks_n++];
+            *seen = (struct check_report){.check = c, .status = status, .since_ms = 5000};
+            (void)text_copy(seen->detail, sizeof seen->detail, detail);
+        }
+    }
+}
+
+/* How a component of east stands, in an answer's list, whose roots and whose dependents. */
+static void expect_standing(const json_t *list, const char *name, const char *standing,
+                            const char *why, size_t roots_n, size_t hurts_n) {
+    const json_t *one = named(list, name);
+    assert_string_equal(text_of(one, "region"), "east");
+    assert_string_equal(text_of(one, "standing"), standing);
+    assert_string_equal(text_of(one, "why"), why);
+    assert_int_equal(json_array_size(json_object_get(one, "roots")), roots_n);
+    assert_int_equal(json_array_size(json_object_get(one, "hurts")), hurts_n);
+}
+
+static void what_depends_is_told_behind_its_root_and_is_no_trouble_of_its_own(void **state) {
+    (void)state;
+    make_serving();
+    uint8_t api = topology_component(&topology, "api.bud.ai");
+    topology.components[api].needs = 1u << topology_component(&topology, "app");
+    report_on("pg-east", "east-db1", CHECK_FAILED, "connection refused");
+    report_on("app-east", "east-db1", CHECK_FAILED, "status 503");
+    report_on("api-ttl", "mon1", CHECK_OK, "TTL 60");
+    json_t *json = ask_from("status", "", 0);
+    const json_t *troubles = json_object_get(json, "troubles");
+    assert_int_equal(json_array_size(troubles), 3);
+    assert_int_equal(number_of(json, "troubles_n"), 1);
+    assert_string_equal(text_of(json_array_get(troubles, 0), "name"), "pg");
+    expect_standing(troubles, "pg", "down", "pg-east: connection refused", 0, 2);
+    expect_standing(troubles, "app", "depending", "depends on pg, which is down", 1, 0);
+    expect_standing(troubles, "api.bud.ai", "at-risk",
+                    "needs pg, which is down, through app; its own checks pass", 1, 0);
+    assert_true(number_of(json_array_get(troubles, 0), "for_ms") >= 5000);
+    json_decref(json);
+
+    json = ask_from("explain", "app", 0);
+    expect_standing(json_object_get(json, "components"), "app", "depending",
+                    "depends on pg, which is down", 1, 0);
+    json_decref(json);
+
+    member.agents[agent("east-db1")].report.checks[0].status = CHECK_OK; /* its need is fine */
+    json = ask_from("status", "", 0);
+    troubles = json_object_get(json, "troubles");
+    assert_int_equal(number_of(json, "troubles_n"), 1);
+    expect_standing(troubles, "app", "down", "app-east: status 503", 0, 1);
+    expect_standing(troubles, "api.bud.ai", "at-risk",
+                    "needs app, which is down; its own checks pass", 1, 0);
+    json_decref(json);
+
+    member.agents[agent("east-db1")].report.checks[1].status = CHECK_OK;
+    json = ask_from("status", "", 0);
+    assert_int_equal(number_of(json, "troubles_n"), 0);
+    assert_int_equal(json_array_size(json_object_get(json, "troubles")), 0);
+    json_decref(json);
+    json = ask_from("components", "app", 0);
+    expect_standing(json_object_get(json, "components"), "app", "well", "its checks pass", 0, 0);
+    json_decref(json);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(explain_of_a_serving_region_says_what_would_be_needed),
@@ -286,6 +355,7 @@ int main(void) {
         cmocka_unit_test(explain_says_what_a_link_a_role_and_a_first_word_are),
         cmocka_unit_test(explain_says_whose_word_each_gate_rests_on),
         cmocka_unit_test(explain_of_a_region_shows_each_view),
+        cmocka_unit_test(what_depends_is_told_behind_its_root_and_is_no_trouble_of_its_own),
     };
     return cmocka_run_group_tests(tests, status_world_open, status_world_close);
 }
