@@ -19,6 +19,32 @@ static void put_step_needs(json_t *object, const struct plan *plan, const struct
     put_object(object, "needs", needs);
 }
 
+/* Who is in the way of a step that could begin otherwise; NONE. */
+static uint8_t step_locked_by(const struct execution *execution, const struct plan *plan,
+                              uint8_t index) {
+    const struct step *step = &plan->steps[index];
+    bool ready = execution->steps[index].phase == STEP_WAITING && execution_runs(execution) &&
+                 plan->steps_n == execution->steps_n;
+    for (unsigned i = 0; ready && i < step->needs_n; i++) {
+        uint8_t need = step->needs[i];
+        ready = step_finished(&execution->steps[need], &plan->steps[need]);
+    }
+    return ready ? execution_lock_holder(execution, plan, index) : NONE;
+}
+
+static void put_step_locks(json_t *object, const struct execution *execution,
+                           const struct plan *plan, uint8_t index) {
+    json_t *locks = json_array();
+    uint8_t holder = step_locked_by(execution, plan, index);
+    for (uint8_t i = 0; i < plan->locks_n; i++) {
+        if ((plan->steps[index].locks & bit(i)) != 0) {
+            (void)json_array_append_new(locks, json_string(plan->locks[i]));
+        }
+    }
+    put_object(object, "locks", locks);
+    put_text(object, "locked_by", holder == NONE ? "" : plan->steps[holder].name);
+}
+
 static uint16_t step_digest(const struct answering *answering, const struct execution *execution,
                             uint8_t index, char ret_digest[2 * SEEN_SIZE + 1]) {
     uint8_t bytes[SEEN_SIZE];
@@ -94,6 +120,7 @@ static json_t *step_object(struct answering *answering, const struct execution *
     put_count(object, "tier", step->tier);
     put_text(object, "intent", step->intent);
     put_step_needs(object, plan, step);
+    put_step_locks(object, execution, plan, index);
     return object;
 }
 
@@ -204,6 +231,12 @@ static void step_waits(struct answering *answering, const struct execution *exec
     const struct topology *topology = answering->topology;
     const struct step *step = &topology->plans[execution->plan].steps[at];
     const struct step_state *state = &execution->steps[at];
+    const struct plan *plan = &topology->plans[execution->plan];
+    uint8_t holder = step_locked_by(execution, plan, at);
+    if (holder != NONE) {
+        list_say(waits, "step %s until %s, with which it shares a lock, is over", step->name,
+                 plan->steps[holder].name);
+    }
     if (state->phase == STEP_RUNNING) {
         list_say(waits, "step %s at %s, for %s", step->name, name_agent(topology, state->agent),
                  duration_text(core_since(answering->core, state->started_ms) / 1000 * 1000).at);

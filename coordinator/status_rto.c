@@ -1,5 +1,6 @@
 /* How much of each tier's recovery time is used, and when it ends at the latest: from the outage's
  * start, not from the declaration (N25). What people take to make up their minds is not in it. */
+#include "common/base/bits.h"
 #include "common/plan/order.h"
 #include "coordinator/status_past.h"
 
@@ -45,6 +46,23 @@ static uint64_t most(uint64_t a, uint64_t b) {
     return a > b ? a : b;
 }
 
+/* Until it is at work every rival that is not done may come first. */
+static void course_locks(const struct answering *answering, const struct execution *execution,
+                         uint8_t s, const struct course *course, uint64_t *start_ms,
+                         uint64_t *likely_start_ms) {
+    const struct plan *plan = &answering->topology->plans[execution->plan];
+    bool at_work = execution->steps[s].phase == STEP_RUNNING;
+    for (uint8_t i = 0; i < execution->steps_n && !at_work; i++) {
+        const struct step *rival = &plan->steps[i];
+        bool shown = false;
+        if (bits_has(course->order.rivals[s], i) && !step_finished(&execution->steps[i], rival)) {
+            uint64_t left_ms = step_left_ms(answering->core, &execution->steps[i], rival);
+            *start_ms += left_ms;
+            *likely_start_ms += step_likely_ms(answering, execution, i, left_ms, &shown);
+        }
+    }
+}
+
 /* One step's place; what it needs is placed already. */
 static void course_place(const struct answering *answering, const struct execution *execution,
                          uint8_t s, uint64_t start_ms, uint64_t likely_start_ms,
@@ -61,6 +79,7 @@ static void course_place(const struct answering *answering, const struct executi
         return;
     }
     uint64_t left_ms = step_left_ms(answering->core, &execution->steps[s], step);
+    course_locks(answering, execution, s, course, &start_ms, &likely_start_ms);
     course->end_ms[s] = start_ms + left_ms;
     course->likely_ms[s] =
         likely_start_ms + step_likely_ms(answering, execution, s, left_ms, &shown);

@@ -2,6 +2,7 @@
  * backups and drills. */
 #include <string.h>
 
+#include "common/base/bits.h"
 #include "common/base/ensure.h"
 #include "common/io/topology_read_parts.h"
 
@@ -19,7 +20,7 @@ static const char *const step_places[] = {"target", "source", NULL};
 /* A step with the plan around it: `needs` names steps of the same plan. */
 struct step_reading {
     struct step step;
-    const struct plan *plan;
+    struct plan *plan;
 };
 
 static enum err step_at_read(struct conf *conf, const struct config_setting_t *at, void *base) {
@@ -35,14 +36,56 @@ static enum err step_needs_read(struct conf *conf, const struct config_setting_t
     static const struct conf_names names = {"step of this plan", offsetof(struct plan, steps),
                                             sizeof(struct step), offsetof(struct plan, steps_n)};
     struct conf in_plan = *conf;
-    /* conf_reference only reads through the context. */
-    in_plan.context = (void *)(uintptr_t)reading->plan;
+    in_plan.context = reading->plan;
     size_t n = 0;
     enum err err = conf_list(conf, at, "steps' names", STEP_NEEDS_MAX, &n);
     for (size_t i = 0; i < n && err == ERR_OK; i++) {
         err = conf_reference(&in_plan, conf_element(at, i), &names, &reading->step.needs[i]);
     }
     reading->step.needs_n = (uint8_t)n;
+    return err;
+}
+
+struct lock_reading {
+    char name[NAME_SIZE];
+};
+
+/* A lock is declared by being named; the plan keeps each name once. */
+static enum err plan_lock_find(struct conf *conf, const struct config_setting_t *at,
+                               struct plan *plan, uint8_t *ret_lock) {
+    static const struct field field = {"locks", FIELD_NAME, FIELD_OF(struct lock_reading, name)};
+    struct lock_reading reading = {.name = ""};
+    enum err err = conf_field(conf, at, &field, &reading);
+    if (err != ERR_OK) {
+        return err;
+    }
+    uint8_t lock = 0;
+    while (lock < plan->locks_n && !text_equal(plan->locks[lock], reading.name)) {
+        lock++;
+    }
+    if (lock == PLAN_LOCKS_MAX) {
+        return conf_expected(conf, at, "at most %d different locks in a plan", PLAN_LOCKS_MAX);
+    }
+    if (lock == plan->locks_n) {
+        (void)text_copy(plan->locks[plan->locks_n++], NAME_SIZE, reading.name);
+    }
+    *ret_lock = lock;
+    return ERR_OK;
+}
+
+static enum err step_locks_read(struct conf *conf, const struct config_setting_t *at, void *base) {
+    struct step_reading *reading = base;
+    size_t n = 0;
+    enum err err = conf_list(conf, at, "locks' names", PLAN_LOCKS_MAX, &n);
+    for (size_t i = 0; i < n && err == ERR_OK; i++) {
+        uint8_t lock = 0;
+        err = plan_lock_find(conf, conf_element(at, i), reading->plan, &lock);
+        if (err == ERR_OK && (reading->step.locks & bit(lock)) != 0) {
+            err = conf_expected(conf, conf_element(at, i), "each lock once");
+        } else if (err == ERR_OK) {
+            reading->step.locks |= (uint16_t)bit(lock);
+        }
+    }
     return err;
 }
 
@@ -69,6 +112,7 @@ static const struct field step_fields[] = {
     {"timeout", FIELD_DURATION, STEP_FIELD(timeout_ms), .min = 10},
     {"retries", FIELD_COUNT, STEP_FIELD(retries), .max = 100},
     {"needs", FIELD_READ, .read = step_needs_read},
+    {"locks", FIELD_READ, .read = step_locks_read},
     {"intent", FIELD_TEXT, STEP_FIELD(intent)},
     {"args", FIELD_READ, .read = step_args_read},
 };

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "common/base/bits.h"
 #include "common/topology/duration.h"
 #include "common/topology/roles.h"
 
@@ -74,6 +75,35 @@ static void needs_text(const struct plan *plan, const struct step *step, char *o
     }
 }
 
+static void locks_sorted(const struct plan *plan, const struct step *step, char *out,
+                         size_t out_size) {
+    const char *last = "";
+    out[0] = '\0';
+    for (uint8_t n = 0; n < plan->locks_n; n++) {
+        const char *next = NULL;
+        for (uint8_t i = 0; i < plan->locks_n; i++) {
+            const char *name = plan->locks[i];
+            bool later = (step->locks & bit(i)) != 0 && strcmp(name, last) > 0;
+            next = later && (next == NULL || strcmp(name, next) < 0) ? name : next;
+        }
+        if (next == NULL) {
+            return;
+        }
+        (void)text_append(out, out_size, out[0] == '\0' ? "" : ", ");
+        (void)text_append(out, out_size, next);
+        last = next;
+    }
+}
+
+/* By name: the same lock has another number in another file. */
+static void compare_locks(struct comparing *comparing, const struct step *was,
+                          const struct step *is) {
+    char locks_was[PLAN_LOCKS_MAX * (NAME_SIZE + 2)], locks_is[sizeof locks_was];
+    locks_sorted(comparing->was->plan, was, locks_was, sizeof locks_was);
+    locks_sorted(comparing->is->plan, is, locks_is, sizeof locks_is);
+    change(comparing, "locks", locks_was, locks_is);
+}
+
 static bool needs_step(const struct plan *plan, const struct step *step, const char *name) {
     for (uint8_t n = 0; n < step->needs_n; n++) {
         if (text_equal(plan->steps[step->needs[n]].name, name)) {
@@ -129,6 +159,7 @@ static void compare_rest(struct comparing *comparing, const struct step *was,
         step->at_source = step->before_fence = step->may_fail = step->mandated = false;
         step->timeout_ms = 0;
         step->retries = step->needs_n = 0;
+        step->locks = 0;
     }
     const uint8_t *a_bytes = (const uint8_t *)&a, *b_bytes = (const uint8_t *)&b;
     change(comparing, "another field", "one value",
@@ -169,6 +200,7 @@ static void compare_step(struct comparing *comparing, const struct step *was,
     if (needs_differ(comparing, was, is)) {
         change(comparing, "needs", needs_was, needs_is);
     }
+    compare_locks(comparing, was, is);
     change(comparing, "intent", was->intent, is->intent);
     compare_arguments(comparing, was, is);
     compare_rest(comparing, was, is);

@@ -80,6 +80,26 @@ static void say_needs(const struct render *render, const struct order *order,
     }
 }
 
+static void say_locks(const struct render *render, const struct order *order, uint8_t index,
+                      struct step_facts *facts) {
+    const struct plan *plan = render->plan;
+    if (plan->steps[index].locks == 0) {
+        return;
+    }
+    char *text = line_add(facts, "locks");
+    plan_locks_text(plan, &plan->steps[index], text, LINE_SIZE);
+    const char *between = "; never beside ";
+    for (uint8_t at = 0; at < order->n; at++) {
+        if (bits_has(order->rivals[index], order->at[at].step)) {
+            char one[NAME_SIZE + 32];
+            (void)text_format(one, sizeof one, "%s%u %s", between, at + 1u,
+                              plan->steps[order->at[at].step].name);
+            (void)text_append(text, LINE_SIZE, one);
+            between = ", ";
+        }
+    }
+}
+
 static void say_people(const struct topology *topology, const struct step *step,
                        struct step_facts *facts) {
     if (step->approval == NONE) {
@@ -154,6 +174,7 @@ enum err facts_of_step(const struct render *render, const struct order *order, u
     say_what(&manual, facts);
     say_where(&manual, facts);
     say_needs(render, order, manual.step, facts);
+    say_locks(render, order, place->step, facts);
     say_people(render->topology, manual.step, facts);
     say_time(render, place, manual.step, facts);
     say_failure(render, manual.step, facts);
@@ -190,7 +211,8 @@ void facts_of_plan(const struct render *render, const struct order *order,
                       topology->cluster, region_name(render, render->source),
                       region_name(render, render->target));
     (void)text_format(line_add(facts, "steps"), LINE_SIZE,
-                      "%u, in waves: those of one wave may run side by side", order->n);
+                      "%u, in waves: those of one wave may run side by side%s", order->n,
+                      render->plan->locks_n > 0 ? ", but for those that share a lock" : "");
     struct duration before = duration_text(before_ms), behind = duration_text(behind_ms);
     struct duration wait = duration_text(topology->lease.wait_ms);
     if (plan_fences(render->plan)) {

@@ -6,7 +6,7 @@
 #include "common/plan/render.h"
 
 #define FACTS_COMMAND_SIZE 16384
-#define FACTS_LINES_N 9
+#define FACTS_LINES_N 10
 
 struct fact_line {
     const char *label;

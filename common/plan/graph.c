@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "common/base/bits.h"
 #include "common/topology/duration.h"
 
 struct graph {
@@ -20,6 +21,16 @@ static const struct place_in_order *place_of(const struct graph *graph, uint8_t 
     return NULL;
 }
 
+static void say_rivals(const struct graph *graph, uint8_t step, struct page *page) {
+    const char *between = "; never beside ";
+    for (uint8_t i = 0; i < graph->plan->steps_n; i++) {
+        if (bits_has(graph->order.rivals[step], i)) {
+            page_say(page, "%s%s", between, graph->plan->steps[i].name);
+            between = ", ";
+        }
+    }
+}
+
 static void say_step(const struct graph *graph, const struct place_in_order *place,
                      struct page *page) {
     const struct step *step = &graph->plan->steps[place->step];
@@ -32,6 +43,7 @@ static void say_step(const struct graph *graph, const struct place_in_order *pla
     if (step->needs_n == 0) {
         page_say(page, " <- %s", fences && !place->before_fence ? "the fence" : "the beginning");
     }
+    say_rivals(graph, place->step, page);
     page_say(page, "%s%s\n", step->may_fail ? "; may fail" : "",
              step->approval == NONE          ? ""
              : step->action == ACTION_MANUAL ? "; a person does it"
@@ -104,7 +116,10 @@ static void say_longest_way(const struct graph *graph, bool before, struct page 
                                            : " behind the fence",
                  duration_text(latest->end_ms).at);
         while (n-- > 0) {
-            page_say(page, " %s%s", graph->plan->steps[way[n]->step].name, n > 0 ? " ->" : "\n");
+            const struct place_in_order *at = way[n];
+            bool waits = graph->order.rivals[at->step] != 0;
+            page_say(page, "%s %s%s", waits ? " (locks)" : "", graph->plan->steps[at->step].name,
+                     n > 0 ? " ->" : "\n");
         }
     }
 }

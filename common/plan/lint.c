@@ -163,6 +163,34 @@ static void lint_blind(const struct topology *topology, const struct plan *plan,
     }
 }
 
+/* ---- locks ---- */
+
+/* A lock is declared by being named, so a mistyped one is another lock. */
+static void lint_locks(const struct plan *plan, struct findings *findings) {
+    const char *names[PLAN_LOCKS_MAX];
+    for (uint8_t lock = 0; lock < plan->locks_n; lock++) {
+        const struct step *by = NULL;
+        unsigned steps_n = 0, names_n = 0;
+        for (uint8_t s = 0; s < plan->steps_n; s++) {
+            bool has = (plan->steps[s].locks & bit(lock)) != 0;
+            by = has ? &plan->steps[s] : by;
+            steps_n += has;
+        }
+        for (uint8_t i = 0; i < plan->locks_n; i++) {
+            if (i != lock) {
+                names[names_n++] = plan->locks[i];
+            }
+        }
+        const char *near = text_nearest(plan->locks[lock], names, names_n);
+        if (steps_n == 1) {
+            LINT(findings, LINT_LONE_LOCK, where("plans.%s.steps.%s", plan->name, by->name).at,
+                 "no other step of the plan names the lock %s: it keeps nothing apart%s%s%s",
+                 plan->locks[lock], near == NULL ? "" : "; did you mean \"",
+                 near == NULL ? "" : near, near == NULL ? "" : "\"?");
+        }
+    }
+}
+
 /* ---- the whole ---- */
 
 static bool findings_has(const struct findings *findings, uint16_t code) {
@@ -188,6 +216,7 @@ void plan_lint(const struct topology *topology, struct findings *ret_findings) {
         lint_awaits(&topology->plans[i], needs, ret_findings);
         lint_handoffs(&topology->plans[i], needs, ret_findings);
         lint_blind(topology, &topology->plans[i], ret_findings);
+        lint_locks(&topology->plans[i], ret_findings);
     }
     lint_one_way(topology, ret_findings);
     lint_left_out(topology, ret_findings);

@@ -22,7 +22,8 @@
     X(309, NO_STEP, "a failover without a step for something that it must bring")                  \
     X(310, PLACEHOLDER, "a placeholder where a value belongs")                                     \
     X(311, UNOBSERVED, "steps whose state nobody can see")                                         \
-    X(312, LATE_PERSON, "an approval may be waited for longer than the RTO")
+    X(312, LATE_PERSON, "an approval may be waited for longer than the RTO")                       \
+    X(313, LONE_LOCK, "a lock that only one step names")
 
 enum lint_code {
 #define LINT_ENUM(code, name, title) LINT_##name = (code),

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "common/base/bits.h"
 #include "common/topology/duration.h"
 
 /* From the end of each attempt to the beginning of the next: longer every time, up to a bound. */
@@ -17,6 +18,16 @@ static uint64_t retry_pauses_ms(unsigned retries) {
 
 uint64_t step_longest_ms(const struct step *step) {
     return (uint64_t)step->timeout_ms * (1u + step->retries) + retry_pauses_ms(step->retries);
+}
+
+void plan_locks_text(const struct plan *plan, const struct step *step, char *out, size_t out_size) {
+    out[0] = '\0';
+    for (uint8_t i = 0; i < plan->locks_n; i++) {
+        if ((step->locks & bit(i)) != 0) {
+            (void)text_append(out, out_size, out[0] == '\0' ? "" : ", ");
+            (void)text_append(out, out_size, plan->locks[i]);
+        }
+    }
 }
 
 unsigned step_tier(const struct step *step) {
@@ -53,27 +64,74 @@ bool plan_fences(const struct plan *plan) {
     return plan->kind != PLAN_REPROTECT;
 }
 
-/* Fills in wave and times once everything it needs is placed. */
-static bool step_place(const struct plan *plan, const bool *placed,
-                       const struct place_in_order *places, uint8_t index,
-                       struct place_in_order *ret_place) {
-    const struct step *step = &plan->steps[index];
+/* What is being worked out: `after` is, by step, the set of what must be done before it. */
+struct ordering {
+    const struct plan *plan;
+    struct place_in_order places[STEPS_MAX];
+    uint64_t placed, after[STEPS_MAX];
+    uint8_t sequence[STEPS_MAX], n; /* what is needed before what needs it */
+};
+
+static bool step_is_before(const struct plan *plan, uint8_t step) {
+    return plan_fences(plan) && plan->steps[step].before_fence;
+}
+
+/* Fills in the wave once everything it needs is placed. */
+static bool step_place(struct ordering *ordering, uint8_t index) {
+    const struct step *step = &ordering->plan->steps[index];
     struct place_in_order place = {
-        .step = index, .wave = 1, .before_fence = plan_fences(plan) && step->before_fence};
+        .step = index, .wave = 1, .before_fence = step_is_before(ordering->plan, index)};
+    uint64_t after = 0;
     for (uint8_t i = 0; i < step->needs_n; i++) {
         uint8_t need = step->needs[i];
-        if (need >= plan->steps_n || !placed[need]) {
+        if (need >= ordering->plan->steps_n || !bits_has(ordering->placed, need)) {
             return false;
         }
-        const struct place_in_order *needed = &places[need];
-        place.wave = needed->wave >= place.wave ? (uint8_t)(needed->wave + 1) : place.wave;
-        if (needed->before_fence == place.before_fence && needed->end_ms > place.start_ms) {
-            place.start_ms = needed->end_ms;
+        unsigned wave = ordering->places[need].wave;
+        place.wave = wave >= place.wave ? (uint8_t)(wave + 1) : place.wave;
+        after |= ordering->after[need] | bit(need);
+    }
+    ordering->places[index] = place;
+    ordering->after[index] = after;
+    ordering->placed |= bit(index);
+    ordering->sequence[ordering->n++] = index;
+    return true;
+}
+
+static bool steps_in_one_mode(const struct step *a, const struct step *b) {
+    return a->mode == STEP_MODE_BOTH || b->mode == STEP_MODE_BOTH || a->mode == b->mode;
+}
+
+static uint64_t rivals_of(const struct ordering *ordering, uint8_t index) {
+    const struct plan *plan = ordering->plan;
+    const struct step *step = &plan->steps[index];
+    uint64_t rivals = 0;
+    for (uint8_t i = 0; step->locks != 0 && i < plan->steps_n; i++) {
+        bool ordered = bits_has(ordering->after[index], i) || bits_has(ordering->after[i], index) ||
+                       i == index;
+        bool meets = (plan->steps[i].locks & step->locks) != 0 &&
+                     step_is_before(plan, i) == step_is_before(plan, index) &&
+                     steps_in_one_mode(&plan->steps[i], step);
+        rivals |= meets && !ordered ? bit(i) : 0;
+    }
+    return rivals;
+}
+
+/* While it waits for a lock one of its rivals is at work, and each of them no longer than it can
+ * be: in whatever order they come, together they are the longest wait. */
+static void step_time(struct ordering *ordering, uint8_t index, uint64_t rivals) {
+    const struct step *step = &ordering->plan->steps[index];
+    struct place_in_order *place = &ordering->places[index];
+    for (uint8_t i = 0; i < step->needs_n; i++) {
+        const struct place_in_order *needed = &ordering->places[step->needs[i]];
+        if (needed->before_fence == place->before_fence && needed->end_ms > place->start_ms) {
+            place->start_ms = needed->end_ms;
         }
     }
-    place.end_ms = place.start_ms + step_longest_ms(step);
-    *ret_place = place;
-    return true;
+    for (uint8_t i = 0; i < ordering->plan->steps_n; i++) {
+        place->start_ms += bits_has(rivals, i) ? step_longest_ms(&ordering->plan->steps[i]) : 0;
+    }
+    place->end_ms = place->start_ms + step_longest_ms(step);
 }
 
 static bool comes_before(const struct plan *plan, const struct place_in_order *a,
@@ -89,29 +147,28 @@ static bool comes_before(const struct plan *plan, const struct place_in_order *a
 }
 
 bool plan_order(const struct plan *plan, struct order *ret_order) {
-    struct place_in_order places[STEPS_MAX];
-    bool placed[STEPS_MAX] = {false};
-    uint8_t n = 0;
+    struct ordering ordering = {.plan = plan};
     for (bool grew = true; grew;) {
         grew = false;
         for (uint8_t i = 0; i < plan->steps_n; i++) {
-            if (!placed[i] && step_place(plan, placed, places, i, &places[i])) {
-                placed[i] = true;
-                grew = true;
-                n++;
-            }
+            grew = (!bits_has(ordering.placed, i) && step_place(&ordering, i)) || grew;
         }
     }
-    if (n != plan->steps_n) {
+    if (ordering.n != plan->steps_n) {
         return false;
     }
-    ret_order->n = n;
-    for (uint8_t i = 0; i < n; i++) {
+    *ret_order = (struct order){.n = ordering.n};
+    for (uint8_t i = 0; i < ordering.n; i++) {
+        uint8_t index = ordering.sequence[i];
+        ret_order->rivals[index] = rivals_of(&ordering, index);
+        step_time(&ordering, index, ret_order->rivals[index]);
+    }
+    for (uint8_t i = 0; i < ordering.n; i++) {
         uint8_t at = i;
-        for (; at > 0 && comes_before(plan, &places[i], &ret_order->at[at - 1]); at--) {
+        for (; at > 0 && comes_before(plan, &ordering.places[i], &ret_order->at[at - 1]); at--) {
             ret_order->at[at] = ret_order->at[at - 1];
         }
-        ret_order->at[at] = places[i];
+        ret_order->at[at] = ordering.places[i];
     }
     return true;
 }

@@ -1,7 +1,8 @@
 /* order: in which order, and when at the latest, the steps of a plan run. Pure.
  *
  * Steps run as soon as what they need is done, so a plan has no one order: it has waves. Steps of
- * one wave may run side by side; they are listed by tier. Hand-off steps come first, then the
+ * one wave may run side by side, but for those that share a lock (rivals); they are listed by tier.
+ * Hand-off steps come first, then the
  * fence, which is no step, then all others. */
 #ifndef DROVER_PLAN_ORDER_H
 #define DROVER_PLAN_ORDER_H
@@ -15,7 +16,7 @@ struct place_in_order {
     uint8_t step;      /* its index in the plan */
     uint8_t wave;      /* from 1: one more than the latest of what it needs */
     uint64_t start_ms; /* at the latest, from the beginning of its side of the fence: every step
-                         * before it used all of its attempts */
+                         * before it, and every rival, used all of its attempts */
     uint64_t end_ms;
     bool before_fence;
 };
@@ -23,6 +24,9 @@ struct place_in_order {
 struct order {
     uint8_t n;
     struct place_in_order at[STEPS_MAX];
+    /* By step index: bit set of the steps that may hold a lock which it needs when its turn comes.
+     * They are of its side of the fence, neither before nor behind it, and run in one mode. */
+    uint64_t rivals[STEPS_MAX];
 };
 
 /* False when steps need each other in a circle (E170), or one needs what is not there (E171);
@@ -33,6 +37,9 @@ bool plan_order(const struct plan *plan, struct order *ret_order);
  * 2 s, 4 s ... up to a minute). An agent that falls silent costs 2 s more an attempt. Waiting for
  * a person is not in it, but for `action = "approval"`, whose timeout is how long it waits. */
 uint64_t step_longest_ms(const struct step *step);
+
+/* The names of its locks, in the plan's order: "dns, haproxy"; "" without any. */
+void plan_locks_text(const struct plan *plan, const struct step *step, char *out, size_t out_size);
 
 /* 1 to 4, and 5 for a step in no tier. */
 unsigned step_tier(const struct step *step);

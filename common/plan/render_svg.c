@@ -9,6 +9,7 @@
 #define COLUMNS_N (OBJECTIVES_MAX + 1) /* the last: steps in no tier */
 #define BOX_W 260u                     /* the longest name and its number */
 #define BOX_H 44u
+#define LOCKS_SHOWN 24 /* characters of the locks' names that fit beside the longest action */
 #define GAP_X 40u
 #define GAP_Y 22u
 #define HEAD_H 96u
@@ -128,7 +129,7 @@ static void say_boxes(const struct picture *picture, struct page *page) {
         const struct step *step = &picture->render->plan->steps[picture->order->at[i].step];
         const struct box *box = &picture->boxes[picture->order->at[i].step];
         unsigned x = box_x(box), y = row_y(picture, box->row);
-        char name[NAME_SIZE + 8];
+        char name[NAME_SIZE + 8], locks[LOCKS_SHOWN], what[NAME_SIZE + LOCKS_SHOWN];
         (void)text_format(name, sizeof name, "%u. %s", i + 1u, step->name);
         page_say(
             page,
@@ -136,7 +137,14 @@ static void say_boxes(const struct picture *picture, struct page *page) {
             step->approval != NONE ? " person" : "", step->may_fail ? " optional" : "", x, y, BOX_W,
             BOX_H);
         say_label(page, x + 8, y + 18, "name", name);
-        say_label(page, x + 8, y + 35, "small", action_kind_text((enum action_kind)step->action));
+        (void)text_format(what, sizeof what, "%s",
+                          action_kind_text((enum action_kind)step->action));
+        plan_locks_text(picture->render->plan, step, locks, sizeof locks);
+        if (locks[0] != '\0') {
+            (void)text_append(what, sizeof what, "; lock ");
+            (void)text_append(what, sizeof what, locks);
+        }
+        say_label(page, x + 8, y + 35, "small", what);
     }
 }
 

@@ -69,6 +69,7 @@
     X(183, PLAN_NOT_GATE, "a promotion by an agent that is no gate agent")                         \
     X(184, PLAN_DEMOTE_PLACE, "a demotion in the region that takes writes")                        \
     X(185, PLAN_MODE, "a step's mode does not fit its plan")                                       \
+    X(186, PLAN_LOCKS, "a lock of a word")                                                         \
     X(190, PERSON_PLACEHOLDER, "a role is held by a placeholder")                                  \
     X(191, ARGUMENT_UNKNOWN, "a step's argument that its action does not take")                    \
     X(192, ARGUMENT_MISSING, "an argument that a step's action needs is missing")                  \

@@ -14,6 +14,7 @@
 #define PLANS_MAX 12
 #define STEPS_MAX 48 /* of one plan */
 #define STEP_NEEDS_MAX 8
+#define PLAN_LOCKS_MAX 16  /* different ones of one plan */
 #define ACTION_ARGS_MAX 24 /* of one step or check, with those of its endpoints */
 #define OPERATORS_MAX 32
 #define OBJECTIVES_MAX 4 /* tiers 1..4 */

@@ -255,6 +255,7 @@ struct step {
     uint8_t retries;
     uint8_t needs_n;
     uint8_t needs[STEP_NEEDS_MAX]; /* indexes of steps that must be done first */
+    uint16_t locks; /* bit set of the plan's locks that it holds while it is at work */
     struct arguments arguments;
     char intent[SENTENCE_SIZE]; /* shown to people */
 };
@@ -266,7 +267,11 @@ struct plan {
     char name[NAME_SIZE];
     uint8_t kind; /* enum plan_kind */
     uint8_t steps_n;
+    uint8_t locks_n;
     struct step steps[STEPS_MAX];
+    /* What steps name in `locks`, in the order of the file: steps that share one are never at work
+     * at the same time. */
+    char locks[PLAN_LOCKS_MAX][NAME_SIZE];
 };
 
 struct operator_entry {

@@ -221,6 +221,15 @@ static void check_step_arguments(const struct topology *topology, const struct p
     }
 }
 
+/* An approval is over in the instant in which it is given: there is nothing to keep apart. */
+static void check_step_locks(const struct plan *plan, const struct step *step,
+                             struct findings *findings) {
+    if (step->action == ACTION_APPROVAL && step->locks != 0) {
+        FOUND(findings, FINDING_PLAN_LOCKS, step_where(plan, step).at,
+              "an approval holds no lock: name it at the step that acts");
+    }
+}
+
 static void check_step(const struct topology *topology, const struct plan *plan,
                        const struct step *step, struct findings *findings) {
     check_step_place(topology, plan, step, findings);
@@ -228,6 +237,7 @@ static void check_step(const struct topology *topology, const struct plan *plan,
     check_step_gates(topology, plan, step, findings);
     check_step_approval(topology, plan, step, findings);
     check_step_manual(plan, step, findings);
+    check_step_locks(plan, step, findings);
     check_step_scope(topology, plan, step, findings);
     check_step_arguments(topology, plan, step, findings);
     if (step->timeout_ms < 10 || step->timeout_ms > STEP_TIMEOUT_MAX_MS) {

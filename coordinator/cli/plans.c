@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/bits.h"
 #include "common/io/topology_read.h"
 #include "common/plan/lint.h"
 #include "common/plan/manual.h"
@@ -159,31 +160,39 @@ static json_t *step_json(const struct topology *topology, const struct plan *pla
     for (uint8_t i = 0; i < step->needs_n; i++) {
         (void)json_array_append_new(needs, json_string(plan->steps[step->needs[i]].name));
     }
+    json_t *locks = json_array();
+    for (uint8_t i = 0; i < plan->locks_n; i++) {
+        if ((step->locks & bit(i)) != 0) {
+            (void)json_array_append_new(locks, json_string(plan->locks[i]));
+        }
+    }
     return json_pack(
-        "{s:s,s:s,s:s,s:s,s:i,s:i,s:b,s:s,s:b,s:b,s:I,s:i,s:s,s:o}", "name", step->name, "action",
-        action_kind_text((enum action_kind)step->action), "component",
+        "{s:s,s:s,s:s,s:s,s:i,s:i,s:b,s:s,s:b,s:b,s:I,s:i,s:s,s:o,s:o}", "name", step->name,
+        "action", action_kind_text((enum action_kind)step->action), "component",
         step->component == NONE ? "" : topology->components[step->component].name, "through",
         step->through == NONE ? "" : topology->components[step->through].name, "wave",
         (int)place->wave, "tier", (int)step->tier, "before_fence", place->before_fence, "approval",
         step->approval == NONE ? "" : role_text((enum role)step->approval), "mandated",
         step->mandated, "may_fail", step->may_fail, "timeout_ms", (json_int_t)step->timeout_ms,
-        "retries", (int)step->retries, "intent", step->intent, "needs", needs);
+        "retries", (int)step->retries, "intent", step->intent, "needs", needs, "locks", locks);
 }
 
 static void step_line(const struct topology *topology, const struct plan *plan,
                       const struct order *order, unsigned number) {
     const struct place_in_order *place = &order->at[number - 1];
     const struct step *step = &plan->steps[place->step];
-    char needs[64], tier[8];
+    char needs[64], tier[8], locks[PLAN_LOCKS_MAX * (NAME_SIZE + 2)];
+    plan_locks_text(plan, step, locks, sizeof locks);
     needs_text(order, step, needs, sizeof needs);
     (void)text_format(tier, sizeof tier, step_tier(step) > OBJECTIVES_MAX ? "-" : "%u",
                       step_tier(step));
-    (void)printf("%-3u %-4u %-4s %-24s %-17s %-16s %-7s %s%s%s%s\n", number, place->wave, tier,
+    (void)printf("%-3u %-4u %-4s %-24s %-17s %-16s %-7s %s%s%s%s%s%s\n", number, place->wave, tier,
                  step->name, action_kind_text((enum action_kind)step->action),
                  step->component == NONE ? "-" : topology->components[step->component].name,
                  duration_text(step_longest_ms(step)).at, needs[0] == '\0' ? "-" : needs,
                  step->may_fail ? "  may fail" : "", step->approval == NONE ? "" : "  by ",
-                 step->approval == NONE ? "" : role_text((enum role)step->approval));
+                 step->approval == NONE ? "" : role_text((enum role)step->approval),
+                 locks[0] == '\0' ? "" : "  lock ", locks);
 }
 
 int plan_show_run(struct session *session) {

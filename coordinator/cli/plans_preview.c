@@ -149,6 +149,7 @@ static void say_name(const struct preview *preview, const struct step *step) {
 static void say_steps(const struct preview *preview) {
     (void)printf("\nSTEPS\n");
     bool fenced = !plan_fences(preview->plan);
+    char locks[PLAN_LOCKS_MAX * (NAME_SIZE + 2)];
     for (uint8_t i = 0; i < preview->order.n; i++) {
         const struct step *step = &preview->plan->steps[preview->order.at[i].step];
         uint8_t agent = preview_agent(preview->topology, step, &preview->facts);
@@ -156,13 +157,15 @@ static void say_steps(const struct preview *preview) {
             (void)printf("  -- the fence: point of no return\n");
             fenced = true;
         }
-        (void)printf("  %2u %-24s %s%s%s%s\n", i + 1u, step->name,
+        plan_locks_text(preview->plan, step, locks, sizeof locks);
+        (void)printf("  %2u %-24s %s%s%s%s%s%s\n", i + 1u, step->name,
                      step_is_a_persons(step) ? "a person"
                      : agent == NONE         ? "NOBODY: no agent that can run it is heard"
                                              : preview->topology->agents[agent].name,
                      step->may_fail ? ", may fail" : "",
                      step->approval == NONE ? "" : ", needs approval of ",
-                     step->approval == NONE ? "" : role_text((enum role)step->approval));
+                     step->approval == NONE ? "" : role_text((enum role)step->approval),
+                     locks[0] == '\0' ? "" : ", lock ", locks);
         say_name(preview, step);
     }
 }

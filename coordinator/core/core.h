@@ -166,6 +166,9 @@ void core_wants(const struct core *core, const struct topology *topology, struct
 
 /* Who has command of it: an operator's index, or NONE. */
 uint8_t execution_commander(const struct execution *execution);
+/* The step at work (or a person at it) that holds a lock which `step` needs; NONE: it is free. */
+uint8_t execution_lock_holder(const struct execution *execution, const struct plan *plan,
+                              uint8_t step);
 
 bool execution_finished(const struct execution *execution);
 

@@ -251,13 +251,19 @@ static void step_start(struct core *core, const struct topology *topology,
     struct step_state *state = &execution->steps[s];
     const struct step *step = &plan->steps[s];
     approval_void(core, topology, execution, state, s);
+    bool locked = execution_lock_holder(execution, plan, s) != NONE;
     if (!step_approved(execution, step, state)) {
-        state->phase = STEP_APPROVAL;
+        /* A word is asked for at once; to do it by hand, only when nobody is in the way. */
+        state->phase = locked && step->action == ACTION_MANUAL ? state->phase : STEP_APPROVAL;
         return;
     }
     if (step->action == ACTION_APPROVAL) {
         state->phase = STEP_DONE;
         state->finished_ms = core->now_ms;
+        return;
+    }
+    if (locked) {
+        state->phase = STEP_WAITING;
         return;
     }
     uint64_t pause_ms = retry_pause_ms(state);

@@ -4,6 +4,7 @@
  * objects: coordinator/core/rules.c
  * objects: coordinator/core/plan.c
  * objects: coordinator/core/mode.c
+ * objects: coordinator/core/locks.c
  * objects: coordinator/core/commander.c
  * objects: coordinator/core/seen.c
  * objects: coordinator/core/gates.c

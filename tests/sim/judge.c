@@ -130,6 +130,21 @@ static void check_calm(struct sim *sim) {
     }
 }
 
+/* Steps that share a lock, as the judge knows them: the second and the fourth of a moving plan. */
+static void check_locks(struct sim *sim) {
+    for (uint8_t m = 0; sim->locked && m < sim->members_n; m++) {
+        for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
+            const struct execution *execution = &sim->members[m].core.executions[i];
+            if (execution->stage == STAGE_RUN && execution->kind != PLAN_REPROTECT &&
+                execution->steps[1].phase == STEP_RUNNING &&
+                execution->steps[3].phase == STEP_RUNNING) {
+                judge_fail(sim, "locks", "steps 1 and 3 of execution %llu run at the same time",
+                           (unsigned long long)execution->id);
+            }
+        }
+    }
+}
+
 /* A client at every store: a write is acknowledged when the gate lets it in. */
 void judge_clients(struct sim *sim) {
     struct judge *judge = &sim->judge;
@@ -153,6 +168,7 @@ void judge_clients(struct sim *sim) {
         judge_fail(sim, "I1", "writes were acknowledged in two regions at one instant");
     }
     check_calm(sim);
+    check_locks(sim);
 }
 
 /* ------------------------------------------------------------------ liveness */

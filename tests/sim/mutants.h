@@ -93,7 +93,8 @@
     X(LEASE_ASKED_EARLY, "lease-asked-early",                                                      \
       "the lease is not asked for again before a store opens")                                     \
     X(TICK_LATE_IS_NEW, "late-tick-is-new",                                                        \
-      "a member takes the moment of applying a TICK for its age: a decision looks new")
+      "a member takes the moment of applying a TICK for its age: a decision looks new")            \
+    X(NO_LOCKS, "no-locks", "steps that share a lock do not wait for each other")
 
 enum mutant {
 #define MUTANT_ENUM(name, option, text) MUTANT_##name,

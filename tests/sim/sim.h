@@ -283,6 +283,7 @@ struct sim {
     struct topology *topology; /* as it is at the start; changes: config.c */
     uint8_t config_n, config_wanted;
     bool config_eager, config_healed;
+    bool locked;                 /* the promotion and the look at it share a lock */
     uint8_t pins[SIM_HOSTS_MAX]; /* as people installed them, by host */
     uint8_t members_n;
     uint8_t hosts_n; /* the vantage is the last */

@@ -149,6 +149,9 @@ static void make_plans(struct sim *sim) {
         if (kind == PLAN_SWITCHOVER && die < 2) {
             verify->mode = die == 0 ? STEP_MODE_GRACEFUL : STEP_MODE_UNGRACEFUL;
         }
+        sim->locked = die >= 6; /* the promotion and the look at it are never at work together */
+        plan->locks_n = sim->locked ? 1 : 0;
+        plan->steps[1].locks = verify->locks = sim->locked && !mutant_is(sim, MUTANT_NO_LOCKS);
     }
 }
 

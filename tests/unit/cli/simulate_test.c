@@ -209,6 +209,28 @@ static void the_core_takes_as_long_as_the_order_foresees(void **state) {
     }
 }
 
+/* In a run, and in what is foretold of it, whichever of the two comes first. */
+static void steps_that_share_a_lock_follow_each_other(void **state) {
+    (void)state;
+    for (unsigned locked = 0; locked < 2; locked++) {
+        struct order order;
+        struct topology *topology = world_of("failover", NULL, NULL);
+        struct plan *plan = &topology->plans[input.plan];
+        plan->steps[1].needs_n = 0;
+        plan->steps[0].locks = plan->steps[1].locks = (uint16_t)locked;
+        simulation_run(&input, &result);
+        assert_int_equal(result.end, SIMULATION_DONE);
+        assert_true(plan_order(plan, &order));
+        bool apart = result.steps[0].ended_ms <= result.steps[1].begun_ms ||
+                     result.steps[1].ended_ms <= result.steps[0].begun_ms;
+        assert_int_equal(apart, locked);
+        for (unsigned s = 0; s < 2; s++) {
+            assert_true(result.steps[order.at[s].step].ended_ms - result.opened_ms <=
+                        order.at[s].end_ms + 5000);
+        }
+    }
+}
+
 /* ---------------------------------------------- the documents' order, in the example */
 
 #define AT_ONCE 5
@@ -519,6 +541,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(each_fault_ends_as_the_core_says),
         cmocka_unit_test(no_seed_and_no_fault_makes_two_regions_write),
         cmocka_unit_test(the_core_takes_as_long_as_the_order_foresees),
+        cmocka_unit_test(steps_that_share_a_lock_follow_each_other),
         cmocka_unit_test(the_example_recovers_in_the_documents_order),
         cmocka_unit_test(an_automatic_failover_is_of_the_default_plan_only),
         cmocka_unit_test(nobody_who_may_declare_is_a_refusal),

@@ -103,6 +103,24 @@ static void status_says_whose_turn_it_is(void **state) {
     json_decref(json);
 }
 
+static void status_says_whose_lock_is_in_the_way(void **state) {
+    (void)state;
+    struct execution *execution = make_running();
+    struct plan *plan = &topology.plans[execution->plan], before = *plan;
+    plan->steps[1].locks = plan->steps[2].locks = 1;
+    plan->steps[2].needs_n = 0;
+    execution->steps[0].phase = STEP_DONE;
+    execution->steps[1].phase = STEP_RUNNING;
+    json_t *json = ask_from("status", "", 0);
+    const json_t *shown = json_array_get(json_object_get(json, "executions"), 0);
+    const json_t *dns = named(json_object_get(shown, "steps"), "dns");
+    assert_string_equal(text_of(dns, "locked_by"), "promote");
+    assert_string_equal(json_string_value(json_array_get(json_object_get(json, "waits_for"), 1)),
+                        "step dns until promote, with which it shares a lock, is over");
+    json_decref(json);
+    *plan = before;
+}
+
 static json_t *tier_one(void) {
     json_t *json = ask_from("executions", "", 0);
     const json_t *execution = json_array_get(json_object_get(json, "executions"), 0);
@@ -562,6 +580,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(status_is_truthful_about_the_writer),
         cmocka_unit_test(status_says_whose_turn_it_is),
+        cmocka_unit_test(status_says_whose_lock_is_in_the_way),
         cmocka_unit_test(the_link_of_a_bucket_has_a_kind_an_origin_and_a_lag),
         cmocka_unit_test(the_recovery_time_burns_down_from_the_outage),
         cmocka_unit_test(explain_tells_an_executions_burn_down_and_forecast),

@@ -103,6 +103,26 @@ static void an_index_that_moved_is_no_change(void **state) {
     assert_string_equal(text, "");
 }
 
+static void a_lock_is_known_by_its_name(void **state) {
+    (void)state;
+    worlds_make();
+    struct plan *before = plan_of(&was, "failover"), *after = plan_of(is, "failover");
+    before->locks_n = after->locks_n = 2;
+    (void)text_copy(before->locks[0], NAME_SIZE, "dns");
+    (void)text_copy(before->locks[1], NAME_SIZE, "api");
+    (void)text_copy(after->locks[0], NAME_SIZE, "api");
+    (void)text_copy(after->locks[1], NAME_SIZE, "dns");
+    before->steps[0].locks = 1;
+    after->steps[0].locks = 2;
+    assert_int_equal(compare("failover", ERR_OK), 0);
+    after->steps[0].locks = 3;
+    assert_int_equal(compare("failover", ERR_OK), 1);
+    assert_non_null(strstr(text, "locks: dns -> api, dns\n"));
+    after->steps[0].locks = 0;
+    assert_int_equal(compare("failover", ERR_OK), 1);
+    assert_non_null(strstr(text, "locks: dns -> none\n"));
+}
+
 static void order_and_longest_time_are_told(void **state) {
     (void)state;
     worlds_make();
@@ -129,6 +149,7 @@ int main(void) {
         cmocka_unit_test(each_change_gives_its_line),
         cmocka_unit_test(steps_come_and_go),
         cmocka_unit_test(an_index_that_moved_is_no_change),
+        cmocka_unit_test(a_lock_is_known_by_its_name),
         cmocka_unit_test(order_and_longest_time_are_told),
         cmocka_unit_test(a_circle_is_an_error),
     };

@@ -64,6 +64,17 @@ static void the_longest_way_holds_retries_and_their_pauses(void **state) {
     assert_non_null(strstr(text, "<- promote; may fail"));
 }
 
+static void who_shares_a_lock_is_told_and_counted(void **state) {
+    (void)state;
+    struct topology *topology = sample_topology("component = \"app\"; needs = [\"promote\"];",
+                                                "component = \"app\"; locks = [\"api\"];");
+    struct plan *plan = &topology->plans[topology_plan(topology, "failover")];
+    plan->steps[0].locks = 1;
+    (void)graph_of(topology, "failover", ERR_OK);
+    assert_non_null(strstr(text, "promote                  <- the fence; never beside check\n"));
+    assert_non_null(strstr(text, "behind the fence, 50s at most:\n  (locks) promote\n"));
+}
+
 static void a_circle_is_an_error(void **state) {
     (void)state;
     struct topology *topology = sample_topology(NULL, NULL);
@@ -86,6 +97,7 @@ int main(void) {
         cmocka_unit_test(a_person_approves_or_does_it),
         cmocka_unit_test(what_fences_nothing_has_no_fence),
         cmocka_unit_test(the_longest_way_holds_retries_and_their_pauses),
+        cmocka_unit_test(who_shares_a_lock_is_told_and_counted),
         cmocka_unit_test(a_circle_is_an_error),
         cmocka_unit_test(what_does_not_fit_is_an_error),
     };

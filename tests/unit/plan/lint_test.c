@@ -299,6 +299,38 @@ static void placeholders_are_words_and_brackets(void **state) {
     expect(topology, "310 310 310", NULL);
 }
 
+static void a_lock_that_only_one_step_names_is_a_typo(void **state) {
+    (void)state;
+    struct topology *topology = clean();
+    struct plan *plan = &topology->plans[topology_plan(topology, "failover")];
+    plan->locks_n = 1;
+    (void)text_copy(plan->locks[0], NAME_SIZE, "haproxy");
+    step_of(topology, "failover", "promote")->locks = 1;
+    expect(topology, "313", "no other step of the plan names the lock haproxy");
+    step_of(topology, "failover", "check")->locks = 1;
+    expect(topology, "", NULL);
+    plan->locks_n = 2;
+    (void)text_copy(plan->locks[1], NAME_SIZE, "haprxy");
+    step_of(topology, "failover", "check")->locks = 2;
+    expect(topology, "313 313", "did you mean \"haprxy\"?");
+}
+
+/* Waiting for a lock is part of the longest way. */
+static void a_lock_uses_up_the_recovery_time(void **state) {
+    (void)state;
+    struct topology *topology = clean();
+    struct step *check = step_of(topology, "failover", "check");
+    struct step *promote = step_of(topology, "failover", "promote");
+    uint64_t before_ms = topology->policy.hold_down_ms + topology->lease.wait_ms;
+    check->needs_n = 0;
+    topology->objectives[check->tier - 1].rto_ms =
+        before_ms + promote->timeout_ms + check->timeout_ms - 1;
+    expect(topology, "", NULL);
+    topology->plans[topology_plan(topology, "failover")].locks_n = 1;
+    check->locks = promote->locks = 1;
+    expect(topology, "301", "can last");
+}
+
 static void a_broken_index_stops_lint(void **state) {
     (void)state;
     struct topology *topology = clean();
@@ -347,6 +379,8 @@ int main(void) {
         cmocka_unit_test(stores_without_a_way_over_are_told),
         cmocka_unit_test(blind_steps_are_told_once_a_plan),
         cmocka_unit_test(placeholders_are_words_and_brackets),
+        cmocka_unit_test(a_lock_that_only_one_step_names_is_a_typo),
+        cmocka_unit_test(a_lock_uses_up_the_recovery_time),
         cmocka_unit_test(a_broken_index_stops_lint),
         cmocka_unit_test(every_code_was_given_and_is_documented),
     };

@@ -89,6 +89,37 @@ static void hand_offs_come_first_and_the_fence_begins_a_new_count(void **state) 
     assert_false(plan_fences(&plan));
 }
 
+/* Whichever comes first: each may have to wait for all the others of its lock. */
+static void who_shares_a_lock_is_waited_for_at_the_longest(void **state) {
+    (void)state;
+    struct order order;
+    step_add(1, 1000, 0, 0, 0, 0);
+    step_add(1, 2000, 1, 0, 0, 0); /* 2 x 2 s and a pause of 1 s */
+    step_add(1, 4000, 0, 0, 0, 0);
+    step_add(1, 8000, 0, 1, 0, 0); /* behind step 0 */
+    for (unsigned i = 0; i < 4; i++) {
+        plan.steps[i].locks = i == 2 ? 2 : 1;
+    }
+    plan.locks_n = 2;
+    assert_true(plan_order(&plan, &order));
+    static const uint64_t ends[] = {6000, 14000, 4000, 19000};
+    static const uint64_t rivals[] = {2, 9, 0, 2};
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(order.at[i].step, i);
+        assert_int_equal(order.rivals[i], rivals[i]);
+        assert_int_equal(order.at[i].end_ms, ends[i]);
+    }
+    /* Both sides of the fence, and the two modes, never meet. */
+    plan.kind = PLAN_SWITCHOVER;
+    plan.steps[0].before_fence = true;
+    plan.steps[1].mode = STEP_MODE_GRACEFUL;
+    plan.steps[3].mode = STEP_MODE_UNGRACEFUL;
+    assert_true(plan_order(&plan, &order));
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(order.rivals[i], 0);
+    }
+}
+
 static void a_circle_has_no_order(void **state) {
     (void)state;
     struct order order = {.n = 77};
@@ -122,6 +153,7 @@ int main(void) {
         cmocka_unit_test_setup(waves_follow_needs_and_tiers_order_a_wave, plan_empty),
         cmocka_unit_test(the_longest_time_holds_the_pauses_between_attempts),
         cmocka_unit_test_setup(hand_offs_come_first_and_the_fence_begins_a_new_count, plan_empty),
+        cmocka_unit_test_setup(who_shares_a_lock_is_waited_for_at_the_longest, plan_empty),
         cmocka_unit_test_setup(a_circle_has_no_order, plan_empty),
         cmocka_unit_test_setup(the_largest_plan_has_an_order, plan_empty),
     };

@@ -161,6 +161,10 @@ static const struct row rows[] = {
     {"action = \"verify\";", "action = \"verify\"; at = \"source\";", "E174", "does not answer"},
     {"action = \"verify\";", "action = \"verify\"; mode = \"graceful\";", "E185",
      "belongs to a switchover"},
+    {"{ name = \"dns\"; action = \"dns_update\"; component = \"api.bud.ai\";",
+     "{ name = \"word\"; action = \"approval\"; approval = \"network-admin\"; locks = "
+     "[\"dns\"]; }, { name = \"dns\"; action = \"dns_update\"; component = \"api.bud.ai\";",
+     "E186", "an approval holds no lock"},
     {"before_fence = true;", "before_fence = true; mode = \"ungraceful\";", "E185",
      "nothing is handed over then"},
     {"action = \"verify\";", "action = \"verify\"; at = \"source\"; may_fail = true;", "", NULL},

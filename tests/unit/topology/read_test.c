@@ -223,6 +223,24 @@ static const struct wrong_row wrong_rows[] = {
      "plans[0].steps[1].action: expected one of patroni_demote, patroni_promote, patroni_handoff, "
      "pg_promote, pg_await_position, redis_demote, redis_promote, redis_handoff, dns_updat",
      0, 0},
+    {"needs = [\"promote\"];\n", "needs = [\"promote\"]; locks = \"dns\";\n",
+     "plans[0].steps[1].locks: expected a list of locks' names, found \"dns\"", 0, 0},
+    {"needs = [\"promote\"];\n", "needs = [\"promote\"]; locks = [\"DNS\"];\n",
+     "plans[0].steps[1].locks[0]: expected a name: a-z, 0-9, - _ . and a letter first, found "
+     "\"DNS\"",
+     0, 0},
+    {"needs = [\"promote\"];\n", "needs = [\"promote\"]; locks = [\"dns\", \"dns\"];\n",
+     "plans[0].steps[1].locks[1]: expected each lock once, found \"dns\"", 0, 0},
+    {"needs = [\"promote\"];\n",
+     "locks = [\"a\", \"b\", \"c\", \"d\", \"e\", \"f\", \"g\", \"h\", \"i\", \"j\", \"k\", "
+     "\"l\", \"m\", \"n\", \"o\", \"p\", \"q\"];\n",
+     "plans[0].steps[1].locks: expected at most 16 locks' names, found an array of 17", 0, 0},
+    {"timeout = \"30s\"; },",
+     "timeout = \"30s\"; locks = [\"a\", \"b\", \"c\", \"d\", \"e\", \"f\", \"g\", \"h\", \"i\", "
+     "\"j\", \"k\", \"l\", \"m\", \"n\", \"o\", \"p\"]; }, { name = \"x\"; action = \"verify\"; "
+     "component = \"app\"; locks = [\"p\", \"q\"]; },",
+     "plans[0].steps[1].locks[1]: expected at most 16 different locks in a plan, found \"q\"", 0,
+     0},
     {"needs = [\"promote\"];\n", "needs = [\"promotion\"];\n",
      "plans[0].steps[1].needs[0]: no step of this plan is called \"promotion\"; did you mean "
      "\"promote\"?",
