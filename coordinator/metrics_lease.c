@@ -288,3 +288,22 @@ FILL(execution_steps) {
         exposition_count(scrape->to, n, 1, &label);
     }
 }
+
+/* Of one that runs: who had command of it in the end is in its report. */
+FILL(execution_commander) {
+    const struct execution *execution = newest(scrape);
+    uint8_t who = execution == NULL ? NONE : execution_commander(execution);
+    if (who != NONE && execution_runs(execution)) {
+        const struct label label = {"operator", name_operator(scrape->topology, who)};
+        exposition_count(scrape->to, 1, 1, &label);
+    }
+}
+
+FILL(execution_command_asked) {
+    const struct execution *execution = newest(scrape);
+    if (execution != NULL && execution_runs(execution) && execution->asked_by != 0) {
+        uint8_t who = (uint8_t)(execution->asked_by - 1);
+        const struct label label = {"operator", name_operator(scrape->topology, who)};
+        exposition_count(scrape->to, 1, 1, &label);
+    }
+}

@@ -72,6 +72,8 @@ FILL(execution_waits);
 FILL(execution_elapsed);
 FILL(execution_rto);
 FILL(execution_steps);
+FILL(execution_commander);
+FILL(execution_command_asked);
 
 /* metrics_world.c */
 FILL(region_class);

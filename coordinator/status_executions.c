@@ -416,6 +416,7 @@ void preview_answer(struct answering *answering) {
         json_t *object = list_add(steps);
         put_text(object, "name", plan->steps[s].name);
         put_text(object, "intent", plan->steps[s].intent);
+        put_yes(object, "before_fence", plan->steps[s].before_fence);
         put_text(object, "approval",
                  plan->steps[s].approval == NONE ? ""
                                                  : role_text((enum role)plan->steps[s].approval));

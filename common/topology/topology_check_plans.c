@@ -414,11 +414,23 @@ static uint64_t ttl_ms_of(const struct topology *topology, const struct step *st
     return most_ms;
 }
 
+/* What steps of the same lock, which no need puts before or behind it, may take before it begins. */
+static uint64_t locked_out_ms(const struct plan *plan, const uint64_t *needs, uint8_t step) {
+    uint64_t all_ms = 0;
+    for (uint8_t i = 0; i < plan->steps_n; i++) {
+        bool ordered = i == step || bits_has(needs[step], i) || bits_has(needs[i], step);
+        bool meets = (plan->steps[i].locks & plan->steps[step].locks) != 0;
+        all_ms += meets && !ordered ? plan->steps[i].timeout_ms : 0;
+    }
+    return all_ms;
+}
+
 /* The latest end of each step on the way to clients: timeouts along the longest chain. */
 static uint64_t plan_longest_ms(const struct topology *topology, const struct plan *plan,
                                 uint64_t *ret_ttl_ms) {
     uint64_t ends_ms[STEPS_MAX] = {0};
-    uint64_t longest_ms = 0, with_ttl_ms = 0;
+    uint64_t longest_ms = 0, with_ttl_ms = 0, needs[STEPS_MAX];
+    plan_needs_all(plan, needs);
     *ret_ttl_ms = 0;
     for (uint8_t round = 0; round < plan->steps_n; round++) {
         for (uint8_t i = 0; i < plan->steps_n; i++) {
@@ -428,7 +440,7 @@ static uint64_t plan_longest_ms(const struct topology *topology, const struct pl
                 uint64_t end_ms = ends_ms[step->needs[j]];
                 start_ms = end_ms > start_ms ? end_ms : start_ms;
             }
-            ends_ms[i] = start_ms + step->timeout_ms;
+            ends_ms[i] = start_ms + locked_out_ms(plan, needs, i) + step->timeout_ms;
         }
     }
     bool has_dns = false;

@@ -247,4 +247,11 @@ void show_json(const json_t *json);
 void show_findings(const json_t *findings);
 void show_preview(const json_t *json);
 
+/* sentence.c: what must be typed to confirm what the preview showed: "lose 41s to west", "lose
+ * unknown to west", "switch to west with zero loss", "make west the standby". ungraceful: nothing
+ * more is handed over, whatever the plan has. */
+#define SENTENCE_TYPED_SIZE (NAME_SIZE + 48)
+void confirm_sentence(const json_t *preview, const char *region, bool ungraceful, char *out,
+                      size_t out_size);
+
 #endif

@@ -79,8 +79,9 @@ struct query preview_query(const struct request *request) {
     return query;
 }
 
-/* Shows what would happen now, and binds the declaration to what was seen. */
-static int preview(struct session *session, struct request *request) {
+/* Shows what would happen now, binds the declaration to what was seen, and says what to type. */
+static int preview(struct session *session, struct request *request,
+                   char ret_sentence[SENTENCE_TYPED_SIZE]) {
     struct query query = preview_query(request);
     struct client_reply reply = client_ask(session, &query);
     if (reply.json == NULL) {
@@ -97,14 +98,16 @@ static int preview(struct session *session, struct request *request) {
         if (!request_is_bound(request)) {
             (void)text_to_bytes(field(reply.json, "digest"), request->seen, sizeof request->seen);
         }
+        confirm_sentence(reply.json, request->region, request->kind == REQUEST_MODE_UNGRACEFUL,
+                         ret_sentence, SENTENCE_TYPED_SIZE);
     }
     json_decref(reply.json);
     return reply.exit_code;
 }
 
-/* A human types the target's name; a script says --yes. `what` says what that does. */
+/* A human types the target with the cost; a script says --yes. `what` says what that does. */
 static int confirm(struct session *session, struct request *request, const char *what) {
-    char typed[NAME_SIZE + 2] = "";
+    char sentence[SENTENCE_TYPED_SIZE] = "", typed[SENTENCE_TYPED_SIZE + 2] = "";
     if (session->line->yes) {
         return EXIT_OK;
     }
@@ -115,17 +118,17 @@ static int confirm(struct session *session, struct request *request, const char 
                       session->line->verb->name);
         return EXIT_USAGE;
     }
-    int code = preview(session, request);
+    int code = preview(session, request, sentence);
     if (code != EXIT_OK) {
         return code;
     }
-    (void)printf("Type %s to %s, anything else to leave it\n> ", request->region, what);
+    (void)printf("Type \"%s\" to %s, anything else to leave it\n> ", sentence, what);
     (void)fflush(stdout);
     if (fgets(typed, sizeof typed, stdin) == NULL) {
         typed[0] = '\0';
     }
     typed[strcspn(typed, "\r\n")] = '\0';
-    if (text_equal(typed, request->region)) {
+    if (text_equal(typed, sentence)) {
         return EXIT_OK;
     }
     (void)printf("nothing was asked for\n");
@@ -318,9 +321,7 @@ int request_mode(struct session *session) {
     request.kind = REQUEST_MODE_UNGRACEFUL;
     int code = plan_of_execution(session, &request);
     code = code == EXIT_OK ? digest_take(session, &request) : code;
-    code = code == EXIT_OK
-               ? confirm(session, &request, "hand nothing more over and lose what the links show")
-               : code;
+    code = code == EXIT_OK ? confirm(session, &request, "hand nothing more over") : code;
     code = code == EXIT_OK ? majority_there(session) : code;
     return code == EXIT_OK ? send(session, &request) : code;
 }

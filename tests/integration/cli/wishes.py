@@ -98,9 +98,10 @@ def json_of_a_request_is_the_member_s_own(place):
     place.drover("release", "--reason", "x")
 
 
-def a_terminal_is_asked_for_the_target_s_name(place):
-    code, shown = place.at_terminal("declare", "--to", "west", "--reason", "drill", typed="east")
+def a_terminal_is_asked_for_target_and_cost(place):
+    code, shown = place.at_terminal("declare", "--to", "west", "--reason", "drill", typed="west")
     expect(code == 2 and "nothing was asked for" in shown, shown)
+    expect('Type "lose unknown to west" to declare this' in shown, shown)
     expect("promote" in shown and "lost at most" in shown and "not known" in shown, "shows the world, then asks")
     expect(place.ask("executions")["executions"] == [], "nothing began")
 
@@ -164,7 +165,7 @@ def a_manual_step_is_done_by_its_role_with_evidence(place):
 def a_switchover_waits_for_its_approval(place):
     """At the terminal; no agent is alive, so nothing but people and rules can move it."""
     code, shown = place.at_terminal("declare", "--to", "west", "--kind", "switchover", "--reason", "drill",
-                                    typed="west")
+                                    typed="switch to west with zero loss")
     expect(code == 0 and "execution 1" in shown, shown)
     status = place.wait(lambda: (s := place.ask("status")).get("next_human_act") and s, 10, "it waits for people")
     expect("network-admin: drover approve 1 sign-off" in status["next_human_act"], status["next_human_act"])
@@ -239,7 +240,7 @@ TESTS = [roles_that_may_not_are_not_authorised,
          hold_and_release_are_seen,
          config_apply_is_checked_signed_and_answered,
          json_of_a_request_is_the_member_s_own,
-         a_terminal_is_asked_for_the_target_s_name,
+         a_terminal_is_asked_for_target_and_cost,
          a_stopped_member_leaves_the_outcome_unknown,
          a_switchover_waits_for_its_approval,
          the_timeline_tells_all_of_it,

@@ -36,6 +36,41 @@ static void bytes_read_well(void **state) {
     }
 }
 
+/* The figure is the worst of all links, and never less than what was read. */
+static void a_confirmation_names_target_and_cost(void **state) {
+    static const struct {
+        const char *kind, *links, *steps;
+        bool ungraceful;
+        const char *typed;
+    } cases[] = {
+        {"failover", "{\"known\":true,\"lag_ms\":40001},{\"known\":true,\"lag_ms\":900}", "", false,
+         "lose 41s to west"},
+        {"failover", "{\"known\":true,\"lag_ms\":0}", "", false, "lose 0s to west"},
+        {"failover", "{\"known\":true,\"lag_ms\":7200000}", "", false, "lose 2h to west"},
+        {"failover", "{\"known\":true,\"lag_ms\":1},{\"known\":false,\"lag_ms\":0}", "", false,
+         "lose unknown to west"},
+        {"failover", "", "", false, "lose unknown to west"},
+        {"switchover", "{\"known\":false}", "{\"before_fence\":false},{\"before_fence\":true}",
+         false, "switch to west with zero loss"},
+        {"switchover", "{\"known\":false}", "{\"before_fence\":false}", false,
+         "lose unknown to west"},
+        {"switchover", "{\"known\":true,\"lag_ms\":2000}", "{\"before_fence\":true}", true,
+         "lose 2s to west"},
+        {"reprotect", "", "", false, "make west the standby"},
+    };
+    (void)state;
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char json[512], typed[SENTENCE_TYPED_SIZE];
+        (void)snprintf(json, sizeof json, "{\"kind\":\"%s\",\"links\":[%s],\"steps\":[%s]}",
+                       cases[i].kind, cases[i].links, cases[i].steps);
+        json_t *preview = json_loads(json, 0, NULL);
+        assert_non_null(preview);
+        confirm_sentence(preview, "west", cases[i].ungraceful, typed, sizeof typed);
+        assert_string_equal(typed, cases[i].typed);
+        json_decref(preview);
+    }
+}
+
 static const char status_text[] =
     "{\"what\":\"status\",\"cluster\":\"bud\",\"member\":\"m1\",\"now\":\"2026-11-21T02:31:30."
     "000Z\","
@@ -282,6 +317,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spans_read_well),
         cmocka_unit_test(bytes_read_well),
+        cmocka_unit_test(a_confirmation_names_target_and_cost),
         cmocka_unit_test(the_status_screen_is_as_drawn),
         cmocka_unit_test(the_replication_tree_is_as_drawn),
         cmocka_unit_test(an_agent_with_another_topology_is_marked),

@@ -207,6 +207,29 @@ static void a_member_that_stands_still_says_so(void **state) {
     assert_null(strstr(text, "drover_region_class"));
 }
 
+/* Requirement N24: who has command, and who asks for it. */
+static void who_has_command_is_told(void **state) {
+    (void)state;
+    make_told();
+    struct execution *execution = &member.core.executions[0];
+    *execution = (struct execution){.id = 7, .stage = STAGE_RUN, .target = 1};
+    member.core.executions_made = 7;
+    scrape();
+    assert_null(strstr(text, "drover_execution_commander{"));
+    assert_null(strstr(text, "drover_execution_command_asked{"));
+    execution->commander = (uint8_t)(topology_operator(&topology, "c1") + 1);
+    execution->asked_by = (uint8_t)(topology_operator(&topology, "c2") + 1);
+    scrape();
+    expect("drover_execution_commander{operator=\"c1\"}", "1");
+    expect("drover_execution_command_asked{operator=\"c2\"}", "1");
+    execution->stage = STAGE_DONE;
+    scrape();
+    assert_null(strstr(text, "drover_execution_commander{"));
+    assert_null(strstr(text, "drover_execution_command_asked{"));
+    *execution = (struct execution){0};
+    member.core.executions_made = 0;
+}
+
 static void an_execution_that_waits_is_told(void **state) {
     (void)state;
     make_told();
@@ -365,6 +388,7 @@ int main(void) {
         cmocka_unit_test(a_serving_region_is_told),
         cmocka_unit_test(a_silent_agent_leaves_nothing_that_looks_well),
         cmocka_unit_test(a_member_that_stands_still_says_so),
+        cmocka_unit_test(who_has_command_is_told),
         cmocka_unit_test(an_execution_that_waits_is_told),
         cmocka_unit_test(an_unexpected_open_gate_is_counted),
         cmocka_unit_test(a_lag_is_told_with_its_age),
