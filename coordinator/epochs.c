@@ -55,12 +55,39 @@ void epochs_caught_up(struct coordinator *member) {
     (void)text_copy(member->stopped_why, sizeof member->stopped_why, why.at);
 }
 
+/* The log was begun anew, and that is known: its first epoch opens above, or is awaited. */
+static bool begins_above(const struct coordinator *member, uint64_t epoch) {
+    const struct topology *topology = member->topology;
+    return member->core.epoch == 0 &&
+           (topology->await_initial_epoch || topology_initial_epoch(topology) > epoch);
+}
+
+bool epochs_begin_above(const struct coordinator *member, const struct topology *next,
+                        struct text256 *reterr) {
+    for (uint8_t a = 0; a < member->topology->agents_n && member->core.epoch == 0; a++) {
+        const struct report *report = &member->agents[a].report;
+        uint64_t known =
+            report->guard.epoch > report->fence.epoch ? report->guard.epoch : report->fence.epoch;
+        known = report->guard.promised_epoch > known ? report->guard.promised_epoch : known;
+        known = report->config_version > known ? report->config_version : known;
+        if (member->agents[a].reported && !next->await_initial_epoch &&
+            topology_initial_epoch(next) <= known) {
+            text_say(reterr,
+                     "initial_epoch: expected more than %" PRIu64 ", which agent %s knows of the "
+                     "lost log; drover recover-coordinators tells what to write",
+                     known, member->topology->agents[a].name);
+            return false;
+        }
+    }
+    return true;
+}
+
 void epochs_check(struct coordinator *member) {
     struct named_epoch *named = &member->named;
     if (named->epoch == 0 || !named->head_known || member->applied_index < named->head_index) {
         return;
     }
-    if (member->core.epoch < named->epoch) {
+    if (member->core.epoch < named->epoch && !begins_above(member, named->epoch)) {
         struct text256 why;
         text_say(&why, "agent %s names epoch %" PRIu64 ", and the log ends with epoch %" PRIu64,
                  named->agent < member->topology->agents_n

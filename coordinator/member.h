@@ -227,6 +227,10 @@ void epochs_named(struct coordinator *member, uint8_t agent, uint64_t epoch);
 /* Called once, when the log was read to its end. What this member had closed before its start was
  * in the log by then: one that has not closed it lost facts, and this member stops for a human. */
 void epochs_caught_up(struct coordinator *member);
+/* Is a topology's first epoch above all that is heard of the log that was lost, as long as none is
+ * open? Its version too, for the agents keep the newest. False with why. */
+bool epochs_begin_above(const struct coordinator *member, const struct topology *next,
+                        struct text256 *reterr);
 /* Called when facts were applied. */
 void epochs_check(struct coordinator *member);
 

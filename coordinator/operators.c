@@ -381,6 +381,10 @@ static bool config_is_sound(struct coordinator *member, uint64_t session,
         refuse(member, session, request, EXIT_USAGE, why.at);
         return false;
     }
+    if (!epochs_begin_above(member, member->topology_next, &why)) {
+        refuse(member, session, request, EXIT_BY_RULE, why.at);
+        return false;
+    }
     topology_check(member->topology_next, &findings);
     topology_check_steps(member->topology_next, &findings);
     if (findings.errors_n == 0) {

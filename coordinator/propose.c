@@ -9,6 +9,7 @@
 #include "common/io/clock.h"
 #include "common/io/log.h"
 #include "common/io/sign.h"
+#include "common/io/topology_read.h"
 #include "coordinator/member.h"
 
 #define RETRY_MIN_MS 100
@@ -116,7 +117,11 @@ void propose_config(struct coordinator *member, const char *text, size_t text_si
                     const uint8_t *frame, size_t frame_size) {
     char key[FACT_KEY_SIZE];
     struct fact fact = fact_of(member, EVENT_CONFIG);
-    fact.event.config.version = member->core.config_version + 1;
+    /* topology_next is nobody's between two facts. What does not read is refused later. */
+    struct topology *next = member->topology_next;
+    bool read = topology_read(text, text_size, "topology", next, NULL) == ERR_OK;
+    fact.event.config.version =
+        read ? decide_next_version(&member->core, next) : member->core.config_version + 1;
     if (frame_size == 0) { /* an operator's request carries the text itself */
         fact.text = (const uint8_t *)text;
         fact.text_size = text_size;

@@ -320,6 +320,10 @@ void waits_say(struct answering *answering, json_t *waits, char *ret_act, size_t
         (void)text_format(ret_act, act_size, "look at the log engine of %s before anything else",
                           answering->member->keys.name);
     }
+    if (core->phase == PHASE_NEW && answering->topology->await_initial_epoch) {
+        list_say(waits, "a topology that names the first epoch of this log");
+        (void)text_format(ret_act, act_size, "drover recover-coordinators");
+    }
     if (core->phase == PHASE_CLOSED) {
         list_say(waits, "%s to take the lease of epoch %" PRIu64,
                  name_region(answering->topology, core->next_owner), core->epoch + 1);

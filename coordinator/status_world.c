@@ -306,7 +306,10 @@ void agents_answer(struct answering *answering) {
         put_count(object, "config_version",
                   member->agents[a].reported ? member->agents[a].report.config_version
                                              : view->config_version);
-        put_guard(object, &topology->agents[a], report);
+        /* Behind a lost log agents keep its newest topology; what their guards hold is so all the
+         * same, and is what the first epoch must be above. */
+        bool lost = report == NULL && answering->core->epoch == 0 && member->agents[a].reported;
+        put_guard(object, &topology->agents[a], lost ? &member->agents[a].report : report);
         put_count(object, "proved_epoch", member->proved_epoch[a]);
         put_count(object, "checks_n", report == NULL ? 0 : report->checks_n);
     }

@@ -99,6 +99,10 @@ uint32_t topology_wait_ms(const struct lease_numbers *lease) {
     return lease->on_quorum_loss == QUORUM_LOSS_HOLD ? UINT32_MAX : lease->wait_ms;
 }
 
+uint64_t topology_initial_epoch(const struct topology *topology) {
+    return topology->initial_epoch == 0 ? 1 : topology->initial_epoch;
+}
+
 static uint8_t topology_named(const void *array, size_t entry_size, uint8_t entries_n,
                               const char *name) {
     const char *at = array;

@@ -347,7 +347,9 @@ struct topology {
     struct document document;
     struct lease_numbers lease;
     struct policy_numbers policy;
-    uint8_t initial_region; /* owner of epoch 1 */
+    uint8_t initial_region;   /* owner of the first epoch */
+    bool await_initial_epoch; /* no first epoch opens before a later topology lets it */
+    uint32_t initial_epoch;   /* the log's first; 0 stands for 1: topology_initial_epoch() */
     uint8_t members_n, regions_n, agents_n, components_n, endpoints_n, checks_n, links_n, plans_n,
         operators_n, backups_n, drills_n;
     struct objective objectives[OBJECTIVES_MAX]; /* [tier - 1] */
@@ -367,6 +369,9 @@ struct topology {
 /* ms that a member waits after a close, and what a question says of its guard: W; UINT32_MAX under
  * `hold`, when a lease does not run out and time proves nothing. */
 uint32_t topology_wait_ms(const struct lease_numbers *lease);
+
+/* Of the log that this topology begins: 1, or far above every epoch of a log that was lost. */
+uint64_t topology_initial_epoch(const struct topology *topology);
 
 const char *component_kind_text(enum component_kind kind);
 const char *check_kind_text(enum check_kind kind);

@@ -9,6 +9,7 @@
  * client.c    asking the members: all at once for a question, one after the other for a request
  * local.c     what needs no member: keys, checking and comparing topology files
  * readiness.c could a region take over now; asks every member
+ * recover.c   the members and their log were lost: what is known, and what to do next
  * doctor*.c   what is wrong with the installation on this machine
  * replay.c    a member's recordings, decided again
  * plans.c     plans: listed, shown, rendered as runbooks, linted
@@ -208,6 +209,9 @@ int local_check_file(const char *path, bool quiet_when_good, json_t **ret_json);
 
 /* readiness.c */
 int readiness_run(struct session *session);
+
+/* recover.c */
+int recover_run(struct session *session);
 
 /* doctor.c */
 int doctor_run(struct session *session);

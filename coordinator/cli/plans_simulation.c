@@ -295,6 +295,8 @@ static void simulation_open(struct simulation *simulation, const struct simulati
     memset(ret_result, 0, sizeof *ret_result);
     bool back = input->topology->plans[input->plan].kind == PLAN_REPROTECT;
     input->topology->version = 1;
+    input->topology->initial_epoch = 1;
+    input->topology->await_initial_epoch = false;
     input->topology->initial_region = back ? input->target : input->source;
     simulation->input = input;
     simulation->result = ret_result;

@@ -219,6 +219,11 @@ static const struct verb verbs[] = {
      TAKES_FOR | TAKES_REASON, 0, 0, false, request_hold},
     {"release", "--reason TEXT", "Ends a hold, the latch and the anti-flap block.", "",
      "drover release --reason \"maintenance over\"", TAKES_REASON, 0, 0, false, request_release},
+    {"recover-coordinators", "", "The members and their log were lost: what to do next.",
+     "Asks, and changes nothing: what each guard holds, what the new log has, what is waited for, "
+     "and the lines and commands that come next; docs/recovery.md. Exit code 8 while people or "
+     "time are waited for, 6 when no member answers.",
+     "drover recover-coordinators", 0, 0, 0, false, recover_run},
     {"config show", "", "The topology in force, as it was applied.", "", "drover config show", 0, 0,
      0, false, run_config_show},
     {"config check", "FILE", "Checks a topology file; asks no member.",

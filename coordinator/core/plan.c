@@ -547,9 +547,10 @@ enum close_why execution_close_why(const struct execution *execution) {
 static void want_lease(const struct core *core, const struct topology *topology,
                        struct wants *wants) {
     const struct execution *execution = execution_running_const(core);
-    if (core->phase == PHASE_NEW && core->config_version > 0) {
+    bool opens = core->config_version > 0 && !topology->await_initial_epoch;
+    if (core->phase == PHASE_NEW && opens) {
         wants->open = true;
-        wants->open_epoch = 1;
+        wants->open_epoch = topology_initial_epoch(topology);
         wants->open_region = topology->initial_region;
     }
     if (execution == NULL || execution->paused != PAUSE_NO) {

@@ -27,8 +27,9 @@
 /* ------------------------------------------------------------ guards: lease */
 
 static bool open_is_first(const struct context *c) {
-    return c->event->open.epoch == 1 && c->event->open.region == c->topology->initial_region &&
-           c->core->config_version > 0;
+    return c->event->open.epoch == topology_initial_epoch(c->topology) &&
+           c->event->open.region == c->topology->initial_region && c->core->config_version > 0 &&
+           !c->topology->await_initial_epoch;
 }
 
 static bool open_is_wanted(const struct context *c) {
@@ -266,7 +267,11 @@ static void ignore(struct context *c) {
 }
 
 static void do_open_first(struct context *c) {
-    c->core->epoch = 1;
+    c->core->epoch = c->event->open.epoch;
+    if (c->core->epoch > 1) { /* begun anew: agents' ledgers remember executions of the lost log */
+        c->core->executions_made = c->core->epoch;
+        c->core->held_until_ms = UINT64_MAX;
+    }
     c->core->open = 1;
     c->core->owner = c->event->open.region;
     c->core->opened_ms = c->core->now_ms;

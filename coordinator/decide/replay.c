@@ -226,7 +226,9 @@ static enum err take_fact(struct replay *replay, const struct recorder_record *r
     }
     struct event *event = &decision->fact.event;
     if (replay->changes_n > 0) {
-        if (event->kind == EVENT_OPEN && event->open.epoch == replay->recorded_epoch + 1) {
+        bool first = replay->recorded_epoch == 0; /* of a log begun anew it is above 1 */
+        if (event->kind == EVENT_OPEN &&
+            (first || event->open.epoch == replay->recorded_epoch + 1)) {
             replay->recorded_epoch = event->open.epoch;
         }
         /* Not the recorded ones: those that the members would have appended (replay_follow). */

@@ -1,7 +1,7 @@
 # bash completion for drover, made by: drover completion bash
 _drover() {
     local word="${COMP_WORDS[COMP_CWORD]}" words=""
-    local verbs="status explain regions components links backups readiness agents members rules executions timeline report whoami declare approve reject pause resume abort mode step command hold release config plan doctor keygen replay completion help"
+    local verbs="status explain regions components links backups readiness agents members rules executions timeline report whoami declare approve reject pause resume abort mode step command hold release recover-coordinators config plan doctor keygen replay completion help"
     local common=" --config --at --timeout --json --help"
     if [ "$COMP_CWORD" -eq 1 ]; then
         mapfile -t COMPREPLY < <(compgen -W "$verbs $common" -- "$word")

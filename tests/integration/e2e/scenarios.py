@@ -8,7 +8,7 @@ import time
 from fleet import Timing
 from lab import bind
 
-from . import untold
+from . import anew, untold
 from .world import World, expect, expect_pace
 
 SCENARIOS = {}
@@ -342,7 +342,7 @@ def a_member_that_lagged_or_was_replaced_catches_up(build):
 @scenario
 def one_member_with_the_embedded_engine_is_enough(build):
     """A group of one member on SQLite: the same failover. Then it loses its notes and its log together: it says yes to nobody,
-    and stops when it hears of an epoch that its new log does not have."""
+    and stops when it hears of an epoch that its new log does not have. A person begins the log anew, and moves the service on."""
     with World(build, engine="embedded", members=1) as world:
         world.judges_start()
         world.kill_region()
@@ -352,6 +352,8 @@ def one_member_with_the_embedded_engine_is_enough(build):
         world.one_writer(report)
         world.outage_within(report)
         _loses_everything(world, "m1")
+        anew.lose(world)
+        anew.moves(world, anew.begin(world, heard_n=1), to="west")
 
 
 def _loses_everything(world, name):
@@ -372,7 +374,8 @@ def _loses_everything(world, name):
 
 @scenario
 def two_operators_declare_at_once(build):
-    """Two operators declare at two members in the same second: one execution."""
+    """Two operators declare at two members in the same second: one execution. In the midst of it all members and the whole log
+    are lost; begun anew by a person, above every epoch that a guard knows and held, nothing is promoted twice."""
     import subprocess
     with World(build, timing=Timing(automatic=False)) as world:
         world.judges_start()
@@ -388,8 +391,12 @@ def two_operators_declare_at_once(build):
             print(f"    exit {run.returncode}: {out.strip()[:160]}{err.strip()[:160]}")
         executions = world.fleet.ask("executions")["executions"]
         expect(len(executions) == 1, f"{len(executions)} executions")
-        world.approve(1, "dns-api")
-        world.failed_over()
+        world.fleet.wait(lambda: "gate.open epoch=2" in world.log("west-db1/guard"), 30, "west has the lease of epoch 2")
+        anew.lose(world)
+        said = anew.begin(world, heard_n=1)
+        expect((said["known_epoch"], said["known_region"]) == (2, "west"), f"{said}")
+        anew.moves(world, said, to="west")
+        time.sleep(2)
         report = world.judged()
         world.one_writer(report)
 

@@ -56,6 +56,35 @@ static void an_open_before_the_topology_or_of_another_number_is_refused(void **s
     assert_false(world_wants(&world).open);
 }
 
+/* Requirement N12: the members and their log were lost. */
+static void a_log_begun_anew_opens_far_above_the_lost_one_and_held(void **state) {
+    (void)state;
+    world_init(&world);
+    world.topology.initial_epoch = 1002;
+    world.topology.await_initial_epoch = true;
+    (void)world_config(&world, 1);
+    (void)world_keeper(&world, 0, 1, 0);
+    assert_false(world_wants(&world).open);
+    assert_int_equal(world_open(&world, 1002, P).rule, 103);
+    assert_int_equal(world_declare(&world, PLAN_FAILOVER, D).rule, 399);
+    world.topology.await_initial_epoch = false;
+    (void)world_config(&world, 1002);
+    assert_true(world_wants(&world).open);
+    assert_int_equal(world_wants(&world).open_epoch, 1002);
+    assert_int_equal(world_wants(&world).open_region, P);
+    assert_int_equal(world_open(&world, 1, P).rule, 103);
+    assert_int_equal(world_open(&world, 1002, D).rule, 103);
+    assert_int_equal(world_open(&world, 1002, P).rule, 101);
+    assert_int_equal(world.core.held_until_ms, UINT64_MAX);
+    (void)read_gates();
+    assert_false(gates[GATE_NOT_HELD_].passes);
+    (void)declare(PLAN_FAILOVER, D);
+    assert_int_equal(world_execution(&world)->id, 1003);
+    (void)world_ask(&world, REQUEST_RELEASE);
+    (void)read_gates();
+    assert_true(gates[GATE_NOT_HELD_].passes);
+}
+
 static void a_close_of_another_epoch_or_of_a_paused_move_is_refused(void **state) {
     (void)state;
     world_serving(&world);
@@ -429,6 +458,7 @@ static void readiness_alone_closes_no_lease_and_moves_no_execution(void **state)
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_open_before_the_topology_or_of_another_number_is_refused),
+        cmocka_unit_test(a_log_begun_anew_opens_far_above_the_lost_one_and_held),
         cmocka_unit_test(a_close_of_another_epoch_or_of_a_paused_move_is_refused),
         cmocka_unit_test(a_lease_that_does_not_fit_the_stage_is_not_wished_for),
         cmocka_unit_test(declarations_beside_a_running_one_are_told_apart),

@@ -60,8 +60,8 @@ static const struct wrong_row wrong_rows[] = {
     {"cluster = \"bud\";", "clustre = \"bud\";",
      "clustre: unknown field; did you mean \"cluster\"?", 0, 0},
     {"cluster = \"bud\";", "zzzzzzzzzz = 1;",
-     "zzzzzzzzzz: unknown field; known here: cluster, regions, members, initial_region, document, "
-     "lease, policy, objectives, agents, components, links, checks, plan",
+     "zzzzzzzzzz: unknown field; known here: cluster, regions, members, initial_region, "
+     "initial_epoch, await_initial_epoch, document, lease, policy, objectives, age",
      0, 0},
     {"cluster = \"bud\";", "", "the field \"cluster\" is missing", 0, NO_LINE},
     {"initial_region = \"east\";", "", "the field \"initial_region\" is missing", 0, 999},
@@ -72,6 +72,10 @@ static const struct wrong_row wrong_rows[] = {
      "cluster: expected at most 31 characters, found \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"", 0, 0},
     {"initial_region = \"east\";", "initial_region = \"eats\";",
      "initial_region: no region is called \"eats\"; did you mean \"east\"?", 0, 0},
+    {"initial_region = \"east\";", "initial_region = \"east\"; initial_epoch = 0;",
+     "initial_epoch: expected a whole number of 1 to 1000000000, found 0", 0, 0},
+    {"initial_region = \"east\";", "initial_region = \"east\"; initial_epoch = 1000000001;",
+     "initial_epoch: expected a whole number of 1 to 1000000000, found 1000000001", 0, 0},
     {"initial_region = \"east\";", "initial_region = 1;",
      "initial_region: expected the name of a declared region, found 1", 0, 0},
     {"name = \"Plan\"; ", "", "document: the field \"name\" is missing", 0, 0},
