@@ -71,6 +71,8 @@ const struct manual_kind manual_dns_powerdns = {
 
 static void route53_options(const struct manual *manual, struct page *page) {
     static const char *const options[][2] = {{"url", "--endpoint-url"}, {"ca", "--ca-bundle"}};
+    /* Route 53 is one for all regions, and signs as this one; the program ends without any. */
+    page_say(page, " --region us-east-1");
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
         const char *value = manual_value(manual, options[i][0], NULL, NULL);
         if (value != NULL) {
@@ -78,6 +80,14 @@ static void route53_options(const struct manual *manual, struct page *page) {
             page_word(page, value);
         }
     }
+}
+
+static void route53_login(const struct manual *manual, struct page *page) {
+    page_say(page, "export AWS_ACCESS_KEY_ID=");
+    page_word(page, manual_value(manual, "user", NULL, ""));
+    page_say(page, " AWS_SECRET_ACCESS_KEY=");
+    manual_secret(manual, manual_value(manual, "password_ref", NULL, ""), page);
+    page_say(page, "\n");
 }
 
 static void route53_command(const struct manual *manual, struct page *page) {
@@ -91,11 +101,8 @@ static void route53_command(const struct manual *manual, struct page *page) {
              manual_value(manual, "ttl", NULL, "60"));
     page_json(&json, manual_value(manual, "value", NULL, ""));
     page_say(&json, "\"}]}}]}");
-    page_say(page, "export AWS_ACCESS_KEY_ID=");
-    page_word(page, manual_value(manual, "user", NULL, ""));
-    page_say(page, " AWS_SECRET_ACCESS_KEY=");
-    manual_secret(manual, manual_value(manual, "password_ref", NULL, ""), page);
-    page_say(page, "\nCHANGE=$(aws route53 change-resource-record-sets");
+    route53_login(manual, page);
+    page_say(page, "CHANGE=$(aws route53 change-resource-record-sets");
     route53_options(manual, page);
     page_say(page, " --hosted-zone-id ");
     page_word(page, manual_value(manual, "zone_id", NULL, ""));
@@ -109,7 +116,9 @@ static void route53_command(const struct manual *manual, struct page *page) {
 static void route53_check(const struct manual *manual, struct page *page) {
     page_say(page, "# it says: ");
     page_word(page, manual_value(manual, "value", NULL, ""));
-    page_say(page, "\naws route53 list-resource-record-sets");
+    page_say(page, "\n");
+    route53_login(manual, page);
+    page_say(page, "aws route53 list-resource-record-sets");
     route53_options(manual, page);
     page_say(page, " --max-items 1 --hosted-zone-id ");
     page_word(page, manual_value(manual, "zone_id", NULL, ""));

@@ -132,7 +132,7 @@ static void http_command(const struct manual *manual, struct page *page) {
     http_headers(manual, page);
     page_say(page, " -H ");
     page_word(page, key);
-    page_say(page, " -d ");
+    page_say(page, " --data-raw "); /* a body that begins with @ names no file */
     page_word(page, manual_value(manual, "body", NULL, ""));
     page_say(page, " -w '\\n%%{http_code}\\n' ");
     page_word(page, manual_value(manual, "url", NULL, ""));

@@ -6,11 +6,13 @@ import traceback
 class Checks:
     def __init__(self):
         self.passed, self.failed = 0, 0
+        self.names = []  # of what passed
         self.figures = []
 
     def that(self, sentence, holds, found=""):
         if holds:
             self.passed += 1
+            self.names.append(sentence)
             print(f"ok    {sentence}", flush=True)
         else:
             self.failed += 1

@@ -4,8 +4,11 @@ import json
 import os
 import random
 import signal
+import shutil
 import subprocess
 import time
+
+import typed
 
 FRONT = {"east": "10.77.1.10", "west": "10.77.2.10"}
 NET = {"east": "10.77.1", "west": "10.77.2"}
@@ -94,6 +97,33 @@ class Driver:
         for path in ("patroni-rest.password", "pg-drover.password", "redis.password", "tsig.secret"):
             assert self.lab.secret(path) not in out + errors, f"{action} told the secret {path}"
         return result
+
+    def printed(self, action, arguments, secrets=None):
+        """(command, look) as this drover prints them."""
+        folder = os.path.join(self.lab.run_dir, "typed")
+        os.makedirs(folder, exist_ok=True)
+        names = {"patroni": "patroni-rest.password", "pg": "pg-drover.password", "redis": "redis.password"}
+        for name, path in {**{n: self.credential(p) for n, p in names.items()}, **(secrets or {})}.items():
+            shutil.copy(path, os.path.join(folder, name))
+        drover = os.path.join(os.path.dirname(self.program), "../../../coordinator/cli/drover")  # of the same build
+        return typed.printed(drover, folder, action, arguments, folder)
+
+    def types(self, host, text, programs=None):
+        """A person with a shell on the host. programs: a directory that is /usr/lib/drover/exec for that shell alone."""
+        shell = ["env", f"PATH={typed.BARE['PATH']}", "bash", "-c", text]
+        if programs:
+            shell = ["unshare", "-m", "bash", "-c", f'mount --bind {programs} /usr/lib/drover/exec && exec "$@"', "-", *shell]
+        said = self.lab.run(host, shell, check=False, timeout=90)
+        for name in ("patroni-rest.password", "pg-drover.password", "redis.password"):
+            assert self.lab.secret(name) not in said.stdout + said.stderr, f"what was typed told the secret {name}"
+        return said
+
+    def typed(self, host, action, arguments, secrets=None, programs=None):
+        """(what the printed command says, what the printed look says, its exit code), typed as the runbook has it."""
+        said = [self.types(host, text, programs) for text in self.printed(action, arguments, secrets)]
+        if said[0].returncode != 0:
+            return f"exit code {said[0].returncode}: {said[0].stdout}{said[0].stderr}", "", None
+        return said[0].stdout.strip(), said[1].stdout.strip(), said[1].returncode
 
     def run_killed(self, host, action, arguments, after_s, **options):
         """Starts the action and kills it after `after_s`. True when it was still running."""

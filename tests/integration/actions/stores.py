@@ -6,6 +6,7 @@ import statistics
 import threading
 import time
 
+from by_hand import ByHand
 from driver import OTHER
 from lab.postgres import connect
 from moves import until
@@ -75,14 +76,15 @@ class Stores:
 
     def planned(self):
         took = {"pg": [], "redis": []}
-        for _ in range(CYCLES):
+        for _ in range(CYCLES - 1):
             one = self.moves.planned()
             for store in took:
                 took[store].append(one[store])
+        ByHand(self).all()
         pg, redis = statistics.median(took["pg"]), statistics.median(took["redis"])
-        self.checks.figure(f"patroni_promote: median of {CYCLES} {pg:.0f} ms, all "
+        self.checks.figure(f"patroni_promote: median of {CYCLES - 1} {pg:.0f} ms, all "
                            + " ".join(f"{t:.0f}" for t in took["pg"]))
-        self.checks.figure(f"redis_promote: median of {CYCLES} {redis:.0f} ms, all "
+        self.checks.figure(f"redis_promote: median of {CYCLES - 1} {redis:.0f} ms, all "
                            + " ".join(f"{t:.0f}" for t in took["redis"]))
         # Three times the aims of design.md section 7: the machine is shared.
         self.checks.that("patroni_promote takes less than 0.9 s", pg < 900, pg)

@@ -84,7 +84,7 @@ backend api
         c.that("both serve", {self.ask() for _ in range(8)} == {"s1", "s2"})
         said = self.runner.typed("haproxy_server", self.arguments("s1,s2", "maint"))
         c.that("the printed command, typed, puts both into maintenance", [int(line.split()[6]) & 1 for line in said[1].splitlines()[2:]] == [1, 1], said)
-        c.result("which the action finds", self.run("s1,s2", "maint"), observed=True)
+        c.result("haproxy: what was typed is found by the action", self.run("s1,s2", "maint"), observed=True)
         self.run("s1,s2", "ready")
         self.sessions()
         self.killed()

@@ -57,10 +57,22 @@ class Kubernetes:
                             "replicas": {"type": "integer"}, "readyReplicas": {"type": "integer"},
                             "observedGeneration": {"type": "integer"}}}}}}}]}})
 
+    def arguments(self, workload, more=None):
+        return {"url": self.cluster.url, "ca": self.cluster.ca, "token_ref": "scaler", "namespace": "default",
+                "workload": workload, **(more or {})}
+
     def run(self, workload, more=None, **options):
-        arguments = {"url": self.cluster.url, "ca": self.cluster.ca, "token_ref": "scaler", "namespace": "default",
-                     "workload": workload, **(more or {})}
-        return self.runner.run("kubernetes_scale", arguments, **options)
+        return self.runner.run("kubernetes_scale", self.arguments(workload, more), **options)
+
+    def typed(self, workload, more, replicas):
+        """The printed words scale it, and the look is typed until as many are ready."""
+        arguments = self.arguments(workload, more)
+        said = self.runner.typed("kubernetes_scale", arguments)
+        good = f"[{replicas},{replicas}]"
+        if said[2] == 0 and said[1] != good:
+            wait_for(f"{workload} is scaled by hand", lambda: self.runner.looked("kubernetes_scale", arguments) == good, 60)
+            return good
+        return said[1] or said[0]
 
     def replicas(self, path):
         return json.loads(self.cluster.ask(path)[1])["spec"]["replicas"]
@@ -97,6 +109,10 @@ class Kubernetes:
                  detail="3/3 replicas ready, 2 wished for")
         c.result("unless it is told to", self.run("deployment/api", {"replicas": "2", "down": "yes"}, timeout_ms=60000),
                  observed=False, detail="2/2 replicas ready")
+        said = self.typed("deployment/api", {"replicas": "3"}, 3)
+        c.that("the printed command, typed, scales it to three", said == "[3,3]", said)
+        c.result("three are found by the action", self.run("deployment/api", {"replicas": "3"}), observed=True)
+        c.result("and back to two", self.run("deployment/api", {"replicas": "2", "down": "yes"}, timeout_ms=60000))
 
     def added(self):
         """A number to add is added once an epoch, however often that is begun."""
@@ -121,6 +137,11 @@ class Kubernetes:
         c.result("back to what it was before", self.run("deployment/api", {"baseline": "yes", "down": "yes"}, epoch=8, timeout_ms=60000),
                  observed=False, detail="4/4 replicas ready")
         c.result("which is observed too", self.run("deployment/api", {"baseline": "yes", "down": "yes"}, epoch=8), observed=True)
+        said = self.typed("deployment/api", {"add": "1"}, 5)
+        c.that("the printed command that adds one, typed, adds one", said == "[5,5]", said)
+        said = self.typed("deployment/api", {"baseline": "yes"}, 4)
+        c.that("the printed command that goes back, typed, goes back", said == "[4,4]", said)
+        c.result("which the action finds", self.run("deployment/api", {"baseline": "yes", "down": "yes"}, epoch=8), observed=True)
 
     def meddle(self, stop):
         n = 0

@@ -80,6 +80,7 @@ class PowerDns:
         c.result("the change is observed", self.run(WEST), observed=True)
         said = self.runner.typed("dns_powerdns", self.arguments(EAST))
         c.that("the printed command, typed, changes the record", self.lookup("api.bud.test", "A") == [EAST] and EAST in said[1], said)
+        c.result("dns_powerdns: what was typed is found by the action", self.run(EAST), observed=True)
         c.result("and the action changes it back", self.run(WEST), observed=False)
         c.result("a name that was not there", self.run(EAST, name="new.bud.test"), observed=False)
         c.result("an alias, its epoch under a name of its own", self.run("lb.west.bud.test", name="www.bud.test", type="CNAME"),

@@ -43,6 +43,8 @@ class Power:
             self.runner.kill("fence_agent", {"device": "db2-power", "state": state}, 0.6, lines=self.lines)
             c.result(f"killed on its way to {state} and run again", self.run("db2-power", state))
             c.that(f"it is {state}", self.machine() == state)
+        self.typed(self.options_file("dummy", "type=file", f"status_file={self.file}"), PROGRAM, "db2-power")
+        self.run("db2-power", "on")
         c.result("a device that its own file does not name", self.run("db3-power"), "DENIED", detail="no fence device")
         c.result("a device that fails says so", self.run("broken"), "FAILED", detail="ends with 1")
         c.result("and one that repeats a password is not repeated", self.run("talks"), "FAILED", detail="tells a secret")
@@ -54,6 +56,16 @@ class Power:
         c.that("a slow device ends at the deadline", result["err"] in ("TIMEOUT", "OK") and time.monotonic() - began < 10, result)
         wait_for("the machine is as it was", lambda: self.machine() == "on", 5)
 
+    def options_file(self, name, *lines):
+        return self.lab.write(f"options-{name}", "\n".join(lines) + "\n", mode=0o600)
+
+    def typed(self, options, program, device, lines=()):
+        """What the printed words want to be told is in agent.conf, on that host alone."""
+        c = self.checks
+        said = self.runner.typed("fence_agent", {"device": device, "state": "off"}, f"export PROGRAM={program} OPTIONS={options}\n")
+        c.that(f"the printed command, typed, switches {device} off, and its look says so", said[2] == 2, said)
+        c.result(f"{device} is found off by the action", self.run(device, lines=lines), observed=True)
+
     def bmc(self):
         c, bmc = self.checks, fence.Bmc(self.lab)
         self.runner.secret("ipmi", fence.PASSWORD)
@@ -62,3 +74,8 @@ class Power:
         c.that("and its machine stays on", bmc.is_on())
         c.result("a machine is switched off by its BMC", self.run("db3-power", lines=lines), observed=False, detail="by its own status")
         c.that("it is off, by the BMC", not bmc.is_on())
+        bmc.switch(True)
+        options = self.options_file("bmc", "ip=127.0.0.1", f"ipport={bmc.port}", "lanplus=1", "cipher=3", "username=drover",
+                                    f"password={fence.PASSWORD}")
+        self.typed(options, fence.IPMILAN, "db3-power", lines)
+        c.that("it is off again, by the BMC", not bmc.is_on())

@@ -57,11 +57,21 @@ class Case:
                 self.runner.kill(self.kind, self.arguments(value), 0.1, epoch=self.next())
                 c.result(f"killed on its way to {value}, and run again", self.run(value))
                 c.that("the provider has it", self.look(self.name, "A") == [value], self.look(self.name, "A"))
+            self.typed()
             self.own_cases()
             self.troubles()
             self.refused()
         finally:
             self.stand_in.end()
+
+    def typed(self):
+        """By hand only the address moves: the epoch beside it stays, and is ours still."""
+        c = self.checks
+        said = self.runner.typed(self.kind, self.arguments(EAST))
+        c.that(f"{self.kind}: the printed command, typed, moves the name, and its look says so",
+               said[2] == 0 and EAST in said[1] and self.look(self.name, "A") == [EAST], said)
+        c.result(f"{self.kind}: what was typed is found by the action", self.run(EAST), observed=True)
+        self.stand_in.asked.clear()
 
     def troubles(self):
         c, throttle = self.checks, ("GET", "throttle")

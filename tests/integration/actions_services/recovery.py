@@ -54,6 +54,7 @@ class Recovery:
         c.that("clickhouse it has the row", self.ours.query("SELECT n FROM bud.ev").strip() == "1")
         said = self.runner.typed("clickhouse_recover", self.arguments())
         c.that("clickhouse the printed commands, typed", said[0].endswith("done") and "bud.ev\t0\t0\t0" in said[1], said)
+        c.result("clickhouse what was typed is found by the action", self.run(epoch=3), observed=True)
         self.refused()
         self.gone()
 

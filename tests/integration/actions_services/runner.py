@@ -24,18 +24,28 @@ class Runner:
     def secret(self, name, text):
         self.secrets[name] = (self.lab.write(f"secret-{name}", text + "\n", mode=0o600), text)
 
-    def typed(self, action, arguments):
-        """(what the printed command says, what the printed look says): typed into bash as the runbook has it."""
+    def typed(self, action, arguments, before=""):
+        """(what the printed command says, what the printed look says, its exit code): typed into bash as the runbook has it, behind
+        what a person sets first."""
         folder = self.lab.path("typed-secrets")
         os.makedirs(folder, exist_ok=True)
         for name, (path, _) in self.secrets.items():
             shutil.copy(path, os.path.join(folder, name))
         drover = os.path.join(os.path.dirname(self.program), "../../../coordinator/cli/drover")  # of the same build
-        command, look = typed.printed(drover, self.lab, action, arguments, folder)
-        done = typed.typed(command)
+        command, look = typed.printed(drover, self.lab.directory, action, arguments, folder)
+        done = typed.typed(before + command)
         if done.returncode != 0:
-            return f"exit code {done.returncode}: {done.stdout}{done.stderr}", ""
-        return done.stdout.strip(), typed.typed(look).stdout.strip()
+            return f"exit code {done.returncode}: {done.stdout}{done.stderr}", "", None
+        looked = typed.typed(before + look)
+        for name, (_, text) in self.secrets.items():
+            assert text not in done.stdout + done.stderr + looked.stdout + looked.stderr, f"{action}, typed, told the secret {name}"
+        return done.stdout.strip(), looked.stdout.strip(), looked.returncode
+
+    def looked(self, action, arguments):
+        """What the printed look says, alone."""
+        drover = os.path.join(os.path.dirname(self.program), "../../../coordinator/cli/drover")
+        _, look = typed.printed(drover, self.lab.directory, action, arguments, self.lab.path("typed-secrets"))
+        return typed.typed(look).stdout.strip()
 
     def start(self, action, arguments, timeout_ms=20000, epoch=1, lines=()):
         out = [f"action {action}", f"timeout_ms {timeout_ms}", "region east", f"epoch {epoch}", "execution 7", "step 3"]

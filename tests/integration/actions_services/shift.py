@@ -122,6 +122,9 @@ stub-zone:
             c.that("95 % when the caches had followed, within the TTL", at_95 <= TTL_S + 1.5 and 1 <= ttl_s <= TTL_S, out)
             c.that("the last session a second later", 0.7 <= at_100 - at_95 and at_99 == at_100, out)
         c.result("the traffic is observed there", self.run(WEST), observed=True, detail="100 % after 0.")
+        said = self.runner.typed("traffic_shift", self.arguments(WEST))
+        c.that("traffic_shift: the printed command, typed, shows the address at each, and HAProxy's sessions",
+               said[0].count(WEST) == 3 and EAST not in said[0] and said[0].splitlines()[-2:] == ["api,0", "health,0"], said)
 
     def partly(self):
         c = self.checks

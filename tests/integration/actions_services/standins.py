@@ -29,7 +29,7 @@ class Provider:
             def do_GET(self):
                 provider.serve(self)
 
-            do_POST = do_GET
+            do_POST = do_PATCH = do_GET
 
             def log_message(self, *_):
                 pass
@@ -198,7 +198,7 @@ class Route53(Provider):
 
 
 class Cloudflare(Provider):
-    """https://developers.cloudflare.com/api: zones, dns_records with pages and batch, tokens/verify."""
+    """https://developers.cloudflare.com/api: zones, dns_records with pages and batch, tokens/verify, PATCH of one record."""
     kind, zone, host = "application/json", "023e105f4ecef8ad9ca31a8372d0c353", "api.cloudflare.com"
 
     def __init__(self, certificate, key, token):
@@ -233,7 +233,15 @@ class Cloudflare(Provider):
         if handler.command == "GET":
             return self.pages([r for r in self.records if r["name"] == query.get("name", r["name"]) and r["type"] == query.get("type", r["type"])],
                               query)
+        record = re.fullmatch(r"/dns_records/(\w+)", path.removeprefix(f"/zones/{self.zone}"))
+        if handler.command == "PATCH":
+            return self.patch(record.group(1), json.loads(body)) if record else self.reply(405, None, [(10000, "Method not allowed")])
         return self.batch(json.loads(body))
+
+    def patch(self, identifier, wanted):
+        """One record: what is given of it."""
+        done = self.batch({"patches": [{"id": identifier, **wanted}]})
+        return done if done[0] != 200 else self.reply(200, next(r for r in self.records if r["id"] == identifier))
 
     def pages(self, rows, query):
         page, most = int(query.get("page", 1)), int(query.get("per_page", 100))
