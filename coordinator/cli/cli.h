@@ -142,13 +142,22 @@ struct watch_size {
     unsigned columns, rows;
     bool terminal;
 };
-/* Until it is interrupted, or stdout is gone. */
+/* Until q is typed, it is interrupted, or stdout is gone. */
 int watch_run(struct session *session);
 /* Of the terminal behind stdout, as it is now; 80 by 24 without one. */
 struct watch_size watch_size_now(void);
 /* One status onto stdout: on a terminal over the picture before it, each row cleared behind its
  * text and none beyond the last one; elsewhere as text, with an empty line behind it. */
 void watch_draw(json_t *status, struct watch_size size);
+
+/* watch_keys.c */
+/* Keys of the terminal behind stdin come as they are typed, and unseen, until watch_keys_close
+ * or a signal that ends the program. False, and nothing is changed, when stdin or stdout is none or
+ * the program runs in the background. */
+bool watch_keys_open(void);
+bool watch_keys_quit(void); /* q was typed; does not wait */
+/* The terminal as it was before, the cursor below the picture. */
+void watch_keys_close(void);
 
 /* requests.c */
 int request_declare(struct session *session);

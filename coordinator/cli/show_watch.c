@@ -408,7 +408,7 @@ static void say_foot(struct screen *screen, const json_t *json) {
         screen_row(screen, BLOCK_LAST, "LAST     %s %s", clock_text(last, "at").at,
                    text_in(last, "text"));
     }
-    screen_row(screen, BLOCK_FOOT, "%s at %s, data %s old; Ctrl-C ends this",
+    screen_row(screen, BLOCK_FOOT, "%s at %s, data %s old; q or Ctrl-C ends this",
                text_in(json, "member"), clock_text(json, "now").at,
                span_text(age_ms < 0 ? 0 : age_ms).at);
 }

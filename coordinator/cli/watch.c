@@ -8,6 +8,7 @@
 #include "coordinator/cli/show_parts.h"
 
 #define WATCH_MS 1000
+#define KEYS_MS 100        /* at most, between a key and what it does */
 #define WATCH_BUFFER 65536 /* a picture leaves in one write */
 #define ROW_CLEAR_REST "\033[K"
 
@@ -91,12 +92,28 @@ void watch_draw(json_t *status, struct watch_size size) {
     free(text);
 }
 
+/* True when somebody typed that it is enough. */
+static bool pause_ends(struct session *session, bool keys) {
+    if (!keys) {
+        client_pause(session, WATCH_MS);
+        return false;
+    }
+    for (unsigned ms = 0; ms < WATCH_MS; ms += KEYS_MS) {
+        client_pause(session, KEYS_MS);
+        if (watch_keys_quit()) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* A member that does not answer leaves the old picture, with how long ago that was. */
 int watch_run(struct session *session) {
     struct query query = {.what = "status"};
     json_t *shown = NULL;
     uint64_t answered_ms = 0;
     int code = EXIT_OK;
+    bool keys = watch_keys_open(), ended;
     (void)setvbuf(stdout, NULL, _IOFBF, WATCH_BUFFER);
     do {
         struct client_reply reply = client_ask(session, &query);
@@ -119,8 +136,11 @@ int watch_run(struct session *session) {
         if (shown != NULL) {
             watch_draw(shown, watch_size_now());
         }
-        client_pause(session, WATCH_MS);
-    } while (!ferror(stdout));
+        ended = pause_ends(session, keys);
+    } while (!ended && !ferror(stdout));
+    if (keys) {
+        watch_keys_close();
+    }
     json_decref(shown);
-    return code;
+    return ended ? EXIT_OK : code;
 }

@@ -9,6 +9,7 @@ from fleet import Timing
 from lab import bind
 
 from . import anew, untold
+from .turned import hangs_and_turns
 from .world import World, expect, expect_pace
 
 SCENARIOS = {}
@@ -403,7 +404,8 @@ def two_operators_declare_at_once(build):
 
 @scenario
 def a_planned_switchover_and_back_loses_nothing(build):
-    """Declared switchover under load, there and back: every acknowledged row is in the serving database."""
+    """Declared switchover under load, there and back: every acknowledged row is in the serving database. A third one hangs in its
+    hand-off and is turned ungraceful by an operator who watches it in a terminal."""
     with World(build) as world:
         world.judges_start()
         for n, target in ((1, "west"), (2, "east")):
@@ -418,6 +420,9 @@ def a_planned_switchover_and_back_loses_nothing(build):
         report = world.judged()
         world.one_writer(report)
         expect(not report["lost"], f"acknowledged rows are lost: {report['lost']}")
+        world.judges_start()
+        hangs_and_turns(world, 3)
+        world.one_writer(world.judged())
 
 
 @scenario

@@ -228,7 +228,7 @@ static void an_automatic_failover_is_as_drawn(void **state) {
         ">  4 scale-tier1 running 9.0 s          .  5 dns-api waiting\n"
         ".  6 verify-outside waiting\n"
         "LAST     02:31:28Z step promote-postgresql done by west-db1 in 310 ms\n"
-        "m1 at 02:31:30Z, data 100 ms old; Ctrl-C ends this";
+        "m1 at 02:31:30Z, data 100 ms old; q or Ctrl-C ends this";
     (void)state;
     is_drawn(base(), golden);
 }
@@ -262,7 +262,7 @@ static void a_switchover_that_waits_for_an_approval_is_as_drawn(void **state) {
         "?  1 sign-off approval network-admin    ?  2 call-provider by hand on-call-sre\n"
         ".  3 handoff waiting                    .  4 promote waiting\n"
         "LAST     02:31:28Z step promote-postgresql done by west-db1 in 310 ms\n"
-        "m1 at 02:31:30Z, data 100 ms old; Ctrl-C ends this";
+        "m1 at 02:31:30Z, data 100 ms old; q or Ctrl-C ends this";
     (void)state;
     is_drawn(waiting(), golden);
 }
@@ -292,7 +292,7 @@ static void a_failed_step_among_more_than_fit_is_as_drawn(void **state) {
         ". 27 step-27-of-thirty waiting          . 28 step-28-of-thirty waiting\n"
         ". 29 step-29-of-thirty waiting          ... 15 more: 1 open, 14 over\n"
         "LAST     02:31:28Z step promote-postgresql done by west-db1 in 310 ms\n"
-        "m1 at 02:31:30Z, data 100 ms old; Ctrl-C ends this";
+        "m1 at 02:31:30Z, data 100 ms old; q or Ctrl-C ends this";
     (void)state;
     is_drawn(paused(), golden);
 }
@@ -322,7 +322,7 @@ static void a_member_that_cannot_know_is_as_drawn(void **state) {
         ">  4 scale-tier1 running 9.0 s          .  5 dns-api waiting\n"
         ".  6 verify-outside waiting\n"
         "LAST     02:31:28Z step promote-postgresql done by west-db1 in 310 ms\n"
-        "m1 at 02:31:30Z, data 40.1 s old; Ctrl-C ends this";
+        "m1 at 02:31:30Z, data 40.1 s old; q or Ctrl-C ends this";
     (void)state;
     is_drawn(blind(), golden);
 }

@@ -1,0 +1,65 @@
+"""A planned move whose hand-off hangs, turned ungraceful by a person who watches it."""
+
+import contextlib
+
+from .watching import Watching
+from .world import expect
+
+GRACEFUL, UNGRACEFUL = "graceful", "ungraceful"
+
+
+def _says(world, number, mode, code, rule, *more):
+    """`drover mode`: its exit code, and the rule that the audit names for it."""
+    result = world.fleet.drover("mode", str(number), mode, "--reason", "west's Redis hangs", "--yes", *more, check=False)
+    expect(result.returncode == code, f"mode {mode}: exit {result.returncode}, expected {code}: {result.stdout}{result.stderr}")
+    records = world.fleet.ask("timeline", str(number))["records"]
+    expect(records[-1]["rule"] == rule, f"mode {mode}: rule {records[-1]['rule']}, expected {rule}: {records[-1]}")
+
+
+def _states(world, number):
+    found = next((e for e in world.fleet.ask("executions")["executions"] if e["id"] == number), {"steps": []})
+    return {step["name"]: step["state"] for step in found["steps"]}
+
+
+def _drawn(world, watching, seconds, *wanted):
+    try:
+        lines = world.fleet.wait(lambda: watching.shows(*wanted), seconds, f"the screen shows {wanted}")
+    except Exception as error:
+        raise type(error)(f"{error}; it shows:\n" + "\n".join(watching.terminal.lines())) from error
+    return lines
+
+
+def hangs_and_turns(world, number):
+    """The target's Redis is stopped, so that nobody takes what Redis hands over: the move hangs before its fence."""
+    redis = world.lab.process("west-db1", "redis")
+    watching = Watching(world.fleet)
+    with contextlib.closing(watching):
+        _drawn(world, watching, 10, "NEXT HUMAN ACT")
+        redis.sigstop()
+        try:
+            world.fleet.drover("declare", "--to", "west", "--kind", "switchover", "--reason", "maintenance again", "--yes")
+            world.fleet.wait(lambda: _states(world, number).get("handoff-redis") == "running", 10, "Redis is handed over")
+            _drawn(world, watching, 5, f"EXECUTION {number}  switchover east -> west  graceful", "NOW      ", "handoff-redis at east-db1")
+            world.fleet.drover("pause", str(number))
+            _says(world, number, UNGRACEFUL, 7, 319, "--digest", "1" * 64)
+            _says(world, number, UNGRACEFUL, 0, 320)
+            _says(world, number, GRACEFUL, 0, 323)
+            _says(world, number, UNGRACEFUL, 0, 320)
+            lines = _drawn(world, watching, 5, f"EXECUTION {number}  switchover east -> west  ungraceful", "STAGE    paused", f"drover resume {number}")
+            expect(world.writable("east") or not world.writable("west"), "west was opened before the fence")
+        finally:
+            redis.sigcont()
+        print("    " + "\n    ".join(line for line in lines if line))
+        world.fleet.drover("resume", str(number))
+        _drawn(world, watching, 60, "YOU      network-admin", f"drover approve {number} dns-api")
+        _says(world, number, GRACEFUL, 3, 324)  # the lease has moved
+        world.approve(number, "dns-api")
+        world.wait_writable("west", 60)
+        world.fleet.wait(lambda: world.stage(number) == "done", 60, "it is done")
+        expect(not watching.terminal.wrong, f"the screen: {sorted(set(watching.terminal.wrong))}")
+        expect(watching.quiet(), "keys are shown on the screen")
+        code, same, took_s = watching.end()
+        expect(code == 0 and same and took_s < 2, f"after q: exit {code}, terminal as before: {same}, {took_s:.1f} s")
+        print(f"    {watching.terminal.pictures_n} pictures of 80 by 24, none scrolled; ended by q in {took_s:.2f} s, the terminal as before")
+    execution = next(e for e in world.fleet.ask("executions")["executions"] if e["id"] == number)
+    expect(execution["mode"] == UNGRACEFUL, execution)
