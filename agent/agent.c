@@ -117,6 +117,7 @@ static void note_said(struct agent_program *agent, uint8_t member, uint64_t epoc
 static void on_ack(struct agent_program *agent, uint8_t member, const struct report_ack *ack) {
     bool ours = text_equal(ack->owner, agent->pins->regions[agent->region].name);
     note_said(agent, member, ack->epoch, ack->open, ours, ack->caught_up);
+    members_time_hear(&agent->members_time, member, ack->wall_ms, agent_now_ms());
 }
 
 static void on_answer(struct agent_program *agent, uint8_t member, const struct answer *answer) {

@@ -22,6 +22,7 @@
 #include "agent/core/debounce.h"
 #include "agent/core/guard_wire.h"
 #include "agent/core/ladder.h"
+#include "agent/core/members_time.h"
 #include "agent/core/votes.h"
 #include "agent/ledger.h"
 #include "agent/probe.h"
@@ -129,6 +130,7 @@ struct agent_program {
 
     struct wire *wire;
     struct member_link members[MEMBERS_MAX];
+    struct members_time members_time; /* by their acknowledgements */
     struct peer_link peers[PEERS_MAX];
     uint8_t peers_n;
     struct wire_server *peer_server;

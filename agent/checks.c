@@ -20,6 +20,8 @@ struct check_job {
     const struct probe_kind *kind;
     uint32_t timeout_ms;
     bool active;
+    bool members_time_known;
+    int64_t members_ahead_ms;
     bool late;
     struct reading reading;
 };
@@ -61,6 +63,8 @@ static void check_run(struct job *base) {
         .timeout_ms = job->timeout_ms,
         .deadline_boot_ms = clock_boot_ms() + job->timeout_ms,
         .active = job->active,
+        .members_time_known = job->members_time_known,
+        .members_ahead_ms = job->members_ahead_ms,
         .exec_directory = job->conf->exec_directory,
         .fence_devices = job->conf->fence_devices,
         .fence_devices_n = job->conf->fence_devices_n,
@@ -149,6 +153,8 @@ static void check_start(struct agent_program *agent, uint16_t c) {
     job->kind = kind;
     job->timeout_ms = check->timeout_ms;
     job->active = agent_promised_land(agent) != 0;
+    job->members_time_known =
+        members_time_ahead(&agent->members_time, agent->pins->members_n, &job->members_ahead_ms);
     state->running = true;
     worker_run(&job->job);
 }

@@ -20,6 +20,9 @@ struct probe_input {
     uint32_t timeout_ms;               /* total; deadline_boot_ms = start + this */
     uint64_t deadline_boot_ms;         /* CLOCK_BOOTTIME */
     bool active; /* the agent's region holds the open epoch, as far as the agent knows */
+    /* The members' time of day is this far ahead of CLOCK_BOOTTIME (members_time.h), if known. */
+    bool members_time_known;
+    int64_t members_ahead_ms;
     /* exec only: absolute directory of programs the agent's own configuration allows; or NULL. */
     const char *exec_directory;
     /* fence_agent only: what this agent's own configuration can switch; may be NULL. */

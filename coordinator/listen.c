@@ -91,6 +91,7 @@ static void acknowledge(struct coordinator *member, uint8_t agent, uint64_t seq)
     }
     reply.report_ack.config_version = member->core.config_version;
     reply.report_ack.caught_up = member->caught_up;
+    reply.report_ack.wall_ms = clock_wall_ms();
     send_message(member, agent, &reply);
 }
 

@@ -106,6 +106,7 @@ static void decode_report_ack(struct take *take, const Drover__V1__ReportAck *fr
     take_optional_name(take, "owner", from->owner, to->owner);
     to->config_version = from->config_version;
     to->caught_up = from->caught_up != 0;
+    to->wall_ms = from->wall_ms;
 }
 
 static void decode_arguments(struct take *take, size_t n, Drover__V1__Argument *const *from,

@@ -85,6 +85,7 @@ static enum err encode_report_ack(struct packing *packing, const struct report_a
     to.owner = loose(from->owner);
     to.config_version = from->config_version;
     to.caught_up = from->caught_up;
+    to.wall_ms = from->wall_ms;
     packing->envelope.report_ack = &to;
     return pack(packing, DROVER__V1__ENVELOPE__BODY_REPORT_ACK);
 }

@@ -178,6 +178,7 @@ struct report_ack {
     char owner[NAME_SIZE]; /* region of the newest epoch */
     uint32_t config_version;
     bool caught_up;
+    uint64_t wall_ms; /* the member's CLOCK_REALTIME; 0: a member of before it told it */
 };
 
 struct command {

@@ -52,7 +52,7 @@ struct reading clickhouse_canary_run(const struct probe_input *input) {
                                   : canary_found(input, &canary, STORE_UNKNOWN, TARGET_LAG_MS);
     }
     canary.number++;
-    canary.wall_ms = (int64_t)clock_wall_ms();
+    canary.wall_ms = canary_now_ms(input);
     (void)text_format(query, sizeof query, "INSERT INTO %s (name, n, at) VALUES ('%s', %lld, %lld)",
                       table, name, (long long)canary.number, (long long)canary.wall_ms);
     if (!clickhouse_ask(input, "POST", query, body, sizeof body, &answer, &reading)) {

@@ -37,11 +37,12 @@ static enum err ask(const struct probe_input *input, struct pg_client *client, b
     const char *table = arguments_get(input->arguments, "table");
     const char *name = parameter_text(input->arguments, "name", "drover");
     if (write) {
-        (void)text_format(sql, sizeof sql,
-                          "INSERT INTO %s AS t (name, n, at) VALUES ($1, 1, clock_timestamp())"
-                          " ON CONFLICT (name) DO UPDATE SET n = t.n + 1, at = excluded.at"
-                          " RETURNING " NUMBER_AND_TIME,
-                          table);
+        (void)text_format(
+            sql, sizeof sql,
+            "INSERT INTO %s AS t (name, n, at) VALUES ($1, 1, to_timestamp(%lld / 1000.0))"
+            " ON CONFLICT (name) DO UPDATE SET n = t.n + 1, at = excluded.at"
+            " RETURNING " NUMBER_AND_TIME,
+            table, (long long)canary_now_ms(input));
     } else {
         (void)text_format(sql, sizeof sql, "SELECT " NUMBER_AND_TIME " FROM %s WHERE name = $1",
                           table);

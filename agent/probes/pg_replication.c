@@ -8,6 +8,7 @@
  * and remembered elsewhere do. */
 #include <string.h>
 
+#include "agent/probes/canary.h"
 #include "agent/probes/kinds.h"
 #include "agent/probes/parameter.h"
 #include "agent/probes/pg_client.h"
@@ -138,22 +139,10 @@ static const char receiver_sql[] =
     " substring(w.conninfo FROM '(?:^| )sslmode=([a-z-]+)'),"
     " substring(w.conninfo FROM '(?:^| )ssl_min_protocol_version=([A-Za-z0-9.]+)'),"
     " CASE WHEN w.sender_host LIKE '%:%' THEN '[' || w.sender_host || ']' ELSE w.sender_host END"
-    " || ':' || w.sender_port"
+    " || ':' || w.sender_port,"
+    " (extract(epoch FROM w.last_msg_receipt_time - w.last_msg_send_time) * 1000)::bigint,"
+    " (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
     " FROM (SELECT 1) AS one LEFT JOIN pg_stat_wal_receiver w ON true";
-
-/* A row that the other side writes each second makes time lag honest. It compares two machines'
- * clocks. */
-static enum err heartbeat_look(struct pg_client *client, const char *table, bool *ret_known,
-                               int64_t *ret_lag_ms, struct text256 *reterr) {
-    char sql[VALUE_SIZE + 96];
-    struct pg_rows rows;
-    (void)text_format(
-        sql, sizeof sql,
-        "SELECT (extract(epoch FROM clock_timestamp() - max(at)) * 1000)::bigint FROM %s", table);
-    enum err err = pg_ask(client, sql, NULL, &rows, reterr);
-    *ret_known = err == ERR_OK && pg_rows_number(&rows, 0, 0, ret_lag_ms);
-    return err;
-}
 
 struct receiver_view {
     const char *status; /* NULL: no receiver runs */
@@ -162,7 +151,49 @@ struct receiver_view {
     bool silence_known, apply_known, heartbeat_known;
     int64_t silence_ms, apply_ms, heartbeat_ms;
     bool paused;
+    int64_t apart_ms; /* this clock ahead of that one, where a lag would be wrong by it; else 0 */
+    bool corrected;   /* and the lag is right all the same */
 };
+
+/* A row that the other side writes each second makes time lag honest. Its stamp and its age are of
+ * the members' time, where both agents know it. */
+static enum err heartbeat_look(const struct probe_input *input, struct pg_client *client,
+                               const char *table, struct receiver_view *view,
+                               struct text256 *reterr) {
+    char sql[VALUE_SIZE + 96];
+    struct pg_rows rows;
+    int64_t at_ms = 0;
+    (void)text_format(sql, sizeof sql,
+                      "SELECT (extract(epoch FROM max(at)) * 1000)::bigint FROM %s", table);
+    enum err err = pg_ask(client, sql, NULL, &rows, reterr);
+    view->heartbeat_known = err == ERR_OK && pg_rows_number(&rows, 0, 0, &at_ms);
+    if (view->heartbeat_known && !canary_age(input, at_ms, &view->heartbeat_ms)) {
+        view->apart_ms = view->heartbeat_ms;
+        view->heartbeat_ms = -1;
+    }
+    return err;
+}
+
+/* What is to be replayed was committed by the other server's clock. The last message's two times
+ * tell this clock's lead of that one, and the message's way. A negative lead is the clocks' alone.
+ * A positive one may be WAL that waited on its way, unless the members say that this very clock is
+ * ahead by as much: else the lag as it is read is the most it can be. */
+static void clocks_compare(const struct probe_input *input, const struct pg_rows *rows,
+                           struct receiver_view *view) {
+    int64_t lead_ms = 0, here_ms = 0;
+    if (!view->apply_known || view->apply_ms == 0 || !pg_rows_number(rows, 0, 7, &lead_ms) ||
+        (lead_ms <= CANARY_AHEAD_MS && lead_ms >= -CANARY_AHEAD_MS)) {
+        return;
+    }
+    bool here_known = input->members_time_known && pg_rows_number(rows, 0, 8, &here_ms);
+    int64_t beyond_ms = here_ms - canary_now_ms(input) - lead_ms;
+    view->apart_ms = lead_ms;
+    view->corrected = lead_ms < 0 ||
+                      (here_known && beyond_ms <= CANARY_AHEAD_MS && beyond_ms >= -CANARY_AHEAD_MS);
+    if (view->corrected) {
+        view->apply_ms = view->apply_ms > lead_ms ? view->apply_ms - lead_ms : 0;
+    }
+}
 
 /* "", or what the receiver's connection lacks of the TLS that is wanted. *ret_good: it may still
  * have it. */
@@ -189,7 +220,11 @@ static const char *receiver_tls(const struct arguments *arguments, const struct 
 static struct reading receiver_streams(const struct receiver_view *view, int64_t lag_ms,
                                        const char *tls_lack, bool tls_good) {
     char heard[40] = "";
-    if (tls_lack[0] == '\0') {
+    if (view->apart_ms != 0) {
+        (void)text_format(
+            heard, sizeof heard, "%s clock off by %lld s",
+            view->corrected ? "," : ", not believed:", (long long)-view->apart_ms / 1000);
+    } else if (tls_lack[0] == '\0') {
         (void)text_format(heard, sizeof heard, ", heard %lld ms ago", (long long)view->silence_ms);
     }
     bool told = view->sender != NULL && strlen(view->sender) <= SENDER_LENGTH_MAX;
@@ -219,7 +254,8 @@ static struct reading receiver_judge(const struct arguments *arguments,
         reading = receiver_streams(view, lag_ms, tls_lack, tls_good);
     }
     reading.value = lag_ms;
-    if (lag_ms > limit_ms || view->paused || tls_lack[0] != '\0') {
+    bool believed = view->apart_ms == 0 || view->corrected;
+    if (lag_ms > limit_ms || view->paused || tls_lack[0] != '\0' || !believed) {
         reading_warn(&reading);
     }
     return reading;
@@ -234,15 +270,19 @@ static struct reading receiver_look(const struct probe_input *input, struct pg_c
     if (err == ERR_OK && rows.sqlstate[0] != '\0') {
         return reading_failed(ERR_FAILED, "pg_stat_wal_receiver: %s", pg_state_text(rows.sqlstate));
     }
-    if (err == ERR_OK && table != NULL) {
-        err = heartbeat_look(client, table, &view.heartbeat_known, &view.heartbeat_ms, &why);
+    if (err == ERR_OK) {
+        view.apply_known = pg_rows_number(&rows, 0, 2, &view.apply_ms);
+        if (table == NULL) {
+            clocks_compare(input, &rows, &view);
+        } else {
+            err = heartbeat_look(input, client, table, &view, &why);
+        }
     }
     if (err != ERR_OK) {
         return reading_failed(err, "%s", why.at);
     }
     view.status = pg_rows_text(&rows, 0, 0);
     view.silence_known = pg_rows_number(&rows, 0, 1, &view.silence_ms);
-    view.apply_known = pg_rows_number(&rows, 0, 2, &view.apply_ms);
     view.paused = pg_rows_true(&rows, 0, 3);
     view.sslmode = pg_rows_text(&rows, 0, 4);
     view.tls_least = pg_rows_text(&rows, 0, 5);

@@ -1,6 +1,7 @@
 /* postgresql: role, positions, a write that is really committed, slots that hold WAL back, and an
  * archiver that fails. The role comes from the server itself: what Patroni's REST says of it can be
  * ahead of the truth. */
+#include "agent/probes/canary.h"
 #include "agent/probes/kinds.h"
 #include "agent/probes/parameter.h"
 #include "agent/probes/pg_client.h"
@@ -30,16 +31,17 @@ enum err postgresql_accepts(const struct arguments *arguments, struct text256 *r
                              reterr);
 }
 
-/* One committed row proves that writes are accepted; ON CONFLICT keeps it at one row. The server's
- * clock in it serves pg_replication on the other side as a heartbeat. */
-static enum err write_try(struct pg_client *client, const char *table, struct reading *reading,
-                          char *ret_state, size_t state_size, struct text256 *reterr) {
+/* One committed row proves that writes are accepted; ON CONFLICT keeps it at one row. The time in
+ * it serves pg_replication on the other side as a heartbeat. */
+static enum err write_try(const struct probe_input *input, struct pg_client *client,
+                          struct reading *reading, char *ret_state, size_t state_size,
+                          struct text256 *reterr) {
     char sql[VALUE_SIZE + 160];
     struct pg_rows rows;
     (void)text_format(sql, sizeof sql,
-                      "INSERT INTO %s (id, at) VALUES ('drover', clock_timestamp())"
+                      "INSERT INTO %s (id, at) VALUES ('drover', to_timestamp(%lld / 1000.0))"
                       " ON CONFLICT (id) DO UPDATE SET at = excluded.at",
-                      table);
+                      arguments_get(input->arguments, "table"), (long long)canary_now_ms(input));
     enum err err = pg_ask(client, sql, NULL, &rows, reterr);
     if (err != ERR_OK) {
         return err;
@@ -116,7 +118,7 @@ static struct reading look(const struct probe_input *input, struct pg_client *cl
     char returns[72] = "";
     enum err err = pg_role_ask(client, &seen, &why);
     if (err == ERR_OK && table != NULL && input->active && seen.role == STORE_PRIMARY) {
-        err = write_try(client, table, &seen, state, sizeof state, &why);
+        err = write_try(input, client, &seen, state, sizeof state, &why);
     }
     if (err == ERR_OK && arguments_get(arguments, "max_slot_lag") != NULL) {
         int64_t limit = (int64_t)parameter_number(arguments, "max_slot_lag", INT64_MAX);

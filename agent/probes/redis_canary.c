@@ -24,12 +24,13 @@ enum err redis_canary_accepts(const struct arguments *arguments, struct text256 
 }
 
 /* MULTI, HINCRBY, HSET, EXEC; the number is in EXEC's list. False with the reading set. */
-static bool write_next(struct redis_client *client, const char *key, struct canary *ret_canary,
-                       struct reading *ret_reading) {
+static bool write_next(const struct probe_input *input, struct redis_client *client,
+                       struct canary *ret_canary, struct reading *ret_reading) {
+    const char *key = arguments_get(input->arguments, "key");
     char at[24];
     struct redis_reply reply;
     struct text256 why = {""};
-    ret_canary->wall_ms = (int64_t)clock_wall_ms();
+    ret_canary->wall_ms = canary_now_ms(input);
     (void)text_format(at, sizeof at, "%lld", (long long)ret_canary->wall_ms);
     const char *const words[4][4] = {{"MULTI", NULL, NULL, NULL},
                                      {"HINCRBY", key, "n", "1"},
@@ -97,7 +98,7 @@ struct reading redis_canary_run(const struct probe_input *input) {
     if (err != ERR_OK) {
         reading = reading_failed(err, "%s", why.at);
     } else if (role.role == STORE_PRIMARY && input->active) {
-        if (write_next(&client, arguments_get(input->arguments, "key"), &canary, &reading)) {
+        if (write_next(input, &client, &canary, &reading)) {
             reading = canary_written(&canary, role.role);
         }
     } else {

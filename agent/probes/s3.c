@@ -197,7 +197,7 @@ static struct reading canary_put(const struct s3_place *place, const char *key,
     struct http_sync_answer answer;
     struct reading reading;
     canary->number++;
-    canary->wall_ms = (int64_t)clock_wall_ms();
+    canary->wall_ms = canary_now_ms(&place->input);
     (void)s3_canary_format(canary->number, canary->wall_ms, body, sizeof body);
     struct s3_request request = {
         .method = "PUT", .key = key, .body = body, .body_size = strlen(body)};

@@ -1,10 +1,12 @@
-/* Preloaded into drover's own programs: their CLOCK_REALTIME is off by the number of seconds in the
- * file WALL_CLOCK_OFFSET, whenever that file changes. All other clocks are the kernel's. */
+/* Preloaded into drover's own programs, or a database: their CLOCK_REALTIME is off by the number of
+ * seconds in the file WALL_CLOCK_OFFSET, whenever that file changes. All other clocks are the
+ * kernel's. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,6 +32,18 @@ int clock_gettime(clockid_t which, struct timespec *ret_now) {
     int rc = kernel_clock(which, ret_now);
     if (rc == 0 && which == CLOCK_REALTIME && offset_s != NULL) {
         ret_now->tv_sec += (time_t)*offset_s;
+    }
+    return rc;
+}
+
+/* As PostgreSQL asks; under another name here, because our own sources call it nowhere. */
+int day_time(struct timeval *ret_now, void *zone) __asm__("gettimeofday");
+int day_time(struct timeval *ret_now, void *zone) {
+    struct timespec now;
+    int rc = clock_gettime(CLOCK_REALTIME, &now);
+    (void)zone;
+    if (rc == 0) {
+        *ret_now = (struct timeval){.tv_sec = now.tv_sec, .tv_usec = now.tv_nsec / 1000};
     }
     return rc;
 }

@@ -5,7 +5,7 @@
  *   arg address 127.0.0.1:5432                            secret name /path/of/the/file
  *
  * With "accepts" on a line of its own the arguments are only checked; with "active" the probe's
- * region holds the open epoch. */
+ * region holds the open epoch; "members_time_ms N" is the members' time of day. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +19,7 @@ struct description {
     bool only_accepts;
     bool active; /* "active" on a line: the probe's region holds the open epoch */
     uint64_t timeout_ms;
+    uint64_t members_time_ms; /* what the members say that it is; 0: they say nothing */
     char exec_directory[256], state_directory[256];
     struct arguments arguments;
     struct secrets secrets;
@@ -82,6 +83,9 @@ static bool line_take(struct description *description, char *line) {
     }
     if (text_equal(line, "timeout_ms")) {
         return text_to_u64(rest, 600000, &description->timeout_ms);
+    }
+    if (text_equal(line, "members_time_ms")) {
+        return text_to_u64(rest, UINT64_MAX, &description->members_time_ms);
     }
     if (text_equal(line, "state_directory")) {
         return text_copy(description->state_directory, sizeof description->state_directory, rest);
@@ -179,6 +183,8 @@ int main(void) {
         .arguments = &description.arguments,
         .secrets = &description.secrets,
         .active = description.active,
+        .members_time_known = description.members_time_ms != 0,
+        .members_ahead_ms = (int64_t)(description.members_time_ms - start_ms),
         .timeout_ms = (uint32_t)description.timeout_ms,
         .deadline_boot_ms = start_ms + description.timeout_ms,
         .exec_directory = description.exec_directory[0] != '\0' ? description.exec_directory : NULL,

@@ -1,5 +1,6 @@
 """Runs one probe and compares its reading with what is wanted: for every room of probe tests."""
 import json
+import os
 import subprocess
 import time
 
@@ -26,12 +27,12 @@ class Tests:
         lines += [f"arg {name} {value}" for name, value in arguments.items()]
         return "\n".join(lines) + "\n" + extra + "\n"
 
-    def probe(self, kind, arguments, timeout_ms=TIMEOUT_MS, extra="", active=True):
+    def probe(self, kind, arguments, timeout_ms=TIMEOUT_MS, extra="", active=True, environment=None):
         """active: the probe's region holds the open epoch."""
         extra += "\nactive\n" if active else ""
         done = subprocess.run([self.program], input=self.describe(kind, arguments, timeout_ms,
                                                                   extra),
-                              capture_output=True, text=True, timeout=60)
+                              capture_output=True, text=True, timeout=60, env={**os.environ, **(environment or {})})
         if done.returncode != 0 or done.stderr:
             return {"err": f"probe_run failed: {done.returncode} {done.stderr[-600:]}"}
         reading = json.loads(done.stdout)

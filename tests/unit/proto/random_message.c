@@ -248,6 +248,7 @@ static void random_small(struct rng *rng, enum message_kind kind, struct random_
         name(rng, true, to->report_ack.owner);
         to->report_ack.config_version = number32(rng);
         to->report_ack.caught_up = flag(rng);
+        to->report_ack.wall_ms = number(rng);
     } else if (kind == MESSAGE_CONFIG) {
         to->config.version = number32(rng);
         random_text(rng, space, &to->config.text, &to->config.text_size);
