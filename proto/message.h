@@ -108,6 +108,9 @@ enum check_status {
 /* What a store's probe saw of its role. */
 enum store_role { STORE_UNKNOWN = 0, STORE_PRIMARY = 1, STORE_STANDBY = 2 };
 
+/* In a patroni check's detail, behind all else: the cluster's members, a blank between. */
+#define PATRONI_NAMES ", names "
+
 struct check_report {
     uint16_t check;    /* index in the topology version of the report */
     uint8_t status;    /* enum check_status */

@@ -67,6 +67,8 @@ struct patroni_view {
     bool paused;
     char first_not_running[NAME_SIZE * 2]; /* name, for people; "" */
     char first_state[NAME_SIZE];
+    /* Of all members, a blank between; "" when they are too long together or one has a blank. */
+    char names[NAME_SIZE * 2];
 };
 enum err patroni_parse(const char *json, size_t json_size,
                        struct patroni_view *ret_view) ERR_CHECKED;

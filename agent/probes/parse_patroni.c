@@ -1,10 +1,23 @@
 /* The only reader of JSON among the probes. */
 #include <jansson.h>
+#include <string.h>
 
 #include "agent/probes/parse.h"
 #include "common/base/text.h"
 
 #define PATRONI_MEMBERS_MAX 64
+
+/* All of them or none: who compares two clusters must not miss one. */
+static void name_take(struct patroni_view *view, const char *name) {
+    bool first = view->members_n == 1, lost = !first && view->names[0] == '\0';
+    bool odd = name[0] == '\0' || strpbrk(name, " ,;") != NULL;
+    if (lost || odd || strlen(view->names) + strlen(name) + 2 > sizeof view->names) {
+        view->names[0] = '\0';
+        return;
+    }
+    (void)text_append(view->names, sizeof view->names, first ? "" : " ");
+    (void)text_append(view->names, sizeof view->names, name);
+}
 
 static void member_take(struct patroni_view *view, const json_t *member) {
     const char *name = json_string_value(json_object_get(member, "name"));
@@ -14,6 +27,7 @@ static void member_take(struct patroni_view *view, const json_t *member) {
         return;
     }
     view->members_n++;
+    name_take(view, name);
     bool running = text_equal(state, "running") || text_equal(state, "streaming");
     if (running) {
         view->running_n++;

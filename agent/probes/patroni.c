@@ -1,6 +1,8 @@
 /* patroni: the region's Patroni cluster as any one member tells it: members, states, leader and its
  * kind, timeline, pause; and whether it takes the failover's credential. A leader here is
  * bookkeeping: the postgresql probe proves a role. */
+#include <string.h>
+
 #include "agent/probes/kinds.h"
 #include "agent/probes/parameter.h"
 #include "agent/probes/parse.h"
@@ -120,6 +122,16 @@ static struct reading credential_judge(const struct http_sync_request *member,
     return reading;
 }
 
+/* Behind all else, for readiness: no name may stand in both regions' clusters. */
+static void names_say(const struct patroni_view *view, struct reading *reading) {
+    if (view->names[0] != '\0' && reading->err == ERR_OK &&
+        strlen(reading->detail) + strlen(view->names) + sizeof PATRONI_NAMES <=
+            sizeof reading->detail) {
+        (void)text_append(reading->detail, sizeof reading->detail, PATRONI_NAMES);
+        (void)text_append(reading->detail, sizeof reading->detail, view->names);
+    }
+}
+
 static struct reading member_ask(const struct arguments *arguments,
                                  const struct http_sync_request *member) {
     struct http_sync_request request = *member;
@@ -146,9 +158,11 @@ static struct reading member_ask(const struct arguments *arguments,
     }
     struct reading reading = judge(arguments, &view);
     reading.latency_ms = answer.took_ms;
-    return reading.good && parameter_flag(arguments, "credential", false)
-               ? credential_judge(member, reading)
-               : reading;
+    reading = reading.good && parameter_flag(arguments, "credential", false)
+                  ? credential_judge(member, reading)
+                  : reading;
+    names_say(&view, &reading);
+    return reading;
 }
 
 struct reading patroni_run(const struct probe_input *input) {

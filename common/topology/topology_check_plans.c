@@ -414,7 +414,7 @@ static uint64_t ttl_ms_of(const struct topology *topology, const struct step *st
     return most_ms;
 }
 
-/* What steps of the same lock, which no need puts before or behind it, may take before it begins. */
+/* What steps of the same lock, that no need puts before or behind it, may take before it begins. */
 static uint64_t locked_out_ms(const struct plan *plan, const uint64_t *needs, uint8_t step) {
     uint64_t all_ms = 0;
     for (uint8_t i = 0; i < plan->steps_n; i++) {

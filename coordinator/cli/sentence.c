@@ -1,5 +1,5 @@
-/* What a person types to confirm: the target with the cost, so that nobody confirms a loss that they
- * did not read. The figure is that of the preview which the request is bound to. */
+/* What a person types to confirm: the target with the cost, so that nobody confirms a loss that
+ * they did not read. The figure is that of the preview which the request is bound to. */
 #include <string.h>
 
 #include "common/topology/duration.h"
@@ -23,7 +23,7 @@ static bool worst_lag(const json_t *preview, uint64_t *ret_ms) {
     return json_array_size(links) > 0;
 }
 
-/* A planned move loses nothing by its hand-off, or it is undone; without one it is cut off as any. */
+/* A planned move loses nothing by its hand-off, or it is undone; without one it is cut off. */
 static bool hands_over(const json_t *preview) {
     size_t i;
     json_t *step;

@@ -276,6 +276,7 @@ void readiness_read(const struct readiness_input *input, struct readiness *ret_r
     read_agents(input, ret_readiness);
     readiness_links(input, ret_readiness);
     readiness_checks(input, ret_readiness);
+    readiness_names(input, ret_readiness);
     readiness_drills(input, ret_readiness);
     readiness_plans(input, ret_readiness);
     readiness_backups(input, ret_readiness);

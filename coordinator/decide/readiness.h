@@ -72,6 +72,8 @@ void readiness_read(const struct readiness_input *input, struct readiness *ret_r
 
 /* readiness_world.c: what the topology declares; readiness.c calls them. */
 void readiness_checks(const struct readiness_input *input, struct readiness *readiness);
+/* readiness_names.c: no member name in both Patroni clusters of a component. */
+void readiness_names(const struct readiness_input *input, struct readiness *readiness);
 void readiness_links(const struct readiness_input *input, struct readiness *readiness);
 void readiness_drills(const struct readiness_input *input, struct readiness *readiness);
 void readiness_plans(const struct readiness_input *input, struct readiness *readiness);

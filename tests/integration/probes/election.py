@@ -189,6 +189,7 @@ def elect(t, pair):
                  good=True, warn=False, role=1, value=2, detail=f"leader {old.name}, timeline ")
     before = timeline_of(old)
     t.see("patroni pair, the timeline before", ask_patroni(new), detail=f"timeline {before}, 2/2 members")
+    t.see("patroni names all members", ask_patroni(new), detail=", names ")
     t.see("postgresql pair, the leader before", ask_pg(old, expect_role="primary"), err="OK", good=True,
           role=1, writable=True)
     t.see("postgresql pair, the replica before", ask_pg(new, expect_role="standby"), err="OK", good=True,

@@ -264,6 +264,44 @@ static void a_check_counts_as_it_is_declared(void **state) {
     assert_string_equal(failing(), "!?check pg-lag");
 }
 
+/* Requirement D12. Two checks of the sample stand for the two clusters' ones. */
+static void a_member_name_in_both_patroni_clusters_is_a_warning(void **state) {
+    static const struct {
+        const char *east, *west, *failing;
+    } cases[] = {
+        {"leader a1, 2/2 members, names a1 a2", "standby leader b1, names b1 b2", ""},
+        {"leader a1, 2/2 members, names a1 db2", "standby leader b1, names b1 db2", "names pg"},
+        {"names a1, names db", "names, names db1", ""},
+        {"2/2 members, names db", "2/2 members, names db", "names pg"},
+        {"2/2 members", "2/2 members, names db", ""}, /* not told: no line */
+    };
+    (void)state;
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        make_well();
+        struct check *east = NULL, *west = NULL;
+        for (uint8_t c = 0; c < topology.checks_n; c++) {
+            struct check *one = &topology.checks[c];
+            bool inside =
+                !one->outside && text_equal(topology.components[one->component].name, "pg");
+            bool is_east = one->region == topology_region(&topology, "east");
+            east = inside && is_east ? one : east;
+            west = inside && !is_east ? one : west;
+        }
+        assert_non_null(east);
+        assert_non_null(west);
+        east->kind = west->kind = CHECK_PATRONI;
+        (void)text_copy(seen("east-db1", east->name)->detail, 96, cases[i].east);
+        (void)text_copy(seen("west-db1", west->name)->detail, 96, cases[i].west);
+        assert_string_equal(failing(), cases[i].failing);
+        if (i == 1) {
+            assert_non_null(
+                strstr(line_of("names pg")->text, "east and west both have a member db2"));
+        }
+        seen("west-db1", west->name)->status = CHECK_STALE;
+        assert_null(strstr(failing(), "names pg")); /* an old word is none */
+    }
+}
+
 static void a_check_counts_on_its_side(void **state) {
     (void)state;
     make_well();
@@ -499,6 +537,7 @@ int main(void) {
         cmocka_unit_test(an_agent_of_another_version_is_one_line),
         cmocka_unit_test(guards_and_gates_count),
         cmocka_unit_test(a_check_counts_as_it_is_declared),
+        cmocka_unit_test(a_member_name_in_both_patroni_clusters_is_a_warning),
         cmocka_unit_test(a_check_counts_on_its_side),
         cmocka_unit_test(the_view_from_outside_counts),
         cmocka_unit_test(links_count_against_their_objectives),

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/probes/parse.h"
@@ -205,6 +206,7 @@ static void patroni_tells_leader_members_and_pause(void **state) {
     assert_false(view.paused);
     assert_string_equal(view.first_not_running, "p3");
     assert_string_equal(view.first_state, "start failed");
+    assert_string_equal(view.names, "p1 p2 p3");
     assert_int_equal(patroni("{\"members\": [{\"name\": \"d1\", \"role\": \"standby_leader\","
                              " \"state\": \"stopped\", \"timeline\": 2}], \"pause\": true}",
                              &view),
@@ -214,6 +216,31 @@ static void patroni_tells_leader_members_and_pause(void **state) {
     assert_true(view.paused);
     assert_int_equal(patroni("{\"members\": []}", &view), ERR_OK);
     assert_int_equal(view.leader, PATRONI_LEADER_NONE);
+}
+
+#define MEMBER(name) "{\"name\": \"" name "\", \"role\": \"replica\", \"state\": \"running\"}"
+
+/* All names or none: a list with one missing would say that two clusters share none. */
+static void patroni_names_are_whole_or_not_told(void **state) {
+    (void)state;
+    static const struct {
+        const char *members, *names;
+    } cases[] = {
+        {MEMBER("a"), "a"},
+        {MEMBER("a") "," MEMBER("b"), "a b"},
+        {MEMBER("a") "," MEMBER("b c") "," MEMBER("d"), ""},
+        {MEMBER("a") "," MEMBER("") "," MEMBER("d"), ""},
+        {MEMBER("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa") "," MEMBER(
+             "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb") "," MEMBER("c"),
+         ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char json[1024];
+        struct patroni_view view;
+        (void)snprintf(json, sizeof json, "{\"members\": [%s]}", cases[i].members);
+        assert_int_equal(patroni(json, &view), ERR_OK);
+        assert_string_equal(view.names, cases[i].names);
+    }
 }
 
 static void patroni_refuses_what_is_not_a_cluster(void **state) {
@@ -246,6 +273,7 @@ int main(void) {
         cmocka_unit_test(haproxy_servers_are_counted_by_backend),
         cmocka_unit_test(haproxy_refuses_what_is_not_its_statistics),
         cmocka_unit_test(patroni_tells_leader_members_and_pause),
+        cmocka_unit_test(patroni_names_are_whole_or_not_told),
         cmocka_unit_test(patroni_refuses_what_is_not_a_cluster),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
