@@ -63,7 +63,8 @@ static void put_seen(struct answering *answering, json_t *object, const struct e
     const struct step_state *state = &execution->steps[index];
     bool asked = state->phase == STEP_APPROVAL || state->phase == STEP_WAITING;
     bool needed = step->action != ACTION_MANUAL &&
-                  (step->approval != NONE || step->action == ACTION_APPROVAL);
+                  (step->approval != NONE || step->action == ACTION_APPROVAL ||
+                   state->phase == STEP_APPROVAL);
     char digest[2 * SEEN_SIZE + 1] = "", moved[200] = "";
     bool open = needed && asked && state->approved_by == NONE && execution_runs(execution);
     bool is_void = open && (state->seen & SEEN_VOID) != 0;
@@ -101,8 +102,9 @@ static json_t *step_object(struct answering *answering, const struct execution *
     put_text(object, "mode", step_mode_text((enum step_mode)step->mode));
     put_text(object, "agent", name_agent(topology, state->agent));
     put_count(object, "attempt", state->attempt);
-    put_text(object, "approval",
-             step->approval == NONE ? "" : role_text((enum role)step->approval));
+    uint8_t asked =
+        step->approval == NONE && state->phase == STEP_APPROVAL ? ROLE_COMMANDER : step->approval;
+    put_text(object, "approval", asked == NONE ? "" : role_text((enum role)asked));
     put_text(object, "approved_by", name_operator(topology, state->approved_by));
     put_seen(answering, object, execution, index);
     put_text(object, "error", state->err == ERR_OK ? "" : err_text((enum err)state->err));

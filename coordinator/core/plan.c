@@ -158,7 +158,10 @@ static uint8_t step_region(const struct execution *execution, const struct step 
 static bool step_approved(const struct execution *execution, const struct step *step,
                           const struct step_state *state) {
     bool mandate = execution->automatic && step->mandated;
-    bool none_needed = step->approval == NONE && step->action != ACTION_APPROVAL;
+    /* What automation may not run on its own word, and nobody mandated, is for people (W221). */
+    bool unmandated = execution->automatic &&
+                      !role_may_run_action(ROLE_AUTOMATION, (enum action_kind)step->action);
+    bool none_needed = step->approval == NONE && step->action != ACTION_APPROVAL && !unmandated;
     bool by_hand = step->action == ACTION_MANUAL; /* it waits until somebody says it is done */
     return !by_hand && (none_needed || state->approved_by != NONE || mandate);
 }

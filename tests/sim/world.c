@@ -137,6 +137,7 @@ static void make_plans(struct sim *sim) {
         dns->needs_n = 1;
         dns->needs[0] = 1;
         dns->may_fail = chance(sim, 500);
+        dns->mandated = true; /* else an automatic failover asks for it (W221) */
         struct step *verify = add_step(plan, ACTION_VERIFY, NONE);
         verify->approval = chance(sim, 200) ? ROLE_SRE : NONE;
         verify->mandated = chance(sim, 500);

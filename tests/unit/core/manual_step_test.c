@@ -1,4 +1,5 @@
-/* manual: a step that waits for a person's hands, and for the word of its role that it is done. */
+/* manual: a step that waits for a person's hands, and for the word of its role that it is done; and
+ * one that automation may not run on its own word. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -79,12 +80,34 @@ static void another_step_is_not_its_roles_to_pass(void **state) {
     assert_int_equal(ask_as(ROLE_SRE, REQUEST_STEP_DONE, STEP_DNS).rule, 309); /* a command */
 }
 
+/* Automation may only promote and look (SEED-61): what else nobody mandated is asked for, W221. */
+static void automation_asks_before_what_nobody_mandated(void **state) {
+    (void)state;
+    for (unsigned round = 0; round < 3; round++) {
+        world_suspect_ripe(&world);
+        struct step *dns = &world.topology.plans[PLAN_AWAY].steps[STEP_DNS];
+        dns->needs_n = 0;
+        dns->mandated = round == 1;
+        if (round < 2) {
+            assert_int_equal(world_tick(&world, 1000).rule, 203);
+        } else {
+            (void)world_declare(&world, PLAN_FAILOVER, D);
+        }
+        (void)world_close(&world, 1);
+        (void)world_open(&world, 2, D);
+        assert_int_equal(promotion()->phase, STEP_RUNNING);
+        assert_int_equal(world_execution(&world)->steps[STEP_DNS].phase,
+                         round == 0 ? STEP_APPROVAL : STEP_RUNNING);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_manual_step_waits_for_a_person_and_never_reaches_an_agent),
         cmocka_unit_test(an_approval_does_not_do_it),
         cmocka_unit_test(its_role_says_that_it_is_done_without_having_command),
         cmocka_unit_test(another_step_is_not_its_roles_to_pass),
+        cmocka_unit_test(automation_asks_before_what_nobody_mandated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
