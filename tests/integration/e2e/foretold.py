@@ -1,5 +1,6 @@
 """A fault simulated on the living fleet, and then the same fault made: the same gates, rules and steps."""
 
+import contextlib
 import json
 import time
 
@@ -39,6 +40,44 @@ def stopping(world):
     return sorted(gate["gate"] for gate in world.fleet.ask("explain")["gates"] if not gate["passes"])
 
 
+def stops_as_foretold(world, foretold):
+    """These gates, neither more nor fewer, and for longer than a failover would wait."""
+    until = time.monotonic() + 30
+    while stopping(world) != sorted(foretold):
+        expect(time.monotonic() < until, f"foretold {foretold}, found {stopping(world)}")
+        time.sleep(0.3)
+    time.sleep(world.timing.hold_down / 1000)
+    expect(stopping(world) == sorted(foretold), f"foretold {foretold}, found {stopping(world)}")
+    expect(not world.fleet.ask("executions")["executions"], "it failed over although a gate was foretold to stop it")
+    print(f"    stopped as foretold by: {', '.join(foretold)}")
+
+
+def a_stopped_replica_stops_it(world):
+    """Redis of the target stands still until more would be lost than its link may lose; then the region is lost."""
+    world.fleet.wait(lambda: simulated(world).get("automatic"), 60, "it would fail over by itself")
+    with stopped(world.lab.process("west-db1", "redis")):
+        gates = foretell(world, "the stopped replica")
+        world.kill_region()
+        stops_as_foretold(world, gates)
+
+
+@contextlib.contextmanager
+def stopped(process):
+    process.sigstop()
+    try:
+        yield process
+    finally:
+        process.sigcont()
+
+
+def foretell(world, what):
+    """The gates that would stop it, once the simulation sees `what`."""
+    world.fleet.wait(lambda: simulated(world).get("blocked"), 30, f"the simulation sees {what}")
+    said = simulated(world)
+    expect(said["blocked"] and said["gates"] and not said["automatic"], said)
+    return said["gates"]
+
+
 def same_steps(said, execution):
     foretold = {step["name"]: step for step in said["steps"] if step["state"] == "done"}
     made = {step["name"]: step for step in execution["steps"] if step["state"] == "done"}
@@ -60,23 +99,11 @@ def what_was_simulated_is_what_happens(build):
         fleet = world.fleet
         fleet.wait(lambda: simulated(world).get("automatic"), 60, "it would fail over by itself")
         well = simulated(world)
-        agent = fleet.process(TARGET_AGENT)
-        agent.sigstop()
-        try:
-            fleet.wait(lambda: simulated(world).get("blocked"), 30, "the simulation sees the frozen agent")
-            blocked = simulated(world)
+        with stopped(fleet.process(TARGET_AGENT)):
+            gates = foretell(world, "the frozen agent")
             height = fleet.ask("timeline")["height"]
             world.kill_region()
-            until = time.monotonic() + 30
-            while stopping(world) != sorted(blocked["gates"]):
-                expect(time.monotonic() < until, f"foretold {blocked['gates']}, found {stopping(world)}")
-                time.sleep(0.3)
-            time.sleep(world.timing.hold_down / 1000)
-            expect(stopping(world) == sorted(blocked["gates"]), f"foretold {blocked['gates']}, found {stopping(world)}")
-            expect(not fleet.ask("executions")["executions"], "it failed over although a gate was foretold to stop it")
-            print(f"    stopped as foretold by: {', '.join(blocked['gates'])}")
-        finally:
-            agent.sigcont()
+            stops_as_foretold(world, gates)
         world.failed_over()
         fleet.wait(lambda: world.stage(1) == "done", 20, "the execution is done")
         foretold, made = rules_simulated(well), rules_made(world, height)

@@ -375,12 +375,14 @@ def _loses_everything(world, name):
 
 @scenario
 def two_operators_declare_at_once(build):
-    """Two operators declare at two members in the same second: one execution. In the midst of it all members and the whole log
-    are lost; begun anew by a person, above every epoch that a guard knows and held, nothing is promoted twice."""
+    """A stopped replica of Redis keeps it from failing over by itself, as simulated. Two operators declare at two members in the
+    same second: one execution. In the midst of it all members and the whole log are lost; begun anew by a person, above every epoch
+    that a guard knows and held, nothing is promoted twice."""
     import subprocess
-    with World(build, timing=Timing(automatic=False)) as world:
+    from .foretold import a_stopped_replica_stops_it
+    with World(build, timing=Timing(redis_lag='target_lag = "2s"; alert_lag = "3s"; rpo = "5s";')) as world:
         world.judges_start()
-        world.kill_region()
+        a_stopped_replica_stops_it(world)
         runs = []
         for who, member in (("sre-1", "m1"), ("sre-2", "m2")):
             argv = [world.fleet.program("drover"), "--config", f"{world.fleet.directory}/{who}.conf", "--at", member,

@@ -39,6 +39,7 @@ class Timing:
     check_timeout: int = 900
     automatic: bool = True
     on_quorum_loss: str = "failsafe"
+    redis_lag: str = 'target_lag = "5m"; alert_lag = "5m";'
 
 
 class FleetError(Exception):

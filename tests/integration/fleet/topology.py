@@ -182,5 +182,5 @@ def text(fleet):
             + 'links: ( { name = "postgresql"; kind = "stream"; component = "postgresql"; target_lag = "1m"; alert_lag = "5m"; },\n'
             '         { name = "postgresql-canary"; kind = "canary"; component = "postgresql"; target_lag = "1m"; },\n'
             '         { name = "redis-canary"; kind = "canary"; component = "redis"; target_lag = "5m"; },\n'
-            '         { name = "redis"; kind = "async"; component = "redis"; target_lag = "5m"; alert_lag = "5m"; } );\n'
+            f'         {{ name = "redis"; kind = "async"; component = "redis"; {fleet.timing.redis_lag} }} );\n'
             + f"checks: {_checks(fleet)}plans: {_plans()}operators: {_operators(fleet)}")
