@@ -79,7 +79,7 @@ struct step_past step_past_of(const struct answering *answering, uint8_t plan, u
     gathering.step = is->steps[step].name;
     gathering.looks_only = action == ACTION_VERIFY || action == ACTION_PG_AWAIT_POSITION;
     history_work(answering->topology, plan, step, source, target, work);
-    gathering.past.counts = action != ACTION_APPROVAL && work[0] != '\0';
+    gathering.past.counts = action != ACTION_APPROVAL && action != ACTION_MANUAL && work[0] != '\0';
     if (gathering.past.counts && answering->member->history != NULL) {
         history_runs(answering->member->history, work, PAST_RUNS_MAX, &gathering, take_run);
     }

@@ -11,7 +11,7 @@
 #define PAST_SAMPLES_MAX 64 /* the newest durations */
 
 struct step_past {
-    bool counts;       /* false: a person's word, or its arguments do not fit: nothing is counted */
+    bool counts;       /* false: a person's word or work, or its arguments do not fit */
     uint32_t runs_n;   /* of this step in this plan, done or failed */
     uint32_t done_n;   /* of these; with PAST_RUNS_MAX looked at together with the others' */
     uint32_t others_n; /* the same work, done in other steps or plans */

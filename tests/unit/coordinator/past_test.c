@@ -252,6 +252,28 @@ static void readiness_tells_what_was_never_run(void **state) {
     json_decref(json);
 }
 
+/* What people say and do by hand has no outcome: counted, it was never run for ever. */
+static void what_people_do_is_not_counted(void **state) {
+    static const uint8_t actions[] = {ACTION_APPROVAL, ACTION_MANUAL};
+    (void)state;
+    for (size_t i = 0; i < sizeof actions; i++) {
+        (void)make_moving("failover", true);
+        member.core.executions_made = 0;
+        member.core.executions[0].stage = STAGE_DONE;
+        topology.plans[topology_plan(&topology, "failover")].steps[1].action = actions[i];
+        json_t *json = past_of("failover");
+        const json_t *check = step_in(json, "check");
+        assert_true(json_is_false(json_object_get(check, "counts")));
+        assert_true(json_is_false(json_object_get(check, "never")));
+        json_decref(json);
+        json = ask_from("readiness", "west", 9);
+        const json_t *line = named(json_object_get(json, "lines"), "plan failover");
+        assert_string_equal(text_of(line, "text"),
+                            "1 of 1 steps never ran as they are now: promote");
+        json_decref(json);
+    }
+}
+
 static json_t *tier_one(void) {
     json_t *json = ask_from("executions", "", 0);
     const json_t *shown = json_array_get(json_object_get(json, "executions"), 0);
@@ -325,6 +347,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_burn_down_says_what_is_likely, setup, teardown),
         cmocka_unit_test_setup_teardown(status_tells_the_newest_record, setup, teardown),
         cmocka_unit_test_setup_teardown(readiness_tells_what_was_never_run, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_people_do_is_not_counted, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
