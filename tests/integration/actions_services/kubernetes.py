@@ -1,6 +1,8 @@
 """kubernetes_scale against the real API server, its controllers and a real kubelet over a fake runtime. Of Cluster API the
 resource is there as its published shape has it, scale and status subresources included; its controller is played here."""
 import json
+import re
+import subprocess
 import threading
 import time
 
@@ -14,6 +16,26 @@ SCALER = [{"apiGroups": ["apps"], "resources": ["deployments", "statefulsets"], 
           {"apiGroups": ["cluster.x-k8s.io"], "resources": ["machinedeployments/scale"], "verbs": ["patch"]}]
 RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces/default"
 POOLS = "/apis/cluster.x-k8s.io/v1beta1/namespaces/default/machinedeployments"
+
+
+class CutOff:
+    """An API server's address whose packets are dropped, and counted."""
+    TABLE, ADDRESS = "drover_kubernetes_test", "127.97.3.1"
+    url = f"https://{ADDRESS}:6443"
+
+    def nft(self, *words):
+        return subprocess.run(["nft", *words], check=True, capture_output=True, text=True).stdout
+
+    def __enter__(self):
+        self.nft(f"table inet {self.TABLE} {{ chain out {{ type filter hook output priority 0; "
+                 f"ip daddr {self.ADDRESS} counter drop; }}; }}")
+        return self
+
+    def packets(self):
+        return int(re.search(r"counter packets (\d+)", self.nft("list", "table", "inet", self.TABLE)).group(1))
+
+    def __exit__(self, *error):
+        self.nft("delete", "table", "inet", self.TABLE)
 
 
 class Kubernetes:
@@ -184,8 +206,14 @@ class Kubernetes:
         wait_for("its pods are gone", lambda: json.loads(self.cluster.ask(queue)[1])["status"].get("replicas") == 0, 90)
         reading = self.probe.probe("kubernetes", check, 8000, extra, active=True)
         c.that("but not of a region that does not serve", reading.get("good") and "not kept" in reading["detail"], reading)
-        c.result("as many as production had", self.run("statefulset/queue", {"levels": "production"}, lines=kept, epoch=9,
-                                                       timeout_ms=60000), observed=False, detail="2 wished for by levels of")
+        with CutOff() as other:
+            gone = self.probe.probe("kubernetes", {**check, "url": other.url}, 1000, extra, active=False)
+            c.that("the other region's API server is out of reach", gone.get("err") == "TIMEOUT" and other.packets() > 0, gone)
+            asked_n = other.packets()
+            c.result("as many as production had, while that is out of reach", self.run(
+                "statefulset/queue", {"levels": "production"}, lines=kept, epoch=9, timeout_ms=60000), observed=False,
+                detail="2 wished for by levels of")
+            c.that("and nothing has asked the other one", other.packets() == asked_n, other.packets() - asked_n)
         c.result("again it is observed, with the age", self.run("statefulset/queue", {"levels": "production"}, lines=kept, epoch=9),
                  observed=True, detail="s ago")
         c.result("a workload that was not there", self.run("deployment/new", {"levels": "production"}, lines=kept, epoch=9),

@@ -337,6 +337,26 @@ static void the_example_recovers_in_the_documents_order(void **state) {
     }
 }
 
+/* SEED-15: the load balancer in front of the names does not answer. */
+static void no_name_of_the_example_moves_while_the_load_balancer_is_down(void **state) {
+    (void)state;
+    static struct topology example;
+    static const char *const plans[] = {"failover", "switchover"};
+    struct text256 why = {.at = ""};
+    assert_int_equal(
+        topology_read_file(DROVER_SOURCE_DIR "/deploy/examples/bud.conf", false, &example, &why),
+        ERR_OK);
+    for (uint8_t i = 0; i < 4; i++) {
+        simulation_input_of(&example, topology_plan(&example, plans[i / 2]), (uint8_t)(1 - i % 2),
+                            i % 2, &input);
+        faults_add("verify-tier1=fail");
+        simulation_run(&input, &result);
+        assert_int_equal(result.end, SIMULATION_WAITS);
+        assert_true(told("PAUSED  paused-by-failed-step at verify-tier1"));
+        assert_false(told("dns-api begins") || told("dns-app begins"));
+    }
+}
+
 static void an_automatic_failover_is_of_the_default_plan_only(void **state) {
     (void)state;
     struct topology *topology = world_of("failover", NULL, NULL);
@@ -543,6 +563,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(the_core_takes_as_long_as_the_order_foresees),
         cmocka_unit_test(steps_that_share_a_lock_follow_each_other),
         cmocka_unit_test(the_example_recovers_in_the_documents_order),
+        cmocka_unit_test(no_name_of_the_example_moves_while_the_load_balancer_is_down),
         cmocka_unit_test(an_automatic_failover_is_of_the_default_plan_only),
         cmocka_unit_test(nobody_who_may_declare_is_a_refusal),
         cmocka_unit_test(the_forecast_holds_the_names_ttl),
