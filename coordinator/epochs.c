@@ -23,12 +23,19 @@ static void on_head(void *owner, enum err err, uint64_t index) {
     epochs_check(member);
 }
 
+/* The log was begun anew, and that is known: its first epoch opens above, or is awaited. */
+static bool begins_above(const struct coordinator *member, uint64_t epoch) {
+    const struct topology *topology = member->topology;
+    return member->core.epoch == 0 &&
+           (topology->await_initial_epoch || topology_initial_epoch(topology) > epoch);
+}
+
 void epochs_named(struct coordinator *member, uint8_t agent, uint64_t epoch) {
     struct named_epoch *named = &member->named;
     uint64_t now_ms = member_now_ms();
     bool quiet = named->said_boot_ms != 0 && now_ms - named->said_boot_ms < SAID_QUIET_MS;
     if (epoch <= member->core.epoch || epoch <= named->epoch || named->asking || quiet ||
-        !member->caught_up || member->stopped_for_human) {
+        !member->caught_up || member->stopped_for_human || begins_above(member, epoch)) {
         return;
     }
     named->epoch = epoch;
@@ -53,13 +60,6 @@ void epochs_caught_up(struct coordinator *member) {
               "%s: facts were lost; this member stops until a human has looked", why.at);
     member->stopped_for_human = true;
     (void)text_copy(member->stopped_why, sizeof member->stopped_why, why.at);
-}
-
-/* The log was begun anew, and that is known: its first epoch opens above, or is awaited. */
-static bool begins_above(const struct coordinator *member, uint64_t epoch) {
-    const struct topology *topology = member->topology;
-    return member->core.epoch == 0 &&
-           (topology->await_initial_epoch || topology_initial_epoch(topology) > epoch);
 }
 
 bool epochs_begin_above(const struct coordinator *member, const struct topology *next,

@@ -229,6 +229,46 @@ static void a_higher_epoch_than_the_logs_stops_a_member_in_its_first_wait(void *
     member->core.epoch = 1;
 }
 
+/* Requirement N12: a person knows that the log was lost, and begins it above all that is heard. */
+static void a_log_begun_anew_is_stopped_only_by_an_epoch_above_its_first(void **state) {
+    static const struct {
+        bool awaits;
+        uint32_t first;
+        uint64_t named;
+        bool stops, follows;
+    } table[] = {{true, 0, 2, false, true},        {false, 0, 2, true, false},
+                 {false, 1002, 2, false, true},    {false, 1002, 1001, false, true},
+                 {false, 1002, 1002, true, false}, {false, 0, 0, false, true}};
+    struct core before = member->core;
+    (void)state;
+    for (unsigned i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct text256 why = {{0}};
+        member->stopped_for_human = false;
+        memset(&member->named, 0, sizeof member->named);
+        member->core.epoch = 0;
+        member->attest.durable.first_wait = true;
+        member->topology->await_initial_epoch = table[i].awaits;
+        member->topology->initial_epoch = table[i].first;
+        struct message *message = report_of("east-db1");
+        message->report.guard.present = true;
+        message->report.guard.epoch = table[i].named;
+        message->report.config_version = 0; /* of any version */
+        send_report(east, east, message);
+        unsigned asked_n = head_ask.n;
+        if (member->named.asking) {
+            head_ask.done(head_ask.owner, ERR_OK, member->applied_index);
+        }
+        assert_int_equal(head_ask.n, asked_n);
+        assert_int_equal(member->stopped_for_human, table[i].stops);
+        assert_int_equal(epochs_begin_above(member, member->topology, &why), table[i].follows);
+        assert_true(table[i].follows || strstr(why.at, "agent east-db1 knows") != NULL);
+    }
+    member->stopped_for_human = false;
+    member->topology->await_initial_epoch = false;
+    member->topology->initial_epoch = 0;
+    member->core = before;
+}
+
 /* A simulated story: the log was set back by less than the notes know of it, and an epoch closed;
  * then the first log was put back, its compaction behind what the notes knew. Whoever had closed
  * that epoch refused it for ever, and nobody said why nobody served. */
@@ -516,6 +556,7 @@ int main(void) {
         cmocka_unit_test_setup(a_guards_proof_counts_in_a_report_that_is_old, setup),
         cmocka_unit_test_setup(a_higher_epoch_than_the_logs_stops_a_member_in_its_first_wait,
                                setup),
+        cmocka_unit_test_setup(a_log_begun_anew_is_stopped_only_by_an_epoch_above_its_first, setup),
         cmocka_unit_test_setup(a_member_that_closed_an_epoch_which_the_log_has_not_closed_stops,
                                setup),
         cmocka_unit_test_setup(an_unread_head_is_asked_for_again, setup),
