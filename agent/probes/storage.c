@@ -13,6 +13,7 @@ static const struct parameter parameters[] = {
     {.name = "min_size", .type = PARAMETER_TEXT},
     {.name = "min_free_percent", .type = PARAMETER_NUMBER, .min = 0, .max = 100},
     {.name = "warn_free_percent", .type = PARAMETER_NUMBER, .min = 0, .max = 100},
+    {.name = "figure", .type = PARAMETER_CHOICE, .choices = "|free|size|"},
 };
 
 enum err storage_accepts(const struct arguments *arguments, struct text256 *reterr) {
@@ -56,6 +57,7 @@ struct reading storage_run(const struct probe_input *input) {
     if (least < parameter_number(arguments, "warn_free_percent", 20)) {
         reading_warn(&reading);
     }
-    reading.value = left > INT64_MAX ? INT64_MAX : (int64_t)left;
+    uint64_t figure = text_equal(parameter_text(arguments, "figure", "free"), "size") ? size : left;
+    reading.value = figure > INT64_MAX ? INT64_MAX : (int64_t)figure;
     return reading;
 }

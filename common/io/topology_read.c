@@ -18,6 +18,7 @@ const struct conf_names region_names = NAMES_OF(region, "region", regions);
 const struct conf_names agent_names = NAMES_OF(agent, "agent", agents);
 const struct conf_names component_names = NAMES_OF(component, "component", components);
 const struct conf_names link_names = NAMES_OF(link, "link", links);
+const struct conf_names check_names = NAMES_OF(check, "check", checks);
 
 static const struct field name_field = {"name", FIELD_NAME, .size = NAME_SIZE};
 
@@ -295,6 +296,7 @@ static const struct field topology_fields[] = {
     {"operators", FIELD_READ, .read = topology_read_operators},
     {"backups", FIELD_READ, .read = topology_read_backups},
     {"drills", FIELD_READ, .read = topology_read_drills},
+    {"parity", FIELD_READ, .read = topology_read_parity},
 };
 
 /* Sections whose entries others name. Learnt first: forward references are allowed. */
@@ -318,6 +320,7 @@ static const struct {
     SECTION_CLEARED(plan, plans, "plans", PLANS_MAX, offsetof(struct plan, steps)),
     SECTION(operator_entry, operators, "operators", OPERATORS_MAX),
     SECTION(drill, drills, "drills", DRILLS_MAX),
+    SECTION(parity, parity, "parity", PARITY_MAX),
 #undef SECTION
 #undef SECTION_CLEARED
 };
@@ -438,6 +441,7 @@ void topology_fields_each(void (*each)(void *owner, const char *group, const cha
         operator_table,
         backup_table,
         drill_table,
+        parity_table,
     };
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
         for (size_t j = 0; j < tables[i].fields_n; j++) {

@@ -12,7 +12,7 @@ struct fields_table {
     size_t fields_n;
 };
 
-extern const struct conf_names region_names, agent_names, component_names, link_names;
+extern const struct conf_names region_names, agent_names, component_names, link_names, check_names;
 
 /* Reads the list `at` element by element into consecutive structs; *ret_n of them. */
 enum err topology_list(struct conf *conf, const struct config_setting_t *at, const char *what,
@@ -37,8 +37,9 @@ enum err topology_read_plans(struct conf *conf, const struct config_setting_t *a
 enum err topology_read_operators(struct conf *conf, const struct config_setting_t *at, void *base);
 enum err topology_read_backups(struct conf *conf, const struct config_setting_t *at, void *base);
 enum err topology_read_drills(struct conf *conf, const struct config_setting_t *at, void *base);
+enum err topology_read_parity(struct conf *conf, const struct config_setting_t *at, void *base);
 
 extern const struct fields_table component_table, endpoint_table, check_table, link_table,
-    plan_table, step_table, operator_table, backup_table, drill_table;
+    plan_table, step_table, operator_table, backup_table, drill_table, parity_table;
 
 #endif

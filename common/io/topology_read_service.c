@@ -331,3 +331,49 @@ enum err topology_read_checks(struct conf *conf, const struct config_setting_t *
     struct topology *topology = base;
     return topology_list(conf, at, "checks", CHECKS_MAX, &topology->checks_n, topology, check_read);
 }
+
+/* ---- parity ---- */
+
+static enum err parity_checks_read(struct conf *conf, const struct config_setting_t *at,
+                                   void *base) {
+    struct parity *parity = base;
+    size_t n = 0;
+    enum err err = conf_list(conf, at, "checks' names", REGIONS_MAX, &n);
+    for (size_t i = 0; i < n && err == ERR_OK; i++) {
+        err = conf_reference(conf, conf_element(at, i), &check_names, &parity->checks[i]);
+    }
+    parity->checks_n = (uint8_t)n;
+    return err;
+}
+
+static enum err parity_ready_read(struct conf *conf, const struct config_setting_t *at,
+                                  void *base) {
+    return ready_read(conf, at, &((struct parity *)base)->ready);
+}
+
+static const struct field parity_fields[] = {
+    {"name", FIELD_NAME, FIELD_OF(struct parity, name), .required = true},
+    {"checks", FIELD_READ, .required = true, .read = parity_checks_read},
+    {"standby", FIELD_COUNT, FIELD_OF(struct parity, standby_percent), .required = true, .min = 1,
+     .max = 1000},
+    {"active", FIELD_COUNT, FIELD_OF(struct parity, active_percent), .max = 1000},
+    {"ready", FIELD_READ, .read = parity_ready_read},
+    {"fix", FIELD_TEXT, FIELD_OF(struct parity, fix), .required = true},
+    {"source", FIELD_TEXT, FIELD_OF(struct parity, source)},
+};
+
+const struct fields_table parity_table = {"parity", parity_fields, FIELDS_N(parity_fields)};
+
+static enum err parity_read(struct conf *conf, const struct config_setting_t *at,
+                            struct topology *topology, uint8_t index) {
+    struct parity *parity = &topology->parity[index];
+    parity->ready = READY_WARNING;
+    enum err err = conf_group(conf, at, parity_fields, FIELDS_N(parity_fields), parity);
+    return err != ERR_OK ? err : ready_needs_fix(conf, at, parity->ready, parity->fix);
+}
+
+enum err topology_read_parity(struct conf *conf, const struct config_setting_t *at, void *base) {
+    struct topology *topology = base;
+    return topology_list(conf, at, "parity rules", PARITY_MAX, &topology->parity_n, topology,
+                         parity_read);
+}

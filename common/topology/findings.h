@@ -50,6 +50,7 @@
     X(154, CHECK_EXCLUDED, "an excluded component would count for a verdict")                      \
     X(155, CHECK_NOBODY, "an outside check that nobody can run")                                   \
     X(156, ARGUMENTS_TOO_MANY, "too many arguments together")                                      \
+    X(157, PARITY, "a parity rule compares what cannot be compared")                               \
     X(160, LINK_PLACES, "a link of a component that is not in two data regions")                   \
     X(161, LINK_RPO, "a link's RPO is larger than its tier's")                                     \
     X(162, LINK_TARGET, "a link's target lag is larger than its RPO")                              \

@@ -25,6 +25,7 @@
 /* ---- of no array, and of no snapshot ---- */
 #define INITIAL_EPOCH_MAX 1000000000 /* it is the number of a topology's version, too */
 #define RETRY_AGAIN_MS 1000          /* a failed step is tried again this much later, */
+#define PARITY_MAX 16                /* an array of the topology alone */
 #define RETRY_AGAIN_MAX_MS                                                                         \
     60000 /* and after each further failure after twice as long, up to this */
 #define COMMAND_TIME_OLD_MS 60000 /* a TICK this old dates no command; half of the agents' grace */

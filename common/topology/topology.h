@@ -307,6 +307,19 @@ struct drill {
     char source[NAME_SIZE];
 };
 
+/* What the standby must have of what the active region has, whichever of them is which: the figures
+ * of two or more checks of one kind, each of another data region. */
+struct parity {
+    char name[NAME_SIZE];
+    uint8_t checks_n;
+    uint8_t checks[REGIONS_MAX];
+    uint16_t standby_percent; /* the standby's figure, of the active one's; 1..1000 */
+    uint16_t active_percent;  /* the active one's, of the standby's; 0: no rule */
+    uint8_t ready;            /* enum ready */
+    char fix[SENTENCE_SIZE];  /* the command that mends it, for people */
+    char source[NAME_SIZE];   /* the document and line that says so */
+};
+
 /* The numbers of design.md section 2; units ms; checked by topology_check. */
 struct lease_numbers {
     uint32_t lease_ms;      /* T */
@@ -351,7 +364,7 @@ struct topology {
     bool await_initial_epoch; /* no first epoch opens before a later topology lets it */
     uint32_t initial_epoch;   /* the log's first; 0 stands for 1: topology_initial_epoch() */
     uint8_t members_n, regions_n, agents_n, components_n, endpoints_n, checks_n, links_n, plans_n,
-        operators_n, backups_n, drills_n;
+        operators_n, backups_n, drills_n, parity_n;
     struct objective objectives[OBJECTIVES_MAX]; /* [tier - 1] */
     struct member members[MEMBERS_MAX];
     struct region regions[REGIONS_MAX];
@@ -364,6 +377,7 @@ struct topology {
     struct operator_entry operators[OPERATORS_MAX];
     struct backup backups[BACKUPS_MAX];
     struct drill drills[DRILLS_MAX];
+    struct parity parity[PARITY_MAX];
 };
 
 /* ms that a member waits after a close, and what a question says of its guard: W; UINT32_MAX under

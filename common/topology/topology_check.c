@@ -106,6 +106,7 @@ static void check_counts(const struct topology *topology, struct findings *findi
         {"operators", topology->operators_n, OPERATORS_MAX},
         {"backups", topology->backups_n, BACKUPS_MAX},
         {"drills", topology->drills_n, DRILLS_MAX},
+        {"parity", topology->parity_n, PARITY_MAX},
     };
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
         if (counts[i].n > counts[i].max) {
@@ -159,6 +160,14 @@ static void check_check_indexes(const struct topology *topology, struct findings
         index_check(findings, at, check->agent, topology->agents_n, true);
         index_check(findings, at, check->link, topology->links_n, true);
         index_check(findings, at, check->arguments.n, ACTION_ARGS_MAX + 1, false);
+    }
+    for (uint8_t i = 0; i < topology->parity_n; i++) {
+        const struct parity *parity = &topology->parity[i];
+        struct where at = where("parity[%u].checks", i);
+        index_check(findings, at, parity->checks_n, REGIONS_MAX + 1, false);
+        for (uint8_t j = 0; j < parity->checks_n && j < REGIONS_MAX; j++) {
+            index_check(findings, at, parity->checks[j], topology->checks_n, false);
+        }
     }
     for (uint8_t i = 0; i < topology->operators_n; i++) {
         index_check(findings, where("operators[%u].role", i), topology->operators[i].role, ROLES_N,
@@ -217,6 +226,7 @@ void topology_check(const struct topology *topology, struct findings *ret_findin
     check_lease(topology, ret_findings);
     check_policy(topology, ret_findings);
     check_service(topology, ret_findings);
+    check_parity(topology, ret_findings);
     check_plans(topology, ret_findings);
     check_promises(topology, ret_findings);
     ensure(ret_findings->errors_n <= ret_findings->n + ret_findings->lost_n);

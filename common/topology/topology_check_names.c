@@ -40,6 +40,7 @@ static void check_all_names(const struct topology *topology, struct findings *fi
     check_names(findings, NAMES(plans));
     check_names(findings, NAMES(operators));
     check_names(findings, NAMES(drills));
+    check_names(findings, NAMES(parity));
 #undef NAMES
     for (uint8_t i = 0; i < topology->plans_n; i++) {
         const struct plan *plan = &topology->plans[i];

@@ -40,6 +40,7 @@ void check_policy(const struct topology *topology, struct findings *findings);
 void check_identities(const struct topology *topology, struct findings *findings);
 void check_service(const struct topology *topology, struct findings *findings);
 void check_plans(const struct topology *topology, struct findings *findings);
+void check_parity(const struct topology *topology, struct findings *findings);
 void check_promises(const struct topology *topology, struct findings *findings);
 
 #endif

@@ -136,6 +136,14 @@ static unsigned checks_lost(const struct readiness_input *input, uint8_t agent) 
         n += !check->outside && check->agent == agent &&
              readiness_weight(input, check) != READY_NOTHING;
     }
+    for (uint8_t p = 0; p < input->topology->parity_n; p++) {
+        const struct parity *parity = &input->topology->parity[p];
+        for (uint8_t i = 0; i < parity->checks_n; i++) {
+            const struct check *check = &input->topology->checks[parity->checks[i]];
+            n += parity->ready != READY_NOTHING && check->agent == agent &&
+                 check->region == input->target;
+        }
+    }
     return n;
 }
 
@@ -277,6 +285,7 @@ void readiness_read(const struct readiness_input *input, struct readiness *ret_r
     readiness_links(input, ret_readiness);
     readiness_checks(input, ret_readiness);
     readiness_names(input, ret_readiness);
+    readiness_parity(input, ret_readiness);
     readiness_drills(input, ret_readiness);
     readiness_plans(input, ret_readiness);
     readiness_backups(input, ret_readiness);

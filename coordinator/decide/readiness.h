@@ -59,7 +59,8 @@ struct readiness_line {
 
 /* Every agent, check, link, drill, backup, plan once, and drover's own. */
 #define READINESS_LINES_MAX                                                                        \
-    (AGENTS_MAX * 4 + CHECKS_MAX + LINKS_MAX + DRILLS_MAX + BACKUPS_MAX + PLANS_MAX + 16)
+    (AGENTS_MAX * 4 + CHECKS_MAX + LINKS_MAX + DRILLS_MAX + BACKUPS_MAX + PLANS_MAX + PARITY_MAX + \
+     16)
 
 struct readiness {
     uint16_t n, blockers_n, warnings_n, good_n;
@@ -78,6 +79,8 @@ void readiness_links(const struct readiness_input *input, struct readiness *read
 void readiness_drills(const struct readiness_input *input, struct readiness *readiness);
 void readiness_plans(const struct readiness_input *input, struct readiness *readiness);
 void readiness_backups(const struct readiness_input *input, struct readiness *readiness);
+/* readiness_parity.c: what the target has of what the owner has. */
+void readiness_parity(const struct readiness_input *input, struct readiness *readiness);
 
 /* readiness_backups.c: the declared backup that this check looks at: of its component, and of the
  * type that the argument backup names (a Kubernetes check of what=velero: "velero"). NONE: it looks

@@ -159,6 +159,25 @@ def a_full_disk_is_told(place):
 
 
 @case
+def a_standby_with_too_little_of_what_the_active_region_has_is_told(place):
+    def resize(disk, megabytes):
+        place.lab.run("west-db1", ["mount", "-o", f"remount,size={megabytes}m", disk])
+
+    _, answer = place.readiness()
+    (line,) = [line for line in answer["lines"] if line["name"] == "parity size"]
+    expect(line["state"] == "good" and line["text"].startswith("west has 16 MiB, east has 16 MiB, 100 %"), line)
+    resize(place.fleet.disk, 7)  # its own check has nothing against that
+    broken(place, {"parity size": ("blocker", "west has 7 MiB, east has 16 MiB, 43 %; declared are 50 %")})
+    resize(place.fleet.east_disk, 33)  # the active region grew
+    place.becomes({"parity size": ("blocker", "west has 16 MiB, east has 33 MiB, 48 %; declared are 50 %")}, 9, "the active grew")
+    resize(place.fleet.east_disk, 8)
+    place.becomes({"parity size": ("warning", "east has 8 MiB, west has 16 MiB, 50 %; declared are 100 %")}, 0,
+                  "the active one has less than its standby")
+    resize(place.fleet.east_disk, 16)
+    place.ready()
+
+
+@case
 def a_paused_patroni_is_a_warning(place):
     status, _ = place.lab.patroni("west-db1", "PATCH", "/config", {"pause": True})
     expect(status == 200, f"Patroni says {status}")

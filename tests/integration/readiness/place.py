@@ -46,9 +46,10 @@ class ReadyFleet(Fleet):
         os.makedirs(self.backups, mode=0o755, exist_ok=True)
         for days_ago in range(4):
             self.back_up(days_ago)
-        self.disk = f"{self.place}/disk"
-        os.makedirs(self.disk, exist_ok=True)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "drover-readiness", self.disk], check=True)
+        self.disk, self.east_disk = f"{self.place}/disk", f"{self.place}/east-disk"
+        for disk in (self.disk, self.east_disk):
+            os.makedirs(disk, exist_ok=True)
+            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "drover-readiness", disk], check=True)
 
     def back_up(self, days_ago):
         """The full backup of that day, as a file whose name says so."""
@@ -59,7 +60,8 @@ class ReadyFleet(Fleet):
 
     def stop(self):
         super().stop()
-        subprocess.run(["umount", "-l", self.disk], check=False)
+        for disk in (self.disk, self.east_disk):
+            subprocess.run(["umount", "-l", disk], check=False)
 
     def certificate(self, name, days):
         """Valid from 30 days ago until so many days from now."""
@@ -119,6 +121,9 @@ class ReadyFleet(Fleet):
             f'{{ name = "west-disk"; kind = "storage"; component = "postgresql"; {pace} true; '
             f'fix = "rm {self.disk}/ballast"; args: {{ path = "{self.disk}"; min_free_percent = 30; '
             'warn_free_percent = 31; }; }',
+            *(f'{{ name = "{region}-size"; kind = "storage"; component = "postgresql"; '
+              f'{pace.replace("west-db1", f"{region}-db1")} false; args: {{ path = "{disk}"; figure = "size"; }}; }}'
+              for region, disk in (("west", self.disk), ("east", self.east_disk))),
         ]
 
     def ready_text(self, base, drill_days=1):
@@ -128,6 +133,8 @@ class ReadyFleet(Fleet):
         text = re.sub(r'(name = "(?:postgresql-canary|redis-canary|redis)"; kind = "\w+"; component = "\w+";)',
                       r"\1 ready = false;", text)
         text += 'backups: ( { component = "postgresql"; type = "full"; every = "1d"; keep = "3d"; location = "here"; } );\n'
+        text += ('parity: ( { name = "size"; checks = ["east-size", "west-size"]; standby = 50; active = 100; ready = true; '
+                 f'fix = "mount -o remount,size=16m {self.disk}"; }} );\n')
         return text + (f'drills: ( {{ name = "component-failover"; type = "component"; every = "30d"; '
                        f'last = "{today(drill_days)}"; }} );\n')
 

@@ -56,6 +56,15 @@ struct row {
     "    operators_address = \"tcp://10.0.0.3:7402\"; curve_key = \"@15\"; sign_key = \"@16\"; "   \
     "});"
 
+/* Two more checks, and a rule that compares those it names. */
+#define PAGE "component = \"status.bud.ai\"; agent = \"mon1\"; });\n"
+#define PARITY(east, west, names)                                                                  \
+    "component = \"status.bud.ai\"; agent = \"mon1\"; },\n"                                        \
+    "  { name = \"e\"; component = \"pg\"; " east " },\n"                                          \
+    "  { name = \"w\"; component = \"pg\"; " west " });\n"                                         \
+    "parity: ({ name = \"both\"; checks = [" names "]; standby = 50; fix = \"add\"; });\n"
+#define OF(where, kind, args) "agent = \"" where "-db1\"; kind = \"" kind "\"; args: { " args " };"
+
 static const struct row rows[] = {
     /* who is who */
     {M3, " sign_key = \"@14\"; });", "E102", "found 2"},
@@ -248,6 +257,36 @@ static const struct row rows[] = {
      "= "
      "\"wal\";",
      "W204", "every 1d, but app of tier 2, which stands on it, may lose 4h"},
+    /* parity */
+    {PAGE, PARITY(OF("east", "storage", ""), OF("west", "storage", ""), "\"e\", \"w\""), "", NULL},
+    {PAGE,
+     PARITY(OF("east", "kubernetes", "what = \"nodes\";"),
+            OF("west", "kubernetes", "what = \"nodes\"; selector = \"x\";"), "\"e\", \"w\""),
+     "", NULL},
+    {PAGE, PARITY(OF("east", "storage", ""), OF("west", "storage", ""), "\"e\""), "E157",
+     "expected a check of each of two data regions"},
+    {PAGE, PARITY(OF("east", "storage", ""), OF("east", "storage", ""), "\"e\", \"w\""), "E157",
+     "e and w: expected one check a region"},
+    {PAGE, PARITY(OF("east", "storage", ""), OF("west", "exec", ""), "\"e\", \"w\""), "E157",
+     "e and w: expected one kind, with the same what, resource and figure"},
+    {PAGE,
+     PARITY(OF("east", "storage", "figure = \"size\";"), OF("west", "storage", ""), "\"e\", \"w\""),
+     "E157", "the same what, resource and figure"},
+    {PAGE,
+     PARITY(OF("east", "kubernetes", "what = \"allocatable\"; resource = \"cpu\";"),
+            OF("west", "kubernetes", "what = \"allocatable\"; resource = \"memory\";"),
+            "\"e\", \"w\""),
+     "E157", "the same what, resource and figure"},
+    {PAGE, PARITY(OF("east", "storage", ""), OF("west", "storage", ""), "\"e\", \"out-west\""),
+     "E157", "out-west: expected a check of a data region, by one agent, that measures no link"},
+    {PAGE, PARITY(OF("east", "storage", ""), OF("west", "storage", ""), "\"e\", \"pg-lag\""),
+     "E157", "pg-lag: expected a check of a data region"},
+    {PAGE, PARITY(OF("east", "certificate", ""), OF("west", "storage", ""), "\"w\", \"e\""), "E157",
+     "e: expected a kubernetes check of nodes, allocatable or workloads, or one of storage"},
+    {PAGE,
+     PARITY(OF("east", "kubernetes", "what = \"velero\";"), OF("west", "storage", ""),
+            "\"w\", \"e\""),
+     "E157", "its figure counts what is there"},
 };
 
 static void each_change_gives_exactly_its_findings(void **state) {

@@ -271,6 +271,17 @@ static const struct wrong_row wrong_rows[] = {
      "backups[0].component: no component is called \"pgs\"; did you mean \"pg\"?", 0, 0},
     {"every = \"365d\";", "every = \"10m\";", "drills[0].every: expected a duration of 1h to", 0,
      0},
+    {"drills: (",
+     "parity: ({ name = \"a\"; checks = [\"pg-eats\"]; standby = 50; fix = \"x\"; }); drills: (",
+     "parity[0].checks[0]: no check is called \"pg-eats\"; did you mean \"pg-east\"?", 0, 0},
+    {"drills: (",
+     "parity: ({ name = \"a\"; checks = [\"pg-east\"]; standby = 0; fix = \"x\"; }); drills: (",
+     "parity[0].standby: expected a whole number of 1 to 1000, found 0", 0, 0},
+    {"drills: (", "parity: ({ name = \"a\"; checks = [\"pg-east\"]; standby = 50; }); drills: (",
+     "parity[0]: the field \"fix\" is missing", 0, 0},
+    {"drills: (",
+     "parity: ({ name = \"a\"; checks = [\"pg-east\"]; standby = 50; fix = \"\"; }); drills: (",
+     "parity[0]: the field \"fix\" is missing: which command mends it?", 0, 0},
 };
 
 /* The line where the change begins. */
