@@ -35,7 +35,7 @@ bool plan_order(const struct plan *plan, struct order *ret_order);
 
 /* The longest that a step can take: each attempt its timeout, and the pauses between them (1 s,
  * 2 s, 4 s ... up to a minute). An agent that falls silent costs 2 s more an attempt. Waiting for
- * a person is not in it, but for `action = "approval"`, whose timeout is how long it waits. */
+ * a person is not in it, but for `action = "approval"`: its timeout is a forecast, no end. */
 uint64_t step_longest_ms(const struct step *step);
 
 /* The names of its locks, in the plan's order: "dns, haproxy"; "" without any. */
