@@ -121,7 +121,7 @@ void propose_config(struct coordinator *member, const char *text, size_t text_si
     struct topology *next = member->topology_next;
     bool read = topology_read(text, text_size, "topology", next, NULL) == ERR_OK;
     fact.event.config.version =
-        read ? decide_next_version(&member->core, next) : member->core.config_version + 1;
+        read ? core_next_version(&member->core, next) : member->core.config_version + 1;
     if (frame_size == 0) { /* an operator's request carries the text itself */
         fact.text = (const uint8_t *)text;
         fact.text_size = text_size;

@@ -210,7 +210,10 @@ json_t *explain_next_act(struct answering *answering) {
                                     : "automatic failover away from %s",
                           name_region(answering->topology, core->owner));
     } else if (core->phase == PHASE_NEW) {
-        (void)text_format(text, sizeof text, "the first epoch opens");
+        (void)text_format(text, sizeof text, "%s",
+                          answering->topology->await_initial_epoch
+                              ? "none: a person names the first epoch of this log"
+                              : "the first epoch opens");
     } else {
         struct region_verdict verdict = verdict_of(core, answering->topology, core->owner);
         (void)text_format(text, sizeof text, "none: %s is %s",

@@ -76,6 +76,12 @@ struct verdict core_step(struct core *core, const struct topology *topology,
     return verdict;
 }
 
+uint32_t core_next_version(const struct core *core, const struct topology *next) {
+    uint32_t after = core->config_version + 1;
+    bool begins = core->epoch == 0 && !next->await_initial_epoch;
+    return begins && next->initial_epoch > after ? next->initial_epoch : after;
+}
+
 struct lease_view core_lease(const struct core *core) {
     return (struct lease_view){.epoch = core->epoch, .open = core->open != 0, .owner = core->owner};
 }

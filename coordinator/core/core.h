@@ -135,6 +135,10 @@ struct verdict core_step(struct core *core, const struct topology *topology,
  * durably close an epoch over a fact that the rules refuse. */
 bool core_accepts_close(const struct core *core, const struct topology *topology, uint64_t epoch);
 
+/* The number of the topology that comes into force next. A log that is begun anew leaps with its
+ * first epoch, or the agents would keep the lost log's newest topology. */
+uint32_t core_next_version(const struct core *core, const struct topology *next);
+
 /* ------------------------------------------------------------------ wishes */
 
 struct want_command {

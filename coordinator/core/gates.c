@@ -156,6 +156,10 @@ static void read_signals(const struct core *core, const struct topology *topolog
 bool gates_read(const struct core *core, const struct topology *topology,
                 struct gate_reading ret_gates[GATES_N], uint8_t *ret_target) {
     memset(ret_gates, 0, sizeof(struct gate_reading) * GATES_N);
+    *ret_target = NONE;
+    if (core->owner == NONE) {
+        return false; /* no epoch yet: nothing to fail over */
+    }
     uint8_t target = other_data_region(topology, core->owner);
     const struct policy_numbers *policy = &topology->policy;
     ret_gates[GATE_AUTOMATIC_] =

@@ -153,12 +153,6 @@ enum err decide_snapshot(struct decide *decide, const uint8_t *bytes, size_t siz
 
 /* ------------------------------------------------------------- a topology */
 
-uint32_t decide_next_version(const struct core *core, const struct topology *next) {
-    uint32_t after = core->config_version + 1;
-    bool begins = core->epoch == 0 && !next->await_initial_epoch;
-    return begins && next->initial_epoch > after ? next->initial_epoch : after;
-}
-
 bool decide_topology_follows(const struct topology *now, const struct topology *next,
                              struct text256 *reterr) {
     /* Epochs, views and executions name regions and members by place. */
@@ -242,7 +236,7 @@ bool decide_leases_follow(const struct decide *decide, struct text256 *reterr) {
 static bool config_fits(const struct decide *decide, const struct fact *fact,
                         struct text256 *reterr) {
     const struct topology *now = decide->topology, *next = decide->topology_next;
-    if (fact->event.config.version != decide_next_version(&decide->core, next)) {
+    if (fact->event.config.version != core_next_version(&decide->core, next)) {
         text_say(reterr, "version %u does not follow %u", fact->event.config.version,
                  decide->core.config_version);
         return false;

@@ -72,9 +72,6 @@ enum err decide_snapshot(struct decide *decide, const uint8_t *bytes, size_t siz
  * line; it is done with then. May be repeated before decide_step(). */
 bool decide_read(struct decide *decide, const uint8_t *bytes, size_t size, uint64_t index,
                  struct decision *ret_decision, struct decide_lines *ret_lines);
-/* The number of a topology that comes into force now. A log that is begun anew leaps with its first
- * epoch, or the agents would keep the lost log's newest topology. */
-uint32_t decide_next_version(const struct core *core, const struct topology *next);
 /* May `next` come into force after `now`, while leases and promises given under `now` may still
  * run? False with why. */
 bool decide_topology_follows(const struct topology *now, const struct topology *next,

@@ -13,9 +13,13 @@ struct topology *world_make(void) {
     return &slots[0];
 }
 
-const struct topology *config_at(uint8_t slot) {
+struct topology *config_slot(uint8_t slot) {
     ensure(slot < CONFIG_SLOTS);
     return &slots[slot];
+}
+
+const struct topology *config_at(uint8_t slot) {
+    return config_slot(slot);
 }
 
 const struct topology *member_topology(const struct sim *sim, uint8_t m) {
@@ -27,6 +31,8 @@ static void copy_of(struct topology *to, const struct topology *from) {
     size_t fixed = offsetof(struct plan, steps);
     to->version = from->version;
     to->initial_region = from->initial_region;
+    to->initial_epoch = from->initial_epoch;
+    to->await_initial_epoch = from->await_initial_epoch;
     to->lease = from->lease;
     to->policy = from->policy;
     to->members_n = from->members_n;
@@ -63,7 +69,7 @@ static bool follows(const struct sim *sim, const struct topology *now,
 bool config_take(struct sim *sim, uint8_t m, const struct sim_fact *fact) {
     struct sim_member *member = &sim->members[m];
     uint8_t slot = (uint8_t)fact->key.b;
-    if (fact->event.config.version != member->core.config_version + 1) {
+    if (fact->event.config.version != core_next_version(&member->core, &slots[slot])) {
         return false;
     }
     for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
@@ -92,8 +98,7 @@ bool numbers_equal(const struct sim *sim, uint8_t slot_a, uint8_t slot_b) {
 
 /* ------------------------------------------------------------- the operators */
 
-/* The member whose word people go by; NULL: none has caught up. */
-static const struct sim_member *somebody(const struct sim *sim) {
+const struct sim_member *config_speaker(const struct sim *sim) {
     const struct sim_member *newest = NULL;
     for (uint8_t m = 0; m < sim->members_n; m++) {
         const struct sim_member *member = &sim->members[m];
@@ -146,21 +151,30 @@ static void config_ask(struct sim *sim) {
         const struct sim_member *member = &sim->members[m];
         if (sim->processes[m].alive && member->caught_up && member->core.config_version > 0 &&
             member->slot != sim->config_wanted) {
-            event.config.version = member->core.config_version + 1;
+            event.config.version = core_next_version(&member->core, &slots[sim->config_wanted]);
             struct fact_key key = {EVENT_CONFIG, event.config.version, sim->config_wanted, request};
             propose_event(sim, m, &key, &event);
         }
     }
 }
 
-/* A new topology: its text is another one, whatever it says. */
+uint8_t config_copy(struct sim *sim, uint8_t of) {
+    if (sim->config_n + 1 >= CONFIG_SLOTS) {
+        return 0;
+    }
+    copy_of(&slots[++sim->config_n], &slots[of]);
+    return sim->config_n;
+}
+
+/* A new topology: its text is another one, whatever it says. None while people are asked to name
+ * the first epoch of a log that was begun anew. */
 bool config_make(struct sim *sim, bool same) {
-    const struct sim_member *member = somebody(sim);
-    if (sim->config_n + 1 >= CONFIG_SLOTS || member == NULL) {
+    const struct sim_member *member = config_speaker(sim);
+    bool awaits = member == NULL || slots[member->slot].await_initial_epoch;
+    uint8_t slot = awaits ? 0 : config_copy(sim, member->slot);
+    if (slot == 0) {
         return false;
     }
-    uint8_t slot = ++sim->config_n;
-    copy_of(&slots[slot], &slots[member->slot]);
     if (!same) {
         change(sim, &slots[slot]);
     }
@@ -179,7 +193,7 @@ static void install(struct sim *sim, uint8_t host) {
 
 /* An older request came first, and what was asked behind it is refused: people see that at last. */
 static void take_what_is_in_force(struct sim *sim, bool healed) {
-    const struct sim_member *member = somebody(sim);
+    const struct sim_member *member = config_speaker(sim);
     if (healed && member != NULL && member->slot != sim->config_wanted &&
         !follows(sim, &slots[member->slot], &slots[sim->config_wanted])) {
         sim->config_wanted = member->slot;

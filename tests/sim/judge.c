@@ -76,7 +76,8 @@ void judge_accepted(struct sim *sim, uint8_t host, uint64_t epoch) {
         judge_fail(sim, "I2", "host %u goes back from epoch %llu to %llu", host,
                    (unsigned long long)judge->accepted_here[host], (unsigned long long)epoch);
     }
-    judge->moves_n += epoch > judge->accepted_max[region] && epoch > 1;
+    judge->moves_n += epoch > judge->accepted_max[region] &&
+                      epoch > topology_initial_epoch(config_at(sim->config_wanted));
     if (epoch > judge->accepted_max[region]) {
         judge->accepted_max[region] = epoch;
     }

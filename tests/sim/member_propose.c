@@ -275,7 +275,7 @@ void propose_all(struct sim *sim, uint8_t m) {
     if (member->core.config_version == 0) {
         struct event event = {.kind = EVENT_CONFIG};
         event.config.version = 1;
-        struct fact_key key = {EVENT_CONFIG, 1, 0, 0};
+        struct fact_key key = {EVENT_CONFIG, 1, sim->config_file, 0};
         (void)append_start(sim, m, &key, &event);
         return;
     }

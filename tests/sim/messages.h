@@ -149,6 +149,7 @@ enum sim_event_kind {
     SIM_CLIENT,
     SIM_HEAL,
     SIM_CONFIG,
+    SIM_ANEW,
     SIM_KILL,
     SIM_STOP
 };

@@ -167,14 +167,16 @@ void strike_replaced(struct sim *sim) {
 /* ------------------------------------------------------------ everything is lost */
 
 /* All members' machines, and the log with them: they begin at epoch 1 for the region that the file
- * names. What must hold still is that no two regions write at once; that epochs only grow is true
- * at each guard alone. Under `hold` no time ends a lease (docs/safety.md). */
+ * names, or people begin the log anew (anew.c). What must hold still is that no two regions write
+ * at once; that epochs only grow is true at each guard alone. Under `hold` no time ends a lease
+ * (docs/safety.md). */
 void strike_all_lost(struct sim *sim) {
     struct sim_engine *engine = &sim->engine;
     struct judge *judge = &sim->judge;
     if (judge->all_lost || sim->topology->lease.on_quorum_loss == QUORUM_LOSS_HOLD) {
         return;
     }
+    uint8_t newest = anew_newest(sim);
     fault_drawn(sim, FAULT_ALL_LOST, bit(sim->members_n) - 1);
     SAY(sim, ENGINE, "is lost at %llu, and all members with it",
         (unsigned long long)engine->facts_n);
@@ -188,6 +190,16 @@ void strike_all_lost(struct sim *sim) {
     judge->decisions.blind = true;
     judge->runs_n = 0; /* executions are counted from 1 again */
     memset(judge->accepted_max, 0, sizeof judge->accepted_max);
+    if ((sim->seed & 2) != 0) { /* no die: the other half's stories stay as they are */
+        anew_begin(sim, newest);
+    }
+}
+
+/* coordinator/epochs.c: the log was begun anew, and that is known. */
+static bool begins_above(const struct sim *sim, uint8_t m, uint64_t epoch) {
+    const struct topology *topology = member_topology(sim, m);
+    return sim->members[m].core.epoch == 0 &&
+           (topology->await_initial_epoch || topology_initial_epoch(topology) > epoch);
 }
 
 /* coordinator/epochs.c: a guard names a later epoch than a log that was read to its end, and this
@@ -197,7 +209,8 @@ void restore_epoch_named(struct sim *sim, uint8_t m, uint64_t epoch) {
     bool read = member->caught_up && member->applied_index == sim->engine.facts_n &&
                 sim->engine.down_until_us <= sim->now_us && net_reaches(sim, m, ENGINE_PLACE) &&
                 net_reaches(sim, ENGINE_PLACE, m);
-    if (!read || epoch <= member->core.epoch || !member->attest.durable.first_wait) {
+    if (!read || epoch <= member->core.epoch || !member->attest.durable.first_wait ||
+        begins_above(sim, m, epoch)) {
         return;
     }
     if (!member->stopped) {

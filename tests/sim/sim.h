@@ -282,6 +282,8 @@ struct sim {
     uint8_t mutant;            /* enum mutant */
     struct topology *topology; /* as it is at the start; changes: config.c */
     uint8_t config_n, config_wanted;
+    uint8_t config_file; /* that a log without any begins with */
+    uint8_t anew_file; /* it awaits the first epoch, which people have yet to name; 0: none does */
     bool config_eager, config_healed;
     bool locked;                 /* the promotion and the look at it share a lock */
     uint8_t pins[SIM_HOSTS_MAX]; /* as people installed them, by host */
@@ -427,8 +429,13 @@ void propose_lags(struct sim *sim, uint8_t m);
 bool store_ends(struct sim *sim, uint8_t host, struct sim_command *command, bool fails);
 
 /* config.c */
-#define CONFIG_SLOTS 4
+#define CONFIG_SLOTS 6
 const struct topology *config_at(uint8_t slot);
+struct topology *config_slot(uint8_t slot);
+/* A slot that says what `of` says; 0: there is none left. */
+uint8_t config_copy(struct sim *sim, uint8_t of);
+/* The member whose word people go by; NULL: none has caught up. */
+const struct sim_member *config_speaker(const struct sim *sim);
 const struct topology *member_topology(const struct sim *sim, uint8_t m);
 bool config_take(struct sim *sim, uint8_t m, const struct sim_fact *fact);
 bool numbers_equal(const struct sim *sim, uint8_t slot_a, uint8_t slot_b);
@@ -436,6 +443,11 @@ bool config_make(struct sim *sim, bool same);
 void config_go_on(struct sim *sim);
 void config_heal(struct sim *sim);
 void strike_config(struct sim *sim);
+
+/* anew.c. The newest topology that any member applied; asked before all is lost. */
+uint8_t anew_newest(const struct sim *sim);
+void anew_begin(struct sim *sim, uint8_t newest);
+void anew_go_on(struct sim *sim);
 
 /* engine.c */
 void engine_message(struct sim *sim, const struct sim_message *message);

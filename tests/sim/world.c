@@ -439,6 +439,7 @@ static void to_world(struct sim *sim, const struct sim_event *event) {
         }
         break;
     case SIM_CONFIG: config_go_on(sim); break;
+    case SIM_ANEW: anew_go_on(sim); break;
     case SIM_KILL: process_kill(sim, (uint8_t)event->arg, sim->now_us + pick(sim, 400000)); break;
     case SIM_STOP: process_stop(sim, (uint8_t)event->arg, sim->now_us + pick(sim, 5000000)); break;
     case SIM_MESSAGE:

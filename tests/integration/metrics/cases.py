@@ -45,6 +45,10 @@ def the_fleet_serves_under_metrics(place):
     told = place.drover("declare", "--to", "west", "--kind", "switchover", "--reason", "maintenance", "--yes")
     expect(told.returncode == 0, f"declare: {told.stdout}{told.stderr}")
     wait(lambda: value(MEMBER, "drover_execution_waits_for_people") == 1, "the execution waits for its approval")
+    asked = place.drover("command", "take", "1", "--reason", "sre-1 is on the train", who="cmd-1")
+    expect(asked.returncode == 0, f"command take: {asked.stdout}{asked.stderr}")
+    expect(value(MEMBER, "drover_execution_commander", operator="sre-1") == 1, "sre-1 has command")
+    wait(lambda: value(MEMBER, "drover_execution_command_asked", operator="cmd-1") == 1, "cmd-1 asks for it")
 
 
 def every_series_of_the_page_is_there(_place):

@@ -22,7 +22,7 @@ import notes  # noqa: E402
 MEMBER, PROMETHEUS, PRIMARY, ALERTMANAGER, HOOK = 7403, 9090, 9091, 9093, 8080
 AGENTS = {"east-db1": ("east", 7423), "west-db1": ("west", 7424), "mon1": ("mon", 7425)}
 REDIS = {"east": 6401, "west": 6402}
-OPERATORS = {"sre-1": "on-call-sre", "net-1": "network-admin"}
+OPERATORS = {"sre-1": "on-call-sre", "net-1": "network-admin", "cmd-1": "dr-commander"}
 PATIENCE_S = 60  # for what must come; a loaded machine starts a dozen programs here
 
 
