@@ -407,8 +407,8 @@ def two_operators_declare_at_once(build):
 @scenario
 def a_planned_switchover_and_back_loses_nothing(build):
     """Declared switchover under load, there and back: every acknowledged row is in the serving database. A third one hangs in its
-    hand-off and is turned ungraceful by an operator who watches it in a terminal."""
-    with World(build) as world:
+    hand-off and is turned ungraceful by an operator who watches it in a terminal; its name waits for the target's load balancer."""
+    with World(build, timing=Timing(names_last=True)) as world:
         world.judges_start()
         for n, target in ((1, "west"), (2, "east")):
             world.fleet.drover("declare", "--to", target, "--kind", "switchover", "--reason", "maintenance", "--yes")

@@ -29,8 +29,24 @@ def _drawn(world, watching, seconds, *wanted):
     return lines
 
 
+def _name_waits(world, number):
+    """The target's load balancer is down: what looks through it fails, and the name stays until it was seen to answer."""
+    world.fleet.wait(lambda: _states(world, number).get("verify-web") == "failed", 40, "the look through it fails")
+    world.fleet.wait(lambda: f"drover step retry {number} verify-web" in world.fleet.status()["next_human_act"], 5, "a person is asked")
+    steps = _states(world, number)
+    expect(steps["promote-postgresql"] == "done" and steps["dns-api"] == "waiting", f"{steps}")
+    name = world.lab.lookup("api.bud.test")
+    expect(name == [world.lab.hosts["east-front"].address], f"api is {name}")
+    found = next(e for e in world.fleet.ask("executions")["executions"] if e["id"] == number)
+    told = next(step["error"] for step in found["steps"] if step["name"] == "verify-web")
+    print(f"    the name waits: {told}")
+    world.lab.service_start("west-front", "haproxy")
+    world.fleet.drover("step", "retry", str(number), "verify-web")
+
+
 def hangs_and_turns(world, number):
-    """The target's Redis is stopped, so that nobody takes what Redis hands over: the move hangs before its fence."""
+    """The target's Redis is stopped, so that nobody takes what Redis hands over: the move hangs before its fence. Its load balancer is
+    down, too: no name moves there before it answers."""
     redis = world.lab.process("west-db1", "redis")
     watching = Watching(world.fleet)
     with contextlib.closing(watching):
@@ -50,7 +66,9 @@ def hangs_and_turns(world, number):
         finally:
             redis.sigcont()
         print("    " + "\n    ".join(line for line in lines if line))
+        world.lab.service_stop("west-front", "haproxy")
         world.fleet.drover("resume", str(number))
+        _name_waits(world, number)
         _drawn(world, watching, 60, "YOU      network-admin", f"drover approve {number} dns-api")
         _says(world, number, GRACEFUL, 3, 324)  # the lease has moved
         world.approve(number, "dns-api")

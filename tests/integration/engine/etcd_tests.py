@@ -427,6 +427,8 @@ def etcd_that_lies_is_survived(world):
         time.sleep(0.15)
     client.wait(lambda lines: sum(l.startswith(("ack lie", "fail lie")) for l in lines) == 25,
                 "unanswered", 30)
+    # One of them is what an etcd might say, and by it the log counts as answered for a moment: no more of that one.
+    liar.lies = [b"", http(b"null"), http(b"[]"), http(head)]
     client.wait(lambda lines: any(l.startswith(("reachable 0", "went_back")) for l in lines),
                 "it is believed", 20)
     check(not client.facts(), "a lie became a fact")

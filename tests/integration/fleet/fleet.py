@@ -40,6 +40,7 @@ class Timing:
     automatic: bool = True
     on_quorum_loss: str = "failsafe"
     redis_lag: str = 'target_lag = "5m"; alert_lag = "5m";'
+    names_last: bool = False  # a name moves only when the application was seen to answer behind its load balancer
 
 
 class FleetError(Exception):

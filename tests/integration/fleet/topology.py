@@ -162,9 +162,13 @@ STEPS_REPROTECT = """
           retries = 3; intent = "Redis of the returning region follows the active one"; }"""
 
 
-def _plans():
-    return _listing([f'    {{ name = "failover"; kind = "failover"; steps: ({STEPS_AFTER}\n    ); }}',
-                     f'    {{ name = "switchover"; kind = "switchover"; steps: ({STEPS_BEFORE}{STEPS_AFTER}\n    ); }}',
+def _plans(timing):
+    after = STEPS_AFTER
+    if timing.names_last:
+        after = after.replace('needs = ["promote-postgresql"]; timeout = 15000', 'needs = ["verify-web"]; timeout = 15000')
+        after = after.replace("timeout = 60000;\n          retries = 2;", "timeout = 4000;\n          retries = 1;")
+    return _listing([f'    {{ name = "failover"; kind = "failover"; steps: ({after}\n    ); }}',
+                     f'    {{ name = "switchover"; kind = "switchover"; steps: ({STEPS_BEFORE}{after}\n    ); }}',
                      f'    {{ name = "reprotect"; kind = "reprotect"; steps: ({STEPS_REPROTECT}\n    ); }}'])
 
 
@@ -183,4 +187,4 @@ def text(fleet):
             '         { name = "postgresql-canary"; kind = "canary"; component = "postgresql"; target_lag = "1m"; },\n'
             '         { name = "redis-canary"; kind = "canary"; component = "redis"; target_lag = "5m"; },\n'
             f'         {{ name = "redis"; kind = "async"; component = "redis"; {fleet.timing.redis_lag} }} );\n'
-            + f"checks: {_checks(fleet)}plans: {_plans()}operators: {_operators(fleet)}")
+            + f"checks: {_checks(fleet)}plans: {_plans(fleet.timing)}operators: {_operators(fleet)}")
