@@ -325,7 +325,6 @@ size_t metrics_write(struct coordinator *member, char *out, size_t out_size) {
     scrape.core = &member->core;
     scrape.topology = member->topology;
     scrape.now_ms = member_now_ms();
-    scrape.boot_ms = member_now_ms();
     scrape.current = member->topology_known && member->caught_up && !member->stopped_for_human &&
                      silent_ms <= CURRENT_MS;
     exposition_begin(&to, out, out_size);

@@ -16,9 +16,8 @@ struct scrape {
     struct coordinator *member;
     const struct core *core;
     const struct topology *topology;
-    uint64_t now_ms;  /* boot clock */
-    uint64_t boot_ms; /* this machine's */
-    bool current;     /* what the core says is of now */
+    uint64_t now_ms; /* boot clock */
+    bool current;    /* what the core says is of now */
     bool fresh[AGENTS_MAX];
     struct region_verdict verdicts[REGIONS_MAX];
     struct gate_reading gates[GATES_N];

@@ -179,9 +179,8 @@ FILL(link_age) {
         const struct label labels[] = LINK_LABELS(scrape, l);
         uint64_t sampled_ms = lags_of(scrape->member, l).sampled_ms;
         if (sampled_ms != 0) {
-            exposition_ms(scrape->to,
-                          scrape->boot_ms > sampled_ms ? scrape->boot_ms - sampled_ms : 0, 2,
-                          labels);
+            exposition_ms(scrape->to, scrape->now_ms > sampled_ms ? scrape->now_ms - sampled_ms : 0,
+                          2, labels);
         }
     }
 }

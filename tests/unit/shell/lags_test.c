@@ -8,15 +8,12 @@
 #include <string.h>
 
 #include "common/io/clock.h"
-#include "common/io/sign.h"
-#include "proto/canon.h"
 #include "tests/unit/shell/stand_in.h"
 
 #define HOUR_MS INT64_C(3600000)
 
 static struct coordinator *member;
 static uint8_t east, west, mon;
-static uint64_t seq;
 
 static int setup(void **state) {
     struct text256 why;
@@ -33,36 +30,10 @@ static int setup(void **state) {
     return 0;
 }
 
-static struct message *report_of(const char *name) {
-    static struct message message;
-    memset(&message, 0, sizeof message);
-    message.kind = MESSAGE_REPORT;
-    (void)text_copy(message.report.agent, NAME_SIZE, name);
-    message.report.boot = 1;
-    message.report.seq = ++seq;
-    message.report.config_version = 1;
-    return &message;
-}
-
-static void send_report(uint8_t from, uint8_t signer, struct message *message) {
-    static uint8_t body[FRAME_AGENT_MAX];
-    uint8_t canon[CANON_MAX], digest[DIGEST_SIZE];
-    size_t body_size = 0;
-    assert_int_equal(report_body_encode(&message->report, body, sizeof body - 256, &body_size),
-                     ERR_OK);
-    message->signed_at = body;
-    message->signed_size = (uint32_t)body_size;
-    digest_sha256(body, body_size, digest);
-    size_t size = canon_report(digest, canon);
-    assert_int_equal(sign_bytes(agent_secret[signer], canon, size, message->report_signature),
-                     ERR_OK);
-    stand_in_frame(from, message);
-}
-
 /* Sampled age_ms ago, by an agent whose wall clock is off by off_ms. */
 static void say_sample(uint8_t from, enum position_kind kind, uint64_t at, uint64_t age_ms,
                        int64_t off_ms) {
-    struct message *message = report_of(member->topology->agents[from].name);
+    struct message *message = stand_in_report(member->topology->agents[from].name);
     message->report.wall_ms = clock_wall_ms() + (uint64_t)off_ms;
     message->report.positions_n = 1;
     message->report.positions[0] =
@@ -70,7 +41,7 @@ static void say_sample(uint8_t from, enum position_kind kind, uint64_t at, uint6
                                  .kind = (uint8_t)kind,
                                  .position = at,
                                  .wall_ms = message->report.wall_ms - age_ms};
-    send_report(from, from, message);
+    stand_in_send_report(from, from, message);
 }
 
 /* An hour ahead or behind, at either end, and set while it runs: the lag is what it is. */
@@ -113,14 +84,14 @@ static void a_wall_clock_that_is_set_makes_no_lag_and_stops_none(void **state) {
 /* A report tells its last sample again each second: one sample, however long it was on its way. */
 static void a_sample_that_is_told_again_is_the_same_sample(void **state) {
     (void)state;
-    struct message *message = report_of("east-db1");
+    struct message *message = stand_in_report("east-db1");
     for (unsigned i = 0; i < 5; i++) {
         message->report.wall_ms = HOUR_MS + 10 * i;
-        message->report.seq = ++seq;
+        message->report.seq = ++report_seq;
         message->report.positions_n = 1;
         message->report.positions[0] = (struct position_report){
             .link = 0, .kind = POSITION_WRITTEN, .position = 5, .wall_ms = HOUR_MS};
-        send_report(east, east, message);
+        stand_in_send_report(east, east, message);
     }
     assert_int_equal(member->positions.links[0].n, 1);
 }

@@ -8,13 +8,10 @@
 #include <string.h>
 
 #include "common/io/clock.h"
-#include "common/io/sign.h"
-#include "proto/canon.h"
 #include "tests/unit/shell/stand_in.h"
 
 static struct coordinator *member;
 static uint8_t east, west, mon;
-static uint64_t seq;
 
 static int setup(void **state) {
     struct text256 why;
@@ -31,32 +28,6 @@ static int setup(void **state) {
     return 0;
 }
 
-static struct message *report_of(const char *name) {
-    static struct message message;
-    memset(&message, 0, sizeof message);
-    message.kind = MESSAGE_REPORT;
-    (void)text_copy(message.report.agent, NAME_SIZE, name);
-    message.report.boot = 1;
-    message.report.seq = ++seq;
-    message.report.config_version = 1;
-    return &message;
-}
-
-static void send_report(uint8_t from, uint8_t signer, struct message *message) {
-    static uint8_t body[FRAME_AGENT_MAX];
-    uint8_t canon[CANON_MAX], digest[DIGEST_SIZE];
-    size_t body_size = 0;
-    assert_int_equal(report_body_encode(&message->report, body, sizeof body - 256, &body_size),
-                     ERR_OK);
-    message->signed_at = body;
-    message->signed_size = (uint32_t)body_size;
-    digest_sha256(body, body_size, digest);
-    size_t size = canon_report(digest, canon);
-    assert_int_equal(sign_bytes(agent_secret[signer], canon, size, message->report_signature),
-                     ERR_OK);
-    stand_in_frame(from, message);
-}
-
 static bool acknowledged(void) {
     static struct message message;
     for (unsigned i = 0; i < sent_n && i < SENT_MAX; i++) {
@@ -71,7 +42,7 @@ static bool acknowledged(void) {
 
 static void an_agents_own_report_is_taken(void **state) {
     (void)state;
-    send_report(east, east, report_of("east-db1"));
+    stand_in_send_report(east, east, stand_in_report("east-db1"));
     assert_true(acknowledged());
     assert_true(member->agents[east].reported);
     assert_int_equal(member->frames_refused_n, 0);
@@ -79,7 +50,7 @@ static void an_agents_own_report_is_taken(void **state) {
 
 static void a_report_of_another_name_is_refused(void **state) {
     (void)state;
-    send_report(west, west, report_of("east-db1"));
+    stand_in_send_report(west, west, stand_in_report("east-db1"));
     assert_false(acknowledged());
     assert_false(member->agents[east].reported);
     assert_false(member->agents[west].reported);
@@ -88,7 +59,7 @@ static void a_report_of_another_name_is_refused(void **state) {
 
 static void a_report_signed_by_another_key_is_refused(void **state) {
     (void)state;
-    send_report(east, west, report_of("east-db1"));
+    stand_in_send_report(east, west, stand_in_report("east-db1"));
     assert_false(acknowledged());
     assert_false(member->agents[east].reported);
     assert_int_equal(member->frames_refused_n, 1);
@@ -96,35 +67,35 @@ static void a_report_signed_by_another_key_is_refused(void **state) {
 
 static void an_older_report_of_the_same_start_is_passed_over(void **state) {
     (void)state;
-    struct message *message = report_of("east-db1");
+    struct message *message = stand_in_report("east-db1");
     message->report.guard.present = true;
     message->report.guard.epoch = 5;
-    send_report(east, east, message);
-    uint64_t newest = seq;
-    message = report_of("east-db1");
+    stand_in_send_report(east, east, message);
+    uint64_t newest = report_seq;
+    message = stand_in_report("east-db1");
     message->report.seq = newest - 1;
     message->report.guard.present = true;
     message->report.guard.epoch = 4;
-    send_report(east, east, message);
+    stand_in_send_report(east, east, message);
     assert_int_equal(member->agents[east].report.guard.epoch, 5);
 }
 
 static void a_report_of_an_earlier_start_is_passed_over(void **state) {
     (void)state;
-    struct message *message = report_of("east-db1");
+    struct message *message = stand_in_report("east-db1");
     message->report.boot = 3;
     message->report.guard.epoch = 5;
-    send_report(east, east, message);
-    message = report_of("east-db1");
+    stand_in_send_report(east, east, message);
+    message = stand_in_report("east-db1");
     message->report.boot = 2;
     message->report.guard.epoch = 4;
-    send_report(east, east, message);
+    stand_in_send_report(east, east, message);
     assert_true(member->agents[east].report.boot == 3);
     member->agents[east].reported = false; /* the member restarted; the log knows the later start */
     member->core.agents[east].boot = 3;
-    message = report_of("east-db1");
+    message = stand_in_report("east-db1");
     message->report.boot = 2;
-    send_report(east, east, message);
+    stand_in_send_report(east, east, message);
     assert_false(member->agents[east].reported);
 }
 
@@ -133,20 +104,20 @@ static void a_report_of_an_earlier_start_is_passed_over(void **state) {
 static void a_report_of_an_older_version_holds_back_none_of_the_one_in_force(void **state) {
     (void)state;
     member->core.config_version = 2;
-    struct message *message = report_of("east-db1");
+    struct message *message = stand_in_report("east-db1");
     message->report.boot = UINT64_MAX;
-    send_report(east, east, message);
+    stand_in_send_report(east, east, message);
     assert_true(member->agents[east].report.boot == UINT64_MAX);
-    message = report_of("east-db1");
+    message = stand_in_report("east-db1");
     message->report.config_version = 2;
-    send_report(east, east, message);
+    stand_in_send_report(east, east, message);
     assert_true(member->agents[east].report.boot == 1);
-    message = report_of("east-db1"); /* and not the other way round */
+    message = stand_in_report("east-db1"); /* and not the other way round */
     message->report.boot = UINT64_MAX;
     message->report.config_version = 2;
-    send_report(east, east, message);
-    message = report_of("east-db1");
-    send_report(east, east, message);
+    stand_in_send_report(east, east, message);
+    message = stand_in_report("east-db1");
+    stand_in_send_report(east, east, message);
     assert_true(member->agents[east].report.boot == UINT64_MAX);
 }
 
@@ -174,18 +145,18 @@ static void a_guards_proof_counts_in_a_report_that_is_old(void **state) {
     (void)state;
     assert_int_equal(sign_keypair(guard_secret, member->topology->agents[east].guard_key), ERR_OK);
     for (unsigned i = 0; i < sizeof table / sizeof table[0]; i++) {
-        struct message *message = report_of("east-db1");
+        struct message *message = stand_in_report("east-db1");
         member->agents[east].reported = false;
         member->core.agents[east].boot = table[i].log_boot;
         member->proved_epoch[east] = 0;
         if (table[i].thief_boot != 0) {
             message->report.boot = table[i].thief_boot;
-            send_report(east, east, message);
+            stand_in_send_report(east, east, message);
             assert_true(member->agents[east].reported);
-            message = report_of("east-db1");
+            message = stand_in_report("east-db1");
         }
         put_proof(&message->report, table[i].by_guard ? guard_secret : agent_secret[east], 1);
-        send_report(east, east, message);
+        stand_in_send_report(east, east, message);
         assert_int_equal(member->proved_epoch[east], table[i].by_guard ? 1 : 0);
     }
 }
@@ -210,10 +181,10 @@ static void a_higher_epoch_than_the_logs_stops_a_member_in_its_first_wait(void *
         member->core.epoch = 1;
         member->attest.durable.first_wait = table[i].first_wait;
         for (unsigned n = 0; n < 3; n++) { /* a report says it each second */
-            struct message *message = report_of("east-db1");
+            struct message *message = stand_in_report("east-db1");
             message->report.guard.present = true;
             message->report.guard.epoch = table[i].named;
-            send_report(east, east, message);
+            stand_in_send_report(east, east, message);
         }
         assert_int_equal(head_ask.n - asked_n, table[i].asks);
         if (table[i].asks) {
@@ -249,11 +220,11 @@ static void a_log_begun_anew_is_stopped_only_by_an_epoch_above_its_first(void **
         member->attest.durable.first_wait = true;
         member->topology->await_initial_epoch = table[i].awaits;
         member->topology->initial_epoch = table[i].first;
-        struct message *message = report_of("east-db1");
+        struct message *message = stand_in_report("east-db1");
         message->report.guard.present = true;
         message->report.guard.epoch = table[i].named;
         message->report.config_version = 0; /* of any version */
-        send_report(east, east, message);
+        stand_in_send_report(east, east, message);
         unsigned asked_n = head_ask.n;
         if (member->named.asking) {
             head_ask.done(head_ask.owner, ERR_OK, member->applied_index);
@@ -300,10 +271,10 @@ static void an_unread_head_is_asked_for_again(void **state) {
     member->attest.durable.first_wait = true;
     for (unsigned n = 0; n < 2; n++) {
         unsigned asked_n = head_ask.n;
-        struct message *message = report_of("east-db1");
+        struct message *message = stand_in_report("east-db1");
         message->report.guard.present = true;
         message->report.guard.epoch = 9;
-        send_report(east, east, message);
+        stand_in_send_report(east, east, message);
         assert_int_equal(head_ask.n - asked_n, 1);
         head_ask.done(head_ask.owner, ERR_TIMEOUT, 0);
         assert_false(member->stopped_for_human);
@@ -314,11 +285,11 @@ static void an_unread_head_is_asked_for_again(void **state) {
 static void a_higher_epoch_is_told_once_a_minute_when_it_stops_nobody(void **state) {
     (void)state;
     for (uint64_t n = 0; n < 5; n++) {
-        struct message *message = report_of("east-db1");
+        struct message *message = stand_in_report("east-db1");
         message->report.guard.present = true;
         message->report.guard.epoch = 100 + n;
         unsigned asked_n = head_ask.n;
-        send_report(east, east, message);
+        stand_in_send_report(east, east, message);
         assert_int_equal(head_ask.n - asked_n, n == 0);
         if (n == 0) {
             head_ask.done(head_ask.owner, ERR_OK, member->applied_index);
@@ -329,20 +300,20 @@ static void a_higher_epoch_is_told_once_a_minute_when_it_stops_nobody(void **sta
 }
 
 static void only_who_measures_a_link_tells_its_positions(void **state) {
-    struct message *message = report_of("mon1");
+    struct message *message = stand_in_report("mon1");
     (void)state;
     message->report.positions_n = 1;
     message->report.positions[0] = (struct position_report){
         .link = 0, .kind = POSITION_RECEIVED, .position = 1ull << 60, .wall_ms = 1};
     message->report.wall_ms = 1;
-    send_report(mon, mon, message);
+    stand_in_send_report(mon, mon, message);
     assert_false(member->positions.links[0].received_known);
-    message = report_of("west-db1");
+    message = stand_in_report("west-db1");
     message->report.positions_n = 1;
     message->report.positions[0] = (struct position_report){
         .link = 0, .kind = POSITION_RECEIVED, .position = 77, .wall_ms = 1};
     message->report.wall_ms = 1;
-    send_report(west, west, message);
+    stand_in_send_report(west, west, message);
     assert_true(member->positions.links[0].received_known);
     assert_int_equal(member->positions.links[0].received, 77);
 }
@@ -441,12 +412,12 @@ static void a_guard_that_holds_gets_a_yes_only_of_members_that_hold(void **state
 }
 
 static void say_position(uint8_t from, const char *name, enum position_kind kind, uint64_t at) {
-    struct message *message = report_of(name);
-    message->report.wall_ms = seq;
+    struct message *message = stand_in_report(name);
+    message->report.wall_ms = report_seq;
     message->report.positions_n = 1;
-    message->report.positions[0] =
-        (struct position_report){.link = 0, .kind = (uint8_t)kind, .position = at, .wall_ms = seq};
-    send_report(from, from, message);
+    message->report.positions[0] = (struct position_report){
+        .link = 0, .kind = (uint8_t)kind, .position = at, .wall_ms = report_seq};
+    stand_in_send_report(from, from, message);
 }
 
 /* The active side's lease question, carried by an agent of the standby. */

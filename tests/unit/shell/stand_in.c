@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/io/sign.h"
+#include "proto/canon.h"
 #include "tests/unit/topology/sample.h"
 
 struct appended appended[APPENDED_MAX];
@@ -337,4 +338,32 @@ unsigned stand_in_appended_n(enum event_kind kind) {
 void stand_in_answer(struct appended *append, enum err err) {
     append->answered = true;
     append->done(append->owner, err, append->index == 0 ? 1 : append->index, false);
+}
+
+uint64_t report_seq;
+
+struct message *stand_in_report(const char *name) {
+    static struct message message;
+    memset(&message, 0, sizeof message);
+    message.kind = MESSAGE_REPORT;
+    (void)text_copy(message.report.agent, NAME_SIZE, name);
+    message.report.boot = 1;
+    message.report.seq = ++report_seq;
+    message.report.config_version = 1;
+    return &message;
+}
+
+void stand_in_send_report(uint8_t from, uint8_t signer, struct message *message) {
+    static uint8_t body[FRAME_AGENT_MAX];
+    uint8_t canon[CANON_MAX], digest[DIGEST_SIZE];
+    size_t body_size = 0;
+    enum err err = report_body_encode(&message->report, body, sizeof body - 256, &body_size);
+    ensure(err == ERR_OK);
+    message->signed_at = body;
+    message->signed_size = (uint32_t)body_size;
+    digest_sha256(body, body_size, digest);
+    size_t size = canon_report(digest, canon);
+    err = sign_bytes(agent_secret[signer], canon, size, message->report_signature);
+    ensure(err == ERR_OK);
+    stand_in_frame(from, message);
 }

@@ -58,4 +58,10 @@ void stand_in_answer(struct appended *append, enum err err);
 /* As if that agent's session had sent it. listen_start() must have been called. */
 void stand_in_frame(uint8_t agent, const struct message *message);
 
+extern uint64_t report_seq; /* of the newest report that was begun */
+/* The next report of that agent, of topology version 1; in the function's memory. */
+struct message *stand_in_report(const char *name);
+/* Signs it with that agent's key and has it come by the session of `from`. */
+void stand_in_send_report(uint8_t from, uint8_t signer, struct message *message);
+
 #endif
