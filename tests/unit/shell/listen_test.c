@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "common/io/clock.h"
+#include "common/io/sign.h"
+#include "proto/canon.h"
 #include "tests/unit/shell/stand_in.h"
 
 static struct coordinator *member;
