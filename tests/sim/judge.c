@@ -223,14 +223,25 @@ static bool fenced_itself(const struct sim *sim, const struct core *core) {
     return any;
 }
 
+/* A topology was applied to a log that was exchanged afterwards: agents hold it, the log does not. */
+static bool topology_was_lost(const struct sim *sim, const struct core *core) {
+    bool any = false;
+    for (uint8_t h = 0; h < sim->hosts_n; h++) {
+        any = any || sim->agents[h].config_version > core->config_version;
+    }
+    return any && sim->judge.decisions.blind;
+}
+
 /* No topology is taken while a hand-off is undone, so a stolen key is not replaced, and what its
- * thief said still counts: people declare, or bring the region back. */
-static bool key_is_not_replaced(const struct sim *sim, const struct core *core) {
+ * thief said still counts; nor is one applied again that was lost, and the reports of those who
+ * hold it do not count: people declare, or bring the region back. */
+static bool topology_is_not_taken(const struct sim *sim, const struct core *core) {
     bool any = false;
     for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
         any = any || core->executions[i].stage == STAGE_UNDO;
     }
-    return any && (sim->weather.thieves | sim->weather.rogues) != 0;
+    return any &&
+           ((sim->weather.thieves | sim->weather.rogues) != 0 || topology_was_lost(sim, core));
 }
 
 /* Or stopped by the log's going back, which it names. */
@@ -303,7 +314,7 @@ void judge_end(struct sim *sim) {
         return;
     }
     judge->waits_for_people = restore_waits(sim) || fenced_itself(sim, core) ||
-                              key_is_not_replaced(sim, core) ||
+                              topology_is_not_taken(sim, core) ||
                               waits_for_people(core, member_topology(sim, m));
     if (!judge->waits_for_people) {
         judge_fail(sim, "live", "nobody serves, and nobody is waited for: phase %s, epoch %llu %s",
