@@ -58,11 +58,12 @@ int digest_take(struct session *session, struct request *request) {
     if (said == NULL) {
         return EXIT_OK;
     }
-    if (n < DIGITS_MIN || n > DIGITS_ALL || !digits_only(said)) {
+    /* To the members a digest of zeros is none, and nothing would be bound to it. */
+    if (n < DIGITS_MIN || n > DIGITS_ALL || !digits_only(said) || strspn(said, "0") == n) {
         (void)fprintf(
             stderr,
             "drover %s: --digest is what drover plan preview or drover status printed: %u "
-            "to %u hex digits\n",
+            "to %u hex digits, not all of them 0\n",
             session->line->verb->name, DIGITS_MIN, DIGITS_ALL);
         return EXIT_USAGE;
     }

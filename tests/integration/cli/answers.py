@@ -77,6 +77,8 @@ def a_preview_tells_who_would_run_and_keeps_its_digest(place):
     expect("NOBODY" in text.stdout and "digest " in text.stdout and "NOT KNOWN" in text.stdout, text)
     back = json.loads(place.drover("plan", "preview", name, "--to", "east", "--json").stdout)
     expect(back["target"] == "east" and back["digest"] != first["digest"], back)
+    unbound = place.drover("declare", "--to", "west", "--reason", "none", "--yes", "--digest", "0" * 64)
+    expect(unbound.returncode == 2 and "not all of them 0" in unbound.stderr, unbound)
     expect(place.drover("plan", "preview", "nothing").returncode == 2, "no such plan")
 
 
