@@ -87,6 +87,25 @@ static void a_log_begun_anew_opens_far_above_the_lost_one_and_held(void **state)
     assert_true(gates[GATE_NOT_HELD_].passes);
 }
 
+/* Agents keep the newest version they know: one of the lost log. */
+static void the_version_of_a_topology_leaps_with_the_first_epoch_of_a_log_begun_anew(void **state) {
+    (void)state;
+    world_init(&world);
+    assert_int_equal(core_next_version(&world.core, &world.topology), 1);
+    world.topology.initial_epoch = 1002;
+    world.topology.await_initial_epoch = true;
+    assert_int_equal(core_next_version(&world.core, &world.topology), 1);
+    (void)world_config(&world, 1);
+    world.topology.await_initial_epoch = false;
+    assert_int_equal(core_next_version(&world.core, &world.topology), 1002);
+    (void)world_config(&world, 1002);
+    assert_int_equal(core_next_version(&world.core, &world.topology), 1003);
+    (void)world_keeper(&world, 0, 1, 0);
+    (void)world_open(&world, 1002, P);
+    world.topology.initial_epoch = 9000; /* of a log that has its first epoch */
+    assert_int_equal(core_next_version(&world.core, &world.topology), 1003);
+}
+
 static void a_close_of_another_epoch_or_of_a_paused_move_is_refused(void **state) {
     (void)state;
     world_serving(&world);
@@ -461,6 +480,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_open_before_the_topology_or_of_another_number_is_refused),
         cmocka_unit_test(a_log_begun_anew_opens_far_above_the_lost_one_and_held),
+        cmocka_unit_test(the_version_of_a_topology_leaps_with_the_first_epoch_of_a_log_begun_anew),
         cmocka_unit_test(a_close_of_another_epoch_or_of_a_paused_move_is_refused),
         cmocka_unit_test(a_lease_that_does_not_fit_the_stage_is_not_wished_for),
         cmocka_unit_test(declarations_beside_a_running_one_are_told_apart),
