@@ -223,7 +223,8 @@ static bool fenced_itself(const struct sim *sim, const struct core *core) {
     return any;
 }
 
-/* A topology was applied to a log that was exchanged afterwards: agents hold it, the log does not. */
+/* A topology was applied to a log that was exchanged afterwards: agents hold it, the log does
+ * not. */
 static bool topology_was_lost(const struct sim *sim, const struct core *core) {
     bool any = false;
     for (uint8_t h = 0; h < sim->hosts_n; h++) {
