@@ -492,6 +492,7 @@ static void take_report(struct sim *sim, uint8_t m, const struct sim_report *rep
         return;
     }
     stores_heard(sim, m, report);
+    sim->judge.dead_since_us[report->agent] = 0; /* kept on its way, when its sender is dead */
     member->agents[report->agent].report = *report;
     member->agents[report->agent].reported = true;
 }
