@@ -37,34 +37,36 @@ static bool session_ready(struct doctor *doctor) {
 
 /* ------------------------------------------------------------ asked as an operator */
 
-static void look_time(struct doctor *doctor, const char *member, const json_t *json) {
-    long long apart_ms = number_in(json, "now_ms") - (long long)clock_wall_ms();
+static void say_apart(struct doctor *doctor, long long apart_ms, const char *fix, const char *who,
+                      const char *whose) {
     long long size_ms = apart_ms < 0 ? -apart_ms : apart_ms;
     if (size_ms > APART_WARNING_MS) {
         doctor_say(doctor, size_ms > APART_WRONG_MS ? DOCTOR_WRONG : DOCTOR_WARNING, "time of day",
-                   "timedatectl set-ntp true; chronyc makestep", "%s is %s %s this machine", member,
-                   span_text(size_ms).at, apart_ms > 0 ? "ahead of" : "behind");
+                   fix, "%s is %s %s %s", who, span_text(size_ms).at,
+                   apart_ms > 0 ? "ahead of" : "behind", whose);
     }
+}
+
+static void look_time(struct doctor *doctor, const char *member, const json_t *json) {
+    say_apart(doctor, number_in(json, "now_ms") - (long long)clock_wall_ms(),
+              "timedatectl set-ntp true; chronyc makestep", member, "this machine");
 }
 
 /* The members' word of the agents' clocks: each one's reports beside its own. */
 static void look_agents(struct doctor *doctor) {
     struct client_reply replies[MEMBERS_MAX];
     struct query query = {.what = "agents"};
+    char who[NAME_SIZE + 16], whose[NAME_SIZE + 16];
     size_t i;
     json_t *agent;
     client_ask_all(doctor->session, &query, replies);
     for (unsigned m = 0; m < doctor->session->pins->members_n; m++) {
-        const char *member = doctor->session->pins->members[m].name;
+        (void)text_format(whose, sizeof whose, "that of %s",
+                          doctor->session->pins->members[m].name);
         json_array_foreach(json_object_get(replies[m].json, "agents"), i, agent) {
-            long long off_ms = number_in(agent, "clock_off_ms");
-            long long size_ms = off_ms < 0 ? -off_ms : off_ms;
-            if (size_ms > APART_WARNING_MS) {
-                doctor_say(doctor, size_ms > APART_WRONG_MS ? DOCTOR_WRONG : DOCTOR_WARNING,
-                           "time of day", "there: timedatectl set-ntp true; chronyc makestep",
-                           "%s's clock is %s %s that of %s", text_in(agent, "name"),
-                           span_text(size_ms).at, off_ms > 0 ? "ahead of" : "behind", member);
-            }
+            (void)text_format(who, sizeof who, "%s's clock", text_in(agent, "name"));
+            say_apart(doctor, number_in(agent, "clock_off_ms"),
+                      "there: timedatectl set-ntp true; chronyc makestep", who, whose);
         }
         json_decref(replies[m].json);
     }
