@@ -152,6 +152,16 @@ size_t canon_request(const struct request *request, const uint8_t text_digest[DI
     return statement_end(&bytes);
 }
 
+size_t canon_second(const char *cluster, const struct second *second,
+                    const uint8_t text_digest[DIGEST_SIZE], uint8_t out[CANON_MAX]) {
+    struct bytes_out bytes = statement("drover/second/v1", out);
+    bytes_put_text(&bytes, cluster);
+    bytes_put_text(&bytes, second->name);
+    bytes_put_u64(&bytes, second->not_after_wall_ms);
+    bytes_put_raw(&bytes, text_digest, DIGEST_SIZE);
+    return statement_end(&bytes);
+}
+
 size_t canon_report(const uint8_t body_digest[DIGEST_SIZE], uint8_t out[CANON_MAX]) {
     struct bytes_out bytes = statement(CANON_REPORT_DOMAIN, out);
     bytes_put_raw(&bytes, body_digest, DIGEST_SIZE);

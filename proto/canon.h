@@ -32,6 +32,10 @@ size_t canon_outcome(const char *cluster, const struct outcome *outcome, uint8_t
 size_t canon_request(const struct request *request, const uint8_t text_digest[DIGEST_SIZE],
                      uint8_t out[CANON_MAX]);
 
+/* What a second operator signs of the topology that begins a lost log anew (docs/recovery.md). */
+size_t canon_second(const char *cluster, const struct second *second,
+                    const uint8_t text_digest[DIGEST_SIZE], uint8_t out[CANON_MAX]);
+
 /* What an agent signs of a report: the domain and the SHA-256 of the encoded body. */
 #define CANON_REPORT_DOMAIN "drover/report/v1"
 size_t canon_report(const uint8_t body_digest[DIGEST_SIZE], uint8_t out[CANON_MAX]);

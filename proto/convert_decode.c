@@ -216,6 +216,13 @@ static void decode_request(struct take *take, const Drover__V1__Request *from, s
     take_text(take, "evidence", from->evidence, TEXT_SENTENCE, to->evidence, EVIDENCE_SIZE);
     take_borrowed(take, "text", from->text, TOPOLOGY_BYTES_MAX, &to->text, &to->text_size);
     take_bytes(take, "signature", &from->signature, to->signature, SIGNATURE_SIZE);
+    memset(&to->second, 0, sizeof to->second);
+    take_optional_name(take, "second", from->second, to->second.name);
+    if (to->second.name[0] != '\0') {
+        to->second.not_after_wall_ms = from->second_not_after_wall_ms;
+        take_bytes(take, "second_signature", &from->second_signature, to->second.signature,
+                   SIGNATURE_SIZE);
+    }
 }
 
 static void decode_query(struct take *take, const Drover__V1__Query *from, struct query *to) {

@@ -191,6 +191,11 @@ static enum err encode_request(struct packing *packing, const struct request *fr
     to.evidence = evidence;
     to.text = borrowed(from->text, from->text_size);
     to.signature = bytes_of(from->signature, SIGNATURE_SIZE);
+    if (from->second.name[0] != '\0') {
+        to.second = loose(from->second.name);
+        to.second_not_after_wall_ms = from->second.not_after_wall_ms;
+        to.second_signature = bytes_of(from->second.signature, SIGNATURE_SIZE);
+    }
     if (request_is_bound(from)) {
         to.seen = bytes_of(from->seen, sizeof from->seen);
     }

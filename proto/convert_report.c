@@ -21,6 +21,7 @@ static void decode_guard(struct take *take, const Drover__V1__GuardReport *from,
     to->soft_fenced = from->soft_fenced != 0;
     to->promised_epoch = from->promised_epoch;
     to->promise_left_ms = from->promise_left_ms;
+    to->key = (uint8_t)take_number(take, "key", from->key, 0, 2);
 }
 
 static void decode_fence(struct take *take, const Drover__V1__FenceProof *from,
@@ -59,6 +60,12 @@ static void decode_check(struct take *take, const Drover__V1__CheckReport *from,
     to->latency_ms = from->latency_ms;
     to->value = from->value;
     take_text(take, "detail", from->detail, TEXT_SENTENCE, to->detail, DETAIL_SIZE);
+    to->run = from->run;
+    to->began_ago_ms = from->began_ago_ms;
+    to->ended_ago_ms =
+        (uint32_t)take_number(take, "ended_ago_ms", from->ended_ago_ms, 0, from->began_ago_ms);
+    to->timeline = from->timeline;
+    take_text(take, "leader", from->leader, TEXT_SENTENCE, to->leader, LEADER_SIZE);
 }
 
 void decode_report(struct take *take, const Drover__V1__Report *from, struct report *ret_report) {
@@ -72,6 +79,7 @@ void decode_report(struct take *take, const Drover__V1__Report *from, struct rep
     to->seq = from->seq;
     to->wall_ms = from->wall_ms;
     to->config_version = from->config_version;
+    to->pins = (uint8_t)take_number(take, "pins", from->pins, PINS_UNKNOWN, PINS_OLD);
     to->positions_n =
         (uint8_t)take_count(take, "positions", from->n_positions, REPORT_POSITIONS_MAX);
     to->checks_n = (uint16_t)take_count(take, "checks", from->n_checks, CHECKS_MAX);
@@ -101,6 +109,7 @@ static Drover__V1__GuardReport guard_of(const struct guard_report *from) {
     to.soft_fenced = from->soft_fenced;
     to.promised_epoch = from->promised_epoch;
     to.promise_left_ms = from->promise_left_ms;
+    to.key = from->key;
     return to;
 }
 
@@ -124,7 +133,8 @@ static Drover__V1__PositionReport position_of(const struct position_report *from
     return to;
 }
 
-static Drover__V1__CheckReport check_of(const struct check_report *from, char *clean_detail) {
+static Drover__V1__CheckReport check_of(const struct check_report *from, char *clean_detail,
+                                        char *clean_leader) {
     Drover__V1__CheckReport to = DROVER__V1__CHECK_REPORT__INIT;
     to.check = from->check;
     to.status = from->status;
@@ -135,6 +145,12 @@ static Drover__V1__CheckReport check_of(const struct check_report *from, char *c
     to.value = from->value;
     printable_clean(from->detail, clean_detail, DETAIL_SIZE);
     to.detail = clean_detail;
+    to.run = from->run;
+    to.began_ago_ms = from->began_ago_ms;
+    to.ended_ago_ms = from->ended_ago_ms;
+    to.timeline = from->timeline;
+    printable_clean(from->leader, clean_leader, LEADER_SIZE);
+    to.leader = clean_leader;
     return to;
 }
 
@@ -144,7 +160,7 @@ enum err report_body_encode(const struct report *report, uint8_t *out, size_t ou
     Drover__V1__PositionReport *position_at[REPORT_POSITIONS_MAX];
     Drover__V1__CheckReport checks[CHECKS_MAX];
     Drover__V1__CheckReport *check_at[CHECKS_MAX];
-    char details[CHECKS_MAX][DETAIL_SIZE];
+    char details[CHECKS_MAX][DETAIL_SIZE], leaders[CHECKS_MAX][LEADER_SIZE];
     ensure(report->positions_n <= REPORT_POSITIONS_MAX);
     ensure(report->checks_n <= CHECKS_MAX);
     Drover__V1__Report to = DROVER__V1__REPORT__INIT;
@@ -153,6 +169,7 @@ enum err report_body_encode(const struct report *report, uint8_t *out, size_t ou
     to.seq = report->seq;
     to.wall_ms = report->wall_ms;
     to.config_version = report->config_version;
+    to.pins = report->pins;
     Drover__V1__GuardReport guard = guard_of(&report->guard);
     Drover__V1__FenceProof fence = fence_of(&report->fence);
     to.guard = report->guard.present ? &guard : NULL;
@@ -164,7 +181,7 @@ enum err report_body_encode(const struct report *report, uint8_t *out, size_t ou
     to.n_positions = report->positions_n;
     to.positions = position_at;
     for (size_t i = 0; i < report->checks_n; i++) {
-        checks[i] = check_of(&report->checks[i], details[i]);
+        checks[i] = check_of(&report->checks[i], details[i], leaders[i]);
         check_at[i] = &checks[i];
     }
     to.n_checks = report->checks_n;

@@ -108,8 +108,16 @@ enum check_status {
 /* What a store's probe saw of its role. */
 enum store_role { STORE_UNKNOWN = 0, STORE_PRIMARY = 1, STORE_STANDBY = 2 };
 
-/* In a patroni check's detail, behind all else: the cluster's members, a blank between. */
+/* In a patroni check's detail: a replica of a primary cluster that runs and does not stream. */
+#define PATRONI_NO_STREAM ", no stream "
+/* Behind all else: the cluster's members, a blank between. */
 #define PATRONI_NAMES ", names "
+#define PATRONI_DIGESTS ", names# "  /* each by text_digest: the names themselves did not fit */
+#define PATRONI_NAMELESS ", names ?" /* nor did those */
+/* In a haproxy check's detail, behind ", " and how many the backend has now. */
+#define HAPROXY_SESSIONS " sessions"
+
+#define LEADER_SIZE 80 /* a Patroni member's name, or host:port of a Redis; with the end */
 
 struct check_report {
     uint16_t check;    /* index in the topology version of the report */
@@ -120,6 +128,12 @@ struct check_report {
     uint32_t latency_ms;
     int64_t value;   /* kind's figure: lag ms, days left, backends up, ... */
     char detail[96]; /* for people */
+    /* The reading that this is, from 1 in one run of the agent; 0: an agent of before they were
+     * counted. When its probe began and ended, before the report: ended_ago_ms <= began_ago_ms. */
+    uint32_t run, began_ago_ms, ended_ago_ms;
+    uint32_t timeline; /* PostgreSQL's, as Patroni tells it; 0: not told */
+    char
+        leader[LEADER_SIZE]; /* who leads, by a patroni or sentinel check's word; "": nobody told */
 };
 
 enum position_kind {
@@ -155,6 +169,15 @@ struct guard_report {
     bool soft_fenced;        /* the agent's own soft fence stands */
     uint64_t promised_epoch; /* promise given to the active region: accepts none above, 0: none */
     uint32_t promise_left_ms;
+    uint8_t key; /* 1 it holds its pinned key, 2 the next one, 0 not known */
+};
+
+/* The keys of others that an agent pins, beside those of the topology in force. */
+enum pins_state {
+    PINS_UNKNOWN = 0,
+    PINS_AGREE = 1,
+    PINS_LACK = 2, /* a key is in force that it does not know: it must be started with a new file */
+    PINS_OLD = 3   /* it still takes a key that is not in force any more */
 };
 
 #define REPORT_POSITIONS_MAX 16
@@ -170,6 +193,7 @@ struct report {
     uint8_t positions_n;
     struct position_report positions[REPORT_POSITIONS_MAX];
     uint16_t checks_n;
+    uint8_t pins; /* enum pins_state */
     struct check_report checks[CHECKS_MAX];
 };
 
@@ -236,6 +260,13 @@ struct relay {
     uint32_t frame_size;
 };
 
+/* A second person's word for one topology. Nothing without a name. */
+struct second {
+    char name[NAME_SIZE]; /* of an operator */
+    uint64_t not_after_wall_ms;
+    uint8_t signature[SIGNATURE_SIZE]; /* over canon_second */
+};
+
 /* An operator's signed wish. Unused fields are empty. */
 struct request {
     char cluster[NAME_SIZE];
@@ -259,6 +290,7 @@ struct request {
     const char *text;             /* CONFIG_APPLY: borrowed */
     uint32_t text_size;
     uint8_t signature[SIGNATURE_SIZE]; /* by the operator over canon_request */
+    struct second second;              /* CONFIG_APPLY that begins a lost log anew */
 };
 
 /* It carries what its operator saw. */

@@ -29,7 +29,8 @@
     X(BUSY, 21, "busy")                                                                            \
     X(FAILED, 22, "failed")                                                                        \
     X(UNSUPPORTED, 23, "not supported by the other side")                                          \
-    X(CONFIG, 24, "configuration error")
+    X(CONFIG, 24, "configuration error")                                                           \
+    X(ELSEWHERE, 25, "for the agent of another host")
 
 enum err {
 #define ERR_ENUM(name, value, text) ERR_##name = (value),

@@ -147,3 +147,16 @@ bool text_is_name(const char *text, size_t size) {
     }
     return true;
 }
+
+void text_digest(const char *text, char ret_digest[TEXT_DIGEST_SIZE]) {
+    static const char digits[] = "0123456789abcdef";
+    uint32_t hash = 2166136261u;
+    for (const char *at = text; *at != '\0'; at++) {
+        hash = (hash ^ (unsigned char)*at) * 16777619u;
+    }
+    hash = (hash >> 24) ^ (hash & 0xffffff);
+    for (unsigned i = 0; i < TEXT_DIGEST_SIZE - 1; i++) {
+        ret_digest[i] = digits[(hash >> (20 - 4 * i)) & 15];
+    }
+    ret_digest[TEXT_DIGEST_SIZE - 1] = '\0';
+}

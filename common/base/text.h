@@ -29,6 +29,11 @@ void text_say(struct text256 *reterr, const char *format, ...)
 /* Copies a terminated string. Returns true when it fitted; on false out holds the cut string. */
 bool text_copy(char *out, size_t out_size, const char *from);
 
+/* 24 bits of a text (FNV-1a) in hexadecimal, so that texts too long for a place can be told apart
+ * there. No protection against whoever chooses the texts. */
+#define TEXT_DIGEST_SIZE 7
+void text_digest(const char *text, char ret_digest[TEXT_DIGEST_SIZE]);
+
 /* Appends a terminated string to a terminated string. Same result as text_copy. */
 bool text_append(char *out, size_t out_size, const char *from);
 

@@ -128,6 +128,15 @@ void exposition_ms(struct exposition *exposition, uint64_t ms, unsigned labels_n
     put_sample(exposition, text, labels_n, labels);
 }
 
+void exposition_signed_ms(struct exposition *exposition, int64_t ms, unsigned labels_n,
+                          const struct label labels[]) {
+    char text[NUMBER_SIZE];
+    uint64_t size_ms = ms < 0 ? 0 - (uint64_t)ms : (uint64_t)ms;
+    (void)text_format(text, sizeof text, "%s%" PRIu64 ".%03u", ms < 0 ? "-" : "", size_ms / 1000,
+                      (unsigned)(size_ms % 1000));
+    put_sample(exposition, text, labels_n, labels);
+}
+
 size_t exposition_end(struct exposition *exposition) {
     uint64_t dropped_n = exposition->dropped_n;
     exposition->size += END_SIZE;

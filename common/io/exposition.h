@@ -41,6 +41,9 @@ void exposition_count(struct exposition *exposition, uint64_t value, unsigned la
 /* ms, written as seconds. */
 void exposition_ms(struct exposition *exposition, uint64_t ms, unsigned labels_n,
                    const struct label labels[]);
+/* The same of what may be less than nothing. */
+void exposition_signed_ms(struct exposition *exposition, int64_t ms, unsigned labels_n,
+                          const struct label labels[]);
 
 /* Says how many samples did not fit, and returns the length of the text. */
 size_t exposition_end(struct exposition *exposition);

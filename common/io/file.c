@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/base/ensure.h"
+#include "common/io/clock.h"
 
 static enum err err_of_errno(int number) {
     switch (number) {
@@ -32,11 +33,29 @@ static enum err failed(struct text256 *reterr, const char *path, const char *wha
     return err_of_errno(number);
 }
 
-static enum err check_private(const char *path, const struct stat *stat, struct text256 *reterr) {
+static bool is_credential(const char *path) {
     const char *credentials = getenv("CREDENTIALS_DIRECTORY");
-    bool credential = credentials != NULL && credentials[0] != '\0' &&
-                      text_starts(path, credentials) && path[strlen(credentials)] == '/';
-    mode_t forbidden = credential ? S_IWGRP | S_IXGRP | S_IRWXO : S_IRWXG | S_IRWXO;
+    return credentials != NULL && credentials[0] != '\0' && text_starts(path, credentials) &&
+           path[strlen(credentials)] == '/';
+}
+
+enum err file_age(const char *path, int64_t *ret_age_s) {
+    struct stat seen;
+    if (is_credential(path)) {
+        return ERR_UNSUPPORTED;
+    }
+    if (stat(path, &seen) != 0) {
+        return err_of_errno(errno);
+    }
+    if (!S_ISREG(seen.st_mode)) {
+        return ERR_FORMAT;
+    }
+    *ret_age_s = (int64_t)(clock_wall_ms() / 1000) - (int64_t)seen.st_mtime;
+    return ERR_OK;
+}
+
+static enum err check_private(const char *path, const struct stat *stat, struct text256 *reterr) {
+    mode_t forbidden = is_credential(path) ? S_IWGRP | S_IXGRP | S_IRWXO : S_IRWXG | S_IRWXO;
     if ((stat->st_mode & forbidden) != 0) {
         text_say(reterr, "%s: mode %04o: others than its owner may use it; expected 0600", path,
                  (unsigned)(stat->st_mode & 07777));

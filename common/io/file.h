@@ -19,6 +19,11 @@ enum err file_read(const char *path, char *out, size_t out_size, size_t *ret_siz
 enum err file_read_private(const char *path, char *out, size_t out_size, size_t *ret_size,
                            struct text256 *reterr) ERR_CHECKED;
 
+/* Seconds since a regular file was last written, by its own time and this machine's clock; negative
+ * for one of the future. Nothing of it is read. UNSUPPORTED: in the directory of systemd's
+ * credentials, whose copies are as old as the service's start. NOT_FOUND, DENIED, FORMAT, IO. */
+enum err file_age(const char *path, int64_t *ret_age_s) ERR_CHECKED;
+
 /* Makes a new file, durable with its name when this returns OK. EXISTS rather than overwriting; a
  * file that could not be written whole is taken away again. */
 enum err file_write_new(const char *path, const void *bytes, size_t bytes_n, mode_t mode,

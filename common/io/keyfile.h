@@ -27,6 +27,14 @@ struct keys {
 
 const char *key_kind_text(enum key_kind kind);
 
+/* Which of an identity's two pinned keys a process holds. */
+enum key_place { KEY_NOT_PINNED = 0, KEY_PINNED = 1, KEY_PINNED_NEXT = 2 };
+
+/* Both halves must be of one pair: `curve`, `sign`, or the two next ones. Guards have no curve key:
+ * NULL then. */
+enum key_place keys_place(const struct keys *keys, const uint8_t *curve, const uint8_t *sign,
+                          const uint8_t *curve_next, const uint8_t *sign_next);
+
 /* Refuses a file that others than its owner may read (DENIED), one that is not of the form above
  * (CONFIG, FORMAT), and one whose public and secret halves do not belong together (SIGNATURE). No
  * error text ever holds a key. */

@@ -35,6 +35,15 @@ enum err keys_generate(enum key_kind kind, const char *name, struct keys *ret_ke
     return err;
 }
 
+enum key_place keys_place(const struct keys *keys, const uint8_t *curve, const uint8_t *sign,
+                          const uint8_t *curve_next, const uint8_t *sign_next) {
+    bool first = (curve == NULL || memcmp(curve, keys->curve_public, KEY_SIZE) == 0) &&
+                 memcmp(sign, keys->sign_public, KEY_SIZE) == 0;
+    bool next = (curve == NULL || memcmp(curve_next, keys->curve_public, KEY_SIZE) == 0) &&
+                memcmp(sign_next, keys->sign_public, KEY_SIZE) == 0;
+    return first ? KEY_PINNED : next ? KEY_PINNED_NEXT : KEY_NOT_PINNED;
+}
+
 enum err keys_check(const struct keys *keys, struct text256 *reterr) {
     uint8_t public_key[KEY_SIZE];
     enum err err = sign_public_of(keys->sign_secret, public_key);

@@ -67,6 +67,13 @@ static enum err public_half(int type, const uint8_t secret[KEY_SIZE],
     return ERR_OK;
 }
 
+enum err sign_verify_either(const uint8_t public_key[KEY_SIZE], const uint8_t next[KEY_SIZE],
+                            const uint8_t *data, size_t data_size,
+                            const uint8_t signature[SIGNATURE_SIZE]) {
+    enum err err = sign_verify(public_key, data, data_size, signature);
+    return err == ERR_SIGNATURE ? sign_verify(next, data, data_size, signature) : err;
+}
+
 enum err sign_public_of(const uint8_t seed[KEY_SIZE], uint8_t ret_public[KEY_SIZE]) {
     return public_half(EVP_PKEY_ED25519, seed, ret_public);
 }

@@ -17,6 +17,12 @@ enum err sign_bytes(const uint8_t seed[KEY_SIZE], const uint8_t *data, size_t da
 enum err sign_verify(const uint8_t public_key[KEY_SIZE], const uint8_t *data, size_t data_size,
                      const uint8_t signature[SIGNATURE_SIZE]) ERR_CHECKED;
 
+/* By either of one identity's two keys, while it exchanges them; `next` of zeros: it has one. Who
+ * counts signatures counts the identity once, whichever key it used and if it used both. */
+enum err sign_verify_either(const uint8_t public_key[KEY_SIZE], const uint8_t next[KEY_SIZE],
+                            const uint8_t *data, size_t data_size,
+                            const uint8_t signature[SIGNATURE_SIZE]) ERR_CHECKED;
+
 enum err sign_keypair(uint8_t ret_seed[KEY_SIZE], uint8_t ret_public[KEY_SIZE]) ERR_CHECKED;
 enum err sign_public_of(const uint8_t seed[KEY_SIZE], uint8_t ret_public[KEY_SIZE]) ERR_CHECKED;
 

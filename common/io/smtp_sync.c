@@ -40,6 +40,9 @@ const char *smtp_stage_text(enum smtp_stage stage) {
     case SMTP_NOOP: return "NOOP";
     case SMTP_SENDER: return "sender";
     case SMTP_RESET: return "RSET";
+    case SMTP_RECIPIENT: return "every recipient";
+    case SMTP_DATA: return "DATA";
+    case SMTP_TAKEN: return "the mail";
     case SMTP_DONE:
     default: return "done";
     }
@@ -133,10 +136,13 @@ static enum err socket_wait(CURL *curl, bool for_writing, uint64_t deadline_boot
     return net_wait(fd, for_writing, deadline_boot_ms);
 }
 
-static enum err command_send(CURL *curl, const char *command, uint64_t deadline_boot_ms) {
-    for (size_t at = 0, size = strlen(command); at < size;) {
+static enum err bytes_send(CURL *curl, const char *bytes, size_t size, uint64_t deadline_boot_ms) {
+    for (size_t at = 0; at < size;) {
         size_t n = 0;
-        CURLcode code = curl_easy_send(curl, command + at, size - at, &n);
+        if (clock_boot_ms() >= deadline_boot_ms) {
+            return ERR_TIMEOUT;
+        }
+        CURLcode code = curl_easy_send(curl, bytes + at, size - at, &n);
         enum err err = code == CURLE_AGAIN ? socket_wait(curl, true, deadline_boot_ms)
                        : code == CURLE_OK  ? ERR_OK
                                            : ERR_CLOSED;
@@ -146,6 +152,10 @@ static enum err command_send(CURL *curl, const char *command, uint64_t deadline_
         at += n;
     }
     return ERR_OK;
+}
+
+static enum err command_send(CURL *curl, const char *command, uint64_t deadline_boot_ms) {
+    return bytes_send(curl, command, strlen(command), deadline_boot_ms);
 }
 
 /* One reply, and nothing behind it: nothing else was asked. */
@@ -183,12 +193,76 @@ static bool stage_pass(CURL *curl, enum smtp_stage stage, const char *command,
     if (*ret_err == ERR_OK) {
         *ret_err = reply_take(curl, deadline_boot_ms, &code);
     }
-    if (*ret_err == ERR_OK && code / 100 != 2) {
+    if (*ret_err == ERR_OK && code / 100 != (stage == SMTP_DATA ? 3u : 2u)) {
         answer->stage = stage;
         answer->code = code;
         return false;
     }
     return *ret_err == ERR_OK;
+}
+
+/* False: an error. Each recipient that is refused is noted. */
+static bool recipients_pass(CURL *curl, const struct smtp_sync_request *request,
+                            struct smtp_sync_answer *answer, size_t *ret_taken_n,
+                            enum err *ret_err) {
+    char command[COMMAND_SIZE];
+    *ret_taken_n = 0;
+    for (size_t i = 0; i < request->to_n; i++) {
+        struct smtp_sync_answer one = {.stage = SMTP_DONE};
+        if (!text_format(command, sizeof command, "RCPT TO:<%s>\r\n", request->to[i])) {
+            *ret_err = ERR_CONFIG;
+            return false;
+        }
+        if (stage_pass(curl, SMTP_RECIPIENT, command, request->deadline_boot_ms, &one, ret_err)) {
+            ++*ret_taken_n;
+        } else if (*ret_err != ERR_OK) {
+            return false;
+        }
+        answer->refused[i] = one.code;
+    }
+    return true;
+}
+
+/* Line by line: a dot at a line's beginning is doubled, so that none of them ends the mail. */
+static enum err message_send(CURL *curl, const struct smtp_sync_request *request) {
+    enum err err = ERR_OK;
+    for (size_t at = 0; err == ERR_OK && at < request->message_size;) {
+        const char *line = request->message + at;
+        const char *end = memchr(line, '\n', request->message_size - at);
+        size_t n = end != NULL ? (size_t)(end - line) + 1 : request->message_size - at;
+        if (line[0] == '.') {
+            err = command_send(curl, ".", request->deadline_boot_ms);
+        }
+        if (err == ERR_OK) {
+            err = bytes_send(curl, line, n, request->deadline_boot_ms);
+        }
+        at += n;
+    }
+    return err;
+}
+
+static enum err mail_send(CURL *curl, const struct smtp_sync_request *request,
+                          struct smtp_sync_answer *answer) {
+    uint64_t deadline_boot_ms = request->deadline_boot_ms;
+    enum err err = ERR_OK;
+    size_t taken_n = 0;
+    if (!recipients_pass(curl, request, answer, &taken_n, &err)) {
+        return err;
+    }
+    if (taken_n == 0) {
+        answer->stage = SMTP_RECIPIENT;
+        answer->code = answer->refused[0];
+        return ERR_OK;
+    }
+    if (!stage_pass(curl, SMTP_DATA, "DATA\r\n", deadline_boot_ms, answer, &err)) {
+        return err;
+    }
+    answer->handed_over = true;
+    err = message_send(curl, request);
+    if (err == ERR_OK) {
+        (void)stage_pass(curl, SMTP_TAKEN, ".\r\n", deadline_boot_ms, answer, &err);
+    }
+    return err;
 }
 
 /* QUIT is said and its reply not waited for. */
@@ -197,17 +271,22 @@ static enum err conversation(CURL *curl, const struct smtp_sync_request *request
     char sender[COMMAND_SIZE];
     uint64_t deadline_boot_ms = request->deadline_boot_ms;
     enum err err = ERR_OK;
-    bool passed = stage_pass(curl, SMTP_NOOP, "NOOP\r\n", deadline_boot_ms, answer, &err);
+    bool mail = request->to_n > 0;
+    bool passed = mail || stage_pass(curl, SMTP_NOOP, "NOOP\r\n", deadline_boot_ms, answer, &err);
     if (passed && request->from != NULL) {
         if (!text_format(sender, sizeof sender, "MAIL FROM:<%s>\r\n", request->from)) {
             text_say(reterr, "the sender is too long");
             return ERR_CONFIG;
         }
         passed = stage_pass(curl, SMTP_SENDER, sender, deadline_boot_ms, answer, &err) &&
-                 stage_pass(curl, SMTP_RESET, "RSET\r\n", deadline_boot_ms, answer, &err);
+                 (mail || stage_pass(curl, SMTP_RESET, "RSET\r\n", deadline_boot_ms, answer, &err));
+    }
+    if (passed && mail) {
+        err = mail_send(curl, request, answer);
     }
     if (err != ERR_OK) {
-        text_say(reterr, "after the login: %s", err_text(err));
+        text_say(reterr, "after the login: %s%s", err_text(err),
+                 answer->handed_over ? "; whether the mail was taken is not known" : "");
         return err;
     }
     (void)passed; /* a refusal stands in the answer */
@@ -231,7 +310,8 @@ enum err smtp_sync(const struct smtp_sync_request *request, struct smtp_sync_ans
                    struct text256 *reterr) {
     char url[URL_SIZE], connect[URL_SIZE];
     struct smtp_sync_answer answer = {.stage = SMTP_DONE};
-    ensure(request->address != NULL);
+    ensure(request->address != NULL && request->to_n <= SMTP_RECIPIENTS_MAX);
+    ensure(request->to_n == 0 || (request->from != NULL && request->message != NULL));
     if (request->security == SMTP_PLAIN && request->user != NULL) {
         text_say(reterr, "a password is not sent without TLS");
         return ERR_CONFIG;

@@ -1,6 +1,7 @@
-/* smtp_sync: a login to a mail server that sends no mail, blocking until its deadline at the
+/* smtp_sync: a login to a mail server, and one mail or none, blocking until its deadline at the
  * latest. Never on the loop. libcurl speaks the greeting, EHLO, STARTTLS and AUTH; behind them come
- * NOOP, and where a sender is given MAIL FROM and RSET. Certificates are always verified. */
+ * NOOP, and where a sender is given MAIL FROM and RSET; or a mail. Certificates are always
+ * verified. */
 #ifndef DROVER_SMTP_SYNC_H
 #define DROVER_SMTP_SYNC_H
 
@@ -9,6 +10,7 @@
 
 #include "common/base/err.h"
 #include "common/base/text.h"
+#include "common/io/smtp_message.h"
 
 enum smtp_security {
     SMTP_STARTTLS = 0, /* insisted on: without it nothing is said */
@@ -26,16 +28,34 @@ struct smtp_sync_request {
     const char *user;     /* NULL: no login */
     const char *password; /* with user */
     const char *from;     /* a sender that must be accepted; NULL: not asked */
+    /* A mail from `from` to these; 0 of them: none is sent. It goes to those that the server takes,
+     * when it takes any. */
+    const char *const *to;
+    size_t to_n;         /* at most SMTP_RECIPIENTS_MAX */
+    const char *message; /* as smtp_message_write makes it */
+    size_t message_size;
     uint64_t deadline_boot_ms;
 };
 
-enum smtp_stage { SMTP_DONE = 0, SMTP_GREETING, SMTP_LOGIN, SMTP_NOOP, SMTP_SENDER, SMTP_RESET };
+enum smtp_stage {
+    SMTP_DONE = 0,
+    SMTP_GREETING,
+    SMTP_LOGIN,
+    SMTP_NOOP,
+    SMTP_SENDER,
+    SMTP_RESET,
+    SMTP_RECIPIENT, /* not one of them is taken */
+    SMTP_DATA,
+    SMTP_TAKEN /* the end of the mail: until it is answered nobody knows whether it was taken */
+};
 
 /* How far it went. DONE: everything was accepted; else the stage that was refused, with the code of
  * the reply; a LOGIN of code 0: the server offers none that we know. */
 struct smtp_sync_answer {
     enum smtp_stage stage;
     unsigned code;
+    unsigned refused[SMTP_RECIPIENTS_MAX]; /* the code by which a recipient was refused; 0: taken */
+    bool handed_over;                      /* a mail was on its way out, whole or in part */
     uint32_t took_ms;
 };
 

@@ -19,6 +19,7 @@ const struct conf_names agent_names = NAMES_OF(agent, "agent", agents);
 const struct conf_names component_names = NAMES_OF(component, "component", components);
 const struct conf_names link_names = NAMES_OF(link, "link", links);
 const struct conf_names check_names = NAMES_OF(check, "check", checks);
+const struct conf_names drill_names = NAMES_OF(drill, "drill", drills);
 
 static const struct field name_field = {"name", FIELD_NAME, .size = NAME_SIZE};
 
@@ -237,6 +238,8 @@ static const struct field member_fields[] = {
      .required = true},
     {"curve_key", FIELD_KEY, FIELD_OF(struct member, curve_key), .required = true},
     {"sign_key", FIELD_KEY, FIELD_OF(struct member, sign_key), .required = true},
+    {"curve_key_next", FIELD_KEY, FIELD_OF(struct member, curve_key_next)},
+    {"sign_key_next", FIELD_KEY, FIELD_OF(struct member, sign_key_next)},
 };
 
 static enum err member_read(struct conf *conf, const struct config_setting_t *at,
@@ -260,6 +263,9 @@ static const struct field agent_fields[] = {
     {"curve_key", FIELD_KEY, FIELD_OF(struct agent, curve_key), .required = true},
     {"sign_key", FIELD_KEY, FIELD_OF(struct agent, sign_key), .required = true},
     {"guard_key", FIELD_KEY, FIELD_OF(struct agent, guard_key)},
+    {"curve_key_next", FIELD_KEY, FIELD_OF(struct agent, curve_key_next)},
+    {"sign_key_next", FIELD_KEY, FIELD_OF(struct agent, sign_key_next)},
+    {"guard_key_next", FIELD_KEY, FIELD_OF(struct agent, guard_key_next)},
 };
 
 static enum err agent_read(struct conf *conf, const struct config_setting_t *at,

@@ -12,7 +12,8 @@ struct fields_table {
     size_t fields_n;
 };
 
-extern const struct conf_names region_names, agent_names, component_names, link_names, check_names;
+extern const struct conf_names region_names, agent_names, component_names, link_names, check_names,
+    drill_names;
 
 /* Reads the list `at` element by element into consecutive structs; *ret_n of them. */
 enum err topology_list(struct conf *conf, const struct config_setting_t *at, const char *what,

@@ -11,7 +11,8 @@ static const char *const action_kinds[] = {ACTION_KIND_LIST(TEXT_OF) NULL};
 static const char *const roles[] = {ROLE_LIST(TEXT_OF) NULL};
 #undef TEXT_OF
 
-static const char *const plan_kinds[] = {"failover", "switchover", "reprotect", NULL};
+static const char *const plan_kinds[] = {"failover",  "switchover", "reprotect",
+                                         "component", "drill",      NULL};
 static const char *const step_modes[] = {"both", "graceful", "ungraceful", NULL};
 static const char *const step_places[] = {"target", "source", NULL};
 
@@ -162,6 +163,7 @@ static enum err steps_later(struct conf *conf, const struct config_setting_t *at
 static const struct field plan_fields[] = {
     {"name", FIELD_NAME, FIELD_OF(struct plan, name), .required = true},
     {"kind", FIELD_CHOICE, FIELD_OF(struct plan, kind), .required = true, .choices = plan_kinds},
+    {"drill", FIELD_REFERENCE, FIELD_OF(struct plan, drill), .names = &drill_names},
     {"steps", FIELD_READ, .required = true, .read = steps_later},
 };
 
@@ -170,6 +172,7 @@ const struct fields_table plan_table = {"plans", plan_fields, FIELDS_N(plan_fiel
 static enum err plan_read(struct conf *conf, const struct config_setting_t *at,
                           struct topology *topology, uint8_t index) {
     struct plan *plan = &topology->plans[index];
+    plan->drill = NONE;
     enum err err = conf_group(conf, at, plan_fields, FIELDS_N(plan_fields), plan);
     if (err == ERR_OK) {
         err = steps_read(conf, conf_child(at, "steps"), plan);
@@ -191,6 +194,8 @@ static const struct field operator_fields[] = {
      .choices = roles},
     {"curve_key", FIELD_KEY, FIELD_OF(struct operator_entry, curve_key), .required = true},
     {"sign_key", FIELD_KEY, FIELD_OF(struct operator_entry, sign_key), .required = true},
+    {"curve_key_next", FIELD_KEY, FIELD_OF(struct operator_entry, curve_key_next)},
+    {"sign_key_next", FIELD_KEY, FIELD_OF(struct operator_entry, sign_key_next)},
 };
 
 const struct fields_table operator_table = {"operators", operator_fields,

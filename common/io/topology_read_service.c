@@ -136,6 +136,8 @@ static const struct field component_fields[] = {
     {"protected", FIELD_BOOL, FIELD_OF(struct component, protected)},
     {"note", FIELD_TEXT, FIELD_OF(struct component, note)},
     {"needs", FIELD_READ, .read = needs_read},
+    {"failover_within", FIELD_DURATION, FIELD_OF(struct component, failover_within_ms), .min = 1000,
+     .max = 3600000},
     {"endpoints", FIELD_READ, .read = endpoints_later},
 };
 
@@ -222,7 +224,8 @@ static struct check_defaults check_defaults_of(enum check_kind kind) {
     case CHECK_PG_CANARY:
     case CHECK_REDIS_CANARY:
     case CHECK_CLICKHOUSE_CANARY: return canary;
-    case CHECK_CERTIFICATE: return expiry;
+    case CHECK_CERTIFICATE:
+    case CHECK_SECRET_AGE: return expiry;
     case CHECK_DNS:
     case CHECK_SMTP: return record;
     case CHECK_BACKUP:

@@ -121,9 +121,9 @@ const struct wire_identity *wire_identity_of(const struct wire *wire, const uint
 enum err wire_allow(struct wire *wire, const struct wire_identity *identities,
                     size_t identities_n) {
     static const uint8_t zeros[KEY_SIZE];
-    struct wire_identity kept[WIRE_PEERS_MAX];
+    struct wire_identity kept[WIRE_KEYS_MAX];
     size_t kept_n = 0;
-    if (identities_n > WIRE_PEERS_MAX) {
+    if (identities_n > WIRE_KEYS_MAX) {
         return ERR_TOO_BIG;
     }
     for (size_t i = 0; i < identities_n; i++) {

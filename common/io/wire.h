@@ -17,7 +17,7 @@
 #include "common/base/text.h"
 #include "common/topology/limits.h"
 
-#define WIRE_PEERS_MAX 128 /* distinct identities that may talk to one server */
+#define WIRE_KEYS_MAX 256 /* that may talk to one server; an identity may have two */
 
 enum wire_identity_kind { WIRE_MEMBER = 1, WIRE_AGENT = 2, WIRE_OPERATOR = 3 };
 
@@ -27,6 +27,7 @@ struct wire_identity {
     uint8_t index;
     char name[NAME_SIZE];
     uint8_t curve_key[KEY_SIZE];
+    bool next; /* not its key but its next one, while it exchanges them */
     bool revoked;
     uint64_t session; /* of the frame's sender, for wire_server_answer; 0 in an allow-list */
 };
@@ -53,8 +54,9 @@ void wire_close(struct wire *wire);
 
 /* Replaces the allow-list of every server of this process. Sessions of keys that are no longer
  * allowed get nothing through from the next frame on. One identity may have several keys (while
- * they are exchanged). A key of zeros is nobody's and is passed over. TOO_BIG beyond
- * WIRE_PEERS_MAX; EXISTS when one key is given twice; the list is untouched then. */
+ * they are exchanged): its newest session counts, whichever key that came by. A key of zeros is
+ * nobody's and is passed over. TOO_BIG beyond WIRE_KEYS_MAX; EXISTS when one key is given twice;
+ * the list is untouched then. */
 enum err wire_allow(struct wire *wire, const struct wire_identity *identities,
                     size_t identities_n) ERR_CHECKED;
 
@@ -100,6 +102,12 @@ enum err wire_connect(struct wire *wire, const char *address, const uint8_t serv
                       const uint8_t secret[KEY_SIZE], const uint8_t public_key[KEY_SIZE],
                       size_t frame_max, WIRE_ON_FRAME(on_frame), void *owner,
                       struct wire_client **ret_client, struct text256 *reterr) ERR_CHECKED;
+
+/* The server may hold this key instead, while it exchanges them: where a handshake fails by one the
+ * other is tried, each a second after the other at the latest. Zeros: it has one key. */
+void wire_client_next_key(struct wire_client *client, const uint8_t next_key[KEY_SIZE]);
+/* Is it the next key that the server holds, as far as is known? */
+bool wire_client_on_next(const struct wire_client *client);
 
 /* UNREACHABLE when not connected now (nothing is kept for later), BUSY when the queue is full. */
 enum err wire_client_send(struct wire_client *client, const uint8_t *frame, size_t frame_size);

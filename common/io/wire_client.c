@@ -8,9 +8,11 @@
 #include "common/base/ensure.h"
 #include "common/io/clock.h"
 #include "common/io/wire_parts.h"
+#include "common/topology/topology.h"
 
 #define RETRY_FIRST_MS 500
 #define RETRY_MAX_MS 8000
+#define TURN_MAX_MS 1000 /* the same, where the server may hold either of two keys */
 /* Longer than libzmq's own longest pause (2.1 s) and connect timeout (2 s) together. */
 #define STUCK_MS 6000
 
@@ -26,6 +28,8 @@ struct wire_client {
     uint64_t active_ms; /* libzmq was last seen trying, or connected */
     uint64_t retry_ms;  /* start afresh then; 0: not planned */
     uint32_t back_off_ms;
+    uint8_t server_keys[2][KEY_SIZE]; /* its key, and its next one or zeros */
+    uint8_t server_key;               /* which of them the dealer was connected with last */
     struct budget budget;
     struct wire_client *next;
 };
@@ -81,9 +85,10 @@ static void client_plan_retry(struct wire_client *client) {
     uint64_t pause_ms =
         client->back_off_ms / 2 + rng_below(&client->wire->rng, client->back_off_ms / 2 + 1);
     client->retry_ms = clock_boot_ms() + pause_ms;
+    uint32_t most_ms = key_is_set(client->server_keys[1]) ? TURN_MAX_MS : RETRY_MAX_MS;
     client->back_off_ms *= 2;
-    if (client->back_off_ms > RETRY_MAX_MS) {
-        client->back_off_ms = RETRY_MAX_MS;
+    if (client->back_off_ms > most_ms) {
+        client->back_off_ms = most_ms;
     }
 }
 
@@ -112,6 +117,9 @@ static void client_event(struct wire_client *client, uint16_t event) {
                   "%s did not finish the handshake: it is stopped, has another key than the pinned "
                   "one, or does not know ours",
                   client->address);
+        if (key_is_set(client->server_keys[1])) {
+            client_plan_retry(client);
+        }
         break;
     default: break;
     }
@@ -137,6 +145,16 @@ struct wire_client *client_next(const struct wire_client *client) {
     return client->next;
 }
 
+/* libzmq takes the server's key of a session from the socket when it is connected. */
+static void client_turn_key(struct wire_client *client) {
+    if (!client->connected && key_is_set(client->server_keys[1])) {
+        client->server_key ^= 1;
+        int rc = zmq_setsockopt(client->dealer.zmq, ZMQ_CURVE_SERVERKEY,
+                                client->server_keys[client->server_key], KEY_SIZE);
+        ensure(rc == 0);
+    }
+}
+
 void client_sweep(struct wire_client *client, uint64_t now_ms) {
     bool stuck = !client->connected && now_ms - client->active_ms > STUCK_MS;
     bool due = client->retry_ms != 0 && now_ms >= client->retry_ms;
@@ -147,6 +165,7 @@ void client_sweep(struct wire_client *client, uint64_t now_ms) {
     client->active_ms = now_ms;
     /* The old session may be gone already: then there is nothing to disconnect. */
     (void)zmq_disconnect(client->dealer.zmq, client->address);
+    client_turn_key(client);
     (void)zmq_connect(client->dealer.zmq, client->address);
     loop_socket_touch(&client->dealer);
 }
@@ -240,6 +259,7 @@ enum err wire_connect(struct wire *wire, const char *address, const uint8_t serv
     client->owner = owner;
     client->active_ms = clock_boot_ms();
     client->back_off_ms = RETRY_FIRST_MS;
+    memcpy(client->server_keys[0], server_key, KEY_SIZE);
     if (!text_copy(client->address, sizeof client->address, address)) {
         free(client);
         return ERR_TOO_BIG;
@@ -257,6 +277,14 @@ enum err wire_connect(struct wire *wire, const char *address, const uint8_t serv
         text_say(reterr, "cannot connect to %.128s: out of descriptors", address);
     }
     return err;
+}
+
+void wire_client_next_key(struct wire_client *client, const uint8_t next_key[KEY_SIZE]) {
+    memcpy(client->server_keys[1], next_key, KEY_SIZE);
+}
+
+bool wire_client_on_next(const struct wire_client *client) {
+    return client->server_key != 0;
 }
 
 enum err wire_client_send(struct wire_client *client, const uint8_t *frame, size_t frame_size) {

@@ -79,7 +79,7 @@ struct wire {
     struct loop_socket *sockets;
     struct loop_socket zap;
     size_t identities_n;
-    struct wire_identity identities[WIRE_PEERS_MAX];
+    struct wire_identity identities[WIRE_KEYS_MAX];
     struct wire_server *servers;
     struct wire_client *clients;
     struct wire_counters counters;

@@ -40,7 +40,7 @@ struct wire_server {
     void *owner;
     char address[WIRE_ADDRESS_SIZE];
     size_t sessions_n;
-    struct session sessions[WIRE_PEERS_MAX];
+    struct session sessions[WIRE_KEYS_MAX];
     struct wire_server *next;
 };
 
@@ -75,13 +75,14 @@ static struct routing_id id_of_number(uint64_t number) {
     return id;
 }
 
-static void session_note(struct session *session, const struct routing_id *id) {
+/* True when that session is the newest now. */
+static bool session_note(struct session *session, const struct routing_id *id) {
     if (session->live && id_equal(&session->newest, id)) {
-        return;
+        return true;
     }
     for (size_t i = 0; session->live && i < session->older_n; i++) {
         if (id_equal(&session->older[i], id)) {
-            return;
+            return false;
         }
     }
     if (session->live) {
@@ -93,6 +94,7 @@ static void session_note(struct session *session, const struct routing_id *id) {
     }
     session->newest = *id;
     session->live = true;
+    return true;
 }
 
 /* Only ever called with the identity of an authenticated payload. */
@@ -102,18 +104,15 @@ static struct session *session_heard(struct wire_server *server,
     struct session *session = session_of(server, identity->kind, identity->index);
     if (session == NULL) {
         ensure(server->sessions_n <
-               WIRE_PEERS_MAX); /* pruned with the allow-list, which is as long */
+               WIRE_KEYS_MAX); /* pruned with the allow-list, which is as long */
         session = &server->sessions[server->sessions_n++];
         memset(session, 0, sizeof *session);
         session->kind = identity->kind;
         session->index = identity->index;
     }
-    if (memcmp(session->key, identity->curve_key, KEY_SIZE) != 0) {
-        memcpy(session->key, identity->curve_key, KEY_SIZE);
-        session->live = false;
-        session->older_n = 0;
+    if (session_note(session, id)) {
+        memcpy(session->key, identity->curve_key, KEY_SIZE); /* of the session that is answered */
     }
-    session_note(session, id);
     session->heard_ms = clock_boot_ms();
     return session;
 }

@@ -276,6 +276,11 @@ static void say_times(struct comparing *comparing) {
     }
 }
 
+static const char *drill_name(const struct plan_side *side) {
+    uint8_t drill = side->plan->drill;
+    return drill < side->topology->drills_n ? side->topology->drills[drill].name : "";
+}
+
 enum err plan_compare(const struct plan_side *was, const struct plan_side *is, struct page *page,
                       unsigned *ret_differences) {
     static struct comparing comparing;
@@ -287,6 +292,7 @@ enum err plan_compare(const struct plan_side *was, const struct plan_side *is, s
     change(&comparing, "name", was->plan->name, is->plan->name);
     change(&comparing, "kind", plan_kind_text((enum plan_kind)was->plan->kind),
            plan_kind_text((enum plan_kind)is->plan->kind));
+    change(&comparing, "drill", drill_name(was), drill_name(is));
     say_lone_steps(&comparing, was, is, "removed");
     say_lone_steps(&comparing, is, was, "added  ");
     for (uint8_t s = 0; s < is->plan->steps_n; s++) {

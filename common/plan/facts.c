@@ -205,7 +205,9 @@ void facts_of_plan(const struct render *render, const struct order *order,
     (void)text_format(line_add(facts, "document"), LINE_SIZE, "%s, version %s, %s", document->name,
                       document->version, document->date);
     (void)text_format(line_add(facts, "way"), LINE_SIZE,
-                      render->plan->kind == PLAN_REPROTECT
+                      plan_kind_yields((enum plan_kind)render->plan->kind)
+                          ? "cluster %s: nothing is taken from %s; it acts inside %s (target)"
+                      : render->plan->kind == PLAN_REPROTECT
                           ? "cluster %s: %s becomes the standby of %s (source: the standby to be)"
                           : "cluster %s: from %s (source) to %s (target)",
                       topology->cluster, region_name(render, render->source),

@@ -136,8 +136,10 @@ static bool step_is_blind(const struct topology *topology, const struct step *st
             continue;
         }
         const char *observe = arguments_get(&arguments, "observe");
+        const char *once = arguments_get(&arguments, "once");
+        bool kept_once = once != NULL && !text_equal(once, "attempt");
         if ((step->action == ACTION_EXEC && (observe == NULL || !text_equal(observe, "yes"))) ||
-            (step->action == ACTION_HTTP_CALL &&
+            (step->action == ACTION_HTTP_CALL && !kept_once &&
              arguments_get(&arguments, "observe_url") == NULL)) {
             return true;
         }
@@ -165,8 +167,25 @@ static void lint_blind(const struct topology *topology, const struct plan *plan,
 
 /* ---- locks ---- */
 
+/* Of another plan's execution only what was interrupted is still at work. */
+static bool is_locked_across(const struct topology *topology, const struct plan *plan,
+                             const char *name) {
+    for (uint8_t i = 0; i < topology->plans_n; i++) {
+        const struct plan *other = &topology->plans[i];
+        bool meet = plan_kind_yields((enum plan_kind)plan->kind) !=
+                    plan_kind_yields((enum plan_kind)other->kind);
+        for (uint8_t lock = 0; meet && lock < other->locks_n; lock++) {
+            if (text_equal(other->locks[lock], name)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* A lock is declared by being named, so a mistyped one is another lock. */
-static void lint_locks(const struct plan *plan, struct findings *findings) {
+static void lint_locks(const struct topology *topology, const struct plan *plan,
+                       struct findings *findings) {
     const char *names[PLAN_LOCKS_MAX];
     for (uint8_t lock = 0; lock < plan->locks_n; lock++) {
         const struct step *by = NULL;
@@ -182,11 +201,11 @@ static void lint_locks(const struct plan *plan, struct findings *findings) {
             }
         }
         const char *near = text_nearest(plan->locks[lock], names, names_n);
-        if (steps_n == 1) {
+        if (steps_n == 1 && !is_locked_across(topology, plan, plan->locks[lock])) {
             LINT(findings, LINT_LONE_LOCK, where("plans.%s.steps.%s", plan->name, by->name).at,
-                 "no other step of the plan names the lock %s: it keeps nothing apart%s%s%s",
-                 plan->locks[lock], near == NULL ? "" : "; did you mean \"",
-                 near == NULL ? "" : near, near == NULL ? "" : "\"?");
+                 "no other step names the lock %s: it keeps nothing apart%s%s%s", plan->locks[lock],
+                 near == NULL ? "" : "; did you mean \"", near == NULL ? "" : near,
+                 near == NULL ? "" : "\"?");
         }
     }
 }
@@ -216,7 +235,7 @@ void plan_lint(const struct topology *topology, struct findings *ret_findings) {
         lint_awaits(&topology->plans[i], needs, ret_findings);
         lint_handoffs(&topology->plans[i], needs, ret_findings);
         lint_blind(topology, &topology->plans[i], ret_findings);
-        lint_locks(&topology->plans[i], ret_findings);
+        lint_locks(topology, &topology->plans[i], ret_findings);
     }
     lint_one_way(topology, ret_findings);
     lint_left_out(topology, ret_findings);

@@ -23,7 +23,8 @@
     X(310, PLACEHOLDER, "a placeholder where a value belongs")                                     \
     X(311, UNOBSERVED, "steps whose state nobody can see")                                         \
     X(312, LATE_PERSON, "an approval may be waited for longer than the RTO")                       \
-    X(313, LONE_LOCK, "a lock that only one step names")
+    X(313, LONE_LOCK, "a lock that only one step names")                                           \
+    X(314, RTO_PAST, "at the p95 of what its steps took a tier misses its RTO")
 
 enum lint_code {
 #define LINT_ENUM(code, name, title) LINT_##name = (code),
@@ -37,5 +38,11 @@ const struct finding_title *lint_titles(size_t *ret_n);
 /* topology_check()'s findings first, then lint's own; none of its own while an index of the
  * topology points outside its array. */
 void plan_lint(const struct topology *topology, struct findings *ret_findings);
+
+/* Adds where a failover misses an RTO although each step of `plan` takes what it took before:
+ * p95_ms by step; 0: it was not done often enough, and counts with its longest. After plan_lint(),
+ * of a topology without errors. */
+void plan_lint_past(const struct topology *topology, uint8_t plan, const uint64_t p95_ms[STEPS_MAX],
+                    struct findings *findings);
 
 #endif

@@ -1,10 +1,27 @@
 /* What is promised, held against what the plans may take and what the links may lose. */
 #include "common/plan/lint_parts.h"
 
-/* From the outage until the last step of each tier has used every attempt. A declared failover adds
- * the time in which people make up their minds: nobody can bound that here. */
+static void say_late(const struct plan *plan, const struct step *latest, bool known, unsigned tier,
+                     uint64_t rto_ms, uint64_t latest_ms, struct findings *findings) {
+    struct where at = where("plans.%s.steps.%s", plan->name, latest->name);
+    if (known) {
+        LINT(findings, LINT_RTO_PAST, at.at,
+             "tier %u is promised within %s, but at the p95 of what the steps on the way to here "
+             "took it lasts %s",
+             tier, duration_text(rto_ms).at, duration_text(latest_ms).at);
+        return;
+    }
+    LINT(findings, LINT_RTO, at.at,
+         "tier %u is promised within %s, but hold_down, wait and the timeouts of every "
+         "attempt on the way to here can last %s",
+         tier, duration_text(rto_ms).at, duration_text(latest_ms).at);
+}
+
+/* From the outage until the last step of each tier has used every attempt, or the time that it is
+ * known to take. A declared failover adds the time in which people make up their minds: nobody can
+ * bound that here. */
 static void lint_rto(const struct topology *topology, const struct plan *plan,
-                     const struct order *order, struct findings *findings) {
+                     const struct order *order, bool known, struct findings *findings) {
     uint64_t before_ms = topology->lease.wait_ms;
     before_ms += topology->policy.automatic ? topology->policy.hold_down_ms : 0;
     for (unsigned tier = 1; tier <= OBJECTIVES_MAX; tier++) {
@@ -20,10 +37,7 @@ static void lint_rto(const struct topology *topology, const struct plan *plan,
             }
         }
         if (rto_ms != 0 && latest_ms > rto_ms) {
-            LINT(findings, LINT_RTO, where("plans.%s.steps.%s", plan->name, latest->name).at,
-                 "tier %u is promised within %s, but hold_down, wait and the timeouts of every "
-                 "attempt on the way to here can last %s",
-                 tier, duration_text(rto_ms).at, duration_text(latest_ms).at);
+            say_late(plan, latest, known, tier, rto_ms, latest_ms, findings);
         }
     }
 }
@@ -92,13 +106,22 @@ void lint_objectives(const struct topology *topology, struct findings *findings)
             continue; /* E170 says so */
         }
         if (plan->kind == PLAN_FAILOVER) {
-            lint_rto(topology, plan, &order, findings);
+            lint_rto(topology, plan, &order, false, findings);
         } else if (plan->kind == PLAN_SWITCHOVER) {
             lint_planned(topology, plan, &order, findings);
         }
-        if (plan->kind != PLAN_REPROTECT) {
+        if (plan_kind_moves((enum plan_kind)plan->kind)) {
             lint_people(topology, plan, findings);
         }
     }
     lint_alerts(topology, findings);
+}
+
+void plan_lint_past(const struct topology *topology, uint8_t plan, const uint64_t p95_ms[STEPS_MAX],
+                    struct findings *findings) {
+    const struct plan *at = &topology->plans[plan];
+    struct order order;
+    if (at->kind == PLAN_FAILOVER && plan_order_known(at, p95_ms, &order)) {
+        lint_rto(topology, at, &order, true, findings);
+    }
 }

@@ -5,6 +5,7 @@
 
 #include "common/base/ensure.h"
 #include "common/plan/manual_parts.h"
+#include "common/topology/fill.h"
 
 /* One row a kind, at its place: a kind without a row fails tests/unit/plan/manual_test.c. */
 static const struct manual_kind *const kinds[] = {
@@ -32,6 +33,9 @@ static const struct manual_kind *const kinds[] = {
     [ACTION_S3_DIRECTION] = &manual_s3_direction,
     [ACTION_CLICKHOUSE_RECOVER] = &manual_clickhouse_recover,
     [ACTION_MANUAL] = &manual_manual,
+    [ACTION_SMTP_SEND] = &manual_smtp_send,
+    [ACTION_PATRONI_SWITCHOVER] = &manual_patroni_switchover,
+    [ACTION_SENTINEL_FAILOVER] = &manual_sentinel_failover,
 };
 _Static_assert(sizeof kinds / sizeof kinds[0] == ACTION_KINDS_N,
                "a new action kind needs its row: what does a person type instead?");
@@ -74,10 +78,56 @@ const char *manual_value(const struct manual *manual, const char *name, const ch
     return value != NULL ? value : otherwise;
 }
 
+static void manual_facts(const struct manual *manual, struct fill_facts *ret_facts) {
+    const struct topology *topology = manual->topology;
+    const struct step *step = manual->step;
+    uint8_t from = step->at_source ? manual->region : manual->peer;
+    uint8_t to = step->at_source ? manual->peer : manual->region;
+    const char *facts[FILLS_N] = {
+        [FILL_CLUSTER] = topology->cluster,
+        [FILL_EXECUTION] = "0",
+        [FILL_PLAN] = manual->plan->name,
+        [FILL_KIND] = plan_kind_text((enum plan_kind)manual->plan->kind),
+        [FILL_FROM] = from < topology->regions_n ? topology->regions[from].name : "",
+        [FILL_TO] = to < topology->regions_n ? topology->regions[to].name : "",
+        [FILL_STEP] = step->name,
+    };
+    for (int i = 0; i < (int)FILLS_N; i++) {
+        (void)text_copy(ret_facts->at[i], NAME_SIZE, facts[i] != NULL ? facts[i] : "");
+    }
+}
+
+void manual_filled(const struct manual *manual, const char *text, struct page *page) {
+    struct fill_facts facts;
+    struct fill_piece piece;
+    char words[FILLED_SIZE] = "", some[VALUE_SIZE];
+    bool begun = false;
+    manual_facts(manual, &facts);
+    while (fill_next(&text, &piece)) {
+        if (piece.words == NULL && (piece.fill == FILL_EPOCH || piece.fill == FILL_TIME)) {
+            if (words[0] != '\0') {
+                page_word(page, words);
+            }
+            page_say(page, piece.fill == FILL_EPOCH ? "\"${DROVER_EPOCH:-0}\""
+                                                    : "\"$(date -u +%%FT%%TZ)\"");
+            words[0] = '\0';
+            begun = true;
+        } else if (piece.words == NULL) {
+            (void)text_append(words, sizeof words, facts.at[piece.fill]);
+        } else {
+            (void)text_format(some, sizeof some, "%.*s", (int)piece.n, piece.words);
+            (void)text_append(words, sizeof words, some);
+        }
+    }
+    if (words[0] != '\0' || !begun) {
+        page_word(page, words);
+    }
+}
+
 void manual_secret(const struct manual *manual, const char *ref, struct page *page) {
     char path[512];
     (void)text_format(path, sizeof path, "%s/%s", manual->secrets, ref);
-    page_say(page, "\"$(cat ");
+    page_say(page, "\"$(head -n 1 ");
     page_word(page, path);
     page_say(page, ")\"");
 }

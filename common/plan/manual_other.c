@@ -42,7 +42,7 @@ static void dns_command(const struct manual *manual, struct page *page) {
     (void)text_format(line, sizeof line, "key %s:%s",
                       manual_value(manual, "algorithm", NULL, "hmac-sha256"), key);
     dns_line(page, line);
-    page_say(page, "\" $(cat ");
+    page_say(page, "\" $(head -n 1 ");
     page_word(page, path);
     page_say(page, ")\"");
     (void)text_format(line, sizeof line, "zone %s", zone);
@@ -111,7 +111,7 @@ static void http_headers(const struct manual *manual, struct page *page) {
         const char *header = manual_value(manual, names[i], NULL, NULL);
         if (header != NULL) {
             page_say(page, " -H ");
-            page_word(page, header);
+            manual_filled(manual, header, page);
         }
     }
     if (ref != NULL) {
@@ -133,7 +133,7 @@ static void http_command(const struct manual *manual, struct page *page) {
     page_say(page, " -H ");
     page_word(page, key);
     page_say(page, " --data-raw "); /* a body that begins with @ names no file */
-    page_word(page, manual_value(manual, "body", NULL, ""));
+    manual_filled(manual, manual_value(manual, "body", NULL, ""), page);
     page_say(page, " -w '\\n%%{http_code}\\n' ");
     page_word(page, manual_value(manual, "url", NULL, ""));
     page_say(page, "\n");

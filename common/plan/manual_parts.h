@@ -10,13 +10,17 @@ extern const struct manual_kind manual_patroni_demote, manual_patroni_promote,
     manual_http_call, manual_exec, manual_approval, manual_verify, manual_kubernetes_scale,
     manual_fence_agent, manual_dns_powerdns, manual_haproxy_server, manual_dns_route53,
     manual_dns_cloudflare, manual_traffic_shift, manual_s3_direction, manual_clickhouse_recover,
-    manual_manual;
+    manual_manual, manual_smtp_send, manual_patroni_switchover, manual_sentinel_failover;
 
 /* The value of an argument, of a broader one, or `otherwise`. */
 const char *manual_value(const struct manual *manual, const char *name, const char *broader,
                          const char *otherwise);
 
-/* "$(cat /etc/drover/secrets/NAME)", the name being the value of the argument `ref`. */
+/* A text with its facts (common/topology/fill.h) as one word; the epoch is the shell's
+ * DROVER_EPOCH, the time that of typing, and the execution is 0: no one's. */
+void manual_filled(const struct manual *manual, const char *text, struct page *page);
+
+/* "$(head -n 1 /etc/drover/secrets/NAME)", the name being the value of the argument `ref`. */
 void manual_secret(const struct manual *manual, const char *ref, struct page *page);
 
 /* curl, its bounds, certificates and where it connects, and the login of user and password_ref, by

@@ -64,13 +64,12 @@ static void psql_each(const struct manual *manual, const char *sql, struct page 
 
 /* Any member's answer will do: they are asked until one takes it. The password reaches curl by a
  * pipe, as a line of its configuration. */
-static void patroni_call(const struct manual *manual, const char *method, const char *path,
-                         const char *body, bool every, struct page *page) {
+static void patroni_head(const struct manual *manual, unsigned max_s, struct page *page) {
     const char *ref = manual_value(manual, "patroni_password_ref", "password_ref", NULL);
     const char *user = manual_value(manual, "patroni_user", "user", NULL);
     page_say(page, "for url in");
     page_words(page, manual_value(manual, "patroni_urls", NULL, ""));
-    page_say(page, "; do curl -fsS --max-time 10");
+    page_say(page, "; do curl -fsS --max-time %u", max_s);
     if (user != NULL && ref != NULL) {
         char file[512];
         (void)text_format(file, sizeof file, "%s/%s", manual->secrets, ref);
@@ -80,6 +79,11 @@ static void patroni_call(const struct manual *manual, const char *method, const 
         page_word(page, file);
         page_say(page, ")\")");
     }
+}
+
+static void patroni_call(const struct manual *manual, const char *method, const char *path,
+                         const char *body, bool every, struct page *page) {
+    patroni_head(manual, 10, page);
     if (method != NULL) {
         page_say(page, " -X %s -H 'Content-Type: application/json' -d ", method);
         page_word(page, body);
@@ -185,6 +189,10 @@ static void postgres_program(const struct manual *manual, const char *program, s
 static void handoff_command(const struct manual *manual, struct page *page) {
     char body[1024];
     demote_body(manual, false, body, sizeof body);
+    page_say(page, "# 0. every replica of this region that runs must say streaming (but one tagged "
+                   "nofailover): taken back, it may lead\n");
+    manual_psql(manual, MANUAL_WRITABLE, "select application_name, state from pg_stat_replication",
+                page);
     page_say(page, "# 1. Patroni must not start what is stopped here, nor promote another\n");
     patroni_call(manual, "PATCH", "/config", "{\"pause\":true,\"drover_handoff\":true}", false,
                  page);
@@ -213,9 +221,10 @@ const struct manual_kind manual_patroni_handoff = {
     .does = "PostgreSQL is stopped cleanly, its last position is known, Patroni is paused and the "
             "region is a standby cluster.",
     .place = "the host of the region's leader (patronictl list)",
-    .undo = "Before the fence drover undoes it by itself: patroni_promote here, the pause lifted. "
-            "By hand: PATCH /config {\"standby_cluster\":null,\"pause\":null,"
-            "\"drover_handoff\":null}.",
+    .undo = "Before the fence drover undoes it by itself: patroni_promote here, the one that led "
+            "started first, the pause lifted. By hand: PATCH /config {\"standby_cluster\":null}; "
+            "POST /restart at the member that was stopped; when it leads PATCH /config "
+            "{\"pause\":null,\"drover_handoff\":null,\"drover_handoff_leader\":null}.",
     .command = handoff_command,
     .check = standby_check,
 };
@@ -278,12 +287,13 @@ const struct manual_kind manual_pg_await_position = {
 
 static void rejoin_command(const struct manual *manual, struct page *page) {
     demote_command(manual, page);
-    page_say(page, "# When no Patroni answers, it comes first into etcd, before Patroni starts: "
-                   "docs/actions.md, pg_rejoin.\n"
-                   "# A member that never streams again (a timeline that went its own way) is "
-                   "cloned anew; what only it held is lost:\n"
-                   "#   curl -X POST -d '{\"force\":true}' ITS_PATRONI_URL/reinitialize, with user "
-                   "and password as above; for a leader: drover-pg-rebuild on its host\n");
+    page_say(page,
+             "# When no Patroni answers, it comes first into etcd, before Patroni starts: "
+             "docs/actions.md, pg_rejoin.\n"
+             "# A member that never streams again (a timeline that went its own way) is "
+             "cloned anew; what only it held is lost:\n"
+             "#   curl -X POST -d '{\"force\":true}' ITS_PATRONI_URL/reinitialize, with user "
+             "and password as above; where the leader is one: drover-pg-rebuild on each host\n");
 }
 
 static void rejoin_check(const struct manual *manual, struct page *page) {
@@ -301,4 +311,40 @@ const struct manual_kind manual_pg_rejoin = {
     .undo = "By a promotion of this region. What was rewound is in the divergence report only.",
     .command = rejoin_command,
     .check = rejoin_check,
+};
+
+static void switchover_command(const struct manual *manual, struct page *page) {
+    const char *candidate = manual_value(manual, "candidate", NULL, NULL);
+    char rest[VALUE_SIZE + 32] = "\"}";
+    page_say(page, "# 1. who leads\nLEADER=$(");
+    patroni_head(manual, 10, page);
+    page_say(page,
+             " \"$url\"/cluster && break; done | grep -oE '\"name\": *\"[^\"]*\", *\"role\": "
+             "*\"(standby_)?leader\"' | cut -d'\"' -f4)\necho \"$LEADER\"\n"
+             "# 2. it leads no more: the answer says who does. patronictl switchover --leader "
+             "\"$LEADER\" --force does the same\n");
+    patroni_head(manual, 60, page);
+    page_say(page, " -X POST -H 'Content-Type: application/json' -d '{\"leader\":\"'\"$LEADER\"");
+    if (candidate != NULL) {
+        struct page text = page_open(rest, sizeof rest);
+        page_say(&text, "\",\"candidate\":\"");
+        page_json(&text, candidate);
+        page_say(&text, "\"}");
+    }
+    page_word(page, rest);
+    page_say(page, " \"$url\"/switchover; echo; break; done\n");
+}
+
+static void switchover_check(const struct manual *manual, struct page *page) {
+    page_say(page, "# another leader, the others streaming (Patroni 3: running)\n");
+    patroni_call(manual, NULL, "/cluster", NULL, false, page);
+}
+
+const struct manual_kind manual_patroni_switchover = {
+    .kind = ACTION_PATRONI_SWITCHOVER,
+    .does = "Another member of the region's Patroni cluster leads, and the others follow it.",
+    .place = "any host that reaches the region's Patroni",
+    .undo = "The same once more, with the old leader as candidate.",
+    .command = switchover_command,
+    .check = switchover_check,
 };

@@ -234,3 +234,33 @@ const struct manual_kind manual_redis_handoff = {
     .command = handoff_command,
     .check = handoff_check,
 };
+
+static void failover_command(const struct manual *manual, struct page *page) {
+    struct manual_place place;
+    if (!manual_place_at(SENTINELS_LIST(manual), 0, &place)) {
+        return;
+    }
+    page_say(page, "# at one Sentinel that answers, never at two. NOGOODSLAVE: no replica is good "
+                   "enough\n");
+    sentinel_cli(manual, &place, false, "failover", page);
+    page_say(page, "\n");
+}
+
+static void failover_check(const struct manual *manual, struct page *page) {
+    struct manual_place place;
+    page_say(page, "# every Sentinel names the same other member\n");
+    for (unsigned i = 0; manual_place_at(SENTINELS_LIST(manual), i, &place); i++) {
+        sentinel_cli(manual, &place, false, "get-master-addr-by-name", page);
+        page_say(page, "\n");
+    }
+    roles_check(manual, "that one: master; the others: slave of it", page);
+}
+
+const struct manual_kind manual_sentinel_failover = {
+    .kind = ACTION_SENTINEL_FAILOVER,
+    .does = "Another member of the region is the master, and the others follow it.",
+    .place = "any host that reaches the region's Sentinels and Redis",
+    .undo = "The same once more; what the old master took while it was moved is lost.",
+    .command = failover_command,
+    .check = failover_check,
+};

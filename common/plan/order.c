@@ -20,6 +20,16 @@ uint64_t step_longest_ms(const struct step *step) {
     return (uint64_t)step->timeout_ms * (1u + step->retries) + retry_pauses_ms(step->retries);
 }
 
+uint64_t step_rest_ms(const struct step *step, unsigned tries_n, bool running) {
+    unsigned last_n = 1u + step->retries, over_n = running && tries_n > 0 ? tries_n - 1 : tries_n;
+    unsigned paused_n = tries_n > 0 ? tries_n - 1 : 0;
+    if (tries_n > last_n) {
+        return 0;
+    }
+    return (uint64_t)step->timeout_ms * (last_n - over_n) + retry_pauses_ms(step->retries) -
+           retry_pauses_ms(paused_n);
+}
+
 void plan_locks_text(const struct plan *plan, const struct step *step, char *out, size_t out_size) {
     out[0] = '\0';
     for (uint8_t i = 0; i < plan->locks_n; i++) {
@@ -61,12 +71,13 @@ uint64_t step_ttl_ms(const struct topology *topology, const struct step *step) {
 }
 
 bool plan_fences(const struct plan *plan) {
-    return plan->kind != PLAN_REPROTECT;
+    return plan_kind_moves((enum plan_kind)plan->kind);
 }
 
 /* What is being worked out: `after` is, by step, the set of what must be done before it. */
 struct ordering {
     const struct plan *plan;
+    const uint64_t *known_ms; /* by step, how long it lasts; 0: the longest. NULL: all of them */
     struct place_in_order places[STEPS_MAX];
     uint64_t placed, after[STEPS_MAX];
     uint8_t sequence[STEPS_MAX], n; /* what is needed before what needs it */
@@ -117,6 +128,12 @@ static uint64_t rivals_of(const struct ordering *ordering, uint8_t index) {
     return rivals;
 }
 
+static uint64_t lasts_ms(const struct ordering *ordering, uint8_t index) {
+    uint64_t longest_ms = step_longest_ms(&ordering->plan->steps[index]);
+    uint64_t known_ms = ordering->known_ms == NULL ? 0 : ordering->known_ms[index];
+    return known_ms != 0 && known_ms < longest_ms ? known_ms : longest_ms;
+}
+
 /* While it waits for a lock one of its rivals is at work, and each of them no longer than it can
  * be: in whatever order they come, together they are the longest wait. */
 static void step_time(struct ordering *ordering, uint8_t index, uint64_t rivals) {
@@ -129,9 +146,9 @@ static void step_time(struct ordering *ordering, uint8_t index, uint64_t rivals)
         }
     }
     for (uint8_t i = 0; i < ordering->plan->steps_n; i++) {
-        place->start_ms += bits_has(rivals, i) ? step_longest_ms(&ordering->plan->steps[i]) : 0;
+        place->start_ms += bits_has(rivals, i) ? lasts_ms(ordering, i) : 0;
     }
-    place->end_ms = place->start_ms + step_longest_ms(step);
+    place->end_ms = place->start_ms + lasts_ms(ordering, index);
 }
 
 static bool comes_before(const struct plan *plan, const struct place_in_order *a,
@@ -147,7 +164,11 @@ static bool comes_before(const struct plan *plan, const struct place_in_order *a
 }
 
 bool plan_order(const struct plan *plan, struct order *ret_order) {
-    struct ordering ordering = {.plan = plan};
+    return plan_order_known(plan, NULL, ret_order);
+}
+
+bool plan_order_known(const struct plan *plan, const uint64_t *known_ms, struct order *ret_order) {
+    struct ordering ordering = {.plan = plan, .known_ms = known_ms};
     for (bool grew = true; grew;) {
         grew = false;
         for (uint8_t i = 0; i < plan->steps_n; i++) {

@@ -33,10 +33,18 @@ struct order {
  * *ret_order is untouched then. */
 bool plan_order(const struct plan *plan, struct order *ret_order);
 
+/* The same with what is known of how long each step lasts, by step, ms: never longer than its
+ * longest; 0 or a NULL array: its longest. */
+bool plan_order_known(const struct plan *plan, const uint64_t *known_ms, struct order *ret_order);
+
 /* The longest that a step can take: each attempt its timeout, and the pauses between them (1 s,
  * 2 s, 4 s ... up to a minute). An agent that falls silent costs 2 s more an attempt. Waiting for
  * a person is not in it, but for `action = "approval"`: its timeout is a forecast, no end. */
 uint64_t step_longest_ms(const struct step *step);
+
+/* The same from the beginning of attempt `tries_n` (running), or from its failure on (not running);
+ * 0 tries: all of it. 0 behind its last attempt. */
+uint64_t step_rest_ms(const struct step *step, unsigned tries_n, bool running);
 
 /* The names of its locks, in the plan's order: "dns, haproxy"; "" without any. */
 void plan_locks_text(const struct plan *plan, const struct step *step, char *out, size_t out_size);

@@ -47,3 +47,52 @@ uint8_t preview_agent(const struct topology *topology, const struct step *step,
     return topology_step_agent(topology, step, step_acts_in(step, facts->source, facts->target),
                                facts->heard);
 }
+
+bool preview_runs(const struct plan *plan, const struct step *step) {
+    bool graceful = plan->kind == PLAN_SWITCHOVER;
+    if (step->before_fence || step->mode == STEP_MODE_GRACEFUL) {
+        return graceful;
+    }
+    return step->mode != STEP_MODE_UNGRACEFUL || !graceful;
+}
+
+/* Every kind has its row: a new one does not build before somebody has decided. */
+const char *preview_no_return(uint8_t action, bool *ret_known) {
+    *ret_known = true;
+    switch ((enum action_kind)action) {
+    case ACTION_PATRONI_PROMOTE:
+    case ACTION_PG_PROMOTE:
+    case ACTION_REDIS_PROMOTE:
+        return "a new history begins: what the region left alone has is lost";
+    case ACTION_PATRONI_DEMOTE:
+    case ACTION_PG_REJOIN:
+    case ACTION_REDIS_DEMOTE: return "what this store alone has is thrown away";
+    case ACTION_CLICKHOUSE_RECOVER:
+        return "what nobody had fetched of the lost replicas is given up";
+    case ACTION_SENTINEL_FAILOVER:
+        return "what the old master takes while the Sentinels move it is lost";
+    case ACTION_SMTP_SEND: return "a letter that was sent is read";
+    case ACTION_EXEC:
+    case ACTION_HTTP_CALL:
+    case ACTION_MANUAL:
+        *ret_known = false;
+        return "only who wrote the step can tell whether it can be taken back";
+    case ACTION_PATRONI_HANDOFF:
+    case ACTION_PG_AWAIT_POSITION:
+    case ACTION_REDIS_HANDOFF:
+    case ACTION_DNS_UPDATE:
+    case ACTION_APPROVAL:
+    case ACTION_VERIFY:
+    case ACTION_KUBERNETES_SCALE:
+    case ACTION_HAPROXY_SERVER:
+    case ACTION_FENCE_AGENT:
+    case ACTION_DNS_POWERDNS:
+    case ACTION_DNS_ROUTE53:
+    case ACTION_DNS_CLOUDFLARE:
+    case ACTION_TRAFFIC_SHIFT:
+    case ACTION_S3_DIRECTION:
+    case ACTION_PATRONI_SWITCHOVER:
+    case ACTION_KINDS_N: break;
+    }
+    return NULL;
+}

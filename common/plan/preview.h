@@ -43,4 +43,11 @@ enum lag_side preview_lag(const struct topology *topology, const struct preview_
 uint8_t preview_agent(const struct topology *topology, const struct step *step,
                       const struct preview_facts *facts);
 
+/* Does it run when the plan runs as it begins: a switchover graceful, all others not? */
+bool preview_runs(const struct plan *plan, const struct step *step);
+
+/* What such a step does that neither abort nor the plan the other way takes back, for people; NULL:
+ * nothing. *ret_known false: only who wrote the step can tell. */
+const char *preview_no_return(uint8_t action, bool *ret_known);
+
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/ensure.h"
+#include "common/topology/fill.h"
 
 #define MUST(name, kind)                                                                           \
     { (name), (kind), true, 0, 0, NULL }
@@ -80,6 +81,8 @@ static const struct arg_rule pg_rejoin[] = {PATRONI_ROWS,
                                             MAY("pg_ctl", ARG_PATH),
                                             MAY("data_directory", ARG_PATH),
                                             MAY("run_as", ARG_NAME)};
+static const struct arg_rule patroni_switchover[] = {PATRONI_ROWS, MAY("candidate", ARG_NAME),
+                                                     MAY_NUMBER("within_ms", 100, 600000)};
 static const struct arg_rule pg_promote[] = {MUST("pg_addresses", ARG_PLACES), PG_ROWS};
 static const struct arg_rule pg_await_position[] = {MUST("pg_addresses", ARG_PLACES), PG_ROWS,
                                                     MAY("position", ARG_LSN)};
@@ -88,6 +91,9 @@ static const struct arg_rule redis_demote[] = {REDIS_ROWS, PEER_ROWS};
 static const struct arg_rule redis_promote[] = {REDIS_ROWS};
 static const struct arg_rule redis_handoff[] = {REDIS_ROWS, MAY("peer_front_host", ARG_HOST),
                                                 MAY_NUMBER("peer_front_port", 1, 65535)};
+
+static const struct arg_rule sentinel_failover[] = {REDIS_ROWS,
+                                                    MAY_NUMBER("within_ms", 100, 600000)};
 
 static const struct arg_rule dns_update[] = {
     MUST("servers", ARG_PLACES), DNS_ROWS, MUST("key_name", ARG_HOST),
@@ -107,13 +113,34 @@ static const struct arg_rule traffic_shift[] = {
     MAY("old_frontends", ARG_TEXT),   MAY_NUMBER("percent", 1, 100),
     MAY_NUMBER("every_ms", 20, 60000)};
 
-static const struct arg_rule http_call[] = {
-    MUST("url", ARG_URL),        MAY_WORD("method", "GET|POST|PUT|PATCH|DELETE"),
-    MAY("body", ARG_TEXT),       MAY("expect_status", ARG_STATUS),
-    MAY("header1", ARG_TEXT),    MAY("header2", ARG_TEXT),
-    MAY("header3", ARG_TEXT),    MAY("header4", ARG_TEXT),
-    MAY("token_ref", ARG_NAME),  MAY("ca", ARG_PATH),
-    MAY("observe_url", ARG_URL), MAY("expect_body", ARG_TEXT)};
+static const struct arg_rule http_call[] = {MUST("url", ARG_URL),
+                                            MAY_WORD("method", "GET|POST|PUT|PATCH|DELETE"),
+                                            MAY("body", ARG_TEXT),
+                                            MAY("expect_status", ARG_STATUS),
+                                            MAY("header1", ARG_TEXT),
+                                            MAY("header2", ARG_TEXT),
+                                            MAY("header3", ARG_TEXT),
+                                            MAY("header4", ARG_TEXT),
+                                            MAY("token_ref", ARG_NAME),
+                                            MAY("ca", ARG_PATH),
+                                            MAY("observe_url", ARG_URL),
+                                            MAY("expect_body", ARG_TEXT),
+                                            MAY_WORD("once", "attempt|step|execution")};
+static const struct arg_rule smtp_send[] = {MUST("address", ARG_PLACE),
+                                            MUST("sender", ARG_TEXT),
+                                            MUST("to", ARG_TEXT),
+                                            MUST("subject", ARG_TEXT),
+                                            MUST("text", ARG_TEXT),
+                                            MAY("text2", ARG_TEXT),
+                                            MAY("text3", ARG_TEXT),
+                                            MAY("text4", ARG_TEXT),
+                                            MAY_WORD("security", "starttls|tls|none"),
+                                            MAY("server_name", ARG_HOST),
+                                            MAY("ehlo", ARG_HOST),
+                                            MAY("ca", ARG_PATH),
+                                            MAY_WORD("tls", "1.2|1.3"),
+                                            MAY("user", ARG_TEXT),
+                                            MAY("password_ref", ARG_NAME)};
 static const struct arg_rule exec[] = {MUST("program", ARG_NAME), MAY("observe", ARG_YES),
                                        MAY("arg1", ARG_TEXT),     MAY("arg2", ARG_TEXT),
                                        MAY("arg3", ARG_TEXT),     MAY("arg4", ARG_TEXT),
@@ -188,6 +215,14 @@ static bool rejoin_fits(const struct arguments *arguments, struct arg_fault *fau
     return dcs_fits(arguments, fault);
 }
 
+/* Without Sentinels nobody is there to move the master. */
+static bool sentinels_fit(const struct arguments *arguments, struct arg_fault *fault) {
+    return (arg_text(arguments, "sentinels", NULL) != NULL &&
+            arg_text(arguments, "sentinel_name", NULL) != NULL) ||
+           together(fault, "arguments \"sentinels\" and \"sentinel_name\" are needed: the "
+                           "Sentinels are asked");
+}
+
 /* The value is of the record's type. */
 static bool record_fits(const struct arguments *arguments, struct arg_fault *fault) {
     static const char *const names[] = {"value", "old_value"};
@@ -252,6 +287,67 @@ static bool shift_fits(const struct arguments *arguments, struct arg_fault *faul
                                "measure");
     }
     return socket_fits(arguments, "old_socket", fault) && record_fits(arguments, fault);
+}
+
+/* What is sent to others names nothing but facts. */
+static bool texts_fit(enum action_kind kind, const struct arguments *arguments,
+                      struct arg_fault *fault) {
+    const char *name = NULL;
+    for (unsigned i = 0; (name = fill_argument(kind, i)) != NULL; i++) {
+        const char *text = arg_text(arguments, name, "");
+        if (!fill_fits(text)) {
+            return arg_wrong(fault, name, text, FILL_EXPECTED);
+        }
+    }
+    return true;
+}
+
+static bool call_fits(const struct arguments *arguments, struct arg_fault *fault) {
+    return texts_fit(ACTION_HTTP_CALL, arguments, fault);
+}
+
+/* A bare address: no name, no brackets, nothing that could end a header or a command. */
+static bool mailbox_fits(const char *mailbox) {
+    const char *at = strchr(mailbox, '@');
+    return text_is_of(mailbox, "@.!#$%&'*+/=?^_`{|}~-") && at != NULL && at != mailbox &&
+           at[1] != '\0' && strchr(at + 1, '@') == NULL;
+}
+
+static size_t characters_n(const char *text) {
+    size_t n = 0;
+    for (; *text != '\0'; text++) {
+        n += ((unsigned char)*text & 0xc0) != 0x80;
+    }
+    return n;
+}
+
+static bool mail_fits(const struct arguments *arguments, struct arg_fault *fault) {
+    struct parts to;
+    const char *sender = arg_text(arguments, "sender", "");
+    const char *subject = arg_text(arguments, "subject", "");
+    const char *security = arg_text(arguments, "security", "starttls");
+    bool user = arg_text(arguments, "user", NULL) != NULL;
+    bool good = arg_parts(arguments, "to", &to);
+    for (uint8_t i = 0; i < to.n; i++) {
+        good = good && mailbox_fits(to.at[i]);
+    }
+    if (!good) {
+        return arg_wrong(fault, "to", arg_text(arguments, "to", ""),
+                         "addresses as ops@bud.example, up to 8 with commas between");
+    }
+    if (!mailbox_fits(sender)) {
+        return arg_wrong(fault, "sender", sender, "an address as drover@bud.example");
+    }
+    if (characters_n(subject) > SUBJECT_MAX) {
+        return arg_wrong(fault, "subject", subject, "at most 78 characters");
+    }
+    if (user != (arg_text(arguments, "password_ref", NULL) != NULL)) {
+        return together(fault, "arguments \"user\" and \"password_ref\" belong together");
+    }
+    if (user && text_equal(security, "none")) {
+        return arg_wrong(fault, "security", security, "starttls or tls where a password is sent");
+    }
+    return texts_fit(ACTION_SMTP_SEND, arguments, fault);
 }
 
 static bool verify_fits(const struct arguments *arguments, struct arg_fault *fault) {
@@ -361,7 +457,7 @@ static const struct action_args {
     [ACTION_REDIS_PROMOTE] = {ROWS(redis_promote), NULL},
     [ACTION_REDIS_HANDOFF] = {ROWS(redis_handoff), NULL},
     [ACTION_DNS_UPDATE] = {ROWS(dns_update), record_fits},
-    [ACTION_HTTP_CALL] = {ROWS(http_call), NULL},
+    [ACTION_HTTP_CALL] = {ROWS(http_call), call_fits},
     [ACTION_EXEC] = {ROWS(exec), NULL},
     [ACTION_APPROVAL] = {NULL, 0, NULL},
     [ACTION_VERIFY] = {ROWS(verify), verify_fits},
@@ -376,6 +472,9 @@ static const struct action_args {
     [ACTION_S3_DIRECTION] = {ROWS(s3_direction), direction_fits},
     [ACTION_CLICKHOUSE_RECOVER] = {ROWS(clickhouse_recover), recover_fits},
     [ACTION_MANUAL] = {ROWS(manual), NULL},
+    [ACTION_SMTP_SEND] = {ROWS(smtp_send), mail_fits},
+    [ACTION_PATRONI_SWITCHOVER] = {ROWS(patroni_switchover), NULL},
+    [ACTION_SENTINEL_FAILOVER] = {ROWS(sentinel_failover), sentinels_fit},
 };
 _Static_assert(sizeof tables / sizeof tables[0] == ACTION_KINDS_N,
                "a new action kind needs its table: what does it take?");

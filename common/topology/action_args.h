@@ -20,6 +20,9 @@ enum err action_args_accept(enum action_kind kind, const struct arguments *argum
 /* Replicas of one workload, at most. */
 #define KUBERNETES_REPLICAS_MAX 100000
 
+/* Characters of a mail's subject as it is written, before its facts. */
+#define SUBJECT_MAX 78u
+
 /* Of a zone's id at a DNS provider. */
 #define PROVIDER_ID_MAX 40u
 /* Its enterprise zones take 30, all others 60. */

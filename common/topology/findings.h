@@ -23,6 +23,7 @@
     X(111, INDEX, "an index points outside its array")                                             \
     X(112, GATE_AGENT, "a gate agent without a guard or outside a data region")                    \
     X(113, GUARD_NO_GATE, "a guarded agent that promises nothing")                                 \
+    X(114, KEY_NEXT, "a next key without what it belongs to")                                      \
     X(120, LEASE_RANGE, "a number of the lease is out of range")                                   \
     X(121, LEASE_RENEW, "too few renewals fit into a lease")                                       \
     X(122, LEASE_GATE, "the gate shuts too late, or before the soft fence")                        \
@@ -43,6 +44,7 @@
     X(144, GUARDED_PLACES, "a guarded component is not in two data regions, and only there")       \
     X(145, EXCLUDED_USED, "an excluded component is guarded or protected")                         \
     X(146, ENDPOINT_TWICE, "one component twice in one region")                                    \
+    X(147, NO_ELECTIONS, "failover_within of a component that elects no leader")                   \
     X(150, CHECK_TIMES, "a check's times do not fit each other")                                   \
     X(151, CHECK_ENDPOINT, "a check of a component that is not there")                             \
     X(152, CHECK_RUNNER, "a check with no runner, or with two")                                    \
@@ -71,6 +73,7 @@
     X(184, PLAN_DEMOTE_PLACE, "a demotion in the region that takes writes")                        \
     X(185, PLAN_MODE, "a step's mode does not fit its plan")                                       \
     X(186, PLAN_LOCKS, "a lock of a word")                                                         \
+    X(187, PLAN_INSIDE, "a step has no place in a plan of this kind")                              \
     X(190, PERSON_PLACEHOLDER, "a role is held by a placeholder")                                  \
     X(191, ARGUMENT_UNKNOWN, "a step's argument that its action does not take")                    \
     X(192, ARGUMENT_MISSING, "an argument that a step's action needs is missing")                  \

@@ -28,6 +28,7 @@
 #define PARITY_MAX 16                /* an array of the topology alone */
 #define RETRY_AGAIN_MAX_MS                                                                         \
     60000 /* and after each further failure after twice as long, up to this */
+#define FAILOVER_WITHIN_MS 30000  /* of an election inside a region, unless one is declared */
 #define COMMAND_TIME_OLD_MS 60000 /* a TICK this old dates no command; half of the agents' grace */
 
 #define NAME_SIZE 32      /* region, member, agent, component, plan, step, operator: with the end */

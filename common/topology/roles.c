@@ -20,7 +20,8 @@
 #define RUNS_PROMOTION (RUNS(PATRONI_PROMOTE) | RUNS(PG_PROMOTE) | RUNS(REDIS_PROMOTE))
 #define RUNS_DATABASE                                                                              \
     (RUNS_PROMOTION | RUNS_LOOKING | RUNS(PATRONI_DEMOTE) | RUNS(PATRONI_HANDOFF) |                \
-     RUNS(REDIS_DEMOTE) | RUNS(REDIS_HANDOFF) | RUNS(PG_REJOIN))
+     RUNS(REDIS_DEMOTE) | RUNS(REDIS_HANDOFF) | RUNS(PG_REJOIN) | RUNS(PATRONI_SWITCHOVER) |       \
+     RUNS(SENTINEL_FAILOVER))
 
 _Static_assert(REQUEST_KINDS_N < 32 && ACTION_KINDS_N < 32, "rows are 32-bit sets");
 
@@ -51,7 +52,7 @@ static const struct role_row role_rows[ROLES_N] = {
     [ROLE_DATABASE_ADMIN] = {MAY(QUERY) | MAY(APPROVE) | MAY(REJECT) | MAY(STEP_DONE),
                              RUNS_DATABASE, 0, APPROVES_OWN},
     /* SEED-146 */
-    [ROLE_NETWORK_ADMIN] = {MAY(QUERY) | MAY(APPROVE) | MAY(REJECT),
+    [ROLE_NETWORK_ADMIN] = {MAY(QUERY) | MAY(APPROVE) | MAY(REJECT) | MAY(STEP_DONE),
                             RUNS(DNS_UPDATE) | RUNS(DNS_POWERDNS) | RUNS(DNS_ROUTE53) |
                                 RUNS(DNS_CLOUDFLARE) | RUNS(HAPROXY_SERVER) | RUNS_LOOKING,
                             0, APPROVES_OWN},

@@ -12,6 +12,47 @@ _Static_assert(CHECKS_MAX < NONE && ENDPOINTS_MAX < NONE && STEPS_MAX < NONE, "8
 
 #define PEER_PREFIX "peer_"
 
+bool key_is_set(const uint8_t key[KEY_SIZE]) {
+    static const uint8_t zeros[KEY_SIZE];
+    return memcmp(key, zeros, KEY_SIZE) != 0;
+}
+
+bool key_among(const uint8_t key[KEY_SIZE], const uint8_t one[KEY_SIZE],
+               const uint8_t next[KEY_SIZE]) {
+    return !key_is_set(key) || memcmp(key, one, KEY_SIZE) == 0 || memcmp(key, next, KEY_SIZE) == 0;
+}
+
+bool topology_knows_keys(const struct topology *pins, const struct topology *other) {
+#define KNOWS(mine, its, key)                                                                      \
+    (key_among((its)->key, (mine)->key, (mine)->key##_next) &&                                     \
+     key_among((its)->key##_next, (mine)->key, (mine)->key##_next))
+    bool knows = true;
+    for (unsigned m = 0; m < other->members_n; m++) {
+        const struct member *its = &other->members[m];
+        uint8_t at = topology_member(pins, its->name);
+        const struct member *mine = at == NONE ? its : &pins->members[at];
+        knows = knows && KNOWS(mine, its, curve_key) && KNOWS(mine, its, sign_key);
+    }
+    for (unsigned a = 0; a < other->agents_n; a++) {
+        const struct agent *its = &other->agents[a];
+        uint8_t at = topology_agent(pins, its->name);
+        const struct agent *mine = at == NONE ? its : &pins->agents[at];
+        knows = knows && KNOWS(mine, its, curve_key) && KNOWS(mine, its, sign_key) &&
+                KNOWS(mine, its, guard_key);
+    }
+#undef KNOWS
+    return knows;
+}
+
+static bool key_shared(const uint8_t key[KEY_SIZE], const struct agent *agent) {
+    return key_is_set(key) && (memcmp(key, agent->guard_key, KEY_SIZE) == 0 ||
+                               memcmp(key, agent->guard_key_next, KEY_SIZE) == 0);
+}
+
+bool agent_same_guard(const struct agent *a, const struct agent *b) {
+    return key_shared(a->guard_key, b) || key_shared(a->guard_key_next, b);
+}
+
 const char *component_kind_text(enum component_kind kind) {
     static const char *const texts[COMPONENT_KINDS_N] = {
 #define COMPONENT_TEXT(name, text) [COMPONENT_##name] = (text),
@@ -55,11 +96,19 @@ const char *role_text(enum role role) {
 
 const char *plan_kind_text(enum plan_kind kind) {
     static const char *const texts[PLAN_KINDS_N] = {
-        [PLAN_FAILOVER] = "failover",
-        [PLAN_SWITCHOVER] = "switchover",
-        [PLAN_REPROTECT] = "reprotect",
+        [PLAN_FAILOVER] = "failover",   [PLAN_SWITCHOVER] = "switchover",
+        [PLAN_REPROTECT] = "reprotect", [PLAN_COMPONENT] = "component",
+        [PLAN_DRILL] = "drill",
     };
     return (unsigned)kind < PLAN_KINDS_N ? texts[kind] : "unknown";
+}
+
+bool plan_kind_moves(enum plan_kind kind) {
+    return kind == PLAN_FAILOVER || kind == PLAN_SWITCHOVER;
+}
+
+bool plan_kind_yields(enum plan_kind kind) {
+    return kind == PLAN_COMPONENT || kind == PLAN_DRILL;
 }
 
 const char *step_mode_text(enum step_mode mode) {
@@ -79,6 +128,13 @@ const char *link_kind_text(enum link_kind kind) {
 
 bool link_counts_writes(const struct link *link) {
     return link->kind == LINK_CANARY || link->kind == LINK_BUCKET;
+}
+
+uint32_t component_failover_within_ms(const struct component *component) {
+    if (component->kind != COMPONENT_POSTGRESQL && component->kind != COMPONENT_REDIS) {
+        return 0;
+    }
+    return component->failover_within_ms > 0 ? component->failover_within_ms : FAILOVER_WITHIN_MS;
 }
 
 bool check_is_view(const struct check *check, uint8_t region) {
@@ -141,6 +197,12 @@ uint8_t topology_link(const struct topology *topology, const char *name) {
 
 uint8_t topology_operator(const struct topology *topology, const char *name) {
     NAMED(operators, operator_entry);
+}
+
+bool topology_same_person(const struct topology *topology, uint8_t a, uint8_t b) {
+    bool known = a < topology->operators_n && b < topology->operators_n;
+    return a == b ||
+           (known && text_equal(topology->operators[a].person, topology->operators[b].person));
 }
 
 uint8_t topology_plan(const struct topology *topology, const char *name) {
@@ -312,6 +374,22 @@ uint8_t topology_step_agent(const struct topology *topology, const struct step *
         if (bits_has(alive, endpoint->agents[i])) {
             return endpoint->agents[i];
         }
+    }
+    return NONE;
+}
+
+uint8_t topology_step_agent_after(const struct topology *topology, const struct step *step,
+                                  uint8_t region, uint64_t alive, uint8_t after) {
+    uint8_t at = step->agent != NONE || step->component == NONE
+                     ? NONE
+                     : topology_endpoint(topology, step->component, region);
+    bool behind = false;
+    for (uint8_t i = 0; at != NONE && i < topology->endpoints[at].agents_n; i++) {
+        uint8_t agent = topology->endpoints[at].agents[i];
+        if (behind && bits_has(alive, agent)) {
+            return agent;
+        }
+        behind = behind || agent == after;
     }
     return NONE;
 }

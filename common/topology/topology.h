@@ -69,7 +69,8 @@ enum component_kind {
     X(PARITY, "parity")                                                                            \
     X(PATH, "path")                                                                                \
     X(SMTP, "smtp")                                                                                \
-    X(FENCE_AGENT, "fence_agent")
+    X(FENCE_AGENT, "fence_agent")                                                                  \
+    X(SECRET_AGE, "secret_age")
 
 enum check_kind {
 #define CHECK_ENUM(name, text) CHECK_##name,
@@ -103,7 +104,10 @@ enum check_kind {
     X(TRAFFIC_SHIFT, "traffic_shift")                                                              \
     X(S3_DIRECTION, "s3_direction")                                                                \
     X(CLICKHOUSE_RECOVER, "clickhouse_recover")                                                    \
-    X(MANUAL, "manual")
+    X(MANUAL, "manual")                                                                            \
+    X(SMTP_SEND, "smtp_send")                                                                      \
+    X(PATRONI_SWITCHOVER, "patroni_switchover")                                                    \
+    X(SENTINEL_FAILOVER, "sentinel_failover")
 
 enum action_kind {
 #define ACTION_ENUM(name, text) ACTION_##name,
@@ -125,6 +129,8 @@ enum plan_kind {
     PLAN_FAILOVER = 0,   /* the source region is lost or taken by force */
     PLAN_SWITCHOVER = 1, /* both regions well: hand-off steps run before the fence */
     PLAN_REPROTECT = 2,  /* make a region the standby of the active one */
+    PLAN_COMPONENT = 3,  /* fail one component over inside one region: no lease moves */
+    PLAN_DRILL = 4,      /* an exercise inside one region; its steps act for real */
     PLAN_KINDS_N
 };
 
@@ -163,6 +169,10 @@ struct member {
     char operators_address[ADDRESS_SIZE]; /* tcp://IP:PORT */
     uint8_t curve_key[KEY_SIZE];          /* public */
     uint8_t sign_key[KEY_SIZE];           /* public, Ed25519 */
+    /* While a key is exchanged, here as in agents and operators: the identity may use either.
+     * Zeros: it has one key. Whoever counts, counts identities and never keys. */
+    uint8_t curve_key_next[KEY_SIZE];
+    uint8_t sign_key_next[KEY_SIZE];
 };
 
 struct region {
@@ -179,6 +189,9 @@ struct agent {
     uint8_t curve_key[KEY_SIZE];
     uint8_t sign_key[KEY_SIZE];  /* signs reports, questions */
     uint8_t guard_key[KEY_SIZE]; /* its guard's Ed25519 key; zeros without a guard */
+    uint8_t curve_key_next[KEY_SIZE];
+    uint8_t sign_key_next[KEY_SIZE];
+    uint8_t guard_key_next[KEY_SIZE]; /* of the same guard: same host, same state */
 };
 
 struct component {
@@ -190,6 +203,7 @@ struct component {
     bool protected; /* a record no step may touch (status.bud.ai); its name is the record's */
     char note[SENTENCE_SIZE];
     uint64_t needs; /* bit set of component indexes that must serve first (COMPONENTS_MAX <= 64) */
+    uint32_t failover_within_ms; /* what an election inside a region may take; 0: not declared */
 };
 
 /* One component in one region. */
@@ -268,6 +282,7 @@ struct plan {
     uint8_t kind; /* enum plan_kind */
     uint8_t steps_n;
     uint8_t locks_n;
+    uint8_t drill; /* of a drill: the entry of `drills` that it holds, or NONE */
     struct step steps[STEPS_MAX];
     /* What steps name in `locks`, in the order of the file: steps that share one are never at work
      * at the same time. */
@@ -280,6 +295,8 @@ struct operator_entry {
     uint8_t role;           /* enum role */
     uint8_t curve_key[KEY_SIZE];
     uint8_t sign_key[KEY_SIZE];
+    uint8_t curve_key_next[KEY_SIZE];
+    uint8_t sign_key_next[KEY_SIZE];
 };
 
 struct objective {
@@ -387,6 +404,17 @@ uint32_t topology_wait_ms(const struct lease_numbers *lease);
 /* Of the log that this topology begins: 1, or far above every epoch of a log that was lost. */
 uint64_t topology_initial_epoch(const struct topology *topology);
 
+/* Not all zeros. */
+bool key_is_set(const uint8_t key[KEY_SIZE]);
+/* Is it one of these two? Zeros are always. */
+bool key_among(const uint8_t key[KEY_SIZE], const uint8_t one[KEY_SIZE],
+               const uint8_t next[KEY_SIZE]);
+/* Does `pins` know every key that `other` names of members and agents that both of them name? */
+bool topology_knows_keys(const struct topology *pins, const struct topology *other);
+/* Is a guard beside both, and the same one: do their guards' keys, next ones too, share a key? A
+ * guard under wholly other keys is another guard, whose word proves nothing of this one's lease. */
+bool agent_same_guard(const struct agent *a, const struct agent *b);
+
 const char *component_kind_text(enum component_kind kind);
 const char *check_kind_text(enum check_kind kind);
 const char *action_kind_text(enum action_kind kind);
@@ -394,11 +422,19 @@ const char *action_kind_text(enum action_kind kind);
 bool action_moves_name(uint8_t action);
 const char *role_text(enum role role);
 const char *plan_kind_text(enum plan_kind kind);
+/* Does a plan of this kind move the lease? */
+bool plan_kind_moves(enum plan_kind kind);
+/* It stays inside one region, and gives way to a plan that moves the lease: component and drill. */
+bool plan_kind_yields(enum plan_kind kind);
 const char *step_mode_text(enum step_mode mode);
 const char *link_kind_text(enum link_kind kind);
 
 /* Its positions are counted writes of canaries, not bytes: canary, and bucket with its object. */
 bool link_counts_writes(const struct link *link);
+
+/* What an election of it inside a region may take: as declared, else FAILOVER_WITHIN_MS; 0: nobody
+ * watches who leads a component of this kind. */
+uint32_t component_failover_within_ms(const struct component *component);
 
 /* Run by the agents of other regions, and what they see counts for the verdict on this one. */
 bool check_is_view(const struct check *check, uint8_t region);
@@ -412,6 +448,8 @@ uint8_t topology_agent(const struct topology *topology, const char *name);
 uint8_t topology_component(const struct topology *topology, const char *name);
 uint8_t topology_link(const struct topology *topology, const char *name);
 uint8_t topology_operator(const struct topology *topology, const char *name);
+/* Are these two operators, by index, one person? Also with two keys. An index of none is nobody. */
+bool topology_same_person(const struct topology *topology, uint8_t a, uint8_t b);
 uint8_t topology_plan(const struct topology *topology, const char *name);
 uint8_t topology_endpoint(const struct topology *topology, uint8_t component, uint8_t region);
 
@@ -450,6 +488,11 @@ enum err topology_check_arguments(const struct topology *topology, const struct 
  * agents). NONE when none can. */
 uint8_t topology_step_agent(const struct topology *topology, const struct step *step,
                             uint8_t region, uint64_t alive);
+
+/* The next one behind the agent `after`, whose host is not the one that the step is for. NONE when
+ * no other is alive, or the step names its agent. */
+uint8_t topology_step_agent_after(const struct topology *topology, const struct step *step,
+                                  uint8_t region, uint64_t alive, uint8_t after);
 
 /* One finding of the check. `where` is the path of the field ("lease.wait_ms"). */
 struct finding {

@@ -208,6 +208,10 @@ static void check_indexes(const struct topology *topology, struct findings *find
     for (uint8_t i = 0; i < topology->plans_n; i++) {
         index_check(findings, where("plans[%u].kind", i), topology->plans[i].kind, PLAN_KINDS_N,
                     false);
+        if (topology->plans[i].kind == PLAN_DRILL) {
+            index_check(findings, where("plans[%u].drill", i), topology->plans[i].drill,
+                        topology->drills_n, true);
+        }
         index_check(findings, where("plans[%u].steps", i), topology->plans[i].steps_n,
                     STEPS_MAX + 1, false);
         if (topology->plans[i].steps_n <= STEPS_MAX) {

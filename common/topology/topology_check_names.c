@@ -51,18 +51,13 @@ static void check_all_names(const struct topology *topology, struct findings *fi
 
 /* ---- keys ---- */
 
-#define KEYS_MAX (2 * MEMBERS_MAX + 3 * AGENTS_MAX + 2 * OPERATORS_MAX)
+#define KEYS_MAX (2 * (2 * MEMBERS_MAX + 3 * AGENTS_MAX + 2 * OPERATORS_MAX))
 
 struct keys_seen {
     unsigned n;
     const uint8_t *keys[KEYS_MAX];
     struct where at[KEYS_MAX];
 };
-
-static bool key_is_set(const uint8_t key[KEY_SIZE]) {
-    static const uint8_t zeros[KEY_SIZE];
-    return memcmp(key, zeros, KEY_SIZE) != 0;
-}
 
 /* One key has one owner and one use: a key shared is an identity shared, and a key that both signs
  * and encrypts is a key whose owner did not make it with drover keygen. */
@@ -84,6 +79,43 @@ static void key_see(struct keys_seen *seen, struct findings *findings, const uin
     seen->n++;
 }
 
+/* drover keygen makes both at once, and one file holds both: an identity that had only one of them
+ * anew could be started with neither file. */
+static void next_keys_see(struct keys_seen *seen, struct findings *findings, const char *section,
+                          const char *name, const uint8_t *curve_key, const uint8_t *sign_key) {
+    bool curve = key_is_set(curve_key), sign = key_is_set(sign_key);
+    if (curve != sign) {
+        FOUND(findings, FINDING_KEY_NEXT, where("%s.%s", section, name).at,
+              "expected curve_key_next and sign_key_next, found only %s",
+              curve ? "curve_key_next" : "sign_key_next");
+    } else if (curve) {
+        key_see(seen, findings, curve_key, where("%s.%s.curve_key_next", section, name));
+        key_see(seen, findings, sign_key, where("%s.%s.sign_key_next", section, name));
+    }
+}
+
+static void agent_keys_see(struct keys_seen *seen, struct findings *findings,
+                           const struct agent *agent) {
+    key_see(seen, findings, agent->curve_key, where("agents.%s.curve_key", agent->name));
+    key_see(seen, findings, agent->sign_key, where("agents.%s.sign_key", agent->name));
+    if (agent->guarded != key_is_set(agent->guard_key)) {
+        FOUND(findings, FINDING_GUARD_KEY, where("agents.%s.guard_key", agent->name).at,
+              agent->guarded ? "guarded = true needs the guard's public signing key"
+                             : "a guard's key, but guarded = false");
+    } else if (agent->guarded) {
+        key_see(seen, findings, agent->guard_key, where("agents.%s.guard_key", agent->name));
+    }
+    next_keys_see(seen, findings, "agents", agent->name, agent->curve_key_next,
+                  agent->sign_key_next);
+    if (key_is_set(agent->guard_key_next) && !key_is_set(agent->guard_key)) {
+        FOUND(findings, FINDING_KEY_NEXT, where("agents.%s.guard_key_next", agent->name).at,
+              "a guard's next key, but no guard_key");
+    } else if (key_is_set(agent->guard_key_next)) {
+        key_see(seen, findings, agent->guard_key_next,
+                where("agents.%s.guard_key_next", agent->name));
+    }
+}
+
 static void check_keys(const struct topology *topology, struct findings *findings) {
     struct keys_seen seen;
     seen.n = 0;
@@ -91,23 +123,18 @@ static void check_keys(const struct topology *topology, struct findings *finding
         const struct member *member = &topology->members[i];
         key_see(&seen, findings, member->curve_key, where("members.%s.curve_key", member->name));
         key_see(&seen, findings, member->sign_key, where("members.%s.sign_key", member->name));
+        next_keys_see(&seen, findings, "members", member->name, member->curve_key_next,
+                      member->sign_key_next);
     }
     for (uint8_t i = 0; i < topology->agents_n; i++) {
-        const struct agent *agent = &topology->agents[i];
-        key_see(&seen, findings, agent->curve_key, where("agents.%s.curve_key", agent->name));
-        key_see(&seen, findings, agent->sign_key, where("agents.%s.sign_key", agent->name));
-        if (agent->guarded != key_is_set(agent->guard_key)) {
-            FOUND(findings, FINDING_GUARD_KEY, where("agents.%s.guard_key", agent->name).at,
-                  agent->guarded ? "guarded = true needs the guard's public signing key"
-                                 : "a guard's key, but guarded = false");
-        } else if (agent->guarded) {
-            key_see(&seen, findings, agent->guard_key, where("agents.%s.guard_key", agent->name));
-        }
+        agent_keys_see(&seen, findings, &topology->agents[i]);
     }
     for (uint8_t i = 0; i < topology->operators_n; i++) {
         const struct operator_entry *one = &topology->operators[i];
         key_see(&seen, findings, one->curve_key, where("operators.%s.curve_key", one->name));
         key_see(&seen, findings, one->sign_key, where("operators.%s.sign_key", one->name));
+        next_keys_see(&seen, findings, "operators", one->name, one->curve_key_next,
+                      one->sign_key_next);
     }
 }
 

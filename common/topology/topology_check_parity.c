@@ -8,6 +8,9 @@ static bool counts_what_is_there(const struct check *check) {
         return what != NULL && (text_equal(what, "nodes") || text_equal(what, "allocatable") ||
                                 text_equal(what, "workloads"));
     }
+    if (check->kind == CHECK_S3) {
+        return what != NULL && (text_equal(what, "capacity") || text_equal(what, "servers"));
+    }
     return check->kind == CHECK_STORAGE || check->kind == CHECK_HAPROXY ||
            check->kind == CHECK_PROMETHEUS || check->kind == CHECK_EXEC;
 }
@@ -38,8 +41,9 @@ static void check_one(const struct topology *topology, const struct parity *pari
                   check->name);
         } else if (!counts_what_is_there(check)) {
             FOUND(findings, FINDING_PARITY, at.at,
-                  "%s: expected a kubernetes check of nodes, allocatable or workloads, or one of "
-                  "storage, haproxy, prometheus, exec: its figure counts what is there",
+                  "%s: expected a kubernetes check of nodes, allocatable or workloads, s3 of "
+                  "capacity or servers, or one of storage, haproxy, prometheus, exec: its figure "
+                  "counts what is there",
                   check->name);
         } else if (!figure_same(first, check)) {
             FOUND(findings, FINDING_PARITY, at.at,

@@ -1,6 +1,7 @@
 /* Plans: their order, what they depend on, who may let them pass. */
 #include <string.h>
 
+#include "common/topology/fill.h"
 #include "common/topology/topology_check_parts.h"
 
 #define STEP_TIMEOUT_MAX_MS DAY_MS
@@ -11,6 +12,40 @@ static struct where step_where(const struct plan *plan, const struct step *step)
 
 /* ---- one step by itself ---- */
 
+/* Beside the lease nothing may change who takes writes, or where names lead. */
+static bool action_reaches_far(uint8_t action) {
+    return action_promotes(action) || action_demotes(action) || action_moves_name(action) ||
+           action == ACTION_FENCE_AGENT || action == ACTION_S3_DIRECTION;
+}
+
+/* Who leads inside a region is for no plan that moves the lease: the fence and the promotion deal
+ * with every member there. */
+static bool action_stays_inside(uint8_t action) {
+    return action == ACTION_PATRONI_SWITCHOVER || action == ACTION_SENTINEL_FAILOVER;
+}
+
+static void check_step_inside(const struct plan *plan, const struct step *step,
+                              struct findings *findings) {
+    enum plan_kind kind = (enum plan_kind)plan->kind;
+    if (plan_kind_yields(kind) && action_reaches_far(step->action)) {
+        FOUND(findings, FINDING_PLAN_INSIDE, step_where(plan, step).at,
+              "%s has no place in a plan of kind %s: it moves no lease, and leaves its region as "
+              "it is",
+              action_kind_text((enum action_kind)step->action), plan_kind_text(kind));
+    }
+    if (!plan_kind_yields(kind) && action_stays_inside(step->action)) {
+        FOUND(findings, FINDING_PLAN_INSIDE, step_where(plan, step).at,
+              "%s has no place in a plan of kind %s: another member leads inside one region; use a "
+              "plan of kind component or drill",
+              action_kind_text((enum action_kind)step->action), plan_kind_text(kind));
+    }
+    if (plan_kind_yields(kind) && (step->at_source || step->before_fence)) {
+        FOUND(findings, FINDING_PLAN_INSIDE, step_where(plan, step).at,
+              "%s in a plan of kind %s: it acts inside one region, the one it is declared for",
+              step->at_source ? "at = \"source\"" : "before_fence", plan_kind_text(kind));
+    }
+}
+
 static void check_step_place(const struct topology *topology, const struct plan *plan,
                              const struct step *step, struct findings *findings) {
     struct where at = step_where(plan, step);
@@ -20,8 +55,8 @@ static void check_step_place(const struct topology *topology, const struct plan 
     }
     if (step->mode != STEP_MODE_BOTH && plan->kind != PLAN_SWITCHOVER) {
         FOUND(findings, FINDING_PLAN_MODE, at.at,
-              "mode = \"%s\" belongs to a switchover: a %s is ungraceful from its beginning to its "
-              "end",
+              "mode = \"%s\" belongs to a switchover: a plan of kind %s is ungraceful from its "
+              "beginning to its end",
               step_mode_text((enum step_mode)step->mode),
               plan_kind_text((enum plan_kind)plan->kind));
     }
@@ -206,11 +241,13 @@ static void check_step_arguments(const struct topology *topology, const struct p
     for (uint8_t region = 0; region < topology->regions_n; region++) {
         for (uint8_t peer = 0; peer < topology->regions_n; peer++) {
             struct arguments arguments = {0};
-            /* One place stays free: what a hand-off found out is added as `position`. */
+            /* One place stays free: what a hand-off found out is added as `position`; and one
+             * more where `move` may be (fill.h). */
+            unsigned free_n = fill_argument((enum action_kind)step->action, 0) != NULL ? 2 : 1;
             if (region != peer && region_is_data(topology, region) &&
                 region_is_data(topology, peer) &&
                 (topology_step_arguments(topology, step, region, peer, &arguments) != ERR_OK ||
-                 arguments.n >= ACTION_ARGS_MAX)) {
+                 arguments.n + free_n > ACTION_ARGS_MAX)) {
                 FOUND(findings, FINDING_ARGUMENTS_TOO_MANY, step_where(plan, step).at,
                       "with its endpoints' arguments in %s and %s it has more than %d",
                       topology->regions[region].name, topology->regions[peer].name,
@@ -233,6 +270,7 @@ static void check_step_locks(const struct plan *plan, const struct step *step,
 static void check_step(const struct topology *topology, const struct plan *plan,
                        const struct step *step, struct findings *findings) {
     check_step_place(topology, plan, step, findings);
+    check_step_inside(plan, step, findings);
     check_step_agents(topology, plan, step, findings);
     check_step_gates(topology, plan, step, findings);
     check_step_approval(topology, plan, step, findings);
@@ -332,7 +370,7 @@ static void check_step_order(const struct topology *topology, const struct plan 
 static void check_promoted(const struct topology *topology, const struct plan *plan,
                            struct findings *findings) {
     for (uint8_t i = 0; i < topology->components_n; i++) {
-        if (topology->components[i].guarded && plan->kind != PLAN_REPROTECT &&
+        if (topology->components[i].guarded && plan_kind_moves((enum plan_kind)plan->kind) &&
             promotion_in(plan, plan_all(plan), i) == NONE) {
             FOUND(findings, FINDING_NOT_PROMOTED, where("plans.%s", plan->name).at,
                   "no step promotes %s", topology->components[i].name);
@@ -346,6 +384,10 @@ static void check_plan(const struct topology *topology, const struct plan *plan,
         FOUND(findings, FINDING_PLAN_EMPTY, where("plans.%s.steps", plan->name).at,
               "a plan without steps would fence and then do nothing");
         return;
+    }
+    if (plan->drill < topology->drills_n && plan->kind != PLAN_DRILL) {
+        FOUND(findings, FINDING_PLAN_INSIDE, where("plans.%s", plan->name).at,
+              "drill = \"%s\" belongs to a plan of kind drill", topology->drills[plan->drill].name);
     }
     uint64_t needs[STEPS_MAX];
     plan_needs_all(plan, needs);
@@ -460,21 +502,36 @@ static uint64_t plan_longest_ms(const struct topology *topology, const struct pl
     return longest_ms;
 }
 
+/* A dark region's hold_down counts from its last sign of life. A sick one is heard: what is wrong
+ * shows when its slowest vital check has failed so often as it must. */
+static uint64_t detection_ms(const struct topology *topology) {
+    uint64_t slowest_ms = 0;
+    for (uint8_t c = 0; topology->policy.automatic_sick && c < topology->checks_n; c++) {
+        const struct check *check = &topology->checks[c];
+        uint64_t late_ms = (uint64_t)check->failures_n * check->interval_ms + check->timeout_ms;
+        slowest_ms = check->vital && late_ms > slowest_ms ? late_ms : slowest_ms;
+    }
+    return slowest_ms;
+}
+
 static void check_automatic_budget(const struct topology *topology, const struct plan *plan,
                                    struct findings *findings) {
     uint64_t ttl_ms = 0;
     uint64_t steps_ms = plan_longest_ms(topology, plan, &ttl_ms);
+    uint64_t seen_ms = detection_ms(topology);
     uint64_t all_ms =
-        (uint64_t)topology->policy.hold_down_ms + topology->lease.wait_ms + steps_ms + ttl_ms;
+        seen_ms + topology->policy.hold_down_ms + topology->lease.wait_ms + steps_ms + ttl_ms;
     if (all_ms > topology->policy.automatic_within_ms) {
-        FOUND(
-            findings, FINDING_AUTOMATIC_BUDGET, "policy.automatic_within",
-            "promised within %s, but hold_down %s + wait %s + steps until clients arrive %s + DNS "
-            "TTL %s can last %s",
-            duration_text(topology->policy.automatic_within_ms).at,
-            duration_text(topology->policy.hold_down_ms).at,
-            duration_text(topology->lease.wait_ms).at, duration_text(steps_ms).at,
-            duration_text(ttl_ms).at, duration_text(all_ms).at);
+        FOUND(findings, FINDING_AUTOMATIC_BUDGET, "policy.automatic_within",
+              "promised within %s, but %s%s%shold_down %s + wait %s + steps until clients arrive "
+              "%s + "
+              "DNS TTL %s can last %s",
+              duration_text(topology->policy.automatic_within_ms).at,
+              seen_ms == 0 ? "" : "the checks of a sick region ",
+              seen_ms == 0 ? "" : duration_text(seen_ms).at, seen_ms == 0 ? "" : " + ",
+              duration_text(topology->policy.hold_down_ms).at,
+              duration_text(topology->lease.wait_ms).at, duration_text(steps_ms).at,
+              duration_text(ttl_ms).at, duration_text(all_ms).at);
     }
 }
 
@@ -482,7 +539,7 @@ void check_plans(const struct topology *topology, struct findings *findings) {
     for (uint8_t i = 0; i < topology->plans_n; i++) {
         check_plan(topology, &topology->plans[i], findings);
     }
-    for (unsigned kind = 0; kind < PLAN_KINDS_N && topology->plans_n > 0; kind++) {
+    for (unsigned kind = 0; kind <= PLAN_REPROTECT && topology->plans_n > 0; kind++) {
         if (plan_default(topology, (enum plan_kind)kind) == NULL) {
             FOUND(findings, FINDING_NO_PLAN, "plans", "no plan of kind %s",
                   plan_kind_text((enum plan_kind)kind));

@@ -122,6 +122,12 @@ static void check_component(const struct topology *topology, uint8_t index,
         FOUND(findings, FINDING_NEEDS_CYCLE, where("components.%s.needs", component->name).at,
               "through others it needs itself");
     }
+    if (component->failover_within_ms > 0 && component_failover_within_ms(component) == 0) {
+        FOUND(findings, FINDING_NO_ELECTIONS,
+              where("components.%s.failover_within", component->name).at,
+              "expected at a component of kind postgresql or redis, found at one of kind %s",
+              component_kind_text((enum component_kind)component->kind));
+    }
     if (component->guarded) {
         check_guarded(topology, index, findings);
     }

@@ -8,9 +8,9 @@
 #include "agent/actions/haproxy_reply.h"
 #include "agent/actions/kubernetes_body.h"
 #include "agent/actions/patroni_body.h"
-#include "agent/actions/pg_history.h"
 #include "agent/actions/redis_region.h"
 #include "common/io/flat_xml.h"
+#include "common/io/pg_history.h"
 #include "common/topology/http_status.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

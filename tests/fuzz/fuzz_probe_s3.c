@@ -82,6 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct s3_replication replication;
     struct s3_rules rules;
     struct s3_servers servers;
+    struct s3_capacity capacity;
     struct git_view git;
     enum err err = ERR_OK;
     if (size < 1) {
@@ -111,7 +112,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     case 3:
         err = s3_replication_parse(text, size - 1, &replication);
         if ((s3_rules_parse(text, "bud", &rules) == ERR_OK && rules.n < rules.here_n) ||
-            (s3_servers_parse(text, &servers) == ERR_OK && servers.online_n < 1)) {
+            (s3_servers_parse(text, &servers) == ERR_OK && servers.online_n < 1) ||
+            (s3_capacity_parse(text, &capacity) == ERR_OK &&
+             capacity.free_bytes > capacity.size_bytes)) {
             abort();
         }
         break;

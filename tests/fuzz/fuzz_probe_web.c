@@ -20,6 +20,7 @@ static void lists_fuzz(uint8_t which, const char *text, size_t size) {
     char next[KUBERNETES_CONTINUE_SIZE];
     struct node_sums nodes = {.resource = "cpu"};
     struct velero_sums velero = {.schedule = NULL};
+    struct velero_location location;
     struct velero_restores restores = {.schedule = "daily"};
     memset(&workloads, 0, sizeof workloads);
     if (which == 0 && kubernetes_list_parse(text, size, next, node_take, &nodes) == ERR_OK) {
@@ -34,6 +35,8 @@ static void lists_fuzz(uint8_t which, const char *text, size_t size) {
              (velero.newest_s != 0) == (velero.completed_n != 0));
         must(kubernetes_list_parse(text, size, next, velero_restore_take, &restores) != ERR_OK ||
              strlen(restores.newest_of) < sizeof restores.newest_of);
+        must(kubernetes_one_parse(text, size, velero_location_take, &location) != ERR_OK ||
+             strlen(location.bucket) < sizeof location.bucket);
     }
 }
 

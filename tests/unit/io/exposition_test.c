@@ -18,6 +18,8 @@ static void the_text_is_exactly_this(void **state) {
                                    "# HELP drover_b_total Two, \"quoted\", \\\\ and\\nmore.\n"
                                    "# TYPE drover_b_total counter\n"
                                    "drover_b_total{x=\"y\"} 61.005\n"
+                                   "drover_b_total -0.250\n"
+                                   "drover_b_total -9223372036854775.808\n"
                                    "# HELP drover_exposition_dropped_samples "
                                    "Samples that did not fit into this answer.\n"
                                    "# TYPE drover_exposition_dropped_samples gauge\n"
@@ -32,6 +34,8 @@ static void the_text_is_exactly_this(void **state) {
     exposition_count(&to, UINT64_MAX, 2, labels);
     exposition_family(&to, "drover_b_total", SERIES_COUNTER, "Two, \"quoted\", \\ and\nmore.");
     exposition_ms(&to, 61005, 1, &one);
+    exposition_signed_ms(&to, -250, 0, NULL);
+    exposition_signed_ms(&to, INT64_MIN, 0, NULL);
     assert_int_equal(exposition_end(&to), strlen(expected));
     assert_string_equal(text, expected);
 }

@@ -1,4 +1,5 @@
 /* Signatures, key files and secrets. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -115,6 +117,51 @@ static void no_altered_bit_verifies(void **state) {
     }
     assert_int_equal(sign_verify(public_key, message, sizeof message - 1, signature),
                      ERR_SIGNATURE);
+}
+
+static void either_key_of_an_identity_verifies_and_zeros_are_none(void **state) {
+    static const uint8_t zeros[KEY_SIZE];
+    uint8_t seed[3][KEY_SIZE], key[3][KEY_SIZE], signature[SIGNATURE_SIZE];
+    uint8_t message[8] = "a lease";
+    (void)state;
+    for (unsigned k = 0; k < 3; k++) {
+        assert_int_equal(sign_keypair(seed[k], key[k]), ERR_OK);
+    }
+    for (unsigned k = 0; k < 3; k++) {
+        assert_int_equal(sign_bytes(seed[k], message, sizeof message, signature), ERR_OK);
+        assert_int_equal(sign_verify_either(key[0], key[1], message, sizeof message, signature),
+                         k < 2 ? ERR_OK : ERR_SIGNATURE);
+        assert_int_equal(sign_verify_either(key[0], zeros, message, sizeof message, signature),
+                         k == 0 ? ERR_OK : ERR_SIGNATURE);
+    }
+    memset(signature, 0, sizeof signature);
+    for (unsigned i = 0; i < 256; i++) {
+        message[0] = (uint8_t)i;
+        assert_int_equal(sign_verify_either(zeros, zeros, message, 1, signature), ERR_SIGNATURE);
+    }
+}
+
+static void a_key_file_is_of_one_pinned_pair_or_of_none(void **state) {
+    static const uint8_t zeros[KEY_SIZE];
+    struct keys one, next, guard;
+    (void)state;
+    assert_int_equal(keys_generate(KEY_AGENT, "a", &one), ERR_OK);
+    assert_int_equal(keys_generate(KEY_AGENT, "a", &next), ERR_OK);
+    assert_int_equal(keys_generate(KEY_GUARD, "a", &guard), ERR_OK);
+#define PLACE(keys, curve, sign, curve_next, sign_next)                                            \
+    keys_place(&(keys), (curve), (sign), (curve_next), (sign_next))
+    assert_int_equal(PLACE(one, one.curve_public, one.sign_public, zeros, zeros), KEY_PINNED);
+    assert_int_equal(PLACE(next, one.curve_public, one.sign_public, zeros, zeros), KEY_NOT_PINNED);
+    assert_int_equal(
+        PLACE(next, one.curve_public, one.sign_public, next.curve_public, next.sign_public),
+        KEY_PINNED_NEXT);
+    assert_int_equal(
+        PLACE(next, one.curve_public, next.sign_public, next.curve_public, one.sign_public),
+        KEY_NOT_PINNED); /* one half of each */
+    assert_int_equal(PLACE(guard, NULL, guard.sign_public, NULL, zeros), KEY_PINNED);
+    assert_int_equal(PLACE(guard, NULL, one.sign_public, NULL, guard.sign_public), KEY_PINNED_NEXT);
+    assert_int_equal(PLACE(guard, NULL, one.sign_public, NULL, zeros), KEY_NOT_PINNED);
+#undef PLACE
 }
 
 static void a_key_of_zeros_verifies_nothing(void **state) {
@@ -334,6 +381,91 @@ static void secrets_are_read_when_asked_for(void **state) {
     }
 }
 
+static void secret_write(const char *text) {
+    assert_int_equal(file_write_atomic(path_of("x"), text, strlen(text), 0600, NULL), ERR_OK);
+}
+
+static void a_secret_that_is_exchanged_has_the_one_before_below_it(void **state) {
+    (void)state;
+    static const struct {
+        const char *file, *current, *previous;
+        bool exchanged;
+    } rows[] = {{"new\nold\n", "new", "old", true},
+                {"new\nold", "new", "old", true},
+                {"new\n", "new", "new", false},
+                {"new\n\n", "new", "new", false},
+                {"", "", "", false},
+                {"\nold\n", "", "old", true}};
+    struct secrets secrets = {.n = 2, .at = {{.name = "key"}, {.name = "pg"}}}, previous;
+    struct arguments arguments = {.n = 2, .at = {{"user", "key"}, {"password_ref", "pg"}}};
+    char secret[SECRET_SIZE];
+    (void)text_copy(secrets.at[1].path, SECRET_PATH_SIZE, path_of("x"));
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        secret_write(rows[i].file);
+        assert_int_equal(secret_get(&secrets, "pg", secret), ERR_OK);
+        assert_string_equal(secret, rows[i].current);
+        assert_int_equal(secret_is_exchanged(&secrets, "pg"), rows[i].exchanged);
+        assert_int_equal(secrets_previous(&secrets, &arguments, &previous), rows[i].exchanged);
+        previous = secrets;
+        previous.previous = true;
+        assert_int_equal(secret_get(&previous, "pg", secret), ERR_OK);
+        assert_string_equal(secret, rows[i].previous);
+    }
+    secret_write("1\n2\n3\n");
+    assert_int_equal(secret_get(&secrets, "pg", secret), ERR_FORMAT);
+    assert_false(secret_is_exchanged(&secrets, "pg"));
+    assert_false(secret_is_exchanged(&secrets, "none"));
+    assert_false(secret_is_exchanged(&secrets, "key")); /* no such file */
+    secret_write("1\n2\n");
+    arguments.n = 1; /* the user is called as a secret is, and refers to none */
+    assert_false(secrets_previous(&secrets, &arguments, &previous));
+}
+
+static void a_refusal_names_the_file_of_the_secret(void **state) {
+    (void)state;
+    struct secrets secrets = {.n = 1, .at = {{.name = "pg", .path = "/etc/drover/secrets/pg"}}};
+    struct arguments arguments = {.n = 2, .at = {{"password_ref", "pg"}, {"token_ref", "none"}}};
+    char roomy[64] = "refused", tight[28] = "refused", full[12] = "refused";
+    secrets_say_used(&secrets, &arguments, roomy, sizeof roomy);
+    assert_string_equal(roomy, "refused; used /etc/drover/secrets/pg");
+    secrets_say_used(&secrets, &arguments, tight, sizeof tight);
+    assert_string_equal(tight, "refused; used secret pg");
+    secrets_say_used(&secrets, &arguments, full, sizeof full);
+    assert_string_equal(full, "refused");
+    char wordy[40] = "refused, and then all that it ever said";
+    secrets_say_used(&secrets, &arguments, wordy, sizeof wordy);
+    assert_string_equal(wordy, "refused, and then all t; used secret pg");
+}
+
+static void set_age(const char *path, int64_t age_s) {
+    struct timespec times[2];
+    assert_int_equal(clock_gettime(CLOCK_REALTIME, &times[0]), 0);
+    times[0].tv_sec -= (time_t)age_s;
+    times[1] = times[0];
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+static void a_files_age_is_told_without_reading_it(void **state) {
+    (void)state;
+    const char *path = path_of("x");
+    int64_t age_s = 7;
+    assert_int_equal(file_age(path, &age_s), ERR_NOT_FOUND);
+    assert_int_equal(age_s, 7);
+    assert_int_equal(file_write_atomic(path, "a", 1, 0, NULL), ERR_OK);
+    assert_int_equal(file_age(path, &age_s), ERR_OK);
+    assert_in_range(age_s + 1, 0, 30);
+    set_age(path, 2592000);
+    assert_int_equal(file_age(path, &age_s), ERR_OK);
+    assert_in_range(age_s, 2591999, 2592030);
+    set_age(path, -90000);
+    assert_int_equal(file_age(path, &age_s), ERR_OK);
+    assert_true(age_s < -80000);
+    assert_int_equal(file_age("/", &age_s), ERR_FORMAT);
+    assert_int_equal(setenv("CREDENTIALS_DIRECTORY", directory, 1), 0);
+    assert_int_equal(file_age(path, &age_s), ERR_UNSUPPORTED); /* as old as the service's start */
+    assert_int_equal(unsetenv("CREDENTIALS_DIRECTORY"), 0);
+}
+
 static void a_protected_process_leaves_no_core(void **state) {
     (void)state;
     pid_t child = fork();
@@ -357,6 +489,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ed25519_is_that_of_rfc_8032),
         cmocka_unit_test(no_altered_bit_verifies),
+        cmocka_unit_test(either_key_of_an_identity_verifies_and_zeros_are_none),
+        cmocka_unit_test(a_key_file_is_of_one_pinned_pair_or_of_none),
         cmocka_unit_test(a_key_of_zeros_verifies_nothing),
         cmocka_unit_test(sha256_is_that_of_fips_180),
         cmocka_unit_test(curve_keys_are_libzmqs),
@@ -366,6 +500,9 @@ int main(void) {
         KEYS_TEST(altered_and_malformed_key_files_are_refused),
         cmocka_unit_test(a_name_that_is_a_path_makes_no_keys),
         KEYS_TEST(secrets_are_read_when_asked_for),
+        KEYS_TEST(a_secret_that_is_exchanged_has_the_one_before_below_it),
+        KEYS_TEST(a_refusal_names_the_file_of_the_secret),
+        KEYS_TEST(a_files_age_is_told_without_reading_it),
         cmocka_unit_test(a_protected_process_leaves_no_core),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

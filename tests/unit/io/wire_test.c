@@ -200,15 +200,15 @@ static void a_key_given_to_another_identity_speaks_for_that_one(void **state) {
 
 static void the_allow_list_is_bounded_and_unambiguous(void **state) {
     struct bench *bench = *state;
-    static struct wire_identity many[WIRE_PEERS_MAX + 1];
-    for (size_t i = 0; i <= WIRE_PEERS_MAX; i++) {
+    static struct wire_identity many[WIRE_KEYS_MAX + 1];
+    for (size_t i = 0; i <= WIRE_KEYS_MAX; i++) {
         many[i].kind = WIRE_AGENT;
         many[i].index = (uint8_t)i;
         many[i].curve_key[0] = (uint8_t)(i + 1);
         many[i].curve_key[1] = 1;
     }
-    assert_int_equal(wire_allow(bench->wire, many, WIRE_PEERS_MAX + 1), ERR_TOO_BIG);
-    assert_int_equal(wire_allow(bench->wire, many, WIRE_PEERS_MAX), ERR_OK);
+    assert_int_equal(wire_allow(bench->wire, many, WIRE_KEYS_MAX + 1), ERR_TOO_BIG);
+    assert_int_equal(wire_allow(bench->wire, many, WIRE_KEYS_MAX), ERR_OK);
     struct wire_identity twice[2] = {many[0], many[0]};
     assert_int_equal(wire_allow(bench->wire, twice, 2), ERR_EXISTS);
     memset(twice[1].curve_key, 0, KEY_SIZE);
@@ -260,6 +260,61 @@ static void of_two_sessions_with_one_key_the_newest_gets_the_answers(void **stat
     assert_int_equal(bench_answer(bench, 7, "to the old again"), ERR_OK);
     TURN(bench, old_box.n == 2, 1000);
     assert_string_equal(old_box.text, "to the old again");
+}
+
+static void both_keys_of_one_identity_are_one_peer(void **state) {
+    struct bench *bench = *state;
+    struct inbox old_box = {0};
+    struct inbox new_box = {0};
+    bench->identities[1].index = 7;
+    bench->identities[1].next = true;
+    (void)text_copy(bench->identities[1].name, NAME_SIZE, "east-a");
+    assert_int_equal(wire_allow(bench->wire, bench->identities, 2), ERR_OK);
+    struct wire_client *old_client = bench_join(bench, &bench->a, &old_box);
+    bench_heard(bench, old_client, "by its key");
+    struct wire_client *new_client = bench_join(bench, &bench->b, &new_box);
+    bench_heard(bench, new_client, "by its next key");
+    assert_string_equal(bench->at_server.from, "east-a");
+    bench_heard(bench, old_client, "a late frame of the old session");
+    assert_int_equal(bench_answer(bench, 7, "to the newest"), ERR_OK);
+    TURN(bench, new_box.n == 1, 1000);
+    assert_string_equal(new_box.text, "to the newest");
+    assert_int_equal(old_box.n, 0);
+    /* The exchange is over: the old key is nobody's, the session by the new one lives on. */
+    assert_int_equal(wire_allow(bench->wire, &bench->identities[1], 1), ERR_OK);
+    unsigned heard_n = bench->at_server.n;
+    (void)bench_say(old_client, "by the old key");
+    TURN(bench, wire_counters(bench->wire)->revoked_key_n > 0, 1000);
+    assert_int_equal(bench->at_server.n, heard_n);
+    assert_int_equal(bench_answer(bench, 7, "still there"), ERR_OK);
+    TURN(bench, new_box.n == 2, 1000);
+    assert_int_equal(new_box.n, 2);
+}
+
+/* Which of the two the server holds is found out by trying, soon, and again after each restart. */
+static void a_client_finds_the_server_under_either_of_its_keys(void **state) {
+    struct bench *bench = *state;
+    struct inbox inbox = {0};
+    char address[ADDRESS_SIZE];
+    const struct pair first = bench->server, other = bench->b;
+    assert_true(text_copy(address, sizeof address, bench->address));
+    struct wire_client *client = bench_join(bench, &bench->a, &inbox);
+    wire_client_next_key(client, other.public_key);
+    bench_heard(bench, client, "by its key");
+    assert_false(wire_client_on_next(client));
+    for (unsigned turn = 0; turn < 3; turn++) {
+        bench->server = turn % 2 == 0 ? other : first;
+        wire_server_close(bench->serving);
+        TURN(bench, !wire_client_connected(client), 1000);
+        TURN(bench, false, 100);
+        bench_serve(bench, address);
+        uint64_t start_ms = clock_boot_ms();
+        TURN(bench, wire_client_connected(client), 5000);
+        print_message("found after %d ms\n", (int)(clock_boot_ms() - start_ms));
+        assert_true(clock_boot_ms() - start_ms < 2500);
+        assert_int_equal(wire_client_on_next(client), turn % 2 == 0);
+        bench_heard(bench, client, "again");
+    }
 }
 
 static void one_agent_cannot_take_another_agents_answers(void **state) {
@@ -341,6 +396,8 @@ int main(void) {
         WIRE_TEST(the_allow_list_is_bounded_and_unambiguous),
         WIRE_TEST(a_client_is_back_soon_after_its_server_restarts),
         WIRE_TEST(of_two_sessions_with_one_key_the_newest_gets_the_answers),
+        WIRE_TEST(both_keys_of_one_identity_are_one_peer),
+        WIRE_TEST(a_client_finds_the_server_under_either_of_its_keys),
         WIRE_TEST(one_agent_cannot_take_another_agents_answers),
         WIRE_TEST(closing_inside_a_callback_is_safe),
         WIRE_TEST(a_port_in_use_is_a_clear_error),

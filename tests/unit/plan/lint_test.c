@@ -306,13 +306,29 @@ static void a_lock_that_only_one_step_names_is_a_typo(void **state) {
     plan->locks_n = 1;
     (void)text_copy(plan->locks[0], NAME_SIZE, "haproxy");
     step_of(topology, "failover", "promote")->locks = 1;
-    expect(topology, "313", "no other step of the plan names the lock haproxy");
+    expect(topology, "313", "no other step names the lock haproxy");
     step_of(topology, "failover", "check")->locks = 1;
     expect(topology, "", NULL);
     plan->locks_n = 2;
     (void)text_copy(plan->locks[1], NAME_SIZE, "haprxy");
     step_of(topology, "failover", "check")->locks = 2;
     expect(topology, "313 313", "did you mean \"haprxy\"?");
+}
+
+static void a_lock_that_a_drill_and_the_move_over_it_name_is_none(void **state) {
+    (void)state;
+    struct topology *topology = clean();
+    struct plan *plan = &topology->plans[topology_plan(topology, "failover")];
+    struct plan *other = &topology->plans[topology_plan(topology, "reprotect")];
+    plan->locks_n = other->locks_n = 1;
+    (void)text_copy(plan->locks[0], NAME_SIZE, "redis");
+    (void)text_copy(other->locks[0], NAME_SIZE, "redis");
+    step_of(topology, "failover", "promote")->locks = 1;
+    expect(topology, "313", "no other step names the lock redis"); /* never at work together */
+    other->kind = PLAN_DRILL;
+    expect(topology, "", NULL);
+    (void)text_copy(other->locks[0], NAME_SIZE, "rediss");
+    expect(topology, "313", NULL);
 }
 
 /* Waiting for a lock is part of the longest way. */
@@ -329,6 +345,40 @@ static void a_lock_uses_up_the_recovery_time(void **state) {
     topology->plans[topology_plan(topology, "failover")].locks_n = 1;
     check->locks = promote->locks = 1;
     expect(topology, "301", "can last");
+}
+
+/* What its steps took so far tells more than their timeouts: late all the same, it is late. */
+static void objectives_are_held_against_what_steps_took(void **state) {
+    (void)state;
+    struct topology *topology = clean();
+    uint8_t plan = topology_plan(topology, "failover");
+    uint64_t p95_ms[STEPS_MAX] = {2000, 3000};
+    struct step *check = step_of(topology, "failover", "check");
+    struct objective *objective = &topology->objectives[check->tier - 1];
+    uint64_t before_ms = topology->policy.hold_down_ms + topology->lease.wait_ms;
+    objective->rto_ms = before_ms + 5000;
+    expect(topology, "301", NULL);
+    uint16_t longest_n = findings.n;
+    plan_lint_past(topology, plan, p95_ms, &findings);
+    assert_int_equal(findings.n, longest_n);
+    objective->rto_ms -= 1;
+    plan_lint_past(topology, plan, p95_ms, &findings);
+    assert_int_equal(findings.n, longest_n + 1);
+    assert_int_equal(findings.at[longest_n].code, LINT_RTO_PAST);
+    assert_non_null(strstr(findings.at[longest_n].text, "at the p95"));
+    assert_string_equal(findings.at[longest_n].where, "plans.failover.steps.check");
+    seen[LINT_RTO_PAST] = true;
+    /* Done too seldom, it counts with its longest; and never with more than that. */
+    objective->rto_ms = before_ms + 2000 + check->timeout_ms;
+    p95_ms[1] = 0;
+    plan_lint_past(topology, plan, p95_ms, &findings);
+    p95_ms[1] = 10ull * check->timeout_ms;
+    plan_lint_past(topology, plan, p95_ms, &findings);
+    plan_lint_past(topology, topology_plan(topology, "switchover"), p95_ms, &findings);
+    assert_int_equal(findings.n, longest_n + 1);
+    objective->rto_ms -= 1;
+    plan_lint_past(topology, plan, p95_ms, &findings);
+    assert_int_equal(findings.n, longest_n + 2);
 }
 
 static void a_broken_index_stops_lint(void **state) {
@@ -380,7 +430,9 @@ int main(void) {
         cmocka_unit_test(blind_steps_are_told_once_a_plan),
         cmocka_unit_test(placeholders_are_words_and_brackets),
         cmocka_unit_test(a_lock_that_only_one_step_names_is_a_typo),
+        cmocka_unit_test(a_lock_that_a_drill_and_the_move_over_it_name_is_none),
         cmocka_unit_test(a_lock_uses_up_the_recovery_time),
+        cmocka_unit_test(objectives_are_held_against_what_steps_took),
         cmocka_unit_test(a_broken_index_stops_lint),
         cmocka_unit_test(every_code_was_given_and_is_documented),
     };

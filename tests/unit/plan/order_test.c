@@ -148,10 +148,28 @@ static void the_largest_plan_has_an_order(void **state) {
     }
 }
 
+/* What is left of a step: its attempts until now and the pauses behind them are over. */
+static void attempts_that_are_over_are_not_counted_again(void **state) {
+    (void)state;
+    const struct step step = {.timeout_ms = 10000, .retries = 2};
+    static const struct {
+        unsigned tries_n;
+        uint64_t running_ms, failed_ms;
+    } cases[] = {
+        {0, 33000, 33000}, {1, 33000, 20000 + 3000}, {2, 20000 + 2000, 10000 + 2000}, {3, 10000, 0},
+        {4, 0, 0}, /* a person made it try again */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(step_rest_ms(&step, cases[i].tries_n, true), cases[i].running_ms);
+        assert_int_equal(step_rest_ms(&step, cases[i].tries_n, false), cases[i].failed_ms);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(waves_follow_needs_and_tiers_order_a_wave, plan_empty),
         cmocka_unit_test(the_longest_time_holds_the_pauses_between_attempts),
+        cmocka_unit_test(attempts_that_are_over_are_not_counted_again),
         cmocka_unit_test_setup(hand_offs_come_first_and_the_fence_begins_a_new_count, plan_empty),
         cmocka_unit_test_setup(who_shares_a_lock_is_waited_for_at_the_longest, plan_empty),
         cmocka_unit_test_setup(a_circle_has_no_order, plan_empty),

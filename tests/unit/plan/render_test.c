@@ -160,7 +160,7 @@ static void a_script_has_one_heading_a_step(void **state) {
     (void)state;
     for (uint8_t p = 0; p < topology.plans_n; p++) {
         const struct plan *plan = &topology.plans[p];
-        bool fences = plan->kind != PLAN_REPROTECT;
+        bool fences = plan_kind_moves((enum plan_kind)plan->kind);
         assert_int_equal(render_to(plan->name, 0, RENDER_COMMANDS, TEXT_SIZE), ERR_OK);
         assert_int_equal(count_of("\n# ==== "), plan->steps_n + fences);
         assert_int_equal(count_of("\n# ==== 1. "), 1);

@@ -91,7 +91,7 @@ static void the_example_scales_as_the_documents_say(void **state) {
             const struct step *step = &topology.plans[i].steps[j / 2];
             uint8_t region = j % 2, other = (uint8_t)(1 - region);
             struct arguments arguments = {0};
-            assert_int_not_equal(step->action, ACTION_EXEC);
+            assert_true(step->action != ACTION_EXEC || topology.plans[i].kind == PLAN_DRILL);
             if (step->action != ACTION_KUBERNETES_SCALE) {
                 continue;
             }
@@ -131,6 +131,7 @@ static void the_example_watches_restores_configurations_and_power(void **state) 
         {CHECK_GIT, "deployed_file", NULL},
         {CHECK_GIT, "max_undeployed", NULL},
         {CHECK_FENCE_AGENT, "device", NULL},
+        {CHECK_KUBERNETES, "s3_url", NULL},
     };
     for (size_t i = 0; i < 2 * sizeof wanted / sizeof wanted[0]; i++) {
         uint8_t region = i % 2;

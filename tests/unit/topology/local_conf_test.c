@@ -29,9 +29,9 @@ static void the_agents_sample_reads(void **state) {
     assert_int_equal(
         conf.allow,
         (UINT32_C(1) << ACTION_PATRONI_PROMOTE) | (UINT32_C(1) << ACTION_PATRONI_DEMOTE) |
-            (UINT32_C(1) << ACTION_PATRONI_HANDOFF) | (UINT32_C(1) << ACTION_PG_AWAIT_POSITION) |
-            (UINT32_C(1) << ACTION_PG_REJOIN) | (UINT32_C(1) << ACTION_VERIFY) |
-            (UINT32_C(1) << ACTION_FENCE_AGENT));
+            (UINT32_C(1) << ACTION_PATRONI_HANDOFF) | (UINT32_C(1) << ACTION_PATRONI_SWITCHOVER) |
+            (UINT32_C(1) << ACTION_PG_AWAIT_POSITION) | (UINT32_C(1) << ACTION_PG_REJOIN) |
+            (UINT32_C(1) << ACTION_VERIFY) | (UINT32_C(1) << ACTION_FENCE_AGENT));
     assert_int_equal(conf.fence_devices_n, 1);
     assert_string_equal(conf.fence_devices[0].name, "r1-db2-power");
     assert_string_equal(conf.fence_devices[0].program, "/usr/sbin/fence_ipmilan");

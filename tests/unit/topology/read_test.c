@@ -195,6 +195,8 @@ static const struct wrong_row wrong_rows[] = {
      0, 0},
     {"tier = 2; needs", "tier = 9; needs",
      "components[1].tier: expected a whole number of 0 to 4, found 9", 0, 0},
+    {"needs = [\"pg\"];", "needs = [\"pg\"]; failover_within = \"999ms\";",
+     "components[1].failover_within: expected a duration of 1s to 1h, found \"999ms\"", 0, 0},
     /* links and checks */
     {"kind = \"stream\";", "kind = \"streem\";",
      "links[0].kind: unknown \"streem\"; did you mean \"stream\"?", 0, 0},
@@ -219,8 +221,10 @@ static const struct wrong_row wrong_rows[] = {
     {"kind = \"pg_replication\"", "kind = \"pg-replication\"",
      "checks[1].kind: unknown \"pg-replication\"; did you mean \"pg_replication\"?", 0, 0},
     /* plans */
-    {"kind = \"failover\"; steps", "kind = \"drill\"; steps",
-     "plans[0].kind: expected one of failover, switchover, reprotect, found \"drill\"", 0, 0},
+    {"kind = \"failover\"; steps", "kind = \"parade\"; steps",
+     "plans[0].kind: expected one of failover, switchover, reprotect, "
+     "component, drill, found \"parade\"",
+     0, 0},
     {"action = \"verify\";", "action = \"verifi\";",
      "plans[0].steps[1].action: unknown \"verifi\"; did you mean \"verify\"?", 0, 0},
     {"action = \"verify\";", "action = \"explode_everything\";",
@@ -403,6 +407,7 @@ static void checks_have_their_kinds_times(void **state) {
         {"path", 10000, 5000, 3},
         {"smtp", 60000, 5000, 2},
         {"fence_agent", 300000, 30000, 1},
+        {"secret_age", 3600000, 10000, 1}, /* SEED-58 */
     };
     assert_int_equal(sizeof rows / sizeof rows[0], CHECK_KINDS_N);
     for (size_t i = 0; i < CHECK_KINDS_N; i++) {

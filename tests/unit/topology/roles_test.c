@@ -31,7 +31,7 @@ static void requests_are_exactly_those_of_the_table(void **state) {
                                 "done, command take, command handover",
         [ROLE_COMMUNICATIONS] = "read",
         [ROLE_DATABASE_ADMIN] = "read, approve, reject, step done",
-        [ROLE_NETWORK_ADMIN] = "read, approve, reject",
+        [ROLE_NETWORK_ADMIN] = "read, approve, reject, step done",
         [ROLE_DEVELOPER] = "read",
         [ROLE_AUTOMATION] = "read, declare",
         [ROLE_AUDITOR] = "read",
@@ -49,8 +49,8 @@ static void requests_are_exactly_those_of_the_table(void **state) {
 static void automation_declares_failovers_only(void **state) {
     (void)state;
     static const char *const expected[ROLES_N] = {
-        [ROLE_SRE] = "failover, switchover, reprotect",
-        [ROLE_COMMANDER] = "failover, switchover, reprotect",
+        [ROLE_SRE] = "failover, switchover, reprotect, component, drill",
+        [ROLE_COMMANDER] = "failover, switchover, reprotect, component, drill",
         [ROLE_TECHNICAL_LEAD] = "",
         [ROLE_COMMUNICATIONS] = "",
         [ROLE_DATABASE_ADMIN] = "",
@@ -101,7 +101,8 @@ static void automation_promotes_and_looks_and_nothing_else(void **state) {
         "redis_demote, redis_promote, redis_handoff, dns_update, http_call, exec, approval, "
         "verify, pg_rejoin, kubernetes_scale, haproxy_server, dns_powerdns, fence_agent, "
         "dns_route53, dns_cloudflare, traffic_shift, "
-        "s3_direction, clickhouse_recover, manual";
+        "s3_direction, clickhouse_recover, manual, smtp_send, patroni_switchover, "
+        "sentinel_failover";
     static const char *const expected[ROLES_N] = {
         [ROLE_SRE] = all,
         [ROLE_COMMANDER] = all,
@@ -109,7 +110,8 @@ static void automation_promotes_and_looks_and_nothing_else(void **state) {
         [ROLE_COMMUNICATIONS] = "",
         [ROLE_DATABASE_ADMIN] = "patroni_demote, patroni_promote, patroni_handoff, pg_promote, "
                                 "pg_await_position, redis_demote, redis_promote, redis_handoff, "
-                                "approval, verify, pg_rejoin, traffic_shift, manual",
+                                "approval, verify, pg_rejoin, traffic_shift, manual, "
+                                "patroni_switchover, sentinel_failover",
         [ROLE_NETWORK_ADMIN] = "pg_await_position, dns_update, approval, verify, haproxy_server, "
                                "dns_powerdns, dns_route53, dns_cloudflare, traffic_shift, manual",
         [ROLE_DEVELOPER] = "",

@@ -84,9 +84,36 @@ static void the_example_is_clean(void **state) {
     assert_int_equal(found.n, 0);
 }
 
+static unsigned inside_n(const char *after, const char *from, const char *to) {
+    struct text256 why = {.at = ""};
+    unsigned n = 0;
+    (void)example_changed(after, from, to);
+    assert_int_equal(topology_read(text, strlen(text), "bud.conf", &topology, &why), ERR_OK);
+    topology_check(&topology, &found);
+    for (uint16_t i = 0; i < found.n; i++) {
+        n += found.at[i].code == FINDING_PLAN_INSIDE;
+    }
+    return n;
+}
+
+static void who_leads_inside_a_region_is_for_no_plan_that_moves_the_lease(void **state) {
+    (void)state;
+    static const char of_plan[] = "name = \"component-postgresql\";", kind[] = "\"component\"";
+    assert_int_equal(inside_n("", "cluster", "cluster"), 0);
+    assert_int_equal(inside_n(of_plan, kind, "\"drill\""), 0);
+    assert_int_equal(inside_n(of_plan, kind, "\"reprotect\""), 1);
+    assert_int_equal(inside_n(of_plan, kind, "\"failover\""), 1);
+    assert_int_equal(inside_n("name = \"component-redis\";", kind, "\"switchover\""), 1);
+}
+
 #define PLAN "name = \"failover\";\n        kind"
 #define AWAIT "name = \"await-position\""
 #define HANDOFF "name = \"handoff-postgresql\""
+
+#define MAIL(to, subject, more)                                                                    \
+    "action = \"smtp_send\"; component = \"postgresql\"; args: { address = \"10.0.0.9:25\"; "      \
+    "sender = "                                                                                    \
+    "\"d@b\"; to = \"" to "\"; subject = \"" subject "\"; text = \"t\"; " more "};"
 
 static const struct row {
     const char *after, *from, *to; /* in the example */
@@ -126,6 +153,28 @@ static const struct row {
     {"name = \"postgresql\";", "10.71.0.12:5432", "db2:5432", FINDING_ARGUMENT_WRONG,
      "components.postgresql.endpoints.region1.args.pg_addresses",
      "expected numeric host:port, up to 8 with commas between, found"},
+    /* what is sent to others names facts only */
+    {AWAIT, "action = \"pg_await_position\"; component = \"postgresql\";",
+     "action = \"http_call\"; component = \"postgresql\"; args: { url = \"http://10.0.0.1/\"; body "
+     "= "
+     "\"{password_ref}\"; };",
+     FINDING_ARGUMENT_WRONG, "plans.switchover.steps.await-position.args.body",
+     "expected of {...}: cluster, execution, epoch, plan, kind, from, to, step, time; a brace is "
+     "{{, "
+     "found \"{password_ref}\""},
+    {AWAIT, "action = \"pg_await_position\"; component = \"postgresql\";", MAIL("a@b, c", "x", ""),
+     FINDING_ARGUMENT_WRONG, "plans.switchover.steps.await-position.args.to",
+     "expected addresses as ops@bud.example, up to 8 with commas between, found \"a@b, c\""},
+    {AWAIT, "action = \"pg_await_position\"; component = \"postgresql\";",
+     MAIL("a@b",
+          "seventy-nine characters are one too many for a subject, "
+          "ü12345678901234567890123",
+          ""),
+     FINDING_ARGUMENT_WRONG, "plans.switchover.steps.await-position.args.subject",
+     "expected at most 78 characters, found"},
+    {AWAIT, "action = \"pg_await_position\"; component = \"postgresql\";",
+     MAIL("a@b", "x {names}", ""), FINDING_ARGUMENT_WRONG,
+     "plans.switchover.steps.await-position.args.subject", "expected of {...}: cluster"},
     /* several together: at the step */
     {AWAIT, "timeout = \"30s\";", "timeout = \"30s\"; args: { position = \"0\"; };",
      FINDING_ARGUMENT_WRONG, "plans.switchover.steps.await-position.args.position",
@@ -198,6 +247,7 @@ static void tables_name_each_argument_once(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_example_is_clean),
+        cmocka_unit_test(who_leads_inside_a_region_is_for_no_plan_that_moves_the_lease),
         cmocka_unit_test(each_mistake_is_told_with_line_path_and_what_was_expected),
         cmocka_unit_test(lines_are_those_of_the_deepest_name_that_is_there),
         cmocka_unit_test(tables_name_each_argument_once),

@@ -28,6 +28,49 @@ static void names_are_found_at_their_positions(void **state) {
     assert_int_equal(topology_endpoint(topology, 0, 2), NONE);
 }
 
+static void pins_must_know_every_key_that_is_in_force(void **state) {
+    static struct topology pins, force;
+    uint8_t *const exchanged[][2] = {
+        {force.members[1].curve_key, pins.members[1].curve_key_next},
+        {force.members[2].sign_key_next, pins.members[2].sign_key_next},
+        {force.agents[0].guard_key, pins.agents[0].guard_key_next},
+        {force.agents[1].sign_key_next, pins.agents[1].sign_key_next},
+    };
+    (void)state;
+    for (unsigned i = 0; i < sizeof exchanged / sizeof exchanged[0]; i++) {
+        pins = force = *sample_topology(NULL, NULL);
+        assert_true(topology_knows_keys(&pins, &force));
+        memset(exchanged[i][0], 0xA5, KEY_SIZE);
+        assert_false(topology_knows_keys(&pins, &force));
+        memset(exchanged[i][1], 0xA5, KEY_SIZE);
+        assert_true(topology_knows_keys(&pins, &force));
+    }
+    memset(force.agents[0].sign_key, 0x5A, KEY_SIZE);
+    assert_false(topology_knows_keys(&pins, &force));
+    (void)text_copy(pins.agents[0].name, NAME_SIZE, "north-db1"); /* it does not name that one */
+    assert_true(topology_knows_keys(&pins, &force));
+}
+
+static void a_guard_is_the_same_while_one_key_is_shared(void **state) {
+    static const struct {
+        uint8_t key, next, key_then, next_then;
+        bool same;
+    } rows[] = {{1, 0, 1, 0, true},  {1, 0, 1, 2, true},  {1, 2, 2, 0, true},  {1, 2, 2, 3, true},
+                {1, 0, 2, 0, false}, {1, 2, 3, 4, false}, {1, 0, 2, 3, false}, {0, 0, 0, 0, false}};
+    (void)state;
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct agent now, then;
+        memset(&now, 0, sizeof now);
+        memset(&then, 0, sizeof then);
+        memset(now.guard_key, rows[i].key, KEY_SIZE);
+        memset(now.guard_key_next, rows[i].next, KEY_SIZE);
+        memset(then.guard_key, rows[i].key_then, KEY_SIZE);
+        memset(then.guard_key_next, rows[i].next_then, KEY_SIZE);
+        assert_int_equal(agent_same_guard(&now, &then), rows[i].same);
+        assert_int_equal(agent_same_guard(&then, &now), rows[i].same);
+    }
+}
+
 static void texts_cover_every_enumerator(void **state) {
     (void)state;
     for (unsigned i = 0; i < 256; i++) {
@@ -219,6 +262,8 @@ static void findings_beyond_the_limit_are_counted(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_found_at_their_positions),
+        cmocka_unit_test(pins_must_know_every_key_that_is_in_force),
+        cmocka_unit_test(a_guard_is_the_same_while_one_key_is_shared),
         cmocka_unit_test(texts_cover_every_enumerator),
         cmocka_unit_test(durations_read_and_write),
         cmocka_unit_test(an_argument_set_twice_keeps_the_later_value),
