@@ -43,7 +43,9 @@ static uint8_t judge(struct coordinator *member, const struct question *question
     uint8_t canon[CANON_MAX];
     const struct topology *topology = member->topology;
     size_t size = canon_question(question, canon);
-    if (sign_verify(topology->agents[agent].sign_key, canon, size, question->signature) != ERR_OK) {
+    const struct agent *entry = &topology->agents[agent];
+    if (sign_verify_either(entry->sign_key, entry->sign_key_next, canon, size,
+                           question->signature) != ERR_OK) {
         return REFUSAL_BAD_SIGNATURE;
     }
     uint8_t region = topology->agents[agent].region;
@@ -127,7 +129,8 @@ void attesting_fence_proof(struct coordinator *member, uint8_t agent,
         return;
     }
     size_t size = canon_fence(member->topology->cluster, proof, canon);
-    if (sign_verify(entry->guard_key, canon, size, proof->signature) != ERR_OK) {
+    if (sign_verify_either(entry->guard_key, entry->guard_key_next, canon, size,
+                           proof->signature) != ERR_OK) {
         member->frames_refused_n++;
         return;
     }

@@ -6,12 +6,24 @@
 #include "common/io/clock.h"
 #include "common/io/log.h"
 #include "common/io/sign.h"
+#include "common/topology/fill.h"
 #include "coordinator/member.h"
 #include "proto/canon.h"
 
 static void position_text(uint64_t position, char *out, size_t out_size) {
     (void)text_format(out, out_size, "%llX/%llX", (unsigned long long)(position >> 32),
                       (unsigned long long)(position & 0xFFFFFFFFu));
+}
+
+static enum err move_tell(const struct topology *topology, const struct plan *plan,
+                          const struct step *step, const struct want_command *want,
+                          struct arguments *arguments) {
+    uint8_t from = step->at_source ? want->region : want->peer_region;
+    uint8_t to = step->at_source ? want->peer_region : want->region;
+    return from < topology->regions_n && to < topology->regions_n
+               ? fill_move_set(arguments, (enum plan_kind)plan->kind, topology->regions[from].name,
+                               topology->regions[to].name)
+               : ERR_RANGE;
 }
 
 /* The complete command, the same bytes at every member: nothing in it may depend on this member. */
@@ -32,6 +44,10 @@ static bool command_build(const struct coordinator *member, const struct want_co
         if (arguments_set(&ret_command->arguments, "position", position) != ERR_OK) {
             return false;
         }
+    }
+    if (fill_names_move((enum action_kind)step.action, &ret_command->arguments) &&
+        move_tell(topology, plan, &step, want, &ret_command->arguments) != ERR_OK) {
+        return false;
     }
     (void)text_copy(ret_command->cluster, sizeof ret_command->cluster, topology->cluster);
     (void)text_copy(ret_command->agent, sizeof ret_command->agent,

@@ -16,6 +16,7 @@
 #define PENDING_MAX 8192 /* rows; beyond, a stuck disk costs records, never memory */
 #define BATCH_MAX 512
 #define ROW_BYTES_MAX 1024
+#define ELECTIONS_PENDING_MAX 16
 
 struct history {
     struct history_store *store;
@@ -25,6 +26,8 @@ struct history {
     struct history_row *pending; /* ring of PENDING_MAX */
     size_t pending_first, pending_n;
     uint64_t lost_n;
+    struct history_election elections[ELECTIONS_PENDING_MAX]; /* oldest first */
+    size_t elections_n;
     bool anchor_due; /* the next batch begins with an anchor */
     uint64_t anchor_height;
     uint8_t anchor_head[DIGEST_SIZE];
@@ -36,6 +39,8 @@ struct history {
     bool closed; /* the last callback frees */
     struct history_row *batch;
     size_t batch_n;
+    struct history_election batch_elections[ELECTIONS_PENDING_MAX];
+    size_t batch_elections_n;
     bool batch_anchors;
     enum err batch_err;
     struct text256 batch_why;
@@ -65,7 +70,7 @@ void history_row_digest(const uint8_t before[DIGEST_SIZE], const struct history_
         bytes_put_text(&bytes, row->plan);
         bytes_put_text(&bytes, row->work);
         bytes_put_u8(&bytes, row->end);
-        bytes_put_u8(&bytes, row->automatic);
+        bytes_put_u8(&bytes, row->how);
     }
     ensure(!bytes.failed);
     digest_sha256(buffer, bytes.used, ret_digest);
@@ -130,13 +135,25 @@ static void batch_take(struct history *history) {
         history->pending_first = (history->pending_first + 1) % PENDING_MAX;
         history->pending_n--;
     }
+    memcpy(history->batch_elections, history->elections, sizeof history->elections);
+    history->batch_elections_n = history->elections_n;
+    history->elections_n = 0;
     history->batch_anchors = history->anchor_due;
     history->anchor_due = false;
 }
 
+static bool batch_is_empty(const struct history *history) {
+    return history->batch_n == 0 && history->batch_elections_n == 0;
+}
+
 static void batch_write(struct history *history) {
-    enum err err = ERR_OK;
-    if (history->batch_anchors) {
+    enum err err =
+        history_elections_write(history_store_elections(history->store), history->batch_elections,
+                                history->batch_elections_n, &history->batch_why);
+    if (err == ERR_OK) {
+        history->batch_elections_n = 0;
+    }
+    if (err == ERR_OK && history->batch_anchors) {
         err = history_store_anchor(history->store, history->anchor_height, history->anchor_head,
                                    &history->batch_why);
     }
@@ -187,7 +204,7 @@ static void on_worked(uv_work_t *work, int status) {
     }
     batch_settle(history);
     /* After a failure the same batch waits for the next fact, rather than hammering a full disk. */
-    if (history->batch_n == 0 && history->pending_n > 0) {
+    if (batch_is_empty(history) && (history->pending_n > 0 || history->elections_n > 0)) {
         work_start(history, loop);
     }
 }
@@ -196,7 +213,7 @@ static void work_start(struct history *history, uv_loop_t *loop) {
     if (history->work_queued) {
         return;
     }
-    if (history->batch_n == 0 && !history->batch_anchors) {
+    if (batch_is_empty(history) && !history->batch_anchors) {
         batch_take(history);
     }
     history->work.data = history;
@@ -219,8 +236,9 @@ void history_close(struct history *history) {
         batch_settle(history);
     }
     enum err err = ERR_OK;
-    while (err == ERR_OK && (history->batch_n > 0 || history->pending_n > 0)) {
-        if (history->batch_n == 0) {
+    while (err == ERR_OK &&
+           (!batch_is_empty(history) || history->pending_n > 0 || history->elections_n > 0)) {
+        if (batch_is_empty(history)) {
             batch_take(history);
         }
         batch_write(history);
@@ -235,9 +253,27 @@ void history_close(struct history *history) {
 
 /* -------------------------------------------------------------- the loop's side */
 
+/* Where a row goes, and the state that it tells of. */
+struct adding {
+    struct history *history;
+    const struct core *after;
+};
+
+/* What is told of an exercise can never be taken for the real thing. */
+static void row_mark(const struct core *after, struct history_row *row) {
+    const struct execution *of = core_execution(after, row->execution);
+    char text[HISTORY_TEXT_SIZE];
+    if (of != NULL && of->kind == PLAN_DRILL) {
+        (void)text_copy(text, sizeof text, row->text);
+        (void)text_format(row->text, sizeof row->text, "DRILL  %s", text);
+    }
+}
+
 static void row_add(void *owner, struct history_row *row) {
-    struct history *history = owner;
+    const struct adding *adding = owner;
+    struct history *history = adding->history;
     uint8_t digest[DIGEST_SIZE];
+    row_mark(adding->after, row);
     row->height = history->height + 1;
     history_row_digest(history->head, row, digest);
     memcpy(row->digest, digest, DIGEST_SIZE);
@@ -258,6 +294,7 @@ static void row_add(void *owner, struct history_row *row) {
 void history_fact(struct history *history, const struct coordinator *member,
                   const struct fact *fact, const struct message *message,
                   const struct verdict *verdict, const char *comment) {
+    struct adding adding = {history, &member->core};
     struct telling telling = {.before = &history->before,
                               .after = &member->core,
                               .topology = member->topology,
@@ -265,13 +302,34 @@ void history_fact(struct history *history, const struct coordinator *member,
                               .message = message,
                               .verdict = verdict,
                               .comment = comment,
-                              .owner = history,
+                              .owner = &adding,
                               .emit = row_add};
     telling_fact(&telling);
     telling_changes(&telling);
     history->before = member->core;
-    if (history->pending_n > 0 || history->batch_n > 0) {
+    if (history->pending_n > 0 || history->elections_n > 0 || !batch_is_empty(history)) {
         work_start(history, member->loop);
+    }
+}
+
+void history_election(struct history *history, const struct coordinator *member,
+                      const struct history_election *election) {
+    if (history->elections_n == ELECTIONS_PENDING_MAX) {
+        memmove(&history->elections[0], &history->elections[1],
+                (ELECTIONS_PENDING_MAX - 1) * sizeof history->elections[0]);
+        history->elections_n--;
+    }
+    history->elections[history->elections_n++] = *election;
+    work_start(history, member->loop);
+}
+
+void history_elections(struct history *history, void *owner,
+                       void (*each)(void *owner, const struct history_election *election)) {
+    struct text256 why, text;
+    if (history_elections_each(history_store_elections(history->store), owner, each, &why) !=
+        ERR_OK) {
+        text_say(&text, "elections could not be read to their end: %s", why.at);
+        say_trouble(history, false, text.at);
     }
 }
 

@@ -7,7 +7,8 @@
  * history_store.c  SQLite: the writer on a worker thread, the reader on the loop
  * history_text.c   what a fact changed, in sentences
  * history_diff.c   what followed from it: regions, executions, steps
- * history_work.c   what a step does, as a digest: a step that was changed since was never run */
+ * history_work.c   what a step does, as a digest: a step that was changed since was never run
+ * history_elections.c  beside the chain: elections inside a region, as this member measured them */
 #ifndef DROVER_HISTORY_H
 #define DROVER_HISTORY_H
 
@@ -21,6 +22,7 @@
 #define HISTORY_TEXT_SIZE 400
 #define HISTORY_KIND_SIZE 16
 #define HISTORY_WORK_SIZE 17 /* 16 hex digits and the end */
+#define HISTORY_LEADER_SIZE 80
 
 struct history;
 struct coordinator;
@@ -36,6 +38,13 @@ enum run_end {
     RUN_DONE,
     RUN_FOUND, /* what it should bring about was there already: it did nothing */
     RUN_FAILED /* or was refused by its agent */
+};
+
+/* In which kind of execution; kept in the records. */
+enum run_how {
+    RUN_DECLARED = 0,
+    RUN_AUTOMATIC = 1, /* the members began it by themselves */
+    RUN_DRILL = 2
 };
 
 /* Opens DIRECTORY/history.db, makes it if needed, and recomputes its chain: what does not fit is
@@ -84,7 +93,7 @@ struct history_run {
     uint64_t wall_ms, execution;
     int64_t ms;              /* that its action took */
     uint8_t end;             /* enum run_end */
-    bool automatic;          /* in an execution that the members began by themselves */
+    uint8_t how;             /* enum run_how */
     const char *plan, *step; /* borrowed for the call */
 };
 
@@ -93,6 +102,10 @@ struct history_run {
  * arguments do not fit. */
 void history_work(const struct topology *topology, uint8_t plan, uint8_t step, uint8_t source,
                   uint8_t target, char ret_work[HISTORY_WORK_SIZE]);
+
+/* A drill of the topology, as work that a drill's execution does when it ends well. */
+void history_drill_work(const struct topology *topology, uint8_t drill,
+                        char ret_work[HISTORY_WORK_SIZE]);
 
 /* Calls `each` for the attempts of that work, the newest first, at most `most`, in whichever plan
  * and step it was done. What cannot be read ends it early, and history_trouble says so. */
@@ -104,6 +117,26 @@ void history_runs(struct history *history, const char *work, uint32_t most, void
  * that cannot be read end it early, and history_trouble says so. */
 void history_each(struct history *history, uint64_t from, uint64_t execution, uint32_t most,
                   void *owner, bool (*each)(void *owner, const struct history_record *record));
+
+/* A failover of Patroni or Sentinel inside a region (decide/elections.h), as this member measured
+ * it by itself: no part of the chain, which is the same at every member. The newest
+ * HISTORY_ELECTIONS_MAX are kept. */
+#define HISTORY_ELECTIONS_MAX 256
+struct history_election {
+    uint64_t wall_ms; /* writes were last taken; by this member's wall clock */
+    uint64_t at_least_ms, at_most_ms;
+    uint64_t within_ms; /* that was declared then; 0: nothing */
+    uint64_t nth;       /* of its component, region and end, from 1 */
+    uint32_t timeline_from, timeline_to;
+    uint8_t end; /* enum election_end */
+    char component[NAME_SIZE], region[NAME_SIZE];
+    char from[HISTORY_LEADER_SIZE], to[HISTORY_LEADER_SIZE];
+};
+void history_election(struct history *history, const struct coordinator *member,
+                      const struct history_election *election);
+/* Those that are written, the newest first. */
+void history_elections(struct history *history, void *owner,
+                       void (*each)(void *owner, const struct history_election *election));
 
 /* Recomputes the chain as written: 0 when it holds, else the height of the first record that does
  * not fit, or UINT64_MAX when it cannot be read (history_trouble). Reads everything: for a start, a

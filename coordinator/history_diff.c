@@ -139,11 +139,27 @@ static void tell_steps(const struct telling *telling, const struct execution *wa
 static void created_words(const struct telling *telling, const struct execution *is,
                           struct history_row *row) {
     const struct plan *plan = &telling->topology->plans[is->plan];
+    bool inside = execution_yields(is);
     (void)text_format(row->text, sizeof row->text,
-                      "execution %" PRIu64 " begins: %s %s -> %s by plan %s, %s, under %s", is->id,
-                      plan_kind_text((enum plan_kind)is->kind), telling_region(telling, is->source),
+                      "execution %" PRIu64 " begins: %s %s%s%s by plan %s, %s, under %s", is->id,
+                      plan_kind_text((enum plan_kind)is->kind),
+                      inside ? "in" : telling_region(telling, is->source), inside ? " " : " -> ",
                       telling_region(telling, is->target), plan->name,
                       is->automatic ? "automatic" : "declared", telling_policy(telling).at);
+}
+
+/* It counts as held when all of it was done. */
+static void note_held(const struct telling *telling, const struct execution *is,
+                      struct history_row *row) {
+    const struct topology *topology = telling->topology;
+    if (is->kind != PLAN_DRILL || is->exceptions > 0 || is->plan >= topology->plans_n ||
+        topology->plans[is->plan].drill >= topology->drills_n) {
+        return;
+    }
+    history_drill_work(topology, topology->plans[is->plan].drill, row->work);
+    (void)text_copy(row->plan, sizeof row->plan, topology->plans[is->plan].name);
+    row->how = RUN_DRILL;
+    row->end = RUN_DONE;
 }
 
 static void tell_stage(const struct telling *telling, const struct execution *was,
@@ -158,9 +174,10 @@ static void tell_stage(const struct telling *telling, const struct execution *wa
     if (was->stage != is->stage) {
         if (is->stage == STAGE_DONE && is->finished_ms >= is->outage_ms) {
             row.ms = (int64_t)(is->finished_ms - is->outage_ms);
+            note_held(telling, is, &row);
         }
         char words[40] = "";
-        if (is->stage == STAGE_SUPERSEDED) {
+        if (is->stage == STAGE_SUPERSEDED || is->stage == STAGE_INTERRUPTED) {
             (void)text_format(words, sizeof words, " by execution %" PRIu64, is->id + 1);
         } else if (is->stage == STAGE_DONE && is->exceptions > 0) {
             (void)text_copy(words, sizeof words, ", with exceptions");

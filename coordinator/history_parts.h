@@ -14,7 +14,7 @@ struct history_row {
     uint16_t rule;
     uint8_t result;
     uint8_t end; /* enum run_end; plan and work are "" unless it is one */
-    uint8_t automatic;
+    uint8_t how; /* enum run_how */
     char plan[NAME_SIZE];
     char work[HISTORY_WORK_SIZE];
     char kind[HISTORY_KIND_SIZE];
@@ -73,6 +73,31 @@ enum err history_store_each(struct history_store *store, uint64_t from, uint64_t
 enum err history_store_runs(struct history_store *store, const char *work, uint32_t most,
                             void *owner, void (*each)(void *owner, const struct history_run *run),
                             struct text256 *reterr) ERR_CHECKED;
+struct sqlite3;
+struct sqlite3_stmt;
+
+/* history_store.c, for every table of history.db. NO_SPACE or IO, with SQLite's own words. */
+enum err history_sql_failed(struct sqlite3 *db, struct text256 *reterr);
+enum err history_sql_prepare(struct sqlite3 *db, const char *sql,
+                             struct sqlite3_stmt **ret_statement,
+                             struct text256 *reterr) ERR_CHECKED;
+
+/* ---- history_elections.c: a table of its own in the same file */
+struct history_elections;
+/* On the store's two connections, which it does not own. */
+enum err history_elections_open(struct sqlite3 *writer, struct sqlite3 *reader,
+                                struct history_elections **ret_elections,
+                                struct text256 *reterr) ERR_CHECKED;
+void history_elections_close(struct history_elections *elections); /* NULL is fine */
+struct history_elections *history_store_elections(struct history_store *store);
+/* One after the other, and what is too old goes. */
+enum err history_elections_write(struct history_elections *elections,
+                                 const struct history_election *rows, size_t rows_n,
+                                 struct text256 *reterr) ERR_CHECKED;
+enum err history_elections_each(struct history_elections *elections, void *owner,
+                                void (*each)(void *owner, const struct history_election *election),
+                                struct text256 *reterr) ERR_CHECKED;
+
 /* *ret_wrong: 0, or the height of the first record that does not fit. An error: it could not be
  * read (no memory, a failing disk), which says nothing about the chain. */
 enum err history_store_verify(struct history_store *store, uint64_t *ret_wrong,

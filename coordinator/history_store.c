@@ -13,6 +13,7 @@ struct history_store {
     sqlite3 *writer, *reader;
     sqlite3_stmt *insert, *same, *anchor;           /* writer's */
     sqlite3_stmt *each_all, *each_execution, *runs; /* reader's */
+    struct history_elections *elections;
 };
 
 static const char schema[] =
@@ -45,34 +46,34 @@ static const char runs_index[] =
     "height, log_index, wall_ms, core_ms, execution, ms, bytes, rule, result, kind, subject, "     \
     "text, digest, plan, work, end, automatic"
 
-static enum err sql_failed(sqlite3 *db, struct text256 *reterr) {
+enum err history_sql_failed(sqlite3 *db, struct text256 *reterr) {
     int code = sqlite3_errcode(db);
     text_say(reterr, "history.db: %s", sqlite3_errmsg(db));
     return code == SQLITE_FULL ? ERR_NO_SPACE : ERR_IO;
 }
 
-static enum err prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret_statement,
-                        struct text256 *reterr) {
+enum err history_sql_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret_statement,
+                             struct text256 *reterr) {
     int rc = sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret_statement, NULL);
-    return rc == SQLITE_OK ? ERR_OK : sql_failed(db, reterr);
+    return rc == SQLITE_OK ? ERR_OK : history_sql_failed(db, reterr);
 }
 
 static enum err columns_add(sqlite3 *db, struct text256 *reterr) {
     sqlite3_stmt *info = NULL;
-    enum err err = prepare(db, "SELECT 1 FROM pragma_table_info('records') WHERE name = 'work'",
-                           &info, reterr);
+    enum err err = history_sql_prepare(
+        db, "SELECT 1 FROM pragma_table_info('records') WHERE name = 'work'", &info, reterr);
     int rc = err == ERR_OK ? sqlite3_step(info) : SQLITE_ERROR;
     (void)sqlite3_finalize(info);
     if (err == ERR_OK && rc != SQLITE_ROW && rc != SQLITE_DONE) {
-        return sql_failed(db, reterr);
+        return history_sql_failed(db, reterr);
     }
     if (err == ERR_OK && rc == SQLITE_DONE &&
         sqlite3_exec(db, columns_new, NULL, NULL, NULL) != SQLITE_OK) {
-        err = sql_failed(db, reterr);
+        err = history_sql_failed(db, reterr);
         (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
     }
     if (err == ERR_OK && sqlite3_exec(db, runs_index, NULL, NULL, NULL) != SQLITE_OK) {
-        err = sql_failed(db, reterr);
+        err = history_sql_failed(db, reterr);
     }
     return err;
 }
@@ -83,7 +84,7 @@ static enum err open_both(struct history_store *store, const char *path, struct 
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, NULL);
     if (writer != SQLITE_OK || sqlite3_busy_timeout(store->writer, BUSY_WAIT_MS) != SQLITE_OK ||
         sqlite3_exec(store->writer, schema, NULL, NULL, NULL) != SQLITE_OK) {
-        return sql_failed(store->writer, reterr);
+        return history_sql_failed(store->writer, reterr);
     }
     enum err err = columns_add(store->writer, reterr);
     if (err != ERR_OK) {
@@ -91,7 +92,7 @@ static enum err open_both(struct history_store *store, const char *path, struct 
     }
     int reader =
         sqlite3_open_v2(path, &store->reader, SQLITE_OPEN_READONLY | SQLITE_OPEN_FULLMUTEX, NULL);
-    return reader == SQLITE_OK ? ERR_OK : sql_failed(store->reader, reterr);
+    return reader == SQLITE_OK ? ERR_OK : history_sql_failed(store->reader, reterr);
 }
 
 enum err history_store_open(const char *directory, struct history_store **ret_store,
@@ -108,34 +109,41 @@ enum err history_store_open(const char *directory, struct history_store **ret_st
     }
     enum err err = open_both(store, path, reterr);
     err = err != ERR_OK ? err
-                        : prepare(store->writer,
-                                  "INSERT OR IGNORE INTO records (" COLUMNS ") VALUES "
-                                  "(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,"
-                                  "?16,?17)",
-                                  &store->insert, reterr);
+                        : history_sql_prepare(store->writer,
+                                              "INSERT OR IGNORE INTO records (" COLUMNS ") VALUES "
+                                              "(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,"
+                                              "?16,?17)",
+                                              &store->insert, reterr);
+    err = err != ERR_OK
+              ? err
+              : history_sql_prepare(store->writer, "SELECT digest FROM records WHERE height = ?1",
+                                    &store->same, reterr);
+    err = err != ERR_OK
+              ? err
+              : history_sql_prepare(
+                    store->writer, "INSERT OR REPLACE INTO anchors (height, digest) VALUES (?1,?2)",
+                    &store->anchor, reterr);
     err = err != ERR_OK ? err
-                        : prepare(store->writer, "SELECT digest FROM records WHERE height = ?1",
-                                  &store->same, reterr);
-    err = err != ERR_OK ? err
-                        : prepare(store->writer,
-                                  "INSERT OR REPLACE INTO anchors (height, digest) VALUES (?1,?2)",
-                                  &store->anchor, reterr);
-    err = err != ERR_OK ? err
-                        : prepare(store->reader,
-                                  "SELECT " COLUMNS " FROM records WHERE height >= ?1"
-                                  " ORDER BY height LIMIT ?2",
-                                  &store->each_all, reterr);
-    err = err != ERR_OK ? err
-                        : prepare(store->reader,
-                                  "SELECT " COLUMNS " FROM records WHERE height >= ?1 AND"
-                                  " execution = ?3 AND execution > 0 ORDER BY height LIMIT ?2",
-                                  &store->each_execution, reterr);
-    err = err != ERR_OK ? err
-                        : prepare(store->reader,
-                                  "SELECT wall_ms, execution, ms, end, automatic, plan, subject"
-                                  " FROM records WHERE work = ?1 AND work <> ''"
-                                  " ORDER BY height DESC LIMIT ?2",
-                                  &store->runs, reterr);
+                        : history_sql_prepare(store->reader,
+                                              "SELECT " COLUMNS " FROM records WHERE height >= ?1"
+                                              " ORDER BY height LIMIT ?2",
+                                              &store->each_all, reterr);
+    err = err != ERR_OK
+              ? err
+              : history_sql_prepare(store->reader,
+                                    "SELECT " COLUMNS " FROM records WHERE height >= ?1 AND"
+                                    " execution = ?3 AND execution > 0 ORDER BY height LIMIT ?2",
+                                    &store->each_execution, reterr);
+    err = err != ERR_OK
+              ? err
+              : history_sql_prepare(store->reader,
+                                    "SELECT wall_ms, execution, ms, end, automatic, plan, subject"
+                                    " FROM records WHERE work = ?1 AND work <> ''"
+                                    " ORDER BY height DESC LIMIT ?2",
+                                    &store->runs, reterr);
+    err = err != ERR_OK
+              ? err
+              : history_elections_open(store->writer, store->reader, &store->elections, reterr);
     if (err != ERR_OK) {
         history_store_close(store);
         return err;
@@ -148,6 +156,7 @@ void history_store_close(struct history_store *store) {
     if (store == NULL) {
         return;
     }
+    history_elections_close(store->elections);
     (void)sqlite3_finalize(store->insert);
     (void)sqlite3_finalize(store->same);
     (void)sqlite3_finalize(store->anchor);
@@ -157,6 +166,10 @@ void history_store_close(struct history_store *store) {
     (void)sqlite3_close(store->reader);
     (void)sqlite3_close(store->writer);
     free(store);
+}
+
+struct history_elections *history_store_elections(struct history_store *store) {
+    return store->elections;
 }
 
 /* ----------------------------------------------------------------------- writing */
@@ -175,7 +188,7 @@ static int bind_row(sqlite3_stmt *insert, const struct history_row *row) {
     rc = rc != SQLITE_OK ? rc : sqlite3_bind_text(insert, 14, row->plan, -1, SQLITE_STATIC);
     rc = rc != SQLITE_OK ? rc : sqlite3_bind_text(insert, 15, row->work, -1, SQLITE_STATIC);
     rc = rc != SQLITE_OK ? rc : sqlite3_bind_int(insert, 16, row->end);
-    rc = rc != SQLITE_OK ? rc : sqlite3_bind_int(insert, 17, row->automatic);
+    rc = rc != SQLITE_OK ? rc : sqlite3_bind_int(insert, 17, row->how);
     return rc != SQLITE_OK ? rc
                            : sqlite3_bind_blob(insert, 13, row->digest, DIGEST_SIZE, SQLITE_STATIC);
 }
@@ -186,7 +199,7 @@ static enum err row_compare(struct history_store *store, const struct history_ro
     enum err err = ERR_OK;
     (void)sqlite3_bind_int64(store->same, 1, (sqlite3_int64)row->height);
     if (sqlite3_step(store->same) != SQLITE_ROW) {
-        err = sql_failed(store->writer, reterr);
+        err = history_sql_failed(store->writer, reterr);
     } else if (sqlite3_column_bytes(store->same, 0) != DIGEST_SIZE ||
                memcmp(sqlite3_column_blob(store->same, 0), row->digest, DIGEST_SIZE) != 0) {
         text_say(reterr,
@@ -204,7 +217,7 @@ static enum err row_write(struct history_store *store, const struct history_row 
     int rc = bind_row(store->insert, row);
     rc = rc != SQLITE_OK ? rc : sqlite3_step(store->insert);
     bool put = rc == SQLITE_DONE && sqlite3_changes(store->writer) == 1;
-    enum err err = rc == SQLITE_DONE ? ERR_OK : sql_failed(store->writer, reterr);
+    enum err err = rc == SQLITE_DONE ? ERR_OK : history_sql_failed(store->writer, reterr);
     (void)sqlite3_reset(store->insert);
     return err != ERR_OK || put ? err : row_compare(store, row, reterr);
 }
@@ -212,14 +225,14 @@ static enum err row_write(struct history_store *store, const struct history_row 
 enum err history_store_write(struct history_store *store, const struct history_row *rows,
                              size_t rows_n, struct text256 *reterr) {
     if (sqlite3_exec(store->writer, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK) {
-        return sql_failed(store->writer, reterr);
+        return history_sql_failed(store->writer, reterr);
     }
     enum err err = ERR_OK;
     for (size_t i = 0; i < rows_n && err == ERR_OK; i++) {
         err = row_write(store, &rows[i], reterr);
     }
     if (err == ERR_OK && sqlite3_exec(store->writer, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) {
-        err = sql_failed(store->writer, reterr);
+        err = history_sql_failed(store->writer, reterr);
     }
     if (err != ERR_OK) {
         (void)sqlite3_exec(store->writer, "ROLLBACK", NULL, NULL, NULL);
@@ -232,7 +245,7 @@ enum err history_store_anchor(struct history_store *store, uint64_t height,
     (void)sqlite3_bind_int64(store->anchor, 1, (sqlite3_int64)height);
     (void)sqlite3_bind_blob(store->anchor, 2, digest, DIGEST_SIZE, SQLITE_STATIC);
     int rc = sqlite3_step(store->anchor);
-    enum err err = rc == SQLITE_DONE ? ERR_OK : sql_failed(store->writer, reterr);
+    enum err err = rc == SQLITE_DONE ? ERR_OK : history_sql_failed(store->writer, reterr);
     (void)sqlite3_reset(store->anchor);
     return err;
 }
@@ -292,7 +305,7 @@ enum err history_store_each(struct history_store *store, uint64_t from, uint64_t
         more = each(owner, &record);
     }
     if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
-        err = sql_failed(store->reader, reterr);
+        err = history_sql_failed(store->reader, reterr);
     }
     (void)sqlite3_reset(at);
     return err;
@@ -310,7 +323,7 @@ enum err history_store_runs(struct history_store *store, const char *work, uint3
                                   .execution = (uint64_t)sqlite3_column_int64(at, 1),
                                   .ms = sqlite3_column_int64(at, 2),
                                   .end = (uint8_t)sqlite3_column_int(at, 3),
-                                  .automatic = sqlite3_column_int(at, 4) != 0,
+                                  .how = (uint8_t)sqlite3_column_int(at, 4),
                                   .plan = column_text(at, 5),
                                   .step = column_text(at, 6)};
         if (memory_lacked(store->reader)) {
@@ -321,7 +334,7 @@ enum err history_store_runs(struct history_store *store, const char *work, uint3
         rc = SQLITE_OK;
     }
     if (rc != SQLITE_DONE) {
-        err = sql_failed(store->reader, reterr);
+        err = history_sql_failed(store->reader, reterr);
     }
     (void)sqlite3_reset(at);
     return err;
@@ -341,7 +354,7 @@ static bool row_of(sqlite3_stmt *at, struct history_row *ret_row) {
     ret_row->rule = record.rule;
     ret_row->result = record.result;
     ret_row->end = (uint8_t)sqlite3_column_int(at, 15);
-    ret_row->automatic = (uint8_t)sqlite3_column_int(at, 16);
+    ret_row->how = (uint8_t)sqlite3_column_int(at, 16);
     return text_copy(ret_row->kind, sizeof ret_row->kind, record.kind) &&
            text_copy(ret_row->subject, sizeof ret_row->subject, record.subject) &&
            text_copy(ret_row->text, sizeof ret_row->text, record.text) &&
@@ -359,8 +372,8 @@ static enum err anchor_find(struct history_store *store, uint64_t height, bool *
         memset(ret_digest, 0, DIGEST_SIZE);
         return ERR_OK;
     }
-    enum err err =
-        prepare(store->writer, "SELECT digest FROM anchors WHERE height = ?1", &find, reterr);
+    enum err err = history_sql_prepare(
+        store->writer, "SELECT digest FROM anchors WHERE height = ?1", &find, reterr);
     if (err != ERR_OK) {
         return err;
     }
@@ -370,7 +383,7 @@ static enum err anchor_find(struct history_store *store, uint64_t height, bool *
         memcpy(ret_digest, sqlite3_column_blob(find, 0), DIGEST_SIZE);
         *ret_found = true;
     } else if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
-        err = sql_failed(store->writer, reterr);
+        err = history_sql_failed(store->writer, reterr);
     }
     (void)sqlite3_finalize(find);
     return err;
@@ -381,8 +394,8 @@ enum err history_store_verify(struct history_store *store, uint64_t *ret_wrong,
     sqlite3_stmt *at = NULL;
     uint8_t head[DIGEST_SIZE] = {0}, digest[DIGEST_SIZE];
     uint64_t expected = 0, wrong = 0;
-    enum err err =
-        prepare(store->reader, "SELECT " COLUMNS " FROM records ORDER BY height", &at, reterr);
+    enum err err = history_sql_prepare(
+        store->reader, "SELECT " COLUMNS " FROM records ORDER BY height", &at, reterr);
     if (err != ERR_OK) {
         return err;
     }
@@ -392,7 +405,7 @@ enum err history_store_verify(struct history_store *store, uint64_t *ret_wrong,
         bool whole = row_of(at, &row);
         bool follows = row.height == expected;
         if (memory_lacked(store->reader)) {
-            err = sql_failed(store->reader, reterr);
+            err = history_sql_failed(store->reader, reterr);
             break;
         }
         if (!follows) {
@@ -410,7 +423,7 @@ enum err history_store_verify(struct history_store *store, uint64_t *ret_wrong,
     if (wrong == 0 && (rc & 0xff) == SQLITE_CORRUPT) {
         wrong = expected == 0 ? 1 : expected; /* damaged from here on */
     } else if (err == ERR_OK && rc != SQLITE_DONE && rc != SQLITE_ROW) {
-        err = sql_failed(store->reader, reterr);
+        err = history_sql_failed(store->reader, reterr);
     }
     (void)sqlite3_finalize(at);
     *ret_wrong = err == ERR_OK ? wrong : 0;

@@ -179,8 +179,9 @@ static void tell_view(const struct telling *telling) {
     }
     struct history_row row = telling_row(telling, fact_kind(telling));
     (void)text_copy(row.subject, sizeof row.subject, telling_member(telling, member));
-    say(telling, &row, "view of %s:%s%s%s%s", telling_member(telling, member), heard,
-        first_heard || first_lost ? "" : ";", lost,
+    bool moved = !first_heard || !first_lost;
+    say(telling, &row, "view of %s:%s%s%s%s%s", telling_member(telling, member), heard,
+        first_heard || first_lost ? "" : ";", lost, moved && was != is ? ";" : "",
         was == is ? ""
         : is      ? " attests the lease"
                   : " attests the lease no longer");
@@ -306,7 +307,9 @@ static void note_run(const struct telling *telling, const struct execution *exec
         return;
     }
     (void)text_copy(row->plan, sizeof row->plan, telling->topology->plans[execution->plan].name);
-    row->automatic = execution->automatic;
+    row->how = execution->kind == PLAN_DRILL ? RUN_DRILL
+               : execution->automatic        ? RUN_AUTOMATIC
+                                             : RUN_DECLARED;
     row->end = event->outcome.state != OUTCOME_DONE ? RUN_FAILED
                : event->outcome.observed            ? RUN_FOUND
                                                     : RUN_DONE;

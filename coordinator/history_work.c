@@ -39,3 +39,13 @@ void history_work(const struct topology *topology, uint8_t plan, uint8_t step, u
     digest_sha256(buffer, bytes.used, digest);
     text_from_bytes(digest, WORK_BYTES, ret_work, HISTORY_WORK_SIZE);
 }
+
+void history_drill_work(const struct topology *topology, uint8_t drill,
+                        char ret_work[HISTORY_WORK_SIZE]) {
+    uint8_t buffer[2 * NAME_SIZE + 8], digest[DIGEST_SIZE];
+    struct bytes_out bytes = bytes_writer(buffer, sizeof buffer);
+    bytes_put_text(&bytes, "drover/drill/v1");
+    bytes_put_text(&bytes, topology->drills[drill].name);
+    digest_sha256(buffer, bytes.used, digest);
+    text_from_bytes(digest, WORK_BYTES, ret_work, HISTORY_WORK_SIZE);
+}

@@ -11,6 +11,7 @@
 void lags_forget(struct coordinator *member) {
     positions_init(&member->positions);
     memset(member->written_by, 0, sizeof member->written_by);
+    memset(member->received_by, 0, sizeof member->received_by);
     memset(member->written_wall_ms, 0, sizeof member->written_wall_ms);
     memset(member->rpo_alarms, 0, sizeof member->rpo_alarms);
 }
@@ -59,6 +60,24 @@ static void remember_written(struct coordinator *member, uint8_t agent,
     }
 }
 
+/* Several servers of the standby may be asked. The one that has most tells what the region has: a
+ * replica there that stands still is no loss while its word is newer than a check may take. */
+static bool another_has_more(const struct coordinator *member, uint8_t agent,
+                             const struct position_report *at, uint64_t at_ms) {
+    const struct link_positions *link = &member->positions.links[at->link];
+    uint8_t by = member->received_by[at->link];
+    return by != 0 && by != agent + 1 && at->position < link->received &&
+           at_ms < link->received_ms + sample_age_limit_ms(member->topology, at->link);
+}
+
+static void remember_received(struct coordinator *member, uint8_t agent,
+                              const struct position_report *at, uint64_t at_ms) {
+    if (!another_has_more(member, agent, at, at_ms)) {
+        positions_received(&member->positions, at->link, at->position, at_ms);
+        member->received_by[at->link] = (uint8_t)(agent + 1);
+    }
+}
+
 void lags_remember(struct coordinator *member, const struct report *report, uint8_t agent) {
     uint8_t region = member->topology->agents[agent].region;
     bool active = member->core.open && member->core.owner == region;
@@ -72,8 +91,9 @@ void lags_remember(struct coordinator *member, const struct report *report, uint
         if (at->kind == POSITION_WRITTEN && active) {
             remember_written(member, agent, at, at_ms);
         } else if (at->kind == POSITION_RECEIVED && !active) {
-            positions_received(&member->positions, at->link, at->position, at_ms);
-        } else if (at->kind == POSITION_APPLIED && !active) {
+            remember_received(member, agent, at, at_ms);
+        } else if (at->kind == POSITION_APPLIED && !active &&
+                   member->received_by[at->link] == agent + 1) {
             positions_applied(&member->positions, at->link, at->position);
         }
     }

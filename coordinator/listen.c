@@ -7,6 +7,7 @@
 
 #include "common/io/clock.h"
 #include "common/io/log.h"
+#include "coordinator/leaders.h"
 #include "coordinator/member.h"
 
 #define CONFIG_AGAIN_MS 5000
@@ -181,6 +182,7 @@ static void on_report(struct coordinator *member, uint8_t agent, const struct me
     clock_look(&live->clock, report->wall_ms, clock_wall_ms());
     if (in_force) {
         lags_remember(member, report, agent);
+        leaders_hear(member, report, agent);
         consider_news(member, agent, message, frame, frame_size);
     }
 }
@@ -188,16 +190,24 @@ static void on_report(struct coordinator *member, uint8_t agent, const struct me
 static void on_outcome(struct coordinator *member, uint8_t agent, const struct outcome *outcome,
                        const uint8_t *frame, size_t frame_size) {
     char key[FACT_KEY_SIZE];
-    bool wanted = false;
+    struct event told = {.kind = EVENT_OUTCOME};
     if (!text_equal(outcome->agent, member->topology->agents[agent].name)) {
         frame_refused(member, agent, "an outcome in another agent's name");
         return;
     }
+    bool wanted = false;
     for (unsigned i = 0; i < member->wanted_n; i++) {
         const struct want_command *want = &member->wanted[i].want;
         wanted = wanted || (want->execution == outcome->execution && want->step == outcome->step &&
                             want->attempt == outcome->attempt && want->agent == agent);
     }
+    /* What an interrupted drill left at work is wanted no more, and its end is news. */
+    told.outcome.execution = outcome->execution;
+    told.outcome.step = outcome->step;
+    told.outcome.attempt = outcome->attempt;
+    told.outcome.agent = agent;
+    told.outcome.state = outcome->state;
+    wanted = wanted || core_awaits_outcome(&member->core, &told);
     if (!wanted || outcome->state == OUTCOME_RUNNING) {
         return;
     }
@@ -221,6 +231,7 @@ static void on_agent_frame(void *owner, const struct wire_identity *from, const 
         return;
     }
     member->agents[from->index].heard_boot_ms = member_now_ms();
+    member->agents[from->index].next_key = from->next;
     switch (message.kind) {
     case MESSAGE_QUESTION: on_question(member, from->index, &message.question); break;
     case MESSAGE_RELAY: on_relay(member, from->index, &message.relay); break;
@@ -237,22 +248,36 @@ static void on_notice(void *owner, const char *text) {
     log_event(LOG_WARNING, "wire.refused", "%s", text);
 }
 
+_Static_assert(2 * (AGENTS_MAX + OPERATORS_MAX) <= WIRE_KEYS_MAX, "each may have two keys");
+
+/* One identity's key, and its next one if it has one. How many that are. */
+static size_t allow(struct wire_identity *at, enum wire_identity_kind kind, uint8_t index,
+                    const char *name, const uint8_t *key, const uint8_t *next) {
+    size_t n = key_is_set(next) ? 2 : 1;
+    for (size_t i = 0; i < n; i++) {
+        at[i].kind = (uint8_t)kind;
+        at[i].index = index;
+        at[i].next = i > 0;
+        (void)text_copy(at[i].name, NAME_SIZE, name);
+        memcpy(at[i].curve_key, i > 0 ? next : key, KEY_SIZE);
+    }
+    return n;
+}
+
 enum err listen_allow(struct coordinator *member, struct text256 *reterr) {
-    static struct wire_identity identities[WIRE_PEERS_MAX];
+    static struct wire_identity identities[WIRE_KEYS_MAX];
     const struct topology *topology = member->topology;
     size_t n = 0;
     memset(identities, 0, sizeof identities);
-    for (uint8_t a = 0; a < topology->agents_n; a++, n++) {
-        identities[n].kind = WIRE_AGENT;
-        identities[n].index = a;
-        (void)text_copy(identities[n].name, NAME_SIZE, topology->agents[a].name);
-        memcpy(identities[n].curve_key, topology->agents[a].curve_key, KEY_SIZE);
+    for (uint8_t a = 0; a < topology->agents_n; a++) {
+        const struct agent *agent = &topology->agents[a];
+        n += allow(&identities[n], WIRE_AGENT, a, agent->name, agent->curve_key,
+                   agent->curve_key_next);
     }
-    for (uint8_t o = 0; o < topology->operators_n; o++, n++) {
-        identities[n].kind = WIRE_OPERATOR;
-        identities[n].index = o;
-        (void)text_copy(identities[n].name, NAME_SIZE, topology->operators[o].name);
-        memcpy(identities[n].curve_key, topology->operators[o].curve_key, KEY_SIZE);
+    for (uint8_t o = 0; o < topology->operators_n; o++) {
+        const struct operator_entry *one = &topology->operators[o];
+        n +=
+            allow(&identities[n], WIRE_OPERATOR, o, one->name, one->curve_key, one->curve_key_next);
     }
     enum err err = wire_allow(member->wire, identities, n);
     if (err != ERR_OK) {

@@ -1,6 +1,7 @@
 /* A member's life: read the notes, find the log's snapshot and head, apply everything up to it, and
  * only then speak. apply.c applies the facts. */
 #include "coordinator/member.h"
+#include "coordinator/leaders.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -274,6 +275,7 @@ static void on_timer(uv_timer_t *timer) {
     operators_expire(member);
     recording_flush(member->recording);
     lags_watch(member);
+    leaders_look(member);
     member_stir(member);
 }
 
@@ -325,12 +327,16 @@ static enum err first_topology(struct coordinator *member, struct text256 *reter
         text_say(reterr, "%s: no member is called %s", member->conf->topology, member->keys.name);
         return ERR_CONFIG;
     }
-    if (memcmp(first.members[index].sign_key, member->keys.sign_public, KEY_SIZE) != 0 ||
-        memcmp(first.members[index].curve_key, member->keys.curve_public, KEY_SIZE) != 0) {
+    const struct member *entry = &first.members[index];
+    enum key_place place = keys_place(&member->keys, entry->curve_key, entry->sign_key,
+                                      entry->curve_key_next, entry->sign_key_next);
+    if (place == KEY_NOT_PINNED) {
         text_say(reterr, "%s: the keys of member %s are not those of %s", member->conf->topology,
                  member->keys.name, member->conf->key);
         return ERR_CONFIG;
     }
+    log_event(LOG_NOTICE, "member.key", "%s: the %s key of %s", member->conf->key,
+              place == KEY_PINNED_NEXT ? "next" : "pinned", member->keys.name);
     if (member->conf->agents_listen[0] == '\0') {
         (void)text_copy(member->conf->agents_listen, ADDRESS_SIZE,
                         first.members[index].agents_address);
@@ -393,10 +399,15 @@ enum err member_start(struct coordinator *member, uv_loop_t *loop, struct coordi
     member->started_boot_ms = member_now_ms();
     enum err err = buffers_make(member);
     err = err != ERR_OK ? err : keys_read(conf->key, &member->keys, reterr);
+    member->key_age_known = err == ERR_OK && file_age(conf->key, &member->key_age_s) == ERR_OK;
     err = err != ERR_OK ? err : first_topology(member, reterr);
     err = err != ERR_OK ? err : notes_read(conf->state, &member->notes, reterr);
     member->closed_at_start = member->notes.attest.closed_epoch;
     err = err != ERR_OK ? err : history_open(conf->state, &member->history, reterr);
+    if (err == ERR_OK) {
+        member->leaders = leaders_open(member->history);
+        err = member->leaders == NULL ? ERR_NO_MEMORY : ERR_OK;
+    }
     err = err != ERR_OK ? err : wire_open(loop, &member->wire, reterr);
     if (err != ERR_OK) {
         return err;
@@ -442,6 +453,7 @@ void member_stop(struct coordinator *member) {
     member->wire = NULL;
     recording_close(member->recording);
     history_close(member->history);
+    leaders_close(member->leaders);
     keys_wipe(&member->keys);
     while (member->queue_first != NULL) {
         apply_take_off(member);

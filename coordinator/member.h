@@ -15,6 +15,7 @@
  *   notes.c     the few things a member must remember outside the log
  *   positions.c replication positions remembered each second
  *   lags.c      how far behind a standby is, from them
+ *   leaders.c   elections inside the active region, measured from reports
  *   recording.c the member's inputs and decisions, written to files as they happen
  * What it decides, and from what, is in decide/: `drover replay` runs the same code.
  * Everything runs on one loop; what may block (fsync) runs on libuv's worker threads. */
@@ -84,7 +85,14 @@ struct agent_live {
     uint64_t refused_said_ms; /* last line about a frame of it that was refused */
     uint64_t refused_n;       /* refused since that line */
     struct clock_seen clock;  /* its wall clock beside this member's */
+    bool next_key;            /* of the session of its last frame */
     struct report report;
+};
+
+/* When this member was asked by an operator last, and by which key. */
+struct operator_live {
+    uint64_t heard_boot_ms; /* 0: never */
+    bool next_key;
 };
 
 /* The operator's request whose fact is awaited, so that its sender gets an answer. */
@@ -150,6 +158,8 @@ struct coordinator {
     struct ticks ticks;      /* how old the log's newest TICK may be */
     struct tick_count count; /* what its own TICKs have told of the time */
     uint64_t started_boot_ms;
+    bool key_age_known; /* of the key in use: as its file was when this member started */
+    int64_t key_age_s;
     uint64_t last_yes_boot_ms; /* any YES to a lease question of the newest epoch; 0: none */
     uint64_t last_yes_epoch;
 
@@ -159,15 +169,18 @@ struct coordinator {
     struct wire *wire;
     struct wire_server *agents_server, *operators_server;
     struct agent_live agents[AGENTS_MAX];
+    struct operator_live operators[OPERATORS_MAX];
     struct waiting_request waiting[WAITING_REQUESTS_MAX];
     struct wanted wanted[WANT_COMMANDS_MAX];
     uint8_t wanted_n;
     struct positions positions;
     struct rpo_alarm rpo_alarms[LINKS_MAX];
-    uint64_t lags_watched_ms;      /* when they were last looked at */
-    uint8_t written_by[LINKS_MAX]; /* who told the newest written position: its index and one */
+    uint64_t lags_watched_ms;       /* when they were last looked at */
+    uint8_t written_by[LINKS_MAX];  /* who told the newest written position: its index and one */
+    uint8_t received_by[LINKS_MAX]; /* who told the newest received one, likewise */
     uint64_t written_wall_ms[LINKS_MAX]; /* and that agent's stamp of it: tells it again by */
     struct history *history;
+    struct leaders *leaders; /* leaders.h */
 
     uv_timer_t timer; /* 50 ms: looks what is due */
     uint64_t attests_yes_n, attests_no_n, facts_refused_n, frames_refused_n;

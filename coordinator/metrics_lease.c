@@ -167,6 +167,17 @@ FILL(agent_version) {
     }
 }
 
+/* By the stamps of its reports: nothing is told of one that is not heard. */
+FILL(agent_clock) {
+    for (uint8_t a = 0; a < scrape->topology->agents_n; a++) {
+        const struct clock_seen *seen = &scrape->member->agents[a].clock;
+        const struct label labels[] = AGENT_LABELS(scrape, a);
+        if (scrape->fresh[a] && seen->n > 0) {
+            exposition_signed_ms(scrape->to, clock_off_ms(seen), 2, labels);
+        }
+    }
+}
+
 FILL(guard_present) {
     for (uint8_t a = 0; a < scrape->topology->agents_n; a++) {
         const struct label labels[] = AGENT_LABELS(scrape, a);

@@ -60,6 +60,7 @@ FILL(agent_heard);
 FILL(agent_heard_age);
 FILL(agent_heard_by);
 FILL(agent_version);
+FILL(agent_clock);
 FILL(guard_present);
 FILL(guard_gate);
 FILL(guard_lease_left);
@@ -100,11 +101,17 @@ FILL(backup_state);
 FILL(backup_age);
 FILL(backup_every);
 FILL(component_standing);
+FILL(component_failover);
+FILL(component_failover_at_least);
+FILL(component_failover_within);
+FILL(component_failovers);
+FILL(component_leaderless);
 FILL(check_ok);
 FILL(check_state);
 FILL(check_age);
 FILL(check_since);
 FILL(check_latency);
 FILL(check_value);
+FILL(secret_age);
 
 #endif

@@ -1,5 +1,6 @@
 /* Regions and gates, links, backups, checks. */
 #include "common/io/clock.h"
+#include "coordinator/leaders.h"
 #include "coordinator/metrics_parts.h"
 
 /* ----------------------------------------------------------------------- regions */
@@ -299,6 +300,80 @@ FILL(component_standing) {
     }
 }
 
+#define ENDPOINT_LABELS(scrape, at)                                                                \
+    {                                                                                              \
+        {"component", name_component((scrape)->topology, (at)->component)}, {                      \
+            "region", name_region((scrape)->topology, (at)->region)                                \
+        }                                                                                          \
+    }
+
+static bool has_elections(const struct topology *topology, const struct endpoint *at) {
+    return component_failover_within_ms(&topology->components[at->component]) > 0 &&
+           topology->regions[at->region].kind == REGION_DATA;
+}
+
+static void tell_last(const struct scrape *scrape, bool least) {
+    for (uint8_t e = 0; e < scrape->topology->endpoints_n; e++) {
+        const struct endpoint *at = &scrape->topology->endpoints[e];
+        const struct label labels[] = ENDPOINT_LABELS(scrape, at);
+        const struct history_election *last =
+            leaders_last(scrape->member, at->component, at->region, ELECTION_CHANGED);
+        if (last != NULL) {
+            exposition_ms(scrape->to, least ? last->at_least_ms : last->at_most_ms, 2, labels);
+        }
+    }
+}
+
+FILL(component_failover) {
+    tell_last(scrape, false);
+}
+
+FILL(component_failover_at_least) {
+    tell_last(scrape, true);
+}
+
+FILL(component_failover_within) {
+    for (uint8_t e = 0; e < scrape->topology->endpoints_n; e++) {
+        const struct endpoint *at = &scrape->topology->endpoints[e];
+        const struct label labels[] = ENDPOINT_LABELS(scrape, at);
+        if (has_elections(scrape->topology, at)) {
+            exposition_ms(
+                scrape->to,
+                component_failover_within_ms(&scrape->topology->components[at->component]), 2,
+                labels);
+        }
+    }
+}
+
+FILL(component_failovers) {
+    for (uint8_t e = 0; e < scrape->topology->endpoints_n; e++) {
+        const struct endpoint *at = &scrape->topology->endpoints[e];
+        struct label labels[] = {{"component", name_component(scrape->topology, at->component)},
+                                 {"region", name_region(scrape->topology, at->region)},
+                                 {"end", ""}};
+        for (unsigned end = 0; has_elections(scrape->topology, at) && end < ELECTION_ENDS_N;
+             end++) {
+            labels[2].value = election_end_text((enum election_end)end);
+            exposition_count(
+                scrape->to,
+                leaders_count(scrape->member, at->component, at->region, (enum election_end)end), 3,
+                labels);
+        }
+    }
+}
+
+FILL(component_leaderless) {
+    for (uint8_t e = 0; e < scrape->topology->endpoints_n; e++) {
+        const struct endpoint *at = &scrape->topology->endpoints[e];
+        const struct label labels[] = ENDPOINT_LABELS(scrape, at);
+        struct leaderless missing;
+        if (leaders_measured(scrape->member, at->component, at->region)) {
+            bool runs = leaders_missing(scrape->member, at->component, at->region, &missing);
+            exposition_ms(scrape->to, runs ? missing.at_most_ms : 0, 2, labels);
+        }
+    }
+}
+
 /* ------------------------------------------------------------------------ checks */
 
 /* One check as one agent sees it. */
@@ -411,4 +486,38 @@ FILL(check_latency) {
 
 FILL(check_value) {
     each_check(scrape, each_value);
+}
+
+/* Two checks of one agent look at the same files: one sample. */
+static bool oldest_of(const struct scrape *scrape, uint8_t agent, int64_t *ret_age_s) {
+    bool found = false;
+    for (uint16_t c = 0; c < scrape->topology->checks_n; c++) {
+        const struct check *check = &scrape->topology->checks[c];
+        if (check->kind != CHECK_SECRET_AGE || check->outside || check->agent != agent) {
+            continue;
+        }
+        struct view view = view_of(scrape, c, agent);
+        if (known(&view) && view.seen->value >= 0) {
+            *ret_age_s = view.seen->value;
+            found = true;
+        }
+    }
+    return found;
+}
+
+FILL(secret_age) {
+    const struct coordinator *member = scrape->member;
+    const struct label own[] = {{"holder", member->keys.name}, {"name", "key"}};
+    int64_t age_s = 0;
+    if (member->key_age_known) {
+        uint64_t up_s = (scrape->now_ms - member->started_boot_ms) / 1000;
+        exposition_number(scrape->to, member->key_age_s + (int64_t)up_s, 2, own);
+    }
+    for (uint8_t a = 0; a < scrape->topology->agents_n; a++) {
+        const struct label labels[] = {{"holder", scrape->topology->agents[a].name},
+                                       {"name", "oldest"}};
+        if (oldest_of(scrape, a, &age_s)) {
+            exposition_number(scrape->to, age_s, 2, labels);
+        }
+    }
 }

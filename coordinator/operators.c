@@ -296,9 +296,11 @@ static uint8_t approval_wrong(const struct coordinator *member, const struct req
             continue;
         }
         if (done && step->action != ACTION_MANUAL) {
-            if (!role_may(role, REQUEST_STEP_DONE)) {
-                text_say(reterr, "step %s is none that people do: role %s may not say it is done",
-                         request->step, role_text(role));
+            if (!role_may(role, REQUEST_STEP_DONE) ||
+                !role_may_run_action(role, (enum action_kind)step->action)) {
+                text_say(reterr, "step %s (%s) is none that the role %s does, or says is done",
+                         request->step, action_kind_text((enum action_kind)step->action),
+                         role_text(role));
                 return EXIT_NOT_AUTHORISED;
             }
         } else if (!role_may_approve(role, (enum role)needed)) {
@@ -381,7 +383,9 @@ static bool config_is_sound(struct coordinator *member, uint64_t session,
         refuse(member, session, request, EXIT_USAGE, why.at);
         return false;
     }
-    if (!epochs_begin_above(member, member->topology_next, &why)) {
+    bool anew = facts_begins_anew(&member->core, member->topology, member->topology_next);
+    if (!epochs_begin_above(member, member->topology_next, &why) ||
+        (anew && !facts_verify_second(member->topology, request, clock_wall_ms(), &why))) {
         refuse(member, session, request, EXIT_BY_RULE, why.at);
         return false;
     }
@@ -480,6 +484,8 @@ void operators_on_frame(void *owner, const struct wire_identity *from, const uin
         member->frames_refused_n++;
         return;
     }
+    member->operators[from->index].heard_boot_ms = member_now_ms();
+    member->operators[from->index].next_key = from->next;
     if (message.kind == MESSAGE_QUERY) {
         on_query(member, from, &message.query);
     } else if (message.kind == MESSAGE_REQUEST) {

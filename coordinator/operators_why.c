@@ -196,6 +196,30 @@ static bool why_commander(const struct coordinator *member, const struct request
                        execution->id);
 }
 
+/* Who else there is. */
+static bool why_own_approval(const struct coordinator *member, const struct request *request,
+                             char *out, size_t out_size) {
+    const struct topology *topology = member->topology;
+    const struct execution *execution = core_execution(&member->core, request->execution);
+    uint8_t step = execution == NULL ? NONE : step_named(member, execution, request->step);
+    if (step == NONE) {
+        return false;
+    }
+    uint8_t asked = topology->plans[execution->plan].steps[step].approval;
+    enum role needed = asked == NONE ? ROLE_COMMANDER : (enum role)asked;
+    char others[120] = "";
+    for (uint8_t i = 0; i < topology->operators_n; i++) {
+        if (!topology_same_person(topology, execution->declared_by, i) &&
+            role_may_approve((enum role)topology->operators[i].role, needed)) {
+            (void)text_append(others, sizeof others, others[0] == '\0' ? "" : ", ");
+            (void)text_append(others, sizeof others, topology->operators[i].name);
+        }
+    }
+    return text_format(out, out_size, "%s declared execution %" PRIu64 "; who may approve %s: %s",
+                       name_operator(topology, execution->declared_by), execution->id,
+                       request->step, others[0] == '\0' ? "nobody else" : others);
+}
+
 bool operators_why(const struct coordinator *member, const struct request *request, uint16_t rule,
                    char *out, size_t out_size) {
     const struct execution *running = execution_newest(&member->core);
@@ -210,10 +234,18 @@ bool operators_why(const struct coordinator *member, const struct request *reque
         return text_format(out, out_size, "made for epoch %" PRIu64 ", it is %" PRIu64 " now",
                            request->epoch, member->core.epoch);
     case 307: /* bound to what was seen */ return why_plan_moved(member, request, out, out_size);
+    case 308: /* a drill on a bad day */
+        return text_format(out, out_size, "%s, the active region, is %s%s",
+                           name_region(member->topology, member->core.owner),
+                           class_text((enum region_class)verdict_of(&member->core, member->topology,
+                                                                    member->core.owner)
+                                          .class),
+                           member->core.phase == PHASE_SUSPECT ? " and suspected" : "");
     case 309: /* somebody else has command */
     case 334: return why_commander(member, request, rule, out, out_size);
     case 319: return why_turn_moved(member, request, out, out_size);
     case 324: /* the mode is settled */ return why_execution(member, request, out, out_size);
+    case 325: return why_own_approval(member, request, out, out_size);
     case 310: return why_step_moved(member, request, out, out_size);
     case 399: /* does not fit the state */
         return request->kind == REQUEST_DECLARE ? why_declare(member, request, out, out_size)

@@ -280,6 +280,7 @@ void status_answer(struct answering *answering) {
     put_troubles(answering);
     put_object(json, "links", links_list(answering));
     put_object(json, "rpo_alarms", rpo_alarms_list(answering));
+    put_object(json, "election_alarms", election_alarms_list(answering));
     put_clocks(answering);
     put_automation(answering);
     json_t *executions = json_array();
@@ -314,23 +315,15 @@ static void answer(struct answering *answering, const char *what) {
     static const struct {
         const char *what;
         void (*answer)(struct answering *answering);
-    } answers[] = {{"status", status_answer},
-                   {"explain", explain_answer},
-                   {"regions", regions_answer},
-                   {"components", components_answer},
-                   {"links", links_answer},
-                   {"agents", agents_answer},
-                   {"members", members_answer},
-                   {"rules", rules_answer},
-                   {"executions", executions_answer},
-                   {"timeline", timeline_answer},
-                   {"report", report_answer},
-                   {"config", config_answer},
-                   {"whoami", whoami_answer},
-                   {"preview", preview_answer},
-                   {"backups", backups_answer},
-                   {"readiness", readiness_answer},
-                   {"plan-history", plan_history_answer}};
+    } answers[] = {{"status", status_answer},       {"explain", explain_answer},
+                   {"regions", regions_answer},     {"components", components_answer},
+                   {"links", links_answer},         {"agents", agents_answer},
+                   {"members", members_answer},     {"keys", keys_answer},
+                   {"rules", rules_answer},         {"executions", executions_answer},
+                   {"timeline", timeline_answer},   {"report", report_answer},
+                   {"config", config_answer},       {"whoami", whoami_answer},
+                   {"preview", preview_answer},     {"backups", backups_answer},
+                   {"readiness", readiness_answer}, {"plan-history", plan_history_answer}};
     for (unsigned i = 0; i < sizeof answers / sizeof answers[0]; i++) {
         if (text_equal(what, answers[i].what)) {
             answers[i].answer(answering);

@@ -1,11 +1,13 @@
-/* Executions and their steps; whose turn it is; what a declaration would do. */
+/* Executions and their steps; whose turn it is. */
 #include <inttypes.h>
 #include <string.h>
 
 #include "common/base/bits.h"
 #include "common/io/clock.h"
+#include "common/plan/preview.h"
 #include "common/topology/duration.h"
 #include "common/topology/roles.h"
+#include "coordinator/history.h"
 #include "coordinator/seen_words.h"
 #include "coordinator/status_parts.h"
 
@@ -99,6 +101,9 @@ static json_t *step_object(struct answering *answering, const struct execution *
         const char *instructions = arguments_get(&step->arguments, "instructions");
         put_text(object, "instructions", instructions == NULL ? "" : instructions);
     }
+    bool known;
+    bool for_good = preview_no_return(step->action, &known) != NULL && known;
+    put_yes(object, "for_good", for_good && !step->before_fence);
     put_text(object, "mode", step_mode_text((enum step_mode)step->mode));
     put_text(object, "agent", name_agent(topology, state->agent));
     put_count(object, "attempt", state->attempt);
@@ -168,7 +173,8 @@ json_t *execution_object(struct answering *answering, const struct execution *ex
     put_text(object, "target", name_region(topology, execution->target));
     put_count(object, "from_epoch", execution->from_epoch);
     put_text(object, "stage", stage_text((enum execution_stage)execution->stage));
-    if (execution->stage == STAGE_SUPERSEDED) {
+    put_yes(object, "drill", execution->kind == PLAN_DRILL);
+    if (execution->stage == STAGE_SUPERSEDED || execution->stage == STAGE_INTERRUPTED) {
         put_count(object, "superseded_by", execution->id + 1);
     }
     put_yes(object, "running", execution_runs(execution));
@@ -189,6 +195,9 @@ json_t *execution_object(struct answering *answering, const struct execution *ex
         put_object(object, "rto", rto_list(answering, execution));
     }
     put_object(object, "services", services_object(answering, execution));
+    if (execution_runs(execution)) {
+        put_object(object, "losses", losses_list(answering, execution));
+    }
     put_object(object, "steps", steps);
     return object;
 }
@@ -268,6 +277,7 @@ static void step_waits(struct answering *answering, const struct execution *exec
 
 static void pause_waits(struct answering *answering, const struct execution *execution,
                         json_t *waits, char *ret_act, size_t act_size) {
+    char words[HISTORY_TEXT_SIZE];
     const struct plan *plan = &answering->topology->plans[execution->plan];
     const char *step =
         execution->paused_step < plan->steps_n ? plan->steps[execution->paused_step].name : "?";
@@ -278,8 +288,10 @@ static void pause_waits(struct answering *answering, const struct execution *exe
         (void)text_format(ret_act, act_size, "drover resume %" PRIu64, execution->id);
         return;
     case PAUSE_STEP_FAILED:
-        list_say(waits, "step %s failed: %s", step,
-                 err_text((enum err)execution->steps[execution->paused_step].err));
+        step_words(answering, execution->id, step, words, sizeof words);
+        list_say(waits, "step %s failed: %s%s%s", step,
+                 err_text((enum err)execution->steps[execution->paused_step].err),
+                 words[0] == '\0' ? "" : ": ", words);
         (void)text_format(ret_act, act_size,
                           "drover step retry %" PRIu64 " %s (or skip, done) --comment ...",
                           execution->id, step);
@@ -351,83 +363,4 @@ void waits_say(struct answering *answering, json_t *waits, char *ret_act, size_t
         (void)text_format(ret_act, act_size,
                           "look at what happened, then drover release --reason ...");
     }
-}
-
-/* -------------------------------------------------------------------------- preview */
-
-static bool preview_read(struct answering *answering, uint8_t *ret_kind, uint8_t *ret_region,
-                         uint8_t *ret_plan) {
-    char kind[NAME_SIZE] = "", region[NAME_SIZE] = "", plan[NAME_SIZE] = "";
-    char *const words[3] = {kind, region, plan};
-    size_t word = 0, at = 0;
-    for (const char *c = answering->argument; *c != '\0' && word < 3; c++) {
-        if (*c == ' ') {
-            word++;
-            at = 0;
-        } else if (at + 1 < NAME_SIZE) {
-            words[word][at++] = *c;
-            words[word][at] = '\0';
-        }
-    }
-    *ret_kind = NONE;
-    for (unsigned k = 0; k < PLAN_KINDS_N; k++) {
-        *ret_kind = text_equal(kind, plan_kind_text((enum plan_kind)k)) ? (uint8_t)k : *ret_kind;
-    }
-    *ret_region = topology_region(answering->topology, region);
-    *ret_plan = plan[0] == '\0' ? NONE : topology_plan(answering->topology, plan);
-    if (*ret_kind == NONE || *ret_region == NONE || (plan[0] != '\0' && *ret_plan == NONE)) {
-        answer_wrong(answering, "no %s is called \"%s\"",
-                     *ret_kind == NONE     ? "kind of plan"
-                     : *ret_region == NONE ? "region"
-                                           : "plan",
-                     *ret_kind == NONE     ? kind
-                     : *ret_region == NONE ? region
-                                           : plan);
-        return false;
-    }
-    for (uint8_t p = 0; *ret_plan == NONE && p < answering->topology->plans_n; p++) {
-        *ret_plan = answering->topology->plans[p].kind == *ret_kind ? p : NONE;
-    }
-    if (*ret_plan == NONE) {
-        answer_wrong(answering, "the topology has no %s plan", kind);
-    }
-    return *ret_plan != NONE;
-}
-
-void preview_answer(struct answering *answering) {
-    const struct topology *topology = answering->topology;
-    uint8_t kind, region, index;
-    if (!preview_read(answering, &kind, &region, &index)) {
-        return;
-    }
-    const struct plan *plan = &topology->plans[index];
-    json_t *steps = json_array();
-    put_text(answering->json, "kind", plan_kind_text((enum plan_kind)kind));
-    put_text(answering->json, "plan", plan->name);
-    put_text(answering->json, "source", name_region(topology, answering->core->owner));
-    put_text(answering->json, "target", name_region(topology, region));
-    put_count(answering->json, "epoch", answering->core->epoch);
-    struct seen_plan seen = seen_plan_now(answering->core, topology, index, region);
-    uint8_t bytes[SEEN_SIZE];
-    char digest[2 * SEEN_SIZE + 1];
-    seen_plan_write(&seen, bytes);
-    text_from_bytes(bytes, sizeof bytes, digest, sizeof digest);
-    put_text(answering->json, "digest", digest);
-    put_object(answering->json, "policy",
-               policy_object(answering, answering->core->config_version));
-    for (uint8_t s = 0; s < plan->steps_n; s++) {
-        if (plan->steps[s].before_fence && kind != PLAN_SWITCHOVER) {
-            continue;
-        }
-        json_t *object = list_add(steps);
-        put_text(object, "name", plan->steps[s].name);
-        put_text(object, "intent", plan->steps[s].intent);
-        put_yes(object, "before_fence", plan->steps[s].before_fence);
-        put_text(object, "approval",
-                 plan->steps[s].approval == NONE ? ""
-                                                 : role_text((enum role)plan->steps[s].approval));
-    }
-    put_object(answering->json, "steps", steps);
-    put_object(answering->json, "links", links_list(answering));
-    put_object(answering->json, "regions", regions_list(answering));
 }

@@ -285,6 +285,7 @@ static void explain_region(struct answering *answering, uint8_t region) {
     (void)json_array_append(list, one);
     json_decref(all);
     put_object(answering->json, "regions", list);
+    put_object(answering->json, "election_alarms", election_alarms_list(answering));
 }
 
 /* The burn-down of each tier's recovery time is in the execution, the forecast beside it. */

@@ -84,14 +84,24 @@ const struct check_report *check_report_of(const struct report *report, uint8_t 
 /* PostgreSQL's servers in drawing order, each with its depth (status_tree.c). */
 json_t *trees_list(struct answering *answering);
 json_t *component_object(struct answering *answering, uint8_t endpoint);
+/* Elections of that component inside that region: what runs, the last ones, their figures; null for
+ * a kind that has none (status_elections.c). */
+json_t *elections_object(const struct answering *answering, uint8_t region, uint8_t component);
+/* What runs now, and the last one of a component when it took longer than declared. */
+json_t *election_alarms_list(const struct answering *answering);
 void members_answer(struct answering *answering); /* status_members.c */
+void keys_answer(struct answering *answering);    /* status_keys.c */
 void rules_answer(struct answering *answering);
 void config_answer(struct answering *answering);
 void whoami_answer(struct answering *answering);
 json_t *members_list(struct answering *answering);
 void executions_answer(struct answering *answering); /* status_executions.c */
 json_t *execution_object(struct answering *answering, const struct execution *execution);
-void preview_answer(struct answering *answering);
+void preview_answer(struct answering *answering); /* status_preview.c */
+/* What is at stake beside the loss when `region` takes over, or is made to follow; does the plan
+ * move the link's store: a guarded one, or one that a step acts on (status_stakes.c). */
+json_t *stakes_object(const struct answering *answering, uint8_t plan, uint8_t region);
+bool stakes_link(const struct answering *answering, uint8_t plan, uint8_t link);
 /* Of an execution whose plan is in force: each tier's time, used and left (status_rto.c). */
 json_t *rto_list(const struct answering *answering, const struct execution *execution);
 /* Each step that is left, in the order in which they end at the latest (status_rto.c). */
@@ -108,7 +118,12 @@ void waits_say(struct answering *answering, json_t *waits, char *ret_act, size_t
 void timeline_answer(struct answering *answering);
 /* The newest record of the history, or null. */
 void put_last_record(struct answering *answering); /* status_report.c */
+/* What its action said when that step failed last, as far as the newest records tell; else "". */
+void step_words(struct answering *answering, uint64_t execution, const char *step, char *ret_words,
+                size_t words_size); /* status_report.c */
 void report_answer(struct answering *answering);
+/* What each link lost at the execution's close, as the history has it; empty before. */
+json_t *losses_list(struct answering *answering, const struct execution *execution);
 void plan_history_answer(struct answering *answering); /* status_past.c */
 void backups_answer(struct answering *answering);      /* status_backups.c */
 void readiness_answer(struct answering *answering);    /* status_readiness.c */

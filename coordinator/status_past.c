@@ -40,7 +40,9 @@ static void take_mine(struct step_past *past, const struct history_run *run, boo
     }
     past->last_execution = past->last_wall_ms == 0 ? run->execution : past->last_execution;
     past->last_wall_ms = later(past->last_wall_ms, run->wall_ms);
-    uint64_t *how = run->automatic ? &past->last_automatic_wall_ms : &past->last_declared_wall_ms;
+    uint64_t *how = run->how == RUN_AUTOMATIC ? &past->last_automatic_wall_ms
+                    : run->how == RUN_DRILL   ? &past->last_drill_wall_ms
+                                              : &past->last_declared_wall_ms;
     *how = later(*how, run->wall_ms);
 }
 
@@ -112,6 +114,21 @@ struct plan_past plan_past_of(const struct answering *answering, uint8_t plan, u
     return all;
 }
 
+static void take_held(void *owner, const struct history_run *run) {
+    uint64_t *held_ms = owner;
+    *held_ms = later(*held_ms, run->wall_ms);
+}
+
+uint64_t drill_held_wall_ms(const struct answering *answering, uint8_t drill) {
+    uint64_t held_ms = 0;
+    char work[HISTORY_WORK_SIZE];
+    history_drill_work(answering->topology, drill, work);
+    if (answering->member->history != NULL) {
+        history_runs(answering->member->history, work, PAST_RUNS_MAX, &held_ms, take_held);
+    }
+    return held_ms;
+}
+
 /* ------------------------------------------------------------------- the question */
 
 static void add_step(const struct answering *answering, json_t *list, uint8_t plan, uint8_t s,
@@ -133,6 +150,7 @@ static void add_step(const struct answering *answering, json_t *list, uint8_t pl
     put_count(object, "last_execution", past.last_execution);
     put_wall(object, "last_automatic", past.last_automatic_wall_ms);
     put_wall(object, "last_declared", past.last_declared_wall_ms);
+    put_wall(object, "last_drill", past.last_drill_wall_ms);
     put_wall(object, "last_failed", past.failed_wall_ms);
     put_count(object, "samples_n", past.samples_n);
     put_count(object, "p50_ms", past.p50_ms);

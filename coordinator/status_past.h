@@ -16,7 +16,7 @@ struct step_past {
     uint32_t done_n;   /* of these; with PAST_RUNS_MAX looked at together with the others' */
     uint32_t others_n; /* the same work, done in other steps or plans */
     uint64_t last_wall_ms, last_execution; /* done last; 0: never */
-    uint64_t last_automatic_wall_ms, last_declared_wall_ms;
+    uint64_t last_automatic_wall_ms, last_declared_wall_ms, last_drill_wall_ms;
     uint64_t failed_wall_ms;             /* failed last; 0: never */
     bool failing;                        /* its newest run failed */
     uint32_t samples_n;                  /* durations of this work, wherever it was done */
@@ -36,5 +36,8 @@ struct plan_past {
 };
 struct plan_past plan_past_of(const struct answering *answering, uint8_t plan, uint8_t source,
                               uint8_t target);
+
+/* When a drill of the topology ended well last, by an execution that held it; 0: never. */
+uint64_t drill_held_wall_ms(const struct answering *answering, uint8_t drill);
 
 #endif

@@ -7,11 +7,11 @@
 
 #define EXIT_NOT_READY 9
 
-/* The moves towards the target. A reprotect brings nothing there. */
+/* The moves towards the target: nothing else brings the service there. */
 static void plans_fill(const struct answering *answering, struct readiness_input *input) {
     const struct topology *topology = answering->topology;
     for (uint8_t p = 0; p < topology->plans_n; p++) {
-        if (topology->plans[p].kind == PLAN_REPROTECT) {
+        if (!plan_kind_moves((enum plan_kind)topology->plans[p].kind)) {
             continue;
         }
         struct plan_past past = plan_past_of(answering, p, answering->core->owner, input->target);
@@ -39,8 +39,8 @@ void readiness_agents(const struct coordinator *member, struct readiness_input *
     }
 }
 
-static void input_fill(const struct answering *answering, uint8_t target,
-                       struct readiness_input *ret_input) {
+void readiness_fill(const struct answering *answering, uint8_t target,
+                    struct readiness_input *ret_input) {
     const struct topology *topology = answering->topology;
     uint64_t wall_ms = clock_wall_ms(), now_ms = member_now_ms();
     *ret_input = (struct readiness_input){
@@ -55,7 +55,7 @@ static void input_fill(const struct answering *answering, uint8_t target,
     }
 }
 
-static void add_line(json_t *list, const struct readiness_line *line) {
+void readiness_put(json_t *list, const struct readiness_line *line) {
     static const char *const states[] = {"good", "wrong", "unknown"};
     json_t *object = list_add(list);
     put_text(object, "weight", line->weight == READY_BLOCKER ? "blocker" : "warning");
@@ -78,7 +78,7 @@ static json_t *lines_json(const struct readiness *readiness) {
             bool good = line->state == READINESS_GOOD;
             unsigned mine = good ? 2 : line->weight == READY_BLOCKER ? 0 : 1;
             if (mine == turn) {
-                add_line(list, line);
+                readiness_put(list, line);
             }
         }
     }
@@ -101,8 +101,11 @@ void readiness_answer(struct answering *answering) {
                      (unsigned long long)answering->core->epoch);
         return;
     }
-    input_fill(answering, target, &input);
+    readiness_fill(answering, target, &input);
     plans_fill(answering, &input);
+    for (uint8_t d = 0; d < topology->drills_n; d++) {
+        input.drills_held_ms[d] = drill_held_wall_ms(answering, d);
+    }
     readiness_read(&input, &readiness);
     put_text(answering->json, "region", name);
     put_text(answering->json, "owner", name_region(topology, answering->core->owner));

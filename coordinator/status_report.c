@@ -62,6 +62,45 @@ void put_last_record(struct answering *answering) {
     json_decref(gathering.list);
 }
 
+/* ------------------------------------------------------------- what a step said last */
+
+struct said {
+    const char *step;
+    char *words;
+    size_t size;
+};
+
+/* Of "step NAME failed by AGENT in N ms: WORDS" the words, until its next attempt starts. */
+static bool hear(void *owner, const struct history_record *record) {
+    static const char before[] = " ms: ";
+    struct said *said = owner;
+    bool ours = record->result == RESULT_APPLIED && text_equal(record->subject, said->step);
+    bool outcome = text_equal(record->kind, event_text(EVENT_OUTCOME));
+    if (ours && outcome && strstr(record->text, " failed by ") != NULL) {
+        const char *words = strstr(record->text, before);
+        (void)text_copy(said->words, said->size, words == NULL ? "" : words + sizeof before - 1);
+    } else if (ours && !outcome && strstr(record->text, " starts at ") != NULL) {
+        (void)text_copy(said->words, said->size, "");
+    }
+    return true;
+}
+
+void step_words(struct answering *answering, uint64_t execution, const char *step, char *ret_words,
+                size_t words_size) {
+    struct said said = {.step = step, .words = ret_words, .size = words_size};
+    struct history *history = answering->member->history;
+    uint64_t height = 0;
+    uint8_t head[DIGEST_SIZE];
+    (void)text_copy(ret_words, words_size, "");
+    if (history != NULL) {
+        history_head(history, &height, head);
+        uint64_t from = height > TIMELINE_MOST ? height - TIMELINE_MOST + 1 : 1;
+        history_each(history, from, execution, TIMELINE_MOST, &said, hear);
+    }
+}
+
+/* ------------------------------------------------------------------------- timeline */
+
 void timeline_answer(struct answering *answering) {
     uint64_t execution = 0, height = 0;
     uint8_t head[DIGEST_SIZE];
@@ -124,6 +163,22 @@ static bool report_record(void *owner, const struct history_record *record) {
     }
     (void)json_array_append_new(reporting->timeline, record_object(record));
     return true;
+}
+
+static bool loss_record(void *owner, const struct history_record *record) {
+    if (text_equal(record->kind, "lag")) {
+        add_loss(owner, record);
+    }
+    return true;
+}
+
+json_t *losses_list(struct answering *answering, const struct execution *execution) {
+    struct reporting reporting = {.answering = answering, .losses = json_array()};
+    if (answering->member->history != NULL && execution->closed_ms != 0) {
+        history_each(answering->member->history, 1, execution->id, TIMELINE_MOST, &reporting,
+                     loss_record);
+    }
+    return reporting.losses;
 }
 
 static void put_span(json_t *object, const char *key, uint64_t from_ms, uint64_t to_ms) {

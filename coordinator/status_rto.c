@@ -14,11 +14,15 @@ struct course {
     bool over[STEPS_MAX];
 };
 
+/* What its attempts until now have used is not in front of it again. One that has failed is tried
+ * anew by people. */
 static uint64_t step_left_ms(const struct core *core, const struct step_state *state,
                              const struct step *step) {
-    uint64_t longest_ms = step_longest_ms(step);
-    uint64_t gone_ms = state->phase == STEP_RUNNING ? core_since(core, state->started_ms) : 0;
-    return gone_ms < longest_ms ? longest_ms - gone_ms : 0;
+    bool running = state->phase == STEP_RUNNING;
+    bool begun = running || (state->phase == STEP_WAITING && state->tries_n > 0);
+    uint64_t rest_ms = begun ? step_rest_ms(step, state->tries_n, running) : step_longest_ms(step);
+    uint64_t gone_ms = begun ? core_since(core, state->started_ms) : 0;
+    return gone_ms < rest_ms ? rest_ms - gone_ms : 0;
 }
 
 /* 0: it was not done often enough to tell. An attempt that takes longer than its kind did may take
@@ -38,7 +42,7 @@ static uint64_t step_likely_ms(const struct answering *answering, const struct e
 /* Until the new lease is open there is the members' wait, behind all hand-offs. */
 static uint64_t lease_left_ms(const struct answering *answering,
                               const struct execution *execution) {
-    bool moves = execution->kind != PLAN_REPROTECT && execution->opened_ms == 0;
+    bool moves = plan_kind_moves((enum plan_kind)execution->kind) && execution->opened_ms == 0;
     return moves ? answering->topology->lease.wait_ms : 0;
 }
 
@@ -158,7 +162,7 @@ static bool course_of(const struct answering *answering, const struct execution 
                       struct course *ret_course) {
     const struct topology *topology = answering->topology;
     bool gone = execution->stage == STAGE_UNDO || execution->stage == STAGE_ABORTED ||
-                execution->stage == STAGE_SUPERSEDED;
+                execution->stage == STAGE_SUPERSEDED || execution->stage == STAGE_INTERRUPTED;
     bool known = execution->plan < topology->plans_n &&
                  execution->steps_n <= topology->plans[execution->plan].steps_n;
     return !gone && known && course_make(answering, execution, ret_course);

@@ -66,7 +66,7 @@ json_t *services_object(const struct answering *answering, const struct executio
     uint8_t region = back ? execution->source : execution->target;
     bool stands = execution->stage == STAGE_DONE && execution->plan < topology->plans_n &&
                   execution == execution_newest(answering->core) &&
-                  (back || answering->core->owner == region);
+                  (back || execution_yields(execution) || answering->core->owner == region);
     struct tally tally = {.least_ms = UINT64_MAX, .not_green = json_array()};
     for (uint8_t c = 0; stands && c < topology->checks_n; c++) {
         if (counts(topology, &topology->plans[execution->plan], region, &topology->checks[c])) {

@@ -125,6 +125,7 @@ json_t *component_object(struct answering *answering, uint8_t endpoint) {
         }
     }
     put_object(object, "checks", checks);
+    put_object(object, "elections", elections_object(answering, at->region, at->component));
     return object;
 }
 
@@ -238,6 +239,7 @@ json_t *links_list(struct answering *answering) {
         put_count(object, "target_lag_ms", link->target_lag_ms);
         put_count(object, "alert_lag_ms", link->alert_lag_ms);
         put_count(object, "rpo_ms", link->rpo_ms);
+        put_count(object, "limit_ms", objective_rpo_ms(topology, l)); /* that, or its tier's */
         put_ends(object, &answering->member->positions.links[l]);
         /* What the members agreed on, which the gate reads. */
         put_yes(object, "agreed_known", answering->core->links[l].known != 0);

@@ -34,7 +34,8 @@ enum {
     OPTION_DIGEST,
     OPTION_HISTORY,
     OPTION_EVIDENCE,
-    OPTION_EVIDENCE_FILE
+    OPTION_EVIDENCE_FILE,
+    OPTION_SECOND
 };
 
 static const struct option options[] = {
@@ -67,6 +68,7 @@ static const struct option options[] = {
     {"history", required_argument, NULL, OPTION_HISTORY},
     {"evidence", required_argument, NULL, OPTION_EVIDENCE},
     {"evidence-file", required_argument, NULL, OPTION_EVIDENCE_FILE},
+    {"second", required_argument, NULL, OPTION_SECOND},
     {NULL, 0, NULL, 0}};
 
 static const struct {
@@ -100,7 +102,8 @@ static const struct {
                 {OPTION_DIGEST, TAKES_DIGEST, "--digest DIGEST"},
                 {OPTION_HISTORY, TAKES_HISTORY, "--history FILE"},
                 {OPTION_EVIDENCE, TAKES_EVIDENCE, "--evidence TEXT"},
-                {OPTION_EVIDENCE_FILE, TAKES_EVIDENCE, "--evidence-file FILE"}};
+                {OPTION_EVIDENCE_FILE, TAKES_EVIDENCE, "--evidence-file FILE"},
+                {OPTION_SECOND, TAKES_SECOND, "--second WORD"}};
 
 #define MEANINGS_N (sizeof meanings / sizeof meanings[0])
 
@@ -172,6 +175,7 @@ static bool take_option(struct command_line *line, int option, const char *value
     case OPTION_HISTORY: line->history = value; return true;
     case OPTION_EVIDENCE: line->evidence = value; return true;
     case OPTION_EVIDENCE_FILE: line->evidence_file = value; return true;
+    case OPTION_SECOND: line->second = value; return true;
     case OPTION_FOR: return take_for(line, value);
     case OPTION_JSON: line->json = true; return true;
     case OPTION_WATCH: line->watch = true; return true;

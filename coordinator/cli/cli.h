@@ -5,11 +5,13 @@
  * verbs.c     the one table of verbs; questions
  * requests.c  what changes something: signed requests, and the question before them
  * evidence.c  --evidence, --evidence-file
+ * countersign.c  a second person's word for a log that is begun anew
  * digest.c    --digest: what a request is bound to
  * client.c    asking the members: all at once for a question, one after the other for a request
  * local.c     what needs no member: keys, checking and comparing topology files
  * readiness.c could a region take over now; asks every member
  * recover.c   the members and their log were lost: what is known, and what to do next
+ * keys.c      who exchanges keys, and what comes next; asks every member
  * doctor*.c   what is wrong with the installation on this machine
  * replay.c    a member's recordings, decided again
  * plans.c     plans: listed, shown, rendered as runbooks, linted
@@ -76,12 +78,13 @@ enum option_set {
     TAKES_PEOPLE = 1 << 18,
     TAKES_DIGEST = 1 << 19,
     TAKES_HISTORY = 1 << 20,
-    TAKES_EVIDENCE = 1 << 21
+    TAKES_EVIDENCE = 1 << 21,
+    TAKES_SECOND = 1 << 22
 };
 
 struct command_line {
     const char *config, *at, *kind, *plan, *to, *reason, *comment, *out, *format, *secrets;
-    const char *digest, *history, *evidence, *evidence_file;
+    const char *digest, *history, *evidence, *evidence_file, *second;
     uint64_t epoch, from, for_ms;
     uint32_t timeout_ms; /* 0: drover.conf's */
     bool json, watch, yes, print;
@@ -182,6 +185,10 @@ struct query preview_query(const struct request *request);
 /* evidence.c: fills in what shows that a step was done, from --evidence or --evidence-file. */
 int evidence_take(const struct session *session, struct request *request);
 
+/* countersign.c: signs a file as the second person; fills in the word that --second names. */
+int countersign_run(struct session *session);
+int countersign_take(const struct session *session, struct request *request);
+
 /* digest.c: fills in what the request is bound to, when --digest says so. */
 int digest_take(struct session *session, struct request *request);
 
@@ -215,12 +222,18 @@ int local_config_diff(struct session *session);
 json_t *findings_json(const struct findings *findings, const char *file);
 /* Reads and checks; findings go to stdout. OK, USAGE (it does not read), REFUSED (errors). */
 int local_check_file(const char *path, bool quiet_when_good, json_t **ret_json);
+/* The topology file that the verb's first word names, checked: its bytes, as they are signed. */
+int local_sound_file(const struct session *session, char ret_text[TOPOLOGY_BYTES_MAX + 1],
+                     size_t *ret_size);
 
 /* readiness.c */
 int readiness_run(struct session *session);
 
 /* recover.c */
 int recover_run(struct session *session);
+
+/* keys.c */
+int keys_run(struct session *session);
 
 /* doctor.c */
 int doctor_run(struct session *session);
@@ -260,10 +273,10 @@ void show_json(const json_t *json);
 void show_findings(const json_t *findings);
 void show_preview(const json_t *json);
 
-/* sentence.c: what must be typed to confirm what the preview showed: "lose 41s to west", "lose
- * unknown to west", "switch to west with zero loss", "make west the standby". ungraceful: nothing
- * more is handed over, whatever the plan has. */
-#define SENTENCE_TYPED_SIZE (NAME_SIZE + 48)
+/* sentence.c: what must be typed to confirm what the preview showed: "lose 41s to west", "lose 2s
+ * and unknown of redis to west", "lose unknown to west", "switch to west with zero loss", "make
+ * west the standby". ungraceful: nothing more is handed over, whatever the plan has. */
+#define SENTENCE_TYPED_SIZE (NAME_SIZE + 160)
 void confirm_sentence(const json_t *preview, const char *region, bool ungraceful, char *out,
                       size_t out_size);
 

@@ -186,7 +186,9 @@ static struct client *client_open(struct session *session) {
                          session->keys.curve_secret, session->keys.curve_public, FRAME_ANSWER_MAX,
                          on_reply, &client->members[m], &client->members[m].wire, &why) != ERR_OK) {
             (void)fprintf(stderr, "drover: member %s: %s\n", entry->name, why.at);
+            continue;
         }
+        wire_client_next_key(client->members[m].wire, entry->curve_key_next);
     }
     return client;
 }

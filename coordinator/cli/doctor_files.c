@@ -77,11 +77,14 @@ static void look_directory(struct doctor *doctor, const char *program, const cha
 
 /* -------------------------------------------------------------------------- pins */
 
+/* The pins' `a` may know more keys than are in force, never fewer: they are exchanged first. */
 static bool member_same(const struct member *a, const struct member *b) {
     return text_equal(a->agents_address, b->agents_address) &&
            text_equal(a->operators_address, b->operators_address) &&
-           memcmp(a->curve_key, b->curve_key, KEY_SIZE) == 0 &&
-           memcmp(a->sign_key, b->sign_key, KEY_SIZE) == 0;
+           key_among(b->curve_key, a->curve_key, a->curve_key_next) &&
+           key_among(b->curve_key_next, a->curve_key, a->curve_key_next) &&
+           key_among(b->sign_key, a->sign_key, a->sign_key_next) &&
+           key_among(b->sign_key_next, a->sign_key, a->sign_key_next);
 }
 
 /* What of the pins is not as in the topology in force; "" when all is. */

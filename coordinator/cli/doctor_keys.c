@@ -11,7 +11,7 @@
 #include "coordinator/cli/doctor_parts.h"
 
 #define DAY_S 86400
-#define ROTATE_DAYS 30
+#define ROTATE_DAYS (SECRET_AGE_MAX_S / DAY_S)
 
 const char *doctor_user(uid_t uid) {
     static char name[64];
@@ -99,30 +99,27 @@ static bool look_private(struct doctor *doctor, const char *subject, const char 
 
 /* -------------------------------------------------------------------------- keys */
 
-static bool same(const uint8_t *a, const uint8_t *b) {
-    return memcmp(a, b, KEY_SIZE) == 0;
-}
-
 /* The public halves against the topology: 1 they match, 0 not, -1 it does not know that name. */
 static int keys_match(const struct topology *topology, const struct keys *keys) {
     uint8_t a = topology_agent(topology, keys->name), m = topology_member(topology, keys->name);
     uint8_t o = topology_operator(topology, keys->name);
-    switch ((enum key_kind)keys->kind) {
-    case KEY_AGENT:
-        return a == NONE ? -1
-                         : same(keys->curve_public, topology->agents[a].curve_key) &&
-                               same(keys->sign_public, topology->agents[a].sign_key);
-    case KEY_GUARD: return a == NONE ? -1 : same(keys->sign_public, topology->agents[a].guard_key);
-    case KEY_MEMBER:
-        return m == NONE ? -1
-                         : same(keys->curve_public, topology->members[m].curve_key) &&
-                               same(keys->sign_public, topology->members[m].sign_key);
-    case KEY_OPERATOR:
-        return o == NONE ? -1
-                         : same(keys->curve_public, topology->operators[o].curve_key) &&
-                               same(keys->sign_public, topology->operators[o].sign_key);
-    default: return -1;
+    const uint8_t *curve[2] = {NULL, NULL}, *sign[2] = {NULL, NULL};
+    if (keys->kind == KEY_GUARD && a != NONE) {
+        sign[0] = topology->agents[a].guard_key, sign[1] = topology->agents[a].guard_key_next;
+    } else if (keys->kind == KEY_AGENT && a != NONE) {
+        curve[0] = topology->agents[a].curve_key, curve[1] = topology->agents[a].curve_key_next;
+        sign[0] = topology->agents[a].sign_key, sign[1] = topology->agents[a].sign_key_next;
+    } else if (keys->kind == KEY_MEMBER && m != NONE) {
+        curve[0] = topology->members[m].curve_key, curve[1] = topology->members[m].curve_key_next;
+        sign[0] = topology->members[m].sign_key, sign[1] = topology->members[m].sign_key_next;
+    } else if (keys->kind == KEY_OPERATOR && o != NONE) {
+        curve[0] = topology->operators[o].curve_key;
+        curve[1] = topology->operators[o].curve_key_next;
+        sign[0] = topology->operators[o].sign_key, sign[1] = topology->operators[o].sign_key_next;
     }
+    return sign[0] == NULL
+               ? -1
+               : keys_place(keys, curve[0], sign[0], curve[1], sign[1]) != KEY_NOT_PINNED;
 }
 
 /* In force is what the members gave; the local pins only when nobody could be asked. */
@@ -189,6 +186,14 @@ void doctor_key(struct doctor *doctor, const char *path, enum key_kind kind, con
 
 /* ----------------------------------------------------------------------- secrets */
 
+/* What the second line held opens the door until somebody takes it back. */
+static void say_exchanged(struct doctor *doctor, const char *subject, const char *path) {
+    char fix[CONF_PATH_SIZE + 64];
+    (void)text_format(fix, sizeof fix, "sed -i 2d %s", path);
+    doctor_say(doctor, DOCTOR_WARNING, subject, fix,
+               "%s has two lines: the second goes once the service takes the first", path);
+}
+
 void doctor_secrets(struct doctor *doctor, const char *program, const struct secrets *secrets,
                     const char *state) {
     static char secret[SECRET_SIZE];
@@ -204,6 +209,7 @@ void doctor_secrets(struct doctor *doctor, const char *program, const struct sec
         }
         doctor_become(at.st_uid, at.st_gid);
         enum err err = secret_get(secrets, place->name, secret);
+        bool exchanged = secret_is_exchanged(secrets, place->name);
         doctor_return();
         bool empty = err == ERR_OK && secret[0] == '\0';
         secret_wipe(secret);
@@ -213,6 +219,9 @@ void doctor_secrets(struct doctor *doctor, const char *program, const struct sec
         } else {
             look_age(doctor, subject, place->path, &at,
                      "give the service a new one, then write it there: it is read anew each time");
+        }
+        if (exchanged) {
+            say_exchanged(doctor, subject, place->path);
         }
         good_n += err == ERR_OK && !empty;
     }

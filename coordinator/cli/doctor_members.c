@@ -72,6 +72,28 @@ static void look_agents(struct doctor *doctor) {
     }
 }
 
+/* D12: whose word it is does not matter, every member compares the same reports. */
+static void look_names(struct doctor *doctor) {
+    struct client_reply replies[MEMBERS_MAX];
+    struct query query = {.what = "readiness"};
+    bool told = false;
+    size_t i;
+    json_t *line;
+    client_ask_all(doctor->session, &query, replies);
+    for (unsigned m = 0; m < doctor->session->pins->members_n; m++) {
+        json_array_foreach(json_object_get(replies[m].json, "lines"), i, line) {
+            const char *name = text_in(line, "name"), *state = text_in(line, "state");
+            if (!told && text_starts(name, "names ")) {
+                doctor_say(doctor, text_equal(state, "good") ? DOCTOR_GOOD : DOCTOR_WARNING,
+                           "Patroni's member names", text_in(line, "fix"), "%s: %s",
+                           name + sizeof "names " - 1, text_in(line, "text"));
+            }
+        }
+        told = told || has(replies[m].json, "lines");
+        json_decref(replies[m].json);
+    }
+}
+
 static void take_topology(struct doctor *doctor, const json_t *json, const char *member) {
     const char *text = text_in(json, "text");
     struct text256 why = {{0}};
@@ -137,6 +159,7 @@ static void ask_members(struct doctor *doctor) {
     }
     if (answered) {
         look_agents(doctor);
+        look_names(doctor);
     }
 }
 

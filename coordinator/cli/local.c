@@ -125,6 +125,19 @@ int local_check_file(const char *path, bool quiet_when_good, json_t **ret_json) 
     return findings.errors_n == 0 ? EXIT_OK : EXIT_REFUSED;
 }
 
+int local_sound_file(const struct session *session, char ret_text[TOPOLOGY_BYTES_MAX + 1],
+                     size_t *ret_size) {
+    struct text256 why = {{0}};
+    const char *path = session->line->words[0];
+    int code = local_check_file(path, true, NULL);
+    if (code == EXIT_OK &&
+        file_read(path, ret_text, TOPOLOGY_BYTES_MAX + 1, ret_size, &why) != ERR_OK) {
+        (void)fprintf(stderr, "drover %s: %s\n", session->line->verb->name, why.at);
+        code = EXIT_USAGE;
+    }
+    return code;
+}
+
 int local_config_check(struct session *session) {
     json_t *json = NULL;
     bool wanted = session->line->json;

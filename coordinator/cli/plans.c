@@ -14,6 +14,8 @@
 #include "coordinator/cli/plans.h"
 #include "coordinator/cli/show_parts.h"
 
+#define LINT_SAMPLES_MIN 3 /* so often a step was done before its p95 says something */
+
 #define RENDER_SIZE (4u * 1024 * 1024)
 
 /* ------------------------------------------------------------------ what is read */
@@ -89,6 +91,9 @@ bool plans_way(const struct session *session, const struct plans_source *source,
     const struct topology *topology = source->topology;
     const char *to = session->line->to;
     uint8_t from = source->owner < topology->regions_n ? source->owner : topology->initial_region;
+    if (to == NULL && plan_kind_yields((enum plan_kind)plan->kind)) {
+        to = topology->regions[from].name; /* nobody leaves: it is about where the service is */
+    }
     uint8_t other = to == NULL ? other_data_region(topology, from) : topology_region(topology, to);
     if (to != NULL && other != NONE && other == from) {
         from = other_data_region(topology, other);
@@ -306,6 +311,37 @@ int plan_render_run(struct session *session) {
 
 /* ---------------------------------------------------------------------- plan lint */
 
+/* What `plan history --json` printed of one plan; what was done too seldom tells nothing. */
+static int lint_past(const struct session *session, const struct topology *topology,
+                     struct findings *findings) {
+    const char *path = session->line->history;
+    json_error_t error;
+    json_t *json = json_load_file(path, 0, &error), *step;
+    uint64_t p95_ms[STEPS_MAX] = {0};
+    uint8_t plan = topology_plan(topology, text_in(json, "plan"));
+    size_t i;
+    if (json == NULL || plan == NONE) {
+        (void)fprintf(stderr,
+                      "drover plan lint: %s: expected what drover plan history --json printed of a "
+                      "plan of this topology, %s\n",
+                      path, json == NULL ? error.text : "which has no plan of that name");
+        json_decref(json);
+        return EXIT_USAGE;
+    }
+    json_array_foreach(json_object_get(json, "steps"), i, step) {
+        for (uint8_t s = 0; s < topology->plans[plan].steps_n; s++) {
+            bool mine = text_equal(topology->plans[plan].steps[s].name, text_in(step, "name"));
+            if (mine && number_in(step, "samples_n") >= LINT_SAMPLES_MIN &&
+                number_in(step, "p95_ms") > 0) {
+                p95_ms[s] = (uint64_t)number_in(step, "p95_ms");
+            }
+        }
+    }
+    json_decref(json);
+    plan_lint_past(topology, plan, p95_ms, findings);
+    return EXIT_OK;
+}
+
 int plan_lint_run(struct session *session) {
     static struct findings findings;
     struct plans_source source;
@@ -314,6 +350,12 @@ int plan_lint_run(struct session *session) {
         return code;
     }
     plan_lint(source.topology, &findings);
+    if (session->line->history != NULL && findings.errors_n == 0) {
+        code = lint_past(session, source.topology, &findings);
+        if (code != EXIT_OK) {
+            return code;
+        }
+    }
     topology_check_steps(source.topology, &findings);
     const char *name = source.file != NULL ? source.file : "the topology in force";
     int warnings_n = findings.n + findings.lost_n - findings.errors_n;

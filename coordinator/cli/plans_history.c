@@ -50,7 +50,11 @@ json_t *plan_history_ask(struct session *session, const char *plan, const char *
 
 static const char *how_text(const json_t *step) {
     bool automatic = has(step, "last_automatic"), declared = has(step, "last_declared");
-    return automatic && declared ? "both" : automatic ? "automatic" : declared ? "declared" : "-";
+    return automatic && declared     ? "both"
+           : automatic               ? "automatic"
+           : declared                ? "declared"
+           : has(step, "last_drill") ? "drills only"
+                                     : "-";
 }
 
 static void day_cell(struct table *table, const json_t *step, const char *key) {

@@ -14,6 +14,7 @@ struct preview {
     struct order order;
     struct preview_facts facts;
     char digest[2 * DIGEST_SIZE + 1];
+    json_t *told;      /* the member's own preview */
     unsigned unrun_n;  /* steps that nobody who was heard can run, and that may not fail */
     unsigned breach_n; /* links above their RPO, or not known */
 };
@@ -90,7 +91,7 @@ static int facts_ask(struct session *session, struct preview *preview) {
     (void)text_copy(preview->digest, sizeof preview->digest, text_in(json, "digest"));
     take_links(preview, json_object_get(json, "links"));
     take_regions(preview, json_object_get(json, "regions"));
-    json_decref(json);
+    preview->told = json;
     code = ask(session, &agents, preview->facts.version, &json);
     if (code == EXIT_OK) {
         take_agents(preview, json_object_get(json, "agents"));
@@ -119,30 +120,28 @@ static void preview_judge(struct preview *preview) {
 
 /* ------------------------------------------------------------------ what is shown */
 
+static const json_t *link_told(const struct preview *preview, uint8_t index) {
+    size_t i;
+    json_t *link;
+    json_array_foreach(json_object_get(preview->told, "links"), i, link) {
+        if (text_equal(text_in(link, "name"), preview->topology->links[index].name)) {
+            return link;
+        }
+    }
+    return NULL;
+}
+
 static void say_links(const struct preview *preview) {
     (void)printf("\nLOST AT MOST, as of now\n");
     for (uint8_t l = 0; l < preview->topology->links_n; l++) {
         enum lag_side side = preview_lag(preview->topology, &preview->facts, l);
         struct duration rpo = duration_text(preview_rpo_ms(preview->topology, l));
-        (void)printf("  %-20s %-10s %s%s%s\n", preview->topology->links[l].name,
+        (void)printf("  %-20s %-10s %s%s%s%s\n", preview->topology->links[l].name,
                      side == LAG_UNKNOWN ? "-"
                                          : span_text((long long)preview->facts.links[l].lag_ms).at,
                      lag_side_text(side), side == LAG_UNKNOWN || side == LAG_BREACH ? ", RPO " : "",
-                     side == LAG_UNKNOWN || side == LAG_BREACH ? rpo.at : "");
-    }
-}
-
-static void say_name(const struct preview *preview, const struct step *step) {
-    struct arguments arguments;
-    uint8_t region = step->at_source ? preview->facts.source : preview->facts.target;
-    uint8_t peer = step->at_source ? preview->facts.target : preview->facts.source;
-    if (action_moves_name(step->action) &&
-        topology_step_arguments(preview->topology, step, region, peer, &arguments) == ERR_OK) {
-        const char *name = arguments_get(&arguments, "name");
-        const char *value = arguments_get(&arguments, "value");
-        const char *ttl = arguments_get(&arguments, "ttl");
-        (void)printf("  name %s -> %s; clients follow within %s s\n", name == NULL ? "?" : name,
-                     value == NULL ? "?" : value, ttl == NULL ? "60" : ttl);
+                     side == LAG_UNKNOWN || side == LAG_BREACH ? rpo.at : "",
+                     moved_text(link_told(preview, l)).at);
     }
 }
 
@@ -166,7 +165,6 @@ static void say_steps(const struct preview *preview) {
                      step->approval == NONE ? "" : ", needs approval of ",
                      step->approval == NONE ? "" : role_text((enum role)step->approval),
                      locks[0] == '\0' ? "" : ", lock ", locks);
-        say_name(preview, step);
     }
 }
 
@@ -185,11 +183,7 @@ static void preview_say(const struct preview *preview) {
         say_links(preview);
     }
     say_steps(preview);
-    if (plan_fences(preview->plan)) {
-        (void)printf("\nAFTERWARDS no standby until %s follows: a plan of kind reprotect, or the "
-                     "plan's own rejoin\n",
-                     topology->regions[facts->source].name);
-    }
+    show_stakes(preview->told);
     (void)printf(
         "\ndigest %s\nIt changes with the plan, the topology, the epoch, a region's "
         "class, whether a step has anybody\nwho can run it, and when a lag crosses its target or "
@@ -197,16 +191,20 @@ static void preview_say(const struct preview *preview) {
         preview->digest, preview->digest);
 }
 
+/* As the member tells it, with the side of its target that it is on. */
 static json_t *links_json(const struct preview *preview) {
     json_t *list = json_array();
     for (uint8_t l = 0; l < preview->topology->links_n; l++) {
         enum lag_side side = preview_lag(preview->topology, &preview->facts, l);
-        json_t *lag = preview->facts.links[l].known
-                          ? json_integer((json_int_t)preview->facts.links[l].lag_ms)
-                          : json_null();
-        (void)json_array_append_new(list, json_pack("{s:s,s:o,s:s}", "name",
-                                                    preview->topology->links[l].name, "lag_ms", lag,
-                                                    "side", lag_side_text(side)));
+        const json_t *told = link_told(preview, l);
+        json_t *object = told == NULL ? json_object() : json_deep_copy(told);
+        (void)json_object_set_new(object, "name", json_string(preview->topology->links[l].name));
+        (void)json_object_set_new(object, "lag_ms",
+                                  preview->facts.links[l].known
+                                      ? json_integer((json_int_t)preview->facts.links[l].lag_ms)
+                                      : json_null());
+        (void)json_object_set_new(object, "side", json_string(lag_side_text(side)));
+        (void)json_array_append_new(list, object);
     }
     return list;
 }
@@ -225,14 +223,33 @@ static json_t *preview_json(const struct preview *preview) {
     json_t *document = json_pack("{s:s,s:s,s:s,s:s}", "name", topology->document.name, "version",
                                  topology->document.version, "date", topology->document.date,
                                  "status", topology->document.status);
+    json_t *stakes = json_object_get(preview->told, "stakes");
     return json_pack(
-        "{s:s,s:s,s:s,s:s,s:I,s:I,s:o,s:o,s:o,s:i,s:i,s:s}", "plan", preview->plan->name, "kind",
-        plan_kind_text((enum plan_kind)preview->plan->kind), "source",
+        "{s:s,s:s,s:s,s:s,s:I,s:I,s:o,s:o,s:o,s:i,s:i,s:s,s:o}", "plan", preview->plan->name,
+        "kind", plan_kind_text((enum plan_kind)preview->plan->kind), "source",
         topology->regions[preview->facts.source].name, "target",
         topology->regions[preview->facts.target].name, "epoch", (json_int_t)preview->facts.epoch,
         "version", (json_int_t)preview->facts.version, "document", document, "links",
         links_json(preview), "steps", steps, "steps_without_agent", (int)preview->unrun_n,
-        "links_not_met", (int)preview->breach_n, "digest", preview->digest);
+        "links_not_met", (int)preview->breach_n, "digest", preview->digest, "stakes",
+        stakes == NULL ? json_null() : json_incref(stakes));
+}
+
+static int preview_show(const struct session *session, struct preview *preview) {
+    if (!plan_order(preview->plan, &preview->order)) {
+        (void)fprintf(stderr, "drover plan preview: the plan cannot run; see drover plan lint\n");
+        return EXIT_REFUSED;
+    }
+    preview_judge(preview);
+    if (session->line->json) {
+        json_t *json = preview_json(preview);
+        show_json(json);
+        json_decref(json);
+    } else {
+        preview_say(preview);
+    }
+    bool lossy = plan_fences(preview->plan) && preview->breach_n > 0;
+    return preview->unrun_n > 0 || lossy ? EXIT_OBJECTIVE_MISSED : EXIT_OK;
 }
 
 int plan_preview_run(struct session *session) {
@@ -250,21 +267,7 @@ int plan_preview_run(struct session *session) {
         return EXIT_USAGE;
     }
     code = facts_ask(session, &preview);
-    if (code != EXIT_OK) {
-        return code;
-    }
-    if (!plan_order(plan, &preview.order)) {
-        (void)fprintf(stderr, "drover plan preview: the plan cannot run; see drover plan lint\n");
-        return EXIT_REFUSED;
-    }
-    preview_judge(&preview);
-    if (session->line->json) {
-        json_t *json = preview_json(&preview);
-        show_json(json);
-        json_decref(json);
-    } else {
-        preview_say(&preview);
-    }
-    bool lossy = plan_fences(plan) && preview.breach_n > 0;
-    return preview.unrun_n > 0 || lossy ? EXIT_OBJECTIVE_MISSED : EXIT_OK;
+    code = code == EXIT_OK ? preview_show(session, &preview) : code;
+    json_decref(preview.told);
+    return code;
 }

@@ -46,10 +46,11 @@ static void say_head(const struct simulated *simulated) {
     const char *begins = plan->kind != PLAN_FAILOVER                    ? "the declaration"
                          : bits_has(input->lost_regions, input->source) ? "the outage"
                                                                         : "the wish to declare it";
-    (void)printf("SIMULATED  %s plan %s: %s -> %s, seed %llu\n",
+    bool inside = plan_kind_yields((enum plan_kind)plan->kind);
+    (void)printf("SIMULATED  %s plan %s: %s%s%s, seed %llu\n",
                  plan_kind_text((enum plan_kind)plan->kind), plan->name,
-                 topology->regions[input->source].name, topology->regions[input->target].name,
-                 (unsigned long long)input->seed);
+                 inside ? "in" : topology->regions[input->source].name, inside ? " " : " -> ",
+                 topology->regions[input->target].name, (unsigned long long)input->seed);
     if (simulated->live) {
         (void)printf("from the fleet as it looks now: topology version %u, epoch %llu; nothing was "
                      "changed\n",

@@ -293,7 +293,7 @@ static void simulation_open(struct simulation *simulation, const struct simulati
                             struct simulation_result *ret_result) {
     memset(simulation, 0, sizeof *simulation);
     memset(ret_result, 0, sizeof *ret_result);
-    bool back = input->topology->plans[input->plan].kind == PLAN_REPROTECT;
+    bool back = !plan_kind_moves((enum plan_kind)input->topology->plans[input->plan].kind);
     input->topology->version = 1;
     input->topology->initial_epoch = 1;
     input->topology->await_initial_epoch = false;

@@ -130,7 +130,9 @@ static void say_pause(struct simulation *simulation, const struct execution *is)
     case PAUSE_REJECTED:
         moment_add(simulation, "PAUSED  %s at %s: nothing is cancelled: drover approve %llu %s%s",
                    pause_text((enum pause_why)is->paused), step, id, step,
-                   is->opened_ms == 0 && is->kind != PLAN_REPROTECT ? ", or drover abort" : "");
+                   is->opened_ms == 0 && plan_kind_moves((enum plan_kind)is->kind)
+                       ? ", or drover abort"
+                       : "");
         return;
     default: break;
     }

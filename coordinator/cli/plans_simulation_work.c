@@ -162,6 +162,15 @@ static void request_name(struct simulation *simulation, struct event *event) {
     memcpy(event->request.identity, &n, sizeof n);
 }
 
+/* Two persons: who declared it does not approve it. */
+static bool approves_own(const struct simulation *simulation, const struct event *event,
+                         uint8_t who) {
+    const struct execution *execution =
+        core_execution(simulation_core(simulation), event->request.execution);
+    return event->request.kind == REQUEST_APPROVE && execution != NULL &&
+           topology_same_person(simulation->topology, execution->declared_by, who);
+}
+
 /* The first who may: their role's own people before those who may stand in. */
 static uint8_t who_may(const struct simulation *simulation, const struct event *event,
                        uint8_t needed, uint32_t not_of) {
@@ -174,7 +183,8 @@ static uint8_t who_may(const struct simulation *simulation, const struct event *
                                  role_may_declare(role, (enum plan_kind)simulation->plan->kind)
                            : role_may_approve(role, (enum role)needed);
             bool own = round > 0 || needed == NONE || role == needed;
-            if (may && own && (not_of & (UINT32_C(1) << i)) == 0) {
+            if (may && own && (not_of & (UINT32_C(1) << i)) == 0 &&
+                !approves_own(simulation, event, i)) {
                 return i;
             }
         }

@@ -161,8 +161,10 @@ static void show_first_epoch(const struct session *session, const struct recover
     }
     (void)printf("  1. in the topology's file, instead of await_initial_epoch:\n"
                  "       initial_epoch = %lld;\n       initial_region = \"%s\";\n"
-                 "  2. drover config apply FILE --reason TEXT\n"
-                 "  3. drover declare --to %s --reason TEXT\n"
+                 "  2. a second person, with a key of their own:\n"
+                 "       drover config countersign FILE > WORD\n"
+                 "  3. drover config apply FILE --second WORD --reason TEXT\n"
+                 "  4. drover declare --to %s --reason TEXT\n"
                  "     (the region that shall serve; the log begins for another one, because only\n"
                  "     a plan opens the stores)\n",
                  recovery->known_number + EPOCHS_APART, first_owner(session, recovery), to);

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "common/base/bits.h"
-#include "common/io/file.h"
 #include "coordinator/cli/cli.h"
 
 static const char *field(const json_t *json, const char *name) {
@@ -176,7 +175,8 @@ int request_declare(struct session *session) {
     const struct command_line *line = session->line;
     struct request request = {.kind = REQUEST_DECLARE, .epoch = line->epoch};
     if (line->kind != NULL && !plan_kind_read(line->kind, &request.plan_kind)) {
-        (void)fprintf(stderr, "drover declare: --kind is failover, switchover or reprotect\n");
+        (void)fprintf(stderr, "drover declare: --kind is failover, switchover, reprotect, "
+                              "component or drill\n");
         return EXIT_USAGE;
     }
     if (line->to == NULL || topology_region(session->pins, line->to) == NONE) {
@@ -345,19 +345,17 @@ int request_release(struct session *session) {
 int request_config_apply(struct session *session) {
     static char text[TOPOLOGY_BYTES_MAX + 1];
     struct request request = {.kind = REQUEST_CONFIG_APPLY};
-    struct text256 why = {{0}};
-    const char *path = session->line->words[0];
     size_t size = 0;
-    int code = local_check_file(path, true, NULL);
+    int code = local_sound_file(session, text, &size);
     if (code != EXIT_OK) {
         return code;
     }
-    if (file_read(path, text, sizeof text, &size, &why) != ERR_OK) {
-        (void)fprintf(stderr, "drover config apply: %s\n", why.at);
-        return EXIT_USAGE;
-    }
     request.text = text;
     request.text_size = (uint32_t)size;
+    code = countersign_take(session, &request);
+    if (code != EXIT_OK) {
+        return code;
+    }
     return take_reason(session, &request, session->line->reason, "--reason TEXT", false)
                ? send(session, &request)
                : EXIT_USAGE;

@@ -73,6 +73,24 @@ struct span bytes_text(long long bytes) {
     return span;
 }
 
+bool execution_stays_inside(const json_t *execution) {
+    return text_equal(text_in(execution, "kind"), "drill") ||
+           text_equal(text_in(execution, "kind"), "component");
+}
+
+const char *execution_kind(const json_t *execution) {
+    const char *kind = text_in(execution, "kind");
+    return text_equal(kind, "drill") ? "DRILL" : kind;
+}
+
+struct text256 way_text(const json_t *execution) {
+    struct text256 way;
+    bool inside = execution_stays_inside(execution);
+    (void)text_format(way.at, sizeof way.at, "%s%s%s", inside ? "in" : text_in(execution, "source"),
+                      inside ? " " : " -> ", text_in(execution, "target"));
+    return way;
+}
+
 struct span clock_text(const json_t *object, const char *key) {
     struct span span;
     const char *text = text_in(object, key);

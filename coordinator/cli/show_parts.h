@@ -41,6 +41,12 @@ struct span bytes_text(long long bytes);
 /* The time of day of "2026-11-21T02:31:29.123Z": "02:31:29Z"; "-" when it is not known. */
 struct span clock_text(const json_t *object, const char *key);
 
+/* Of an execution or a preview: its kind, DRILL in capitals; "east -> west", or "in west" of one
+ * that stays inside a region. */
+const char *execution_kind(const json_t *execution);
+struct text256 way_text(const json_t *execution);
+bool execution_stays_inside(const json_t *execution);
+
 /* A word in colour, when there is colour. */
 const char *colour(int mark);
 const char *colour_off(void);
@@ -61,6 +67,20 @@ void show_trees(const json_t *trees); /* show_tree.c; within 80 columns */
 void show_regions(const json_t *regions);
 /* How each of these components is, and why; a line or more, within 80 columns. */
 void show_standings(const json_t *components);
+
+/* Of a preview: what is at stake beside the loss, and all of it in one sentence. */
+void show_stakes(const json_t *json);
+void show_stake(const json_t *json);
+/* Of a link's loss the bytes or writes, the age of the sample, and whether the plan moves it at
+ * all; "" of NULL. */
+struct moved {
+    char at[120];
+};
+struct moved moved_text(const json_t *link);
+/* What has no leader now, and what took too long; a line or more each, within 80 columns. */
+void show_election_alarms(const json_t *alarms);
+/* The last elections of these components, and their figures; nothing where there were none. */
+void show_elections(const json_t *components);
 
 void show_status(const json_t *json);
 /* Of a status with a running execution: at most so many columns (1 to 200) and rows (1 to 100; what

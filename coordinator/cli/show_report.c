@@ -1,4 +1,4 @@
-/* The timeline, the report of an execution, and the preview of one. */
+/* The timeline, and the report of an execution. */
 #include <string.h>
 
 #include "coordinator/cli/show_parts.h"
@@ -138,48 +138,4 @@ void show_report(const json_t *json) {
     json_t *records = json_pack("{s:O}", "records", json_object_get(json, "timeline"));
     show_timeline(records);
     json_decref(records);
-}
-
-/* ------------------------------------------------------------------------ preview */
-
-/* Once more in one sentence, where the question stands: the steps may have scrolled it away. */
-static void show_stake(const json_t *json) {
-    size_t i;
-    json_t *link;
-    if (text_equal(text_in(json, "kind"), "reprotect")) {
-        return;
-    }
-    (void)printf("AT STAKE  %s -> %s, lost at most:", text_in(json, "source"),
-                 text_in(json, "target"));
-    json_array_foreach(json_object_get(json, "links"), i, link) {
-        (void)printf("%s %s %s", i == 0 ? "" : ",", text_in(link, "name"),
-                     yes_in(link, "known") ? span_text(number_in(link, "lag_ms")).at : "not known");
-    }
-    (void)printf("%s; no standby until %s follows\n", i == 0 ? " not known" : "",
-                 text_in(json, "source"));
-}
-
-void show_preview(const json_t *json) {
-    size_t i;
-    json_t *step, *link;
-    (void)printf("%s %s -> %s by plan %s, epoch %lld ends\n", text_in(json, "kind"),
-                 text_in(json, "source"), text_in(json, "target"), text_in(json, "plan"),
-                 number_in(json, "epoch"));
-    show_policy(json_object_get(json, "policy"));
-    (void)printf("\n");
-    show_regions(json_object_get(json, "regions"));
-    (void)printf("\nlost at most, as of now:\n");
-    json_array_foreach(json_object_get(json, "links"), i, link) {
-        (void)printf("  %-20s %s\n", text_in(link, "name"),
-                     yes_in(link, "known") ? span_text(number_in(link, "lag_ms")).at : "not known");
-    }
-    (void)printf("\nsteps:\n");
-    json_array_foreach(json_object_get(json, "steps"), i, step) {
-        (void)printf("  %2zu  %-20s %s%s%s\n", i + 1, text_in(step, "name"),
-                     text_in(step, "intent"),
-                     text_in(step, "approval")[0] == '\0' ? "" : "; needs approval of ",
-                     text_in(step, "approval"));
-    }
-    (void)printf("\n");
-    show_stake(json);
 }

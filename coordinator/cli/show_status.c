@@ -216,10 +216,9 @@ void show_execution(const json_t *execution) {
     const char *by = text_in(execution, "declared_by");
     bool turned = text_equal(text_in(execution, "kind"), "switchover") &&
                   text_equal(text_in(execution, "mode"), "ungraceful");
-    (void)printf("EXECUTION %lld  %s%s %s -> %s  plan %s  %s%s\n", number_in(execution, "id"),
-                 text_in(execution, "kind"), turned ? ", now ungraceful," : "",
-                 text_in(execution, "source"), text_in(execution, "target"),
-                 text_in(execution, "plan"),
+    (void)printf("EXECUTION %lld  %s%s %s  plan %s  %s%s\n", number_in(execution, "id"),
+                 execution_kind(execution), turned ? ", now ungraceful," : "",
+                 way_text(execution).at, text_in(execution, "plan"),
                  yes_in(execution, "automatic") ? "automatic" : "declared by ",
                  yes_in(execution, "automatic") ? "" : by);
     bool wait = paused[0] != '\0' || text_equal(text_in(execution, "stage"), "aborted");
@@ -422,6 +421,7 @@ void show_status(const json_t *json) {
     trouble_lines(json);
     clock_lines(json);
     alarm_lines(json_object_get(json, "rpo_alarms"));
+    show_election_alarms(json_object_get(json, "election_alarms"));
     act_lines(json);
     (void)printf("\n");
     show_regions(json_object_get(json, "regions"));

@@ -16,16 +16,18 @@
 static void say_head(struct screen *screen, const json_t *json, const json_t *execution) {
     const char *paused = text_in(execution, "paused");
     bool automatic = yes_in(execution, "automatic");
-    screen_row(screen, BLOCK_HEAD, "EXECUTION %lld  %s %s -> %s  %s  %s%s  epoch %lld  %s",
-               number_in(execution, "id"), text_in(execution, "kind"), text_in(execution, "source"),
-               text_in(execution, "target"), text_in(execution, "mode"),
+    screen_row(screen, BLOCK_HEAD, "EXECUTION %lld  %s %s  %s  %s%s  epoch %lld  %s",
+               number_in(execution, "id"), execution_kind(execution), way_text(execution).at,
+               execution_stays_inside(execution) ? "no lease moves" : text_in(execution, "mode"),
                automatic ? "automatic" : "declared by ",
                automatic ? "" : text_in(execution, "declared_by"), number_in(json, "epoch"),
                text_in(json, "cluster"));
-    screen_row(screen, BLOCK_STAGE, "STAGE    %s%s%s  %s since %s%s", paused,
+    screen_row(screen, BLOCK_STAGE, "STAGE    %s%s%s  %s since %s%s%s%s", paused,
                paused[0] == '\0' ? "" : ", ", text_in(execution, "stage"),
                span_text(number_in(execution, "elapsed_ms")).at, clock_text(execution, "outage").at,
-               number_in(execution, "exceptions_n") > 0 ? ", with exceptions" : "");
+               number_in(execution, "exceptions_n") > 0 ? ", with exceptions" : "",
+               has(execution, "created") ? ", begun " : "",
+               has(execution, "created") ? clock_text(execution, "created").at : "");
 }
 
 static void say_command(struct screen *screen, const json_t *execution) {
@@ -47,19 +49,41 @@ static void say_command(struct screen *screen, const json_t *execution) {
     }
 }
 
-/* Until when people can still say no to all of it. */
-static void say_back(struct screen *screen, const json_t *execution) {
-    const char *stage = text_in(execution, "stage");
-    bool reprotects = text_equal(text_in(execution, "kind"), "reprotect");
-    bool open = text_equal(stage, "handing-over") || text_equal(stage, "fencing");
-    if (text_equal(stage, "undoing")) {
-        screen_row(screen, BLOCK_BACK, "BACK     on its way: what was handed over is undone");
-    } else if (open || reprotects) {
-        screen_row(screen, BLOCK_BACK, "BACK     drover abort %lld%s", number_in(execution, "id"),
-                   reprotects ? "" : ", until the lease moves");
-    } else {
-        screen_row(screen, BLOCK_BACK, "BACK     none: past the point of no return");
+/* Steps behind which something cannot be taken back: those that are ahead, or else those begun. */
+static void for_good(const json_t *execution, bool ahead, struct items *ret_items) {
+    size_t i;
+    json_t *step;
+    json_array_foreach(json_object_get(execution, "steps"), i, step) {
+        const char *state = text_in(step, "state");
+        bool begun = !text_equal(state, "waiting") && !text_equal(state, "needs-approval") &&
+                     !text_equal(state, "needs-a-person") && !text_equal(state, "not-needed");
+        if (yes_in(step, "for_good") && begun != ahead &&
+            !(ahead && text_equal(state, "not-needed"))) {
+            items_add(ret_items, "%lld %s", number_in(step, "number"), text_in(step, "name"));
+        }
     }
+}
+
+/* Until when people can still say no to all of it, and what costs more than the way back. */
+static void say_back(struct screen *screen, const json_t *execution, unsigned tall) {
+    const char *stage = text_in(execution, "stage");
+    bool stays =
+        text_equal(text_in(execution, "kind"), "reprotect") || execution_stays_inside(execution);
+    bool open = text_equal(stage, "handing-over") || text_equal(stage, "fencing") || stays;
+    struct items steps = {0};
+    char text[900];
+    for_good(execution, open, &steps);
+    if (text_equal(stage, "undoing")) {
+        (void)text_copy(text, sizeof text, "on its way: what was handed over is undone");
+    } else if (open) {
+        (void)text_format(text, sizeof text, "drover abort %lld%s%s%s", number_in(execution, "id"),
+                          stays ? "" : ", until the lease moves",
+                          steps.n == 0 ? "" : "; for good from step ", steps.text);
+    } else {
+        (void)text_format(text, sizeof text, "none: past the point of no return%s%s",
+                          steps.n == 0 ? "" : "; for good: step ", steps.text);
+    }
+    screen_words(screen, BLOCK_BACK, "BACK     ", text, tall);
 }
 
 /* ---------------------------------------------------------------------- the trouble */
@@ -175,9 +199,52 @@ static void add_tier(struct items *items, const json_t *tier) {
               ends);
 }
 
+/* Of one store's link: what it costs, held against what it may. */
+static void add_cost(struct items *items, const char *name, const json_t *one, long long limit_ms) {
+    bool known = has(one, "lag_ms") && number_in(one, "lag_ms") >= 0;
+    bool kept = known && (limit_ms <= 0 || number_in(one, "lag_ms") <= limit_ms);
+    char behind[40] = "", limit[60] = "";
+    if (known && number_in(one, "lag_bytes") >= 0 && has(one, "lag_bytes")) {
+        (void)text_format(behind, sizeof behind, ", %s",
+                          bytes_text(number_in(one, "lag_bytes")).at);
+    } else if (known && number_in(one, "lag_writes") >= 0 && has(one, "lag_writes")) {
+        (void)text_format(behind, sizeof behind, ", %lld writes", number_in(one, "lag_writes"));
+    }
+    if (limit_ms > 0) {
+        (void)text_format(limit, sizeof limit, " of %s %s", span_text(limit_ms).at,
+                          kept ? "PASS" : "FAIL");
+    }
+    items_add(items, "%s %s%s%s", name,
+              known ? span_text(number_in(one, "lag_ms")).at : "not known", behind, limit);
+}
+
+/* Once the epoch is closed it is lost, and no longer moves; until then it would be. */
+static void say_lost(struct screen *screen, const json_t *json, const json_t *execution,
+                     unsigned tall) {
+    const json_t *losses = json_object_get(execution, "losses");
+    struct items links = {0};
+    size_t i;
+    json_t *one;
+    for (unsigned missed = 2; missed-- > 0;) {
+        json_array_foreach(losses, i, one) {
+            if (yes_in(one, "met") == (missed == 0)) {
+                add_cost(&links, text_in(one, "link"), one, number_in(one, "rpo_ms"));
+            }
+        }
+    }
+    if (json_array_size(losses) > 0) {
+        screen_items(screen, BLOCK_LAG, "LOST     ", &links, "", "", tall);
+        return;
+    }
+    json_array_foreach(json_object_get(json, "links"), i, one) {
+        add_cost(&links, text_in(one, "name"), one, number_in(one, "limit_ms"));
+    }
+    screen_items(screen, BLOCK_LAG, "LAG      ", &links, "", "no link", tall);
+}
+
 static void say_costs(struct screen *screen, const json_t *json, const json_t *execution,
                       unsigned tall) {
-    struct items tiers = {0}, links = {0};
+    struct items tiers = {0};
     size_t i;
     json_t *one;
     for (unsigned late = 2; late-- > 0;) {
@@ -189,15 +256,8 @@ static void say_costs(struct screen *screen, const json_t *json, const json_t *e
             }
         }
     }
-    json_array_foreach(json_object_get(json, "links"), i, one) {
-        bool known = has(one, "lag_ms");
-        items_add(&links, "%s %s%s%s", text_in(one, "name"),
-                  known ? span_text(number_in(one, "lag_ms")).at : "not known",
-                  has(one, "lag_bytes") ? ", " : "",
-                  has(one, "lag_bytes") ? bytes_text(number_in(one, "lag_bytes")).at : "");
-    }
     screen_items(screen, BLOCK_RTO, "RTO      ", &tiers, "", "none is declared", tall);
-    screen_items(screen, BLOCK_LAG, "LAG      ", &links, "", "no link", tall);
+    say_lost(screen, json, execution, tall);
 }
 
 /* ------------------------------------------------------------------------ the world */
@@ -430,7 +490,7 @@ void show_watch(const json_t *json, unsigned columns, unsigned rows) {
     say_alarms(&screen, json, execution, tall);
     say_turns(&screen, json, tall);
     say_command(&screen, execution);
-    say_back(&screen, execution);
+    say_back(&screen, execution, tall);
     say_costs(&screen, json, execution, tall);
     say_world(&screen, json, tall);
     say_down(&screen, json, execution, tall);

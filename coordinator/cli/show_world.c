@@ -48,6 +48,7 @@ void show_components(const json_t *json) {
         component_rows(table, component);
     }
     table_print(table, 0);
+    show_elections(json_object_get(json, "components"));
 }
 
 /* ------------------------------------------------------------------------- agents */
@@ -322,6 +323,10 @@ void show_explain(const json_t *json) {
         (void)printf(", in %s", span_text(number_in(next, "in_ms")).at);
     }
     (void)printf("\n");
+    if (json_array_size(json_object_get(json, "election_alarms")) > 0) {
+        (void)printf("\n");
+        show_election_alarms(json_object_get(json, "election_alarms"));
+    }
     if (has(json, "regions")) {
         (void)printf("\n");
         show_regions(json_object_get(json, "regions"));

@@ -135,6 +135,10 @@ static const struct verb verbs[] = {
     {"members", "", "The members, each asked itself.",
      "Exit code 6 when fewer than a majority answered.", "drover members", 0, 0, 0, false,
      run_members},
+    {"keys", "", "Who exchanges keys, which is in use, and what comes next.",
+     "Every member is asked: each tells its own key and those of the sessions that reach it. Exit "
+     "code 8 while an exchange waits for people, 6 when no member answers.",
+     "drover keys", 0, 0, 0, false, keys_run},
     {"rules", "", "The table of rules that decides.",
      "Refusals, the timeline and the log name rules by these numbers.", "drover rules", 0, 0, 0,
      false, run_query},
@@ -149,15 +153,16 @@ static const struct verb verbs[] = {
     {"whoami", "", "Who this key is, and what its role may do.", "", "drover whoami", 0, 0, 0,
      false, run_query},
     {"declare",
-     "--to REGION --reason TEXT [--kind failover|switchover|reprotect] [--plan PLAN] [--epoch N] "
-     "[--digest DIGEST] [--yes]",
-     "Begins a failover (the default), a switchover or a reprotect.",
+     "--to REGION --reason TEXT [--kind failover|switchover|reprotect|component|drill] "
+     "[--plan PLAN] [--epoch N] [--digest DIGEST] [--yes]",
+     "Begins a failover (the default), another move, or a drill.",
      "Shows what it would do and asks for the target's name. --yes skips the question, for "
      "scripts. "
      "--epoch refuses when the lease has moved since you looked, --digest when anything has moved "
      "that drover plan preview showed; what you answer the question on is bound to what it showed. "
      "For a reprotect, --to names the "
-     "region that becomes the standby.",
+     "region that becomes the standby. A component's failover and a drill stay inside the region "
+     "that --to names; any move interrupts them.",
      "drover declare --to west --reason \"east is dark\"",
      TAKES_TO | TAKES_REASON | TAKES_KIND | TAKES_PLAN | TAKES_EPOCH | TAKES_DIGEST | TAKES_YES, 0,
      0, false, request_declare},
@@ -232,10 +237,15 @@ static const struct verb verbs[] = {
      "drover config check topology.conf", 0, 1, 1, true, local_config_check},
     {"config diff", "FILE", "What a file would change.", "", "drover config diff topology.conf", 0,
      1, 1, false, local_config_diff},
-    {"config apply", "FILE [--reason TEXT]", "Makes a file the topology in force.",
-     "It is checked here, at the member, and by every member again when it is applied.",
-     "drover config apply topology.conf --reason \"a second agent in west\"", TAKES_REASON, 1, 1,
-     false, request_config_apply},
+    {"config apply", "FILE [--reason TEXT] [--second WORD]", "Makes a file the topology in force.",
+     "It is checked here, at the member, and by every member again when it is applied. The one "
+     "that begins a lost log anew needs a second person's word: config countersign.",
+     "drover config apply topology.conf --reason \"a second agent in west\"",
+     TAKES_REASON | TAKES_SECOND, 1, 1, false, request_config_apply},
+    {"config countersign", "FILE", "Signs, as the second person, what begins a lost log anew.",
+     "Asks no member. The line it prints is good for one hour and for this very file: "
+     "docs/recovery.md.",
+     "drover config countersign topology.conf > word", 0, 1, 1, false, countersign_run},
     {"plan list", "[FILE]", "The declared plans; the first of a kind is its default.",
      "Of a topology file, asking no member; else of the topology in force.", "drover plan list", 0,
      0, 1, LOCAL_WITH_FILE, plan_list_run},
@@ -251,11 +261,13 @@ static const struct verb verbs[] = {
      "order of recovery as a picture, commands a script.",
      "drover plan render failover topology.conf --format markdown",
      TAKES_TO | TAKES_FORMAT | TAKES_SECRETS, 1, 2, LOCAL_WITH_FILE, plan_render_run},
-    {"plan lint", "[FILE]", "What is wrong or weak in the plans.",
+    {"plan lint", "[FILE] [--history FILE]", "What is wrong or weak in the plans.",
      "All that config check finds, and what it does not look at: objectives that cannot be met, "
      "steps that depend on the region being left, placeholders. Exit code 3 with an error; what "
-     "each finding means: docs/findings.md and docs/plans.md.",
-     "drover plan lint topology.conf", 0, 0, 1, LOCAL_WITH_FILE, plan_lint_run},
+     "each finding means: docs/findings.md and docs/plans.md. --history is what plan history "
+     "--json "
+     "printed of a failover: its RTOs are held against the p95 of its steps, too.",
+     "drover plan lint topology.conf", TAKES_HISTORY, 0, 1, LOCAL_WITH_FILE, plan_lint_run},
     {"plan preview", "PLAN [--to REGION]", "What a plan would do now, and what it would cost.",
      "Asks, and changes nothing: who would be asked for each step, what would be lost, which names "
      "move, and a digest of all of it. Exit code 9 when a step has nobody who can run it, or a "

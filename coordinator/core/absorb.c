@@ -30,10 +30,17 @@ static void settle_again(struct core *core) {
  * learnt anew. Regions and members keep their places (the config check sees to it). */
 static bool absorb_config(struct core *core, const struct topology *topology,
                           const struct event *event) {
-    if (event->config.version <= core->config_version || (execution_running_const(core) != NULL)) {
+    struct execution *waits = execution_running(core);
+    if (event->config.version <= core->config_version ||
+        (waits != NULL && execution_bars_topology(waits))) {
         return false;
     }
     ensure(topology->version == event->config.version);
+    if (waits != NULL) {
+        waits->stage = STAGE_ABORTED;
+        waits->paused = PAUSE_NO;
+        waits->finished_ms = core->now_ms;
+    }
     core->config_version = event->config.version;
     memset(core->agents, 0, sizeof core->agents);
     memset(core->checks, 0, sizeof core->checks);

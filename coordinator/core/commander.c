@@ -22,12 +22,38 @@ bool asks_of_manual_step(const struct context *c) {
     return plan->steps[c->event->request.step].action == ACTION_MANUAL;
 }
 
+/* The role whose approval the step still waits for, or NONE. */
+static uint8_t approval_wanted(const struct context *c, const struct execution *execution) {
+    const struct step *step = &c->topology->plans[execution->plan].steps[c->event->request.step];
+    if (execution->steps[c->event->request.step].approved_by != NONE ||
+        (step->approval == NONE && step->action != ACTION_APPROVAL)) {
+        return NONE;
+    }
+    return step->approval == NONE ? (uint8_t)ROLE_COMMANDER : step->approval;
+}
+
 bool may_say_done(const struct context *c) {
     enum role role = (enum role)c->event->request.role;
-    uint8_t plan = named(c)->plan, step = c->event->request.step;
-    uint8_t needed = c->topology->plans[plan].steps[step].approval;
-    return asks_of_manual_step(c) ? role_may_approve(role, (enum role)needed)
-                                  : role_may(role, REQUEST_STEP_DONE);
+    const struct step *step = &c->topology->plans[named(c)->plan].steps[c->event->request.step];
+    uint8_t wanted = approval_wanted(c, named(c));
+    if (step->action == ACTION_MANUAL) {
+        return role_may_approve(role, (enum role)step->approval);
+    }
+    return role_may(role, REQUEST_STEP_DONE) &&
+           role_may_run_action(role, (enum action_kind)step->action) &&
+           (wanted == NONE || role_may(role, REQUEST_STEP_SKIP) ||
+            role_may_approve(role, (enum role)wanted));
+}
+
+bool passes_own_approval(const struct context *c) {
+    const struct event_request *request = &c->event->request;
+    const struct execution *execution = named(c);
+    bool passes = request->kind == REQUEST_APPROVE || request->kind == REQUEST_STEP_SKIP ||
+                  request->kind == REQUEST_STEP_DONE;
+    return passes && execution != NULL && request->step < execution->steps_n &&
+           execution->declared_by != NONE && !asks_of_manual_step(c) &&
+           approval_wanted(c, execution) != NONE &&
+           topology_same_person(c->topology, execution->declared_by, request->operator_index);
 }
 
 /* What a role that never has command may ask for, such as the database's administrator saying that

@@ -9,8 +9,12 @@
 /* The request names a step of the running execution that a person does by hand (manual). */
 bool asks_of_manual_step(const struct context *context);
 
-/* A manual step is its role's, as an approval is; any other belongs to who may say so of all. */
+/* A manual step is its role's, as an approval is. Of any other it is said by whose role may run it,
+ * and past an approval that it waits for only by whose role may give that, or skip it. */
 bool may_say_done(const struct context *context);
+/* The two-person rule: who declared it, with whichever key, neither approves a step that asks for
+ * an approval, nor passes it by (skip, done). docs/adr/0012 says why. */
+bool passes_own_approval(const struct context *context);
 
 /* Guards. */
 bool commands_without_command(const struct context *context); /* somebody else has it */

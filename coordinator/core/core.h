@@ -192,6 +192,17 @@ bool execution_is_graceful(const struct execution *execution);
  * region that it moved to dies it may never end. A person declaring a failover supersedes it. */
 bool execution_stands(const struct execution *execution);
 
+/* A drill or a component's failover: any move of the lease interrupts it. */
+bool execution_yields(const struct execution *execution);
+
+/* Does this execution keep a new topology out? Each that runs does, but one that yields and has
+ * nothing at work: that one a new topology ends. */
+bool execution_bars_topology(const struct execution *execution);
+
+/* Would this outcome be taken: of the running execution, or of what an interrupted one left at
+ * work? The event is of kind OUTCOME. */
+bool core_awaits_outcome(const struct core *core, const struct event *event);
+
 struct lease_view core_lease(const struct core *core);
 
 /* True when applying this report would change the core: others are not worth a place in the log. */

@@ -34,7 +34,7 @@ static uint64_t since(const struct core *core, uint64_t from_ms) {
     return core->now_ms > from_ms ? core->now_ms - from_ms : 0;
 }
 
-static uint8_t other_data_region(const struct topology *topology, uint8_t owner) {
+uint8_t other_data_region(const struct topology *topology, uint8_t owner) {
     for (uint8_t r = 0; r < topology->regions_n; r++) {
         if (r != owner && topology->regions[r].kind == REGION_DATA) {
             return r;

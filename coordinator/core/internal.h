@@ -24,7 +24,8 @@ struct context {
  * NULL. */
 struct execution *execution_running(struct core *core);
 const struct execution *execution_running_const(const struct core *core);
-/* Being undone, it gives way to a failover: a region that died meanwhile can never undo it. */
+/* Being undone, it gives way to a failover: a region that died meanwhile can never undo it. And one
+ * that yields gives way to every move. */
 bool execution_gives_way(const struct execution *execution);
 
 /* Why its CLOSE is written; whoever wrote it may have said something else. */
@@ -37,13 +38,34 @@ struct execution *execution_create(struct context *context, enum plan_kind kind,
 /* After every event: starts what may start, times out what took too long, finishes what is done. */
 void plan_advance(struct core *core, const struct topology *topology, const struct event *event);
 void plan_outcome(struct context *context, struct execution *execution);
-bool plan_outcome_expected(const struct core *core, const struct event *event);
 /* Begins the stage behind the lease: the steps in the new epoch. */
 void plan_begin_run(struct core *core, struct execution *execution);
 
 /* A request that is bound to what a preview showed means that, and nothing else: is it so still,
  * of this plan to this region? True also of one that is bound to nothing. */
 bool request_was_seen(const struct context *context, uint8_t plan, uint8_t region);
+
+uint8_t other_data_region(const struct topology *topology, uint8_t owner);
+
+/* Whose agent (agents.c): the region in which a step acts, and the agent there that its next
+ * attempt is for; NONE when nobody who could is heard. */
+uint8_t step_region(const struct execution *execution, const struct step *step);
+uint8_t attempt_agent(const struct core *core, const struct topology *topology,
+                      const struct execution *execution, const struct step *step,
+                      const struct step_state *state);
+/* An outcome ELSEWHERE, and another agent of the endpoint behind that one is heard: the step waits
+ * to be begun there. False: the attempt has failed. */
+bool attempt_goes_elsewhere(const struct context *context, struct execution *execution,
+                            const struct plan *plan, uint8_t s);
+
+/* Locks (locks.c), across executions: what an interrupted one left at work goes on at its agent,
+ * as nobody can call it back. It holds its locks, by their names, until its end is told, its time
+ * is over or its agent is silent. */
+bool interrupted_holds_lock(const struct core *core, const struct topology *topology,
+                            const struct plan *plan, uint8_t step);
+/* Is this attempt at work so long that it must have ended? */
+bool attempt_is_over(const struct core *core, const struct step_state *state,
+                     const struct step *step);
 
 /* The request is applied: a repeat of it will be told apart. */
 void request_remember(struct context *context);

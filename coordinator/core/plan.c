@@ -18,23 +18,8 @@ uint8_t execution_commander(const struct execution *execution) {
 
 bool execution_finished(const struct execution *execution) {
     return execution->stage == STAGE_NONE || execution->stage == STAGE_DONE ||
-           execution->stage == STAGE_ABORTED || execution->stage == STAGE_SUPERSEDED;
-}
-
-bool execution_stands(const struct execution *execution) {
-    if (execution->stage != STAGE_RUN || execution->kind == PLAN_REPROTECT) {
-        return false; /* nothing has moved: abandoning it is enough */
-    }
-    unsigned asking_n = 0, at_work_n = 0;
-    for (unsigned s = 0; s < execution->steps_n; s++) {
-        asking_n += execution->steps[s].phase == STEP_APPROVAL;
-        at_work_n += execution->steps[s].phase == STEP_RUNNING;
-    }
-    return execution->paused != PAUSE_NO || (asking_n > 0 && at_work_n == 0);
-}
-
-bool execution_gives_way(const struct execution *execution) {
-    return execution->stage == STAGE_UNDO;
+           execution->stage == STAGE_ABORTED || execution->stage == STAGE_SUPERSEDED ||
+           execution->stage == STAGE_INTERRUPTED;
 }
 
 const struct execution *execution_running_const(const struct core *core) {
@@ -64,15 +49,6 @@ const struct execution *core_execution(const struct core *core, uint64_t id) {
     return NULL;
 }
 
-uint8_t plan_of_kind(const struct topology *topology, enum plan_kind kind) {
-    for (uint8_t p = 0; p < topology->plans_n; p++) {
-        if (topology->plans[p].kind == kind) {
-            return p;
-        }
-    }
-    return NONE;
-}
-
 static struct execution *oldest_slot(struct core *core) {
     struct execution *oldest = &core->executions[0];
     for (unsigned i = 1; i < EXECUTIONS_MAX; i++) {
@@ -90,7 +66,7 @@ struct execution *execution_create(struct context *context, enum plan_kind kind,
     struct execution *before = execution_running(core);
     if (before != NULL) {
         ensure(execution_gives_way(before) || execution_stands(before));
-        before->stage = STAGE_SUPERSEDED;
+        before->stage = execution_yields(before) ? STAGE_INTERRUPTED : STAGE_SUPERSEDED;
         before->paused = PAUSE_NO;
         before->finished_ms = core->now_ms;
     }
@@ -118,6 +94,9 @@ struct execution *execution_create(struct context *context, enum plan_kind kind,
     if (kind == PLAN_REPROTECT) {
         execution->source = target; /* the region that becomes a standby */
         execution->target = core->owner;
+        execution->stage = STAGE_RUN;
+    } else if (plan_kind_yields(kind)) {
+        execution->source = other_data_region(context->topology, target);
         execution->stage = STAGE_RUN;
     } else {
         execution->stage = kind == PLAN_SWITCHOVER ? STAGE_PREPARE : STAGE_FENCE;
@@ -149,10 +128,6 @@ static bool step_needs_met(const struct execution *execution, const struct plan 
         }
     }
     return true;
-}
-
-static uint8_t step_region(const struct execution *execution, const struct step *step) {
-    return step->at_source ? execution->source : execution->target;
 }
 
 static bool step_approved(const struct execution *execution, const struct step *step,
@@ -254,7 +229,8 @@ static void step_start(struct core *core, const struct topology *topology,
     struct step_state *state = &execution->steps[s];
     const struct step *step = &plan->steps[s];
     approval_void(core, topology, execution, state, s);
-    bool locked = execution_lock_holder(execution, plan, s) != NONE;
+    bool locked = execution_lock_holder(execution, plan, s) != NONE ||
+                  interrupted_holds_lock(core, topology, plan, s);
     if (!step_approved(execution, step, state)) {
         /* A word is asked for at once; to do it by hand, only when nobody is in the way. */
         state->phase = locked && step->action == ACTION_MANUAL ? state->phase : STEP_APPROVAL;
@@ -276,8 +252,7 @@ static void step_start(struct core *core, const struct topology *topology,
     if (state->started_ms == 0) {
         state->started_ms = core->now_ms;
     }
-    uint64_t alive = verdict_alive(core, topology);
-    uint8_t agent = topology_step_agent(topology, step, step_region(execution, step), alive);
+    uint8_t agent = attempt_agent(core, topology, execution, step, state);
     if (agent == NONE) {
         /* Nobody there to do it: wait for one as long as the step itself may take. */
         if (core->now_ms - state->started_ms > pause_ms + step->timeout_ms) {
@@ -297,18 +272,25 @@ static void step_start(struct core *core, const struct topology *topology,
     state->phase = STEP_RUNNING;
 }
 
+bool attempt_is_over(const struct core *core, const struct step_state *state,
+                     const struct step *step) {
+    return core->now_ms - state->started_ms > (uint64_t)step->timeout_ms + OUTCOME_GRACE_MS;
+}
+
 static void step_advance(struct core *core, const struct topology *topology,
                          struct execution *execution, const struct plan *plan, uint8_t s,
                          bool timed) {
     struct step_state *state = &execution->steps[s];
     const struct step *step = &plan->steps[s];
-    if (state->phase == STEP_RUNNING &&
-        core->now_ms - state->started_ms > (uint64_t)step->timeout_ms + OUTCOME_GRACE_MS) {
+    if (state->phase == STEP_RUNNING && attempt_is_over(core, state, step)) {
         attempt_failed(core, execution, plan, s, ERR_TIMEOUT);
     }
     bool may_start = state->phase == STEP_WAITING || state->phase == STEP_APPROVAL;
     bool in_stage = step->before_fence == (execution->stage == STAGE_PREPARE);
-    bool acting = execution->stage == STAGE_PREPARE || execution->stage == STAGE_RUN;
+    /* While the active region looks lost, no drill begins anything more. */
+    bool drill_waits = execution->kind == PLAN_DRILL && core->phase != PHASE_SERVING;
+    bool acting =
+        (execution->stage == STAGE_PREPARE || execution->stage == STAGE_RUN) && !drill_waits;
     if (may_start && in_stage && acting && execution->paused == PAUSE_NO &&
         step_needs_met(execution, plan, step)) {
         step_start(core, topology, execution, plan, s, timed);
@@ -441,10 +423,11 @@ void plan_advance(struct core *core, const struct topology *topology, const stru
     }
 }
 
-bool plan_outcome_expected(const struct core *core, const struct event *event) {
-    const struct execution *execution = execution_running_const(core);
-    if (execution == NULL || execution->id != event->outcome.execution ||
-        event->outcome.step >= execution->steps_n) {
+bool core_awaits_outcome(const struct core *core, const struct event *event) {
+    const struct execution *execution = core_execution(core, event->outcome.execution);
+    bool goes_on = execution != NULL &&
+                   (!execution_finished(execution) || execution->stage == STAGE_INTERRUPTED);
+    if (!goes_on || event->outcome.step >= execution->steps_n) {
         return false;
     }
     const struct step_state *state = &execution->steps[event->outcome.step];
@@ -465,8 +448,16 @@ void plan_outcome(struct context *context, struct execution *execution) {
         return;
     }
     state->took_ms = event->outcome.took_ms;
+    if (!done && execution->stage == STAGE_INTERRUPTED) {
+        state->phase = STEP_FAILED;
+        state->err = event->outcome.err;
+        state->finished_ms = context->core->now_ms;
+        return;
+    }
     if (!done) {
-        attempt_failed(context->core, execution, plan, s, event->outcome.err);
+        if (!attempt_goes_elsewhere(context, execution, plan, s)) {
+            attempt_failed(context->core, execution, plan, s, event->outcome.err);
+        }
         return;
     }
     state->phase = STEP_DONE;

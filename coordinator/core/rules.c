@@ -6,6 +6,7 @@
 
 #include "common/base/bits.h"
 #include "coordinator/core/commander.h"
+#include "coordinator/core/declare.h"
 #include "coordinator/core/internal.h"
 #include "coordinator/core/rules.h"
 
@@ -89,74 +90,6 @@ static bool request_is_repeated(const struct context *c) {
     return false;
 }
 
-static bool declares_again(const struct context *c) {
-    const struct execution *execution = execution_running_const(c->core);
-    return asks(c, REQUEST_DECLARE) && execution != NULL &&
-           execution->kind == c->event->request.plan_kind &&
-           (execution->target == c->event->request.region || execution->kind == PLAN_REPROTECT);
-}
-
-/* Only a failover does: whoever has time for another move has time to end this one. And a second
- * disaster is for people: an execution that stands already waits for them. */
-static bool may_supersede(const struct context *c, const struct execution *running) {
-    bool person = c->event->request.role != ROLE_AUTOMATION;
-    return c->event->request.plan_kind == PLAN_FAILOVER &&
-           (execution_gives_way(running) || (person && execution_stands(running)));
-}
-
-static bool declares_while_running(const struct context *c) {
-    const struct execution *running = execution_running_const(c->core);
-    return asks(c, REQUEST_DECLARE) && running != NULL && !may_supersede(c, running);
-}
-
-static bool declares_stale(const struct context *c) {
-    return asks(c, REQUEST_DECLARE) && c->event->request.epoch != 0 &&
-           c->event->request.epoch != c->core->epoch;
-}
-
-static uint8_t declared_plan(const struct context *c) {
-    const struct event_request *request = &c->event->request;
-    if (request->plan != NONE) {
-        bool fits = request->plan < c->topology->plans_n &&
-                    c->topology->plans[request->plan].kind == request->plan_kind;
-        return fits ? request->plan : NONE;
-    }
-    return plan_of_kind(c->topology, (enum plan_kind)request->plan_kind);
-}
-
-/* Automation declares only what the policy would let the members decide by themselves (SEED-61). */
-static bool may_declare(const struct context *c) {
-    const struct event_request *request = &c->event->request;
-    return role_may_declare((enum role)request->role, (enum plan_kind)request->plan_kind) &&
-           (request->role != ROLE_AUTOMATION || c->topology->policy.automatic);
-}
-
-static bool declaration_fits(const struct context *c) {
-    const struct event_request *request = &c->event->request;
-    return asks(c, REQUEST_DECLARE) && may_declare(c) && request->region < c->topology->regions_n &&
-           c->topology->regions[request->region].kind == REGION_DATA &&
-           request->region != c->core->owner && declared_plan(c) != NONE;
-}
-
-/* Whoever bound a declaration to what the preview showed means that, and nothing else. */
-static bool declaration_was_seen(const struct context *c) {
-    return request_was_seen(c, declared_plan(c), c->event->request.region);
-}
-
-static bool declares_well(const struct context *c) {
-    return declaration_fits(c) && declaration_was_seen(c) &&
-           execution_running_const(c->core) == NULL;
-}
-
-/* Row 303 has refused what may not supersede. */
-static bool declares_over_another(const struct context *c) {
-    return declaration_fits(c) && declaration_was_seen(c);
-}
-
-static bool declares_what_moved(const struct context *c) {
-    return declaration_fits(c);
-}
-
 static struct execution *asked_execution(const struct context *c) {
     struct execution *execution = execution_running(c->core);
     return execution != NULL && execution->id == c->event->request.execution ? execution : NULL;
@@ -173,7 +106,7 @@ static struct step_state *asked_step(const struct context *c) {
 static bool approves_step(const struct context *c) {
     struct step_state *state = asked_step(c);
     if (!asks(c, REQUEST_APPROVE) || state == NULL || asks_of_manual_step(c) ||
-        state->approved_by != NONE ||
+        passes_own_approval(c) || state->approved_by != NONE ||
         (state->phase != STEP_APPROVAL && state->phase != STEP_WAITING)) {
         return false;
     }
@@ -225,19 +158,20 @@ static bool retries_step(const struct context *c) {
 }
 
 static bool skips_step(const struct context *c) {
-    return asks(c, REQUEST_STEP_SKIP) && step_is_stuck(c);
+    return asks(c, REQUEST_STEP_SKIP) && step_is_stuck(c) && !passes_own_approval(c);
 }
 
 static bool finishes_step_by_hand(const struct context *c) {
-    return asks(c, REQUEST_STEP_DONE) && step_is_stuck(c) && may_say_done(c);
+    return asks(c, REQUEST_STEP_DONE) && step_is_stuck(c) && may_say_done(c) &&
+           !passes_own_approval(c);
 }
 
 static bool aborts_in_time(const struct context *c) {
     struct execution *execution = asked_execution(c);
     bool open =
         execution != NULL && (execution->stage == STAGE_PREPARE || execution->stage == STAGE_FENCE);
-    bool reprotect = execution != NULL && execution->kind == PLAN_REPROTECT;
-    return asks(c, REQUEST_ABORT) && (open || reprotect);
+    bool stays = execution != NULL && !plan_kind_moves((enum plan_kind)execution->kind);
+    return asks(c, REQUEST_ABORT) && (open || stays);
 }
 
 static bool asks_hold(const struct context *c) {
@@ -249,7 +183,7 @@ static bool asks_release(const struct context *c) {
 }
 
 static bool outcome_expected(const struct context *c) {
-    return plan_outcome_expected(c->core, c->event);
+    return core_awaits_outcome(c->core, c->event);
 }
 
 /* ------------------------------------------------------------------ effects */
@@ -470,9 +404,12 @@ static void do_release(struct context *c) {
 }
 
 static void do_outcome(struct context *c) {
-    struct execution *execution = execution_running(c->core);
-    plan_outcome(c, execution);
-    c->verdict->execution = execution->id;
+    for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
+        if (c->core->executions[i].id == c->event->outcome.execution) {
+            plan_outcome(c, &c->core->executions[i]);
+        }
+    }
+    c->verdict->execution = c->event->outcome.execution;
 }
 
 static void stale(struct context *c) {
@@ -511,9 +448,12 @@ static const struct rule rules[] = {
     ROW(305, OPENED, REQUEST, declares_well, do_declare, STAY,
         "An operator's declaration begins an execution."),
     ROW(306, OPENED, REQUEST, declares_over_another, do_declare, STAY,
-        "A declared failover supersedes one that is undone, or that waits for people."),
+        "A declared failover supersedes one that is undone, or that waits for people; any move "
+        "interrupts a drill and a component's failover."),
     ROW(307, OPENED, REQUEST, declares_what_moved, stale, STAY,
         "The declaration is bound to what was seen, and that has moved."),
+    ROW(308, OPENED, REQUEST, declares_drill_amiss, refuse, STAY,
+        "A drill waits until the active region is well and nothing is suspected."),
     ROW(309, ANY, REQUEST, commands_without_command, refuse, STAY,
         "Somebody else has command of the execution."),
     ROW(310, ANY, REQUEST, approves_what_moved, stale, STAY,
@@ -540,6 +480,8 @@ static const struct rule rules[] = {
         "A move that turned ungraceful hands over again, as its lease has not moved."),
     ROW(324, ANY, REQUEST, turns_too_late, refuse, STAY,
         "The mode is settled: the lease has moved, or the plan is ungraceful by its kind."),
+    ROW(325, ANY, REQUEST, passes_own_approval, refuse, STAY,
+        "Two persons: who declared it neither approves its steps nor passes an approval by."),
     ROW(331, ANY, REQUEST, takes_command, do_take_command, STAY,
         "Command of the execution is taken; whoever has it keeps it."),
     ROW(332, ANY, REQUEST, asks_for_command, do_ask_for_command, STAY,

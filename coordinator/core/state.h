@@ -22,7 +22,8 @@ enum phase {
 enum close_why { CLOSE_NONE = 0, CLOSE_AUTOMATIC = 1, CLOSE_DECLARED = 2, CLOSE_PLANNED = 3 };
 
 /* The state of an execution names why it stands where it stands. A superseded one gave way to the
- * next: as only one runs at a time, that one's number is its own and one. */
+ * next, and so did an interrupted one, a drill or a component's failover: as only one runs at a
+ * time, that one's number is its own and one. */
 #define EXECUTION_STATE_LIST(X)                                                                    \
     X(NONE, "none")                                                                                \
     X(PREPARE, "handing-over")                                                                     \
@@ -32,7 +33,8 @@ enum close_why { CLOSE_NONE = 0, CLOSE_AUTOMATIC = 1, CLOSE_DECLARED = 2, CLOSE_
     X(UNDO, "undoing")                                                                             \
     X(DONE, "done")                                                                                \
     X(ABORTED, "aborted")                                                                          \
-    X(SUPERSEDED, "superseded")
+    X(SUPERSEDED, "superseded")                                                                    \
+    X(INTERRUPTED, "interrupted")
 
 enum execution_stage {
 #define STAGE_ENUM(name, text) STAGE_##name,
@@ -94,7 +96,7 @@ struct execution {
     uint8_t paused_step;
     uint8_t kind; /* enum plan_kind */
     uint8_t plan;
-    uint8_t source, target;
+    uint8_t source, target; /* of one that yields, target is where it acts, source the other */
     uint8_t automatic;
     uint8_t declared_by; /* operator index, or NONE */
     uint8_t exceptions;  /* steps skipped, by hand, or failed where they may */

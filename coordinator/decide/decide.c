@@ -77,7 +77,7 @@ static bool guard_leaves(const struct agent *agent, const struct topology *next)
     uint8_t there = topology_agent(next, agent->name);
     bool stays = there != NONE && next->agents[there].guarded &&
                  next->agents[there].region == agent->region &&
-                 memcmp(next->agents[there].guard_key, agent->guard_key, KEY_SIZE) == 0;
+                 agent_same_guard(&next->agents[there], agent);
     return agent->guarded && !stays;
 }
 
@@ -233,9 +233,25 @@ bool decide_leases_follow(const struct decide *decide, struct text256 *reterr) {
     return true;
 }
 
-static bool config_fits(const struct decide *decide, const struct fact *fact,
-                        struct text256 *reterr) {
+/* All members and their log were lost: what begins a new one is two persons' word. */
+static bool anew_by_two(const struct decide *decide, struct decision *decision) {
+    const struct request *request = &decision->message.request;
+    if (!facts_begins_anew(&decide->core, decide->topology, decide->topology_next)) {
+        return true;
+    }
+    if (!facts_verify_second(decide->topology, request, decision->fact.wall_ms, &decision->why)) {
+        return false;
+    }
+    size_t had = strlen(decision->comment);
+    (void)text_format(decision->comment + had, sizeof decision->comment - had,
+                      "%scountersigned by %s", had > 0 ? "; " : "", request->second.name);
+    return true;
+}
+
+static bool config_fits(const struct decide *decide, struct decision *decision) {
     const struct topology *now = decide->topology, *next = decide->topology_next;
+    const struct fact *fact = &decision->fact;
+    struct text256 *reterr = &decision->why;
     if (fact->event.config.version != core_next_version(&decide->core, next)) {
         text_say(reterr, "version %u does not follow %u", fact->event.config.version,
                  decide->core.config_version);
@@ -244,13 +260,16 @@ static bool config_fits(const struct decide *decide, const struct fact *fact,
     if (!decide->topology_known || decide->core.config_version == 0) {
         return true;
     }
-    return decide_topology_follows(now, next, reterr) && decide_leases_follow(decide, reterr);
+    return decide_topology_follows(now, next, reterr) && decide_leases_follow(decide, reterr) &&
+           anew_by_two(decide, decision);
 }
 
-static bool config_take(struct decide *decide, const struct fact *fact, struct text256 *reterr) {
+static bool config_take(struct decide *decide, struct decision *decision) {
     static struct findings findings;
+    const struct fact *fact = &decision->fact;
+    struct text256 *reterr = &decision->why;
     for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
-        if (!execution_finished(&decide->core.executions[i])) {
+        if (execution_bars_topology(&decide->core.executions[i])) {
             text_say(reterr, "no new topology while an execution runs");
             return false;
         }
@@ -261,7 +280,7 @@ static bool config_take(struct decide *decide, const struct fact *fact, struct t
     }
     if (topology_read((const char *)fact->text, fact->text_size, "topology", decide->topology_next,
                       reterr) != ERR_OK ||
-        !config_fits(decide, fact, reterr)) {
+        !config_fits(decide, decision)) {
         return false;
     }
     topology_check(decide->topology_next, &findings);
@@ -321,8 +340,7 @@ bool decide_read(struct decide *decide, const uint8_t *bytes, size_t size, uint6
         facts_complete(topology, &decide->core, decide->inner_scratch, fact, &ret_decision->message,
                        ret_decision->comment, sizeof ret_decision->comment, &ret_decision->why);
     if (good && fact->event.kind == EVENT_CONFIG) {
-        good = config_is_authorised(decide, ret_decision) &&
-               config_take(decide, fact, &ret_decision->why);
+        good = config_is_authorised(decide, ret_decision) && config_take(decide, ret_decision);
         ret_decision->topology_changed = good;
     }
     if (good && !decide->topology_known) {

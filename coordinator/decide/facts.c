@@ -22,8 +22,9 @@ bool facts_verify_report(const struct topology *topology, uint8_t agent,
     uint8_t canon[CANON_MAX], digest[DIGEST_SIZE];
     digest_sha256(message->signed_at, message->signed_size, digest);
     size_t size = canon_report(digest, canon);
-    return sign_verify(topology->agents[agent].sign_key, canon, size, message->report_signature) ==
-           ERR_OK;
+    const struct agent *entry = &topology->agents[agent];
+    return sign_verify_either(entry->sign_key, entry->sign_key_next, canon, size,
+                              message->report_signature) == ERR_OK;
 }
 
 /* An agent is believed about what the topology has it look at, and about nothing else. */
@@ -135,7 +136,9 @@ static bool complete_outcome(const struct topology *topology, const struct core 
         return false;
     }
     size_t size = canon_outcome(topology->cluster, outcome, canon);
-    if (sign_verify(topology->agents[agent].sign_key, canon, size, outcome->signature) != ERR_OK) {
+    const struct agent *entry = &topology->agents[agent];
+    if (sign_verify_either(entry->sign_key, entry->sign_key_next, canon, size,
+                           outcome->signature) != ERR_OK) {
         text_say(reterr, "outcome of %s: signature does not verify", outcome->agent);
         return false;
     }
@@ -164,7 +167,8 @@ bool facts_verify_request(const struct topology *topology, const struct request 
     digest_sha256((const uint8_t *)(request->text == NULL ? "" : request->text), request->text_size,
                   digest);
     size_t size = canon_request(request, digest, canon);
-    if (sign_verify(entry->sign_key, canon, size, request->signature) != ERR_OK) {
+    if (sign_verify_either(entry->sign_key, entry->sign_key_next, canon, size,
+                           request->signature) != ERR_OK) {
         text_say(reterr, "the signature of %s does not verify", request->operator_name);
         return false;
     }
@@ -184,6 +188,55 @@ bool facts_verify_request(const struct topology *topology, const struct request 
         !role_may_declare((enum role)entry->role, (enum plan_kind)request->plan_kind)) {
         text_say(reterr, "role %s may not declare a %s", role_text((enum role)entry->role),
                  plan_kind_text((enum plan_kind)request->plan_kind));
+        return false;
+    }
+    return true;
+}
+
+bool facts_begins_anew(const struct core *core, const struct topology *now,
+                       const struct topology *next) {
+    return core->config_version > 0 && core->epoch == 0 && now->await_initial_epoch &&
+           !next->await_initial_epoch;
+}
+
+bool facts_verify_second(const struct topology *topology, const struct request *request,
+                         uint64_t wall_ms, struct text256 *reterr) {
+    uint8_t canon[CANON_MAX], digest[DIGEST_SIZE];
+    const struct second *second = &request->second;
+    if (second->name[0] == '\0') {
+        text_say(reterr, "a second person must sign what begins a lost log anew: "
+                         "drover config countersign FILE, then config apply --second");
+        return false;
+    }
+    uint8_t first_index = topology_operator(topology, request->operator_name);
+    uint8_t second_index = topology_operator(topology, second->name);
+    if (first_index == NONE || second_index == NONE) {
+        text_say(reterr, "no operator is called %s",
+                 first_index == NONE ? request->operator_name : second->name);
+        return false;
+    }
+    const struct operator_entry *entry = &topology->operators[second_index];
+    if (text_equal(entry->person, topology->operators[first_index].person)) {
+        text_say(reterr, "%s and %s are keys of one person, %s: two persons are expected",
+                 request->operator_name, second->name, entry->person);
+        return false;
+    }
+    if (!role_may_approve((enum role)entry->role, ROLE_COMMANDER)) {
+        text_say(reterr, "role %s of %s may not begin a log: the commander or the on-call SRE may",
+                 role_text((enum role)entry->role), second->name);
+        return false;
+    }
+    digest_sha256((const uint8_t *)(request->text == NULL ? "" : request->text), request->text_size,
+                  digest);
+    size_t size = canon_second(topology->cluster, second, digest, canon);
+    if (sign_verify_either(entry->sign_key, entry->sign_key_next, canon, size, second->signature) !=
+        ERR_OK) {
+        text_say(reterr, "the signature of %s does not verify: it is of another text or cluster",
+                 second->name);
+        return false;
+    }
+    if (wall_ms > second->not_after_wall_ms + REQUEST_SKEW_MS) {
+        text_say(reterr, "the word of %s is too old: drover config countersign anew", second->name);
         return false;
     }
     return true;

@@ -26,6 +26,14 @@ bool facts_verify_report(const struct topology *topology, uint8_t agent,
                          const struct message *message);
 bool facts_verify_request(const struct topology *topology, const struct request *request,
                           uint8_t operator_index, struct text256 *reterr);
+/* Would this topology begin a lost log anew? The one in force awaits the first epoch, and it does
+ * not. Then a second person must have signed it. */
+bool facts_begins_anew(const struct core *core, const struct topology *now,
+                       const struct topology *next);
+/* Did an operator of another person, who may act as the commander, sign the request's text, good
+ * at wall_ms? False with what is expected. */
+bool facts_verify_second(const struct topology *topology, const struct request *request,
+                         uint64_t wall_ms, struct text256 *reterr);
 /* "lsn=0/3000148" or "offset=1234" in what an action says; 0: none. */
 uint64_t facts_position_in(const char *detail);
 

@@ -285,6 +285,7 @@ void readiness_read(const struct readiness_input *input, struct readiness *ret_r
     readiness_links(input, ret_readiness);
     readiness_checks(input, ret_readiness);
     readiness_names(input, ret_readiness);
+    readiness_handoff(input, ret_readiness);
     readiness_parity(input, ret_readiness);
     readiness_drills(input, ret_readiness);
     readiness_plans(input, ret_readiness);

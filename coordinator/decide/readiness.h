@@ -35,8 +35,9 @@ struct readiness_plan {
 struct readiness_input {
     const struct core *core;
     const struct topology *topology;
-    uint8_t target;   /* the region that would take over */
-    uint64_t wall_ms; /* for drills */
+    uint8_t target;                      /* the region that would take over */
+    uint64_t wall_ms;                    /* for drills */
+    uint64_t drills_held_ms[DRILLS_MAX]; /* by an execution of ours that ended well; 0: never */
     struct readiness_agent agents[AGENTS_MAX];
     struct readiness_link links[LINKS_MAX];
     struct readiness_plan plans[PLANS_MAX];
@@ -75,6 +76,9 @@ void readiness_read(const struct readiness_input *input, struct readiness *ret_r
 void readiness_checks(const struct readiness_input *input, struct readiness *readiness);
 /* readiness_names.c: no member name in both Patroni clusters of a component. */
 void readiness_names(const struct readiness_input *input, struct readiness *readiness);
+/* readiness_handoff.c: a replica of the owner for which a switchover would be refused; a line only
+ * when there is one. */
+void readiness_handoff(const struct readiness_input *input, struct readiness *readiness);
 void readiness_links(const struct readiness_input *input, struct readiness *readiness);
 void readiness_drills(const struct readiness_input *input, struct readiness *readiness);
 void readiness_plans(const struct readiness_input *input, struct readiness *readiness);

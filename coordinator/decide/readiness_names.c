@@ -5,9 +5,17 @@
 
 #include "coordinator/decide/readiness.h"
 
-/* What a check of this component in this region told last; "": nothing that is of now. */
-static const char *names_of(const struct readiness_input *input, uint8_t component,
-                            uint8_t region) {
+/* What a check told of its cluster's members: their names, or the digests of those, or that
+ * neither fitted. */
+struct names {
+    const char *at; /* a blank between; NULL: nothing that is of now */
+    bool digests, untold;
+};
+
+/* Of the newest word of a check of this component in this region. */
+static struct names names_of(const struct readiness_input *input, uint8_t component,
+                             uint8_t region) {
+    struct names none = {.at = NULL};
     const struct topology *topology = input->topology;
     for (uint8_t c = 0; c < topology->checks_n; c++) {
         const struct check *check = &topology->checks[c];
@@ -17,12 +25,18 @@ static const char *names_of(const struct readiness_input *input, uint8_t compone
                                               ? readiness_seen(input, check->agent, c)
                                               : NULL;
         bool now = seen != NULL && seen->status != CHECK_UNKNOWN && seen->status != CHECK_STALE;
+        const char *untold = now ? strstr(seen->detail, PATRONI_NAMELESS) : NULL;
         const char *names = now ? strstr(seen->detail, PATRONI_NAMES) : NULL;
-        if (names != NULL) {
-            return names + sizeof PATRONI_NAMES - 1;
+        const char *digests = now ? strstr(seen->detail, PATRONI_DIGESTS) : NULL;
+        if (untold != NULL || names != NULL || digests != NULL) {
+            return (struct names){.at = untold != NULL  ? ""
+                                        : names != NULL ? names + sizeof PATRONI_NAMES - 1
+                                                        : digests + sizeof PATRONI_DIGESTS - 1,
+                                  .digests = names == NULL,
+                                  .untold = untold != NULL};
         }
     }
-    return "";
+    return none;
 }
 
 /* The next name at *at, which moves behind it. False behind the last one. */
@@ -37,11 +51,25 @@ static bool name_next(const char **at, char ret_name[NAME_SIZE * 2]) {
     return true;
 }
 
-static bool names_shared(const char *ours, const char *theirs, char ret_name[NAME_SIZE * 2]) {
-    while (name_next(&ours, ret_name)) {
+static bool is_same(const struct names *ours, const char *our_name, const struct names *theirs,
+                    const char *their_name) {
+    char of_ours[TEXT_DIGEST_SIZE], of_theirs[TEXT_DIGEST_SIZE];
+    if (ours->digests == theirs->digests) {
+        return text_equal(our_name, their_name);
+    }
+    text_digest(our_name, of_ours);
+    text_digest(their_name, of_theirs);
+    return text_equal(ours->digests ? our_name : of_ours, theirs->digests ? their_name : of_theirs);
+}
+
+/* ret_name: as a name, where either side tells it so. */
+static bool names_shared(const struct names *ours, const struct names *theirs,
+                         char ret_name[NAME_SIZE * 2]) {
+    for (const char *our_at = ours->at; name_next(&our_at, ret_name);) {
         char name[NAME_SIZE * 2];
-        for (const char *at = theirs; name_next(&at, name);) {
-            if (text_equal(name, ret_name)) {
+        for (const char *at = theirs->at; name_next(&at, name);) {
+            if (is_same(ours, ret_name, theirs, name)) {
+                (void)text_copy(ret_name, NAME_SIZE * 2, ours->digests ? name : ret_name);
                 return true;
             }
         }
@@ -52,16 +80,28 @@ static bool names_shared(const char *ours, const char *theirs, char ret_name[NAM
 static void read_pair(const struct readiness_input *input, uint8_t component, uint8_t one,
                       uint8_t other, struct readiness *readiness) {
     const struct topology *topology = input->topology;
-    const char *ours = names_of(input, component, one);
-    const char *theirs = names_of(input, component, other);
+    struct names ours = names_of(input, component, one);
+    struct names theirs = names_of(input, component, other);
     char name[NAME_SIZE * 2] = "";
-    if (ours[0] == '\0' || theirs[0] == '\0') {
+    if (ours.at == NULL || theirs.at == NULL) {
         return; /* the checks' own lines tell why nothing is known */
     }
-    bool shared = names_shared(ours, theirs, name);
+    bool untold = ours.untold || theirs.untold;
+    bool shared = !untold && names_shared(&ours, &theirs, name);
     struct readiness_line *line =
-        readiness_add(readiness, READY_WARNING, shared ? READINESS_WRONG : READINESS_GOOD, -1,
-                      "names %s", topology->components[component].name);
+        readiness_add(readiness, READY_WARNING,
+                      untold   ? READINESS_UNKNOWN
+                      : shared ? READINESS_WRONG
+                               : READINESS_GOOD,
+                      -1, "names %s", topology->components[component].name);
+    if (untold) {
+        (void)text_format(line->text, sizeof line->text,
+                          "the names of the Patroni cluster of %s are too long to compare here",
+                          topology->regions[ours.untold ? one : other].name);
+        (void)text_copy(line->fix, sizeof line->fix,
+                        "patronictl list in both regions: no member of one may be in the other");
+        return;
+    }
     if (!shared) {
         (void)text_copy(line->text, sizeof line->text, "no member of one cluster is in the other");
         return;

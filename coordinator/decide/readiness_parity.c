@@ -49,7 +49,9 @@ static uint64_t percent_of(int64_t part, int64_t whole) {
 
 static bool is_bytes(const struct check *check) {
     const char *resource = arguments_get(&check->arguments, "resource");
+    const char *what = arguments_get(&check->arguments, "what");
     return check->kind == CHECK_STORAGE ||
+           (check->kind == CHECK_S3 && what != NULL && text_equal(what, "capacity")) ||
            (resource != NULL &&
             (text_equal(resource, "memory") || text_equal(resource, "ephemeral-storage")));
 }

@@ -252,12 +252,30 @@ void readiness_links(const struct readiness_input *input, struct readiness *read
 
 /* ------------------------------------------------------------------------ drills */
 
+/* By a plan that holds it, or by people, who write down the day. */
+static void say_hold(const struct topology *topology, uint8_t drill, const char *region,
+                     struct readiness_line *line) {
+    for (uint8_t p = 0; p < topology->plans_n; p++) {
+        if (topology->plans[p].kind == PLAN_DRILL && topology->plans[p].drill == drill) {
+            (void)text_format(line->fix, sizeof line->fix,
+                              "drover declare --kind drill --plan %s --to %s --reason drill",
+                              topology->plans[p].name, region);
+            return;
+        }
+    }
+    (void)text_format(line->fix, sizeof line->fix,
+                      "hold it, write last = \"YYYY-MM-DD\" into drill %s, then: "
+                      "drover config apply topology.conf",
+                      topology->drills[drill].name);
+}
+
 void readiness_drills(const struct readiness_input *input, struct readiness *readiness) {
     for (uint8_t d = 0; d < input->topology->drills_n; d++) {
         const struct drill *drill = &input->topology->drills[d];
-        bool never = drill->last_wall_ms == 0;
-        uint64_t ago_ms =
-            input->wall_ms > drill->last_wall_ms ? input->wall_ms - drill->last_wall_ms : 0;
+        uint64_t ours_ms = input->drills_held_ms[d];
+        uint64_t last_ms = ours_ms > drill->last_wall_ms ? ours_ms : drill->last_wall_ms;
+        bool never = last_ms == 0;
+        uint64_t ago_ms = input->wall_ms > last_ms ? input->wall_ms - last_ms : 0;
         /* `last` is a day: what is due on it may be held until its end. */
         bool overdue = never || ago_ms > drill->every_ms + DAY_MS;
         struct readiness_line *line =
@@ -272,10 +290,7 @@ void readiness_drills(const struct readiness_input *input, struct readiness *rea
                               duration_text(drill->every_ms).at);
         }
         if (overdue) {
-            (void)text_format(line->fix, sizeof line->fix,
-                              "hold it, write last = \"YYYY-MM-DD\" into drill %s, then: "
-                              "drover config apply topology.conf",
-                              drill->name);
+            say_hold(input->topology, d, input->topology->regions[input->target].name, line);
         }
     }
 }

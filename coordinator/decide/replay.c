@@ -288,7 +288,9 @@ static enum err take_fence(struct replay *replay, const struct recorder_record *
     (void)text_copy(proof.region, sizeof proof.region,
                     topology->regions[topology->agents[agent].region].name);
     size_t size = canon_fence(topology->cluster, &proof, canon);
-    if (sign_verify(topology->agents[agent].guard_key, canon, size, proof.signature) != ERR_OK) {
+    const struct agent *entry = &topology->agents[agent];
+    if (sign_verify_either(entry->guard_key, entry->guard_key_next, canon, size, proof.signature) !=
+        ERR_OK) {
         return wrong(replay, "a fence proof whose signature does not verify", reterr);
     }
     decide_fence_proof(&replay->decide, agent, proof.epoch, &replay->lines);

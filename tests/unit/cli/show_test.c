@@ -36,7 +36,8 @@ static void bytes_read_well(void **state) {
     }
 }
 
-/* The figure is the worst of all links, and never less than what was read. */
+/* The figure is the worst of the stores that move, never less than what was read; of what is not
+ * known stands the name. */
 static void a_confirmation_names_target_and_cost(void **state) {
     static const struct {
         const char *kind, *links, *steps;
@@ -47,7 +48,15 @@ static void a_confirmation_names_target_and_cost(void **state) {
          "lose 41s to west"},
         {"failover", "{\"known\":true,\"lag_ms\":0}", "", false, "lose 0s to west"},
         {"failover", "{\"known\":true,\"lag_ms\":7200000}", "", false, "lose 2h to west"},
-        {"failover", "{\"known\":true,\"lag_ms\":1},{\"known\":false,\"lag_ms\":0}", "", false,
+        {"failover",
+         "{\"known\":true,\"lag_ms\":1},{\"name\":\"redis\",\"known\":false},"
+         "{\"name\":\"s3\",\"known\":false,\"moved\":true}",
+         "", false, "lose 1s and unknown of redis, s3 to west"},
+        {"failover",
+         "{\"known\":true,\"lag_ms\":1,\"moved\":true},{\"known\":false,\"moved\":false},"
+         "{\"known\":true,\"lag_ms\":90000,\"moved\":false}",
+         "", false, "lose 1s to west"},
+        {"failover", "{\"name\":\"pg\",\"known\":false,\"moved\":true}", "", false,
          "lose unknown to west"},
         {"failover", "", "", false, "lose unknown to west"},
         {"switchover", "{\"known\":false}", "{\"before_fence\":false},{\"before_fence\":true}",
@@ -57,6 +66,8 @@ static void a_confirmation_names_target_and_cost(void **state) {
         {"switchover", "{\"known\":true,\"lag_ms\":2000}", "{\"before_fence\":true}", true,
          "lose 2s to west"},
         {"reprotect", "", "", false, "make west the standby"},
+        {"component", "{\"known\":true,\"lag_ms\":9000}", "", false, "fail over inside west"},
+        {"drill", "{\"known\":true,\"lag_ms\":9000}", "", false, "drill"},
     };
     (void)state;
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -101,7 +112,11 @@ static const char status_text[] =
     "\"rpo_ms\":3600000,\"for_ms\":180000},{\"link\":\"redis\",\"level\":\"breached\","
     "\"used_percent\":140,\"rpo_ms\":60000,\"for_ms\":9000},{\"link\":\"s3\",\"level\":\"unknown\","
     "\"used_percent\":null,\"rpo_ms\":60000,\"for_ms\":9000}],"
-    "\"links\":[{\"name\":"
+    "\"election_alarms\":[{\"component\":\"postgresql\",\"region\":\"west\",\"within_ms\":30000,"
+    "\"leaderless\":{\"at_least_ms\":10000,\"at_most_ms\":12000},\"last\":{\"began\":"
+    "\"2026-11-21T02:11:29.000Z\",\"end\":\"failover\",\"leader_from\":\"pg1\",\"leader_to\":"
+    "\"pg2\",\"at_least_ms\":31000,\"at_most_ms\":32000,\"within_ms\":30000,\"too_long\":"
+    "true}}],\"links\":[{\"name\":"
     "\"pg-stream\",\"from\":\"west\",\"state\":\"unknown\",\"lag_ms\":null,\"lag_bytes\":null,"
     "\"target_lag_ms\":60000}],\"automation\":{\"automatic\":true,\"held\":false,\"latched\":true,"
     "\"blocked_for_ms\":3500000},\"executions\":[{\"id\":1,\"kind\":\"failover\",\"source\":"
@@ -150,6 +165,9 @@ static void the_status_screen_is_as_drawn(void **state) {
         "ALARM  pg-stream is at 85 % of its RPO of 1 h 00 m, for 3 m 00 s\n"
         "ALARM  redis is at 140 % of its RPO of 1 m 00 s: BREACHED, for 9.0 s\n"
         "ALARM  what s3 would lose is not known, its RPO is 1 m 00 s, for 9.0 s\n"
+        "ALARM  postgresql in west has no leader for 10.0 s to 12.0 s; 30.0 s is declared\n"
+        "ALARM  failover of postgresql in west at 02:11:29Z from pg1 to pg2 took 31.0 s\n"
+        "       to 32.0 s; 30.0 s is declared\n"
         "\n"
         "NEXT HUMAN ACT  network-admin: drover approve 1 dns-api\n"
         "NEXT AUTOMATIC  execution 1 goes on: running\n"
@@ -191,6 +209,37 @@ static void the_status_screen_is_as_drawn(void **state) {
     for (const char *at = text; *at != '\0'; at += strcspn(at, "\n") + 1) {
         assert_true(strcspn(at, "\n") <= 80);
     }
+    json_decref(json);
+}
+
+static const char elections_text[] =
+    "{\"components\":[{\"name\":\"postgresql\",\"region\":\"east\",\"checks\":[],\"elections\":{"
+    "\"within_ms\":30000,\"measured\":true,\"leaderless\":null,\"failovers_n\":2,\"p50_ms\":9800,"
+    "\"worst_ms\":12900,\"last\":[{\"began\":\"2026-11-21T02:31:29.123Z\",\"end\":\"failover\","
+    "\"leader_from\":\"pg1\",\"leader_to\":\"pg2\",\"timeline_from\":7,\"timeline_to\":8,"
+    "\"at_least_ms\":11000,\"at_most_ms\":12900},{\"began\":\"2026-11-20T12:00:01.000Z\",\"end\":"
+    "\"unseen\",\"leader_from\":\"\",\"leader_to\":\"pg1\",\"timeline_to\":0,\"at_least_ms\":null,"
+    "\"at_most_ms\":null},{\"began\":\"2026-11-19T12:00:01.000Z\",\"end\":\"failover\","
+    "\"leader_from\":\"pg2\",\"leader_to\":\"pg1\",\"timeline_to\":0,\"at_least_ms\":0,"
+    "\"at_most_ms\":900}]}},{\"name\":\"web\",\"region\":\"east\",\"checks\":[],"
+    "\"elections\":null}]}";
+
+static void elections_inside_a_region_are_listed_with_their_bounds(void **state) {
+    static const char golden[] =
+        "ELECTION    REGION  BEGAN                 END       FROM  TO   WITHOUT WRITES    "
+        "TIMELINE\n"
+        "postgresql  east    2026-11-21T02:31:29Z  failover  pg1   pg2  11.0 s to 12.9 s  7 -> 8\n"
+        "postgresql  east    2026-11-20T12:00:01Z  unseen    ?     pg1  not known         -\n"
+        "postgresql  east    2026-11-19T12:00:01Z  failover  pg2   pg1  at most 900 ms    -\n"
+        "postgresql in east: its last 2 failovers took 9.8 s (p50) and 12.9 s (worst) at most; "
+        "30.0 "
+        "s is declared\n";
+    (void)state;
+    json_t *json = json_loads(elections_text, 0, NULL);
+    assert_non_null(json);
+    const char *at = strstr(printed(show_components, json), "ELECTION");
+    assert_non_null(at);
+    assert_string_equal(at, golden);
     json_decref(json);
 }
 
@@ -269,7 +318,11 @@ static void an_agent_with_another_topology_is_marked(void **state) {
 /* The steps of a long plan scroll: what it costs stands right above the question. */
 static void a_preview_ends_with_what_is_at_stake(void **state) {
     static const char stake[] = "AT STAKE  east -> west, lost at most: pg-stream 300 ms, redis not "
-                                "known; no standby until east follows\n";
+                                "known; how many sessions drop is not known; redundancy "
+                                "afterwards: NONE until east follows\n";
+    static const char told[] = "AT STAKE  east -> west, lost at most: pg-stream 300 ms; 12431 "
+                               "sessions drop; redundancy afterwards: pg 1, redis NONE, no other "
+                               "region until step rejoin\n";
     (void)state;
     json_t *json =
         json_loads("{\"kind\":\"failover\",\"source\":\"east\",\"target\":\"west\","
@@ -281,8 +334,74 @@ static void a_preview_ends_with_what_is_at_stake(void **state) {
     const char *text = printed(show_preview, json), *found = strstr(text, "AT STAKE");
     assert_non_null(found);
     assert_string_equal(found, stake);
+    json_object_set_new(json_array_get(json_object_get(json, "links"), 1), "moved", json_false());
+    json_object_set_new(
+        json, "stakes",
+        json_loads("{\"sessions\":{\"known\":true,\"sessions_n\":12431},\"copies\":["
+                   "{\"component\":\"pg\",\"known\":true,\"beside_writer_n\":1,"
+                   "\"until_step\":\"rejoin\"},{\"component\":\"redis\",\"known\":true,"
+                   "\"beside_writer_n\":0,\"until_plan\":\"reprotect\"}]}",
+                   0, NULL));
+    assert_string_equal(strstr(printed(show_preview, json), "AT STAKE  "), told);
     json_object_set_new(json, "kind", json_string("reprotect"));
-    assert_null(strstr(printed(show_preview, json), "AT STAKE"));
+    assert_null(strstr(printed(show_preview, json), "AT STAKE  "));
+    json_decref(json);
+}
+
+/* Each figure with whose word it is and how old; what nobody tells is said to be that. */
+static void what_else_is_at_stake_is_as_drawn(void **state) {
+    static const char golden[] =
+        "\nBESIDES THE LOSS, as of now\n"
+        "  services  tier 1: pg, api.bud.ai; tier 2: app*\n"
+        "            * no step acts on it; it stands on one that moves\n"
+        "  sessions  12431 drop: haproxy 12431 (east-lb says, at most 1.7 s old)\n"
+        "  name      api.bud.ai -> 10.2.0.1; clients follow within 5m: TTL served now 5m\n"
+        "            (mon1 says, at most 3.0 s old)\n"
+        "  capacity  GAP parity nodes: west has 5, east has 10, 50 %; declared are 60 %\n"
+        "            (at most 2.0 s old)\n"
+        "  copies    pg: 1 beside the writer in west (west-db1 says, at most 1.7 s old);\n"
+        "            elsewhere NONE until step rejoin\n"
+        "  copies    redis: how many servers west has is not known; elsewhere NONE until\n"
+        "            plan reprotect\n"
+        "  for good  promote (pg): a new history begins\n"
+        "  perhaps   notify: only who wrote it\n"
+        "  people    network-admin (Ida, Jan): approval dns (mandated: an automatic one\n"
+        "            passes it), by hand call\n"
+        "  people    communications (NOBODY has this role): by hand page\n";
+    (void)state;
+    json_t *json = json_loads(
+        "{\"stakes\":{\"services\":[{\"name\":\"pg\",\"tier\":1,\"by_a_step\":true},"
+        "{\"name\":\"api.bud.ai\",\"tier\":1,\"by_a_step\":true},"
+        "{\"name\":\"app\",\"tier\":2,\"by_a_step\":false}],"
+        "\"sessions\":{\"known\":true,\"sessions_n\":12431,\"told\":[{\"known\":true,"
+        "\"component\":\"haproxy\",\"sessions_n\":12431,\"says\":\"east-lb\",\"age_ms\":1700}]},"
+        "\"names\":[{\"name\":\"api.bud.ai\",\"value\":\"10.2.0.1\",\"tail_ms\":300000,"
+        "\"served_ttl_ms\":300000,\"says\":\"mon1\",\"age_ms\":3000}],"
+        "\"capacity\":[{\"name\":\"parity nodes\",\"state\":\"wrong\",\"age_ms\":2000,"
+        "\"text\":\"west has 5, east has 10, 50 %; declared are 60 %\"}],"
+        "\"copies\":[{\"component\":\"pg\",\"region\":\"west\",\"known\":true,"
+        "\"beside_writer_n\":1,\"says\":\"west-db1\",\"age_ms\":1700,\"until_step\":\"rejoin\"},"
+        "{\"component\":\"redis\",\"region\":\"west\",\"known\":false,"
+        "\"until_plan\":\"reprotect\"}],"
+        "\"no_return\":[{\"step\":\"promote\",\"component\":\"pg\",\"known\":true,"
+        "\"why\":\"a new history begins\"},{\"step\":\"notify\",\"known\":false,"
+        "\"why\":\"only who wrote it\"}],"
+        "\"people\":[{\"role\":\"network-admin\",\"persons\":[\"Ida\",\"Jan\"],\"acts\":["
+        "{\"step\":\"dns\",\"act\":\"approval\",\"mandated\":true},{\"step\":\"call\","
+        "\"act\":\"by hand\"}]},{\"role\":\"communications\",\"acts\":[{\"step\":\"page\","
+        "\"act\":\"by hand\"}]}]}}",
+        0, NULL);
+    assert_non_null(json);
+    assert_string_equal(printed(show_stakes, json), golden);
+    json_decref(json);
+    json = json_pack("{s:s}", "member", "m1");
+    assert_non_null(strstr(printed(show_stakes, json), "m1 is of an older version"));
+    json_decref(json);
+    json = json_pack("{s:{s:[]}}", "stakes", "services");
+    const char *text = printed(show_stakes, json);
+    assert_non_null(strstr(text, "sessions  not known: no haproxy check"));
+    assert_non_null(strstr(text, "capacity  not known: no parity is declared"));
+    assert_non_null(strstr(text, "people    the plan asks nobody"));
     json_decref(json);
 }
 
@@ -319,9 +438,11 @@ int main(void) {
         cmocka_unit_test(bytes_read_well),
         cmocka_unit_test(a_confirmation_names_target_and_cost),
         cmocka_unit_test(the_status_screen_is_as_drawn),
+        cmocka_unit_test(elections_inside_a_region_are_listed_with_their_bounds),
         cmocka_unit_test(the_replication_tree_is_as_drawn),
         cmocka_unit_test(an_agent_with_another_topology_is_marked),
         cmocka_unit_test(a_preview_ends_with_what_is_at_stake),
+        cmocka_unit_test(what_else_is_at_stake_is_as_drawn),
         cmocka_unit_test(screens_survive_answers_without_fields),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

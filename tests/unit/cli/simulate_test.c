@@ -25,7 +25,7 @@ static struct simulation_result result, again;
 static struct topology *world_of(const char *plan, const char *from, const char *to) {
     struct topology *topology = sample_topology(from, to);
     uint8_t index = topology_plan(topology, plan);
-    bool back = topology->plans[index].kind == PLAN_REPROTECT;
+    bool back = !plan_kind_moves((enum plan_kind)topology->plans[index].kind);
     uint8_t east = topology_region(topology, "east"), west = topology_region(topology, "west");
     simulation_input_of(topology, index, back ? west : east, back ? east : west, &input);
     return topology;
@@ -104,6 +104,28 @@ static void the_timelines_are_the_golden_ones(void **state) {
                  at, golden + at, is + at);
     }
     free(is);
+}
+
+/* Inside one region, in the active one: no lease moves, and it ends as the plan says. */
+static void a_drill_and_a_components_failover_stay_inside_their_region(void **state) {
+    static const char *const kinds[] = {"component", "drill"};
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        char plan[200];
+        (void)snprintf(plan, sizeof plan,
+                       "at = \"source\"; }); },\n{ name = \"x\"; kind = \"%s\"; steps: ("
+                       "{ name = \"look\"; action = \"verify\"; component = \"app\"; "
+                       "timeout = \"20s\"; }); });\noperators",
+                       kinds[i]);
+        (void)world_of("x", "at = \"source\"; }); });\noperators", plan);
+        simulation_run(&input, &result);
+        assert_int_equal(result.end, SIMULATION_DONE);
+        assert_true(result.opened_ms == SIMULATED_NEVER && result.closed_ms == SIMULATED_NEVER);
+        (void)world_of("x", "at = \"source\"; }); });\noperators", plan);
+        faults_add("look=fail");
+        simulation_run(&input, &result);
+        assert_int_equal(result.end, SIMULATION_WAITS);
+    }
 }
 
 static void the_same_input_gives_the_same_bytes(void **state) {
@@ -260,7 +282,7 @@ static const char *const clients_order[][AT_ONCE] = {
 static const char *const seed_order[][AT_ONCE] = {
     {"dns-api", "dns-app"}, {"promote-postgresql", "promote-redis"},
     {"scale-keycloak"},     {"scale-budapp", "scale-budgateway"},
-    {"verify-services"},    {"stakeholders-told"},
+    {"verify-services"},    {"notify-stakeholders"},
 };
 
 static uint8_t step_index(const struct plan *plan, const char *name) {
@@ -558,6 +580,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_timelines_are_the_golden_ones),
         cmocka_unit_test(the_same_input_gives_the_same_bytes),
+        cmocka_unit_test(a_drill_and_a_components_failover_stay_inside_their_region),
         cmocka_unit_test(each_fault_ends_as_the_core_says),
         cmocka_unit_test(no_seed_and_no_fault_makes_two_regions_write),
         cmocka_unit_test(the_core_takes_as_long_as_the_order_foresees),

@@ -30,18 +30,22 @@ static const char base_text[] =
     "{\"name\":\"west\",\"class\":\"well\",\"agents_n\":2,\"heard_n\":2,\"outside_n\":2,"
     "\"outside_ok_n\":2,\"heard_ever\":true,\"last_heard_ago_ms\":400}],"
     "\"members\":[{\"attesting\":true},{\"attesting\":true},{\"attesting\":false}],"
-    "\"rpo_alarms\":[],\"links\":[{\"name\":\"pg-stream\",\"lag_ms\":800,\"lag_bytes\":3250586},"
+    "\"rpo_alarms\":[],\"links\":[{\"name\":\"pg-stream\",\"lag_ms\":800,\"lag_bytes\":3250586,"
+    "\"limit_ms\":3600000},"
     "{\"name\":\"redis\",\"lag_ms\":null,\"lag_bytes\":null}],"
     "\"executions\":[{\"id\":1,\"kind\":\"failover\",\"source\":\"east\",\"target\":\"west\","
     "\"mode\":\"ungraceful\",\"automatic\":true,\"declared_by\":\"\",\"stage\":\"running\","
     "\"running\":true,\"paused\":\"\",\"outage\":\"2026-11-21T02:30:07.000Z\",\"elapsed_ms\":83000,"
+    "\"created\":\"2026-11-21T02:30:12.000Z\",\"losses\":[],"
     "\"command\":{\"holder\":\"\"},\"exceptions_n\":0,\"rto\":[{\"tier\":1,\"rto_ms\":14400000,"
     "\"used_ms\":83000,\"ends_in_ms\":65000,\"likely_in_ms\":40000,\"course\":\"on-course\"},"
     "{\"tier\":2,\"rto_ms\":28800000,\"used_ms\":83000,\"ends_in_ms\":600000,"
     "\"likely_in_ms\":null,\"course\":\"on-course\"}],\"steps\":["
     "{\"number\":1,\"name\":\"handoff\",\"state\":\"not-needed\",\"attempt\":0},"
-    "{\"number\":2,\"name\":\"promote-postgresql\",\"state\":\"done\",\"took_ms\":310},"
-    "{\"number\":3,\"name\":\"promote-redis\",\"state\":\"running\",\"running_ms\":2100},"
+    "{\"number\":2,\"name\":\"promote-postgresql\",\"state\":\"done\",\"took_ms\":310,"
+    "\"for_good\":true},"
+    "{\"number\":3,\"name\":\"promote-redis\",\"state\":\"running\",\"running_ms\":2100,"
+    "\"for_good\":true},"
     "{\"number\":4,\"name\":\"scale-tier1\",\"state\":\"running\",\"running_ms\":9000},"
     "{\"number\":5,\"name\":\"dns-api\",\"state\":\"waiting\",\"approval\":\"network-admin\"},"
     "{\"number\":6,\"name\":\"verify-outside\",\"state\":\"waiting\"}]}]}";
@@ -121,7 +125,7 @@ static json_t *waiting(void) {
         "\"approval\":\"network-admin\"},{\"number\":2,\"name\":\"call-provider\","
         "\"state\":\"needs-a-person\",\"approval\":\"on-call-sre\"},"
         "{\"number\":3,\"name\":\"handoff\",\"state\":\"waiting\"},"
-        "{\"number\":4,\"name\":\"promote\",\"state\":\"waiting\"}]");
+        "{\"number\":4,\"name\":\"promote\",\"state\":\"waiting\",\"for_good\":true}]");
     return json;
 }
 
@@ -212,15 +216,16 @@ static void is_drawn(json_t *json, const char *golden) {
 static void an_automatic_failover_is_as_drawn(void **state) {
     static const char golden[] =
         "EXECUTION 1  failover east -> west  ungraceful  automatic  epoch 2  bud\n"
-        "STAGE    running  1 m 23 s since 02:30:07Z\n"
+        "STAGE    running  1 m 23 s since 02:30:07Z, begun 02:30:12Z\n"
         "NOW      2 at once: step scale-tier1 at west-db1, for 9s | step promote-redis at\n"
         "         west-db2, for 2s\n"
         "YOU      nothing to do for people\n"
         "COMMAND  nobody: drover command take 1 --reason TEXT\n"
-        "BACK     none: past the point of no return\n"
+        "BACK     none: past the point of no return; for good: step 2 promote-postgresql\n"
+        "         | 3 promote-redis\n"
         "RTO      T1 on-course: 1 m 23 s of 4 h 00 m, 1 m 05 s left at most, likely 40.0\n"
         "         s | T2 on-course: 1 m 23 s of 8 h 00 m, 10 m 00 s left at most\n"
-        "LAG      pg-stream 800 ms, 3.1 MiB | redis not known\n"
+        "LAG      pg-stream 800 ms, 3.1 MiB of 1 h 00 m PASS | redis not known\n"
         "WRITER   west (2 of 2 guards hold the lease)  epoch 2 open  2/3 members attest\n"
         "AGENTS   east 0/2 silent 1 m 23 s, outside 0/4 ok, region-dark | west 2/2,\n"
         "         outside 2/2 ok, well\n"
@@ -245,18 +250,36 @@ static void what_is_down_is_told_by_its_root(void **state) {
     json_decref(json);
 }
 
+/* Behind the close it is no lag any more: what was lost, against what, the worst first. */
+static void what_was_lost_stands_against_what_might_be(void **state) {
+    (void)state;
+    json_t *json = base();
+    struct watch_size size = {.columns = 80, .rows = 24};
+    set(execution_of(json), "losses",
+        "[{\"link\":\"pg-stream\",\"lag_ms\":800,\"lag_bytes\":3250586,\"rpo_ms\":3600000,"
+        "\"met\":true},{\"link\":\"redis\",\"lag_ms\":-1,\"lag_bytes\":-1,\"rpo_ms\":60000,"
+        "\"met\":false},{\"link\":\"pg-canary\",\"lag_ms\":900,\"lag_writes\":1,\"rpo_ms\":0,"
+        "\"met\":true}]");
+    const char *text = printed(json, size, false);
+    assert_non_null(strstr(text, "\nLOST     redis not known of 1 m 00 s FAIL | pg-stream 800 ms, "
+                                 "3.1 MiB of 1 h 00\n"));
+    assert_non_null(strstr(text, "\n         m PASS | pg-canary 900 ms, 1 writes\n"));
+    assert_null(strstr(text, "\nLAG "));
+    json_decref(json);
+}
+
 static void a_switchover_that_waits_for_an_approval_is_as_drawn(void **state) {
     static const char golden[] =
         "EXECUTION 7  switchover east -> west  graceful  declared by sre-1  epoch 1  bud\n"
-        "STAGE    handing-over  1 m 23 s since 02:30:07Z\n"
+        "STAGE    handing-over  1 m 23 s since 02:30:07Z, begun 02:30:12Z\n"
         "NOW      2 at once: step sign-off needs the approval of network-admin | step\n"
         "         call-provider, by hand by on-call-sre: call the provider\n"
         "YOU      network-admin: drover approve 7 sign-off --digest 9f2c01ab\n"
         "COMMAND  sre-1 (since 02:30:07Z); sre-2 asks for it, may take it in 41.0 s\n"
-        "BACK     drover abort 7, until the lease moves\n"
+        "BACK     drover abort 7, until the lease moves; for good from step 4 promote\n"
         "RTO      T1 on-course: 1 m 23 s of 4 h 00 m, 1 m 05 s left at most, likely 40.0\n"
         "         s | T2 on-course: 1 m 23 s of 8 h 00 m, 10 m 00 s left at most\n"
-        "LAG      pg-stream 800 ms, 3.1 MiB | redis not known\n"
+        "LAG      pg-stream 800 ms, 3.1 MiB of 1 h 00 m PASS | redis not known\n"
         "WRITER   east (2 of 2 guards hold the lease)  epoch 1 open  2/3 members attest\n"
         "AGENTS   east 2/2, outside 4/4 ok, well | west 2/2, outside 2/2 ok, well\n"
         "?  1 sign-off approval network-admin    ?  2 call-provider by hand on-call-sre\n"
@@ -279,7 +302,7 @@ static void a_failed_step_among_more_than_fit_is_as_drawn(void **state) {
         "BACK     none: past the point of no return\n"
         "RTO      T2 breached: 1 m 23 s of 8 h 00 m, 10 m 00 s left at most | T1\n"
         "         on-course: 1 m 23 s of 4 h 00 m, 1 m 05 s left at most, likely 40.0 s\n"
-        "LAG      pg-stream 800 ms, 3.1 MiB | redis not known\n"
+        "LAG      pg-stream 800 ms, 3.1 MiB of 1 h 00 m PASS | redis not known\n"
         "WRITER   west (2 of 2 guards hold the lease)  epoch 2 open  2/3 members attest\n"
         "AGENTS   east 0/2 silent 1 m 23 s, outside 0/4 ok, region-dark | west 2/2,\n"
         "         outside 2/2 ok, well\n"
@@ -300,7 +323,7 @@ static void a_failed_step_among_more_than_fit_is_as_drawn(void **state) {
 static void a_member_that_cannot_know_is_as_drawn(void **state) {
     static const char golden[] =
         "EXECUTION 1  failover east -> west  ungraceful  automatic  epoch 2  bud\n"
-        "STAGE    running  1 m 23 s since 02:30:07Z\n"
+        "STAGE    running  1 m 23 s since 02:30:07Z, begun 02:30:12Z\n"
         "TROUBLE  open gates outside the lease's region: 2: east-db1 | east-db2\n"
         "TROUBLE  no member has answered for 12.0 s: all below is as old\n"
         "TROUBLE  the log engine does not answer: nothing can be decided\n"
@@ -311,16 +334,16 @@ static void a_member_that_cannot_know_is_as_drawn(void **state) {
         "         west-db2, for 2s\n"
         "YOU      nothing to do for people\n"
         "COMMAND  nobody: drover command take 1 --reason TEXT\n"
-        "BACK     none: past the point of no return\n"
+        "BACK     none: past the point of no return; for good: step 2 promote-postgresql\n"
+        "         | 3 promote-redis\n"
         "RTO      T1 on-course: 1 m 23 s of 4 h 00 m, 1 m 05 s left at most, likely 40.0\n"
         "         s | T2 on-course: 1 m 23 s of 8 h 00 m, 10 m 00 s left at most\n"
-        "LAG      pg-stream 800 ms, 3.1 MiB | redis not known\n"
+        "LAG      pg-stream 800 ms, 3.1 MiB of 1 h 00 m PASS | redis not known\n"
         "WRITER   nobody is seen to write  epoch 2 open  2/3 members attest\n"
         "AGENTS   east 0/2 silent 1 m 23 s, outside 0/4 ok, region-dark | west 2/2,\n"
         "         outside 2/2 ok, well\n"
-        "+  2 promote-postgresql done 310 ms     >  3 promote-redis running 2.1 s\n"
-        ">  4 scale-tier1 running 9.0 s          .  5 dns-api waiting\n"
-        ".  6 verify-outside waiting\n"
+        ">  3 promote-redis running 2.1 s        >  4 scale-tier1 running 9.0 s\n"
+        ".  5 dns-api waiting                    ... 2 more: 1 open, 1 over\n"
         "LAST     02:31:28Z step promote-postgresql done by west-db1 in 310 ms\n"
         "m1 at 02:31:30Z, data 40.1 s old; q or Ctrl-C ends this";
     (void)state;
@@ -554,6 +577,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_automatic_failover_is_as_drawn),
         cmocka_unit_test(what_is_down_is_told_by_its_root),
+        cmocka_unit_test(what_was_lost_stands_against_what_might_be),
         cmocka_unit_test(a_switchover_that_waits_for_an_approval_is_as_drawn),
         cmocka_unit_test(a_failed_step_among_more_than_fit_is_as_drawn),
         cmocka_unit_test(a_member_that_cannot_know_is_as_drawn),

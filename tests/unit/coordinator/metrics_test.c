@@ -146,6 +146,53 @@ static void a_serving_region_is_told(void **state) {
     assert_null(strstr(text, "monitoring-isolated\"} 1"));
 }
 
+#define OF_EAST "{agent=\"east-db1\",region=\"east\"}"
+#define OF_WEST "{agent=\"west-db1\",region=\"west\"}"
+
+static void a_wall_clock_that_is_off_is_told_while_it_is_heard(void **state) {
+    (void)state;
+    make_told();
+    struct agent_live *east = &member.agents[agent("east-db1")];
+    clock_look(&east->clock, 1000000, 1003250);
+    clock_look(&member.agents[agent("west-db1")].clock, 1090007, 1000000);
+    scrape();
+    expect("drover_clock_offset_seconds" OF_EAST, "-3.250");
+    expect("drover_clock_offset_seconds" OF_WEST, "90.007");
+    expect_none("drover_clock_offset_seconds{agent=\"mon1\",region=\"mon\"}");
+    east->heard_boot_ms = east->reported_boot_ms = 1;
+    scrape();
+    expect_none("drover_clock_offset_seconds" OF_EAST);
+    memset(&east->clock, 0, sizeof east->clock);
+}
+
+/* SEED-58: names of holders, ages, and nothing else of keys and secrets. */
+static void the_age_of_keys_and_secrets_is_told(void **state) {
+    (void)state;
+    make_told();
+    uint8_t kind = topology.checks[0].kind;
+    assert_string_equal(topology.checks[0].name, "pg-east");
+    topology.checks[0].kind = CHECK_SECRET_AGE;
+    member.agents[agent("east-db1")].report.checks[0].value = 2592001;
+    scrape();
+    expect("drover_secret_age_seconds{holder=\"east-db1\",name=\"oldest\"}", "2592001");
+    expect_none("drover_secret_age_seconds{holder=\"m1\",name=\"key\"}");
+    member.key_age_known = true;
+    member.key_age_s = 86400;
+    member.started_boot_ms = member_now_ms() - 5500;
+    (void)text_copy(member.keys.name, sizeof member.keys.name, "m1");
+    scrape();
+    expect("drover_secret_age_seconds{holder=\"m1\",name=\"key\"}", "86405");
+    member.agents[agent("east-db1")].report.checks[0].value = -1; /* not known */
+    scrape();
+    expect_none("drover_secret_age_seconds{holder=\"east-db1\",name=\"oldest\"}");
+    member.agents[agent("east-db1")].report.checks[0].value = 5;
+    member.agents[agent("east-db1")].report.checks[0].status = CHECK_UNKNOWN;
+    scrape();
+    expect_none("drover_secret_age_seconds{holder=\"east-db1\",name=\"oldest\"}");
+    topology.checks[0].kind = kind;
+    member.key_age_known = false;
+}
+
 static void a_silent_agent_leaves_nothing_that_looks_well(void **state) {
     (void)state;
     make_told();
@@ -386,6 +433,8 @@ static void the_page_names_exactly_the_series(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_serving_region_is_told),
+        cmocka_unit_test(a_wall_clock_that_is_off_is_told_while_it_is_heard),
+        cmocka_unit_test(the_age_of_keys_and_secrets_is_told),
         cmocka_unit_test(a_silent_agent_leaves_nothing_that_looks_well),
         cmocka_unit_test(a_member_that_stands_still_says_so),
         cmocka_unit_test(who_has_command_is_told),

@@ -120,11 +120,30 @@ static void the_rule_turns_with_the_lease_and_says_bytes_as_such(void **state) {
     assert_string_equal(failing(), "");
 }
 
+/* SEED-65: MinIO's own figure of what it holds. */
+static void object_storage_is_compared_in_bytes(void **state) {
+    (void)state;
+    struct parity *parity = make_parity(10LL << 40, 9LL << 40);
+    static const char *const names[] = {"east-cpu", "west-cpu"};
+    for (unsigned i = 0; i < 2; i++) {
+        struct check *one = check(names[i]);
+        one->kind = CHECK_S3;
+        assert_int_equal(arguments_set(&one->arguments, "what", "capacity"), ERR_OK);
+    }
+    parity->standby_percent = 100;
+    assert_string_equal(failing(), "!parity cpu");
+    assert_string_equal(line_of("parity cpu")->text,
+                        "west has 9437184 MiB, east has 10485760 MiB, 90 %; declared are 100 %");
+    seen("west-db1", "west-cpu")->value = 10LL << 40;
+    assert_string_equal(failing(), "");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_standby_has_its_share_of_what_the_active_region_has),
         cmocka_unit_test(old_figures_are_not_known_and_never_enough),
         cmocka_unit_test(the_rule_turns_with_the_lease_and_says_bytes_as_such),
+        cmocka_unit_test(object_storage_is_compared_in_bytes),
     };
     return cmocka_run_group_tests_name("parity", tests, NULL, NULL);
 }

@@ -41,8 +41,8 @@ static struct execution *make_moving(const char *plan, bool automatic) {
 }
 
 /* The history goes on where it stands: make_serving() begins a chain anew. */
-static void end_step(uint8_t step, uint8_t state, uint32_t took_ms, bool observed, bool undo,
-                     uint8_t result) {
+static void end_step_saying(uint8_t step, uint8_t state, uint32_t took_ms, bool observed, bool undo,
+                            uint8_t result, const char *words) {
     static const struct message none = {.kind = MESSAGE_NONE};
     struct verdict verdict = {.result = result, .rule = 401, .execution = 1};
     struct fact fact;
@@ -56,8 +56,13 @@ static void end_step(uint8_t step, uint8_t state, uint32_t took_ms, bool observe
     fact.event.outcome.took_ms = took_ms;
     fact.event.outcome.observed = observed;
     fact.event.outcome.undo = undo;
-    history_fact(member.history, &member, &fact, &none, &verdict, "");
+    history_fact(member.history, &member, &fact, &none, &verdict, words);
     (void)uv_run(&loop, UV_RUN_DEFAULT);
+}
+
+static void end_step(uint8_t step, uint8_t state, uint32_t took_ms, bool observed, bool undo,
+                     uint8_t result) {
+    end_step_saying(step, state, took_ms, observed, undo, result, "");
 }
 
 static void done(uint8_t step, uint32_t took_ms) {
@@ -129,6 +134,57 @@ static void a_step_is_never_run_until_its_work_ended_well(void **state) {
     json_decref(json);
     json_decref(ask_from("plan-history", "nothing", 2));
     json_decref(ask_from("plan-history", "failover mon", 2));
+}
+
+static bool text_is_marked(void *owner, const struct history_record *record) {
+    unsigned *marked_n = owner;
+    *marked_n += record->execution == 1 && strncmp(record->text, "DRILL  ", 7) == 0;
+    return true;
+}
+
+/* The drill's own record: it ended, well or with exceptions. */
+static void end_drill(struct execution *drill, uint8_t exceptions) {
+    static const struct message none = {.kind = MESSAGE_NONE};
+    struct verdict verdict = {.result = RESULT_APPLIED, .rule = 901};
+    struct fact fact;
+    memset(&fact, 0, sizeof fact);
+    fact.event.kind = EVENT_TICK;
+    fact.event.index = ++facts_n;
+    fact.wall_ms = WALL_MS + 1000 * facts_n;
+    drill->stage = STAGE_RUN;
+    history_fact(member.history, &member, &fact, &none, &verdict, "");
+    drill->stage = STAGE_DONE;
+    drill->exceptions = exceptions;
+    drill->finished_ms = member.core.now_ms;
+    fact.event.index = ++facts_n;
+    fact.wall_ms = WALL_MS + 1000 * facts_n;
+    history_fact(member.history, &member, &fact, &none, &verdict, "");
+    (void)uv_run(&loop, UV_RUN_DEFAULT);
+}
+
+/* Requirement N17: drills are told apart from moves; SEED-121: what drover held counts as held. */
+static void a_drill_is_marked_and_kept_apart(void **state) {
+    (void)state;
+    struct execution *drill = make_moving("failover", false);
+    struct answering answering = {.member = &member, .core = &member.core, .topology = &topology};
+    topology.plans[drill->plan].kind = drill->kind = PLAN_DRILL;
+    topology.plans[drill->plan].drill = 0;
+    done(0, 400);
+    json_t *json = past_of("failover west");
+    const json_t *promote = step_in(json, "promote");
+    assert_int_equal(number_of(promote, "last_drill_ms"), WALL_MS + 1000);
+    assert_true(json_is_null(json_object_get(promote, "last_declared_ms")));
+    assert_false(json_is_true(json_object_get(promote, "never")));
+    json_decref(json);
+    assert_int_equal(drill_held_wall_ms(&answering, 0), 0);
+    end_drill(drill, 1); /* something of it was left out */
+    assert_int_equal(drill_held_wall_ms(&answering, 0), 0);
+    end_drill(drill, 0);
+    assert_int_equal(drill_held_wall_ms(&answering, 0), WALL_MS + 1000 * facts_n);
+    unsigned marked_n = 0;
+    history_each(member.history, 1, 1, 100, &marked_n, text_is_marked);
+    assert_true(marked_n >= 5);
+    assert_int_equal(history_verify(member.history), 0);
 }
 
 static void a_changed_step_was_never_run(void **state) {
@@ -229,6 +285,45 @@ static void an_older_file_is_taken_over(void **state) {
     assert_string_equal(history_trouble(member.history), "");
     history_close(member.history);
     member.history = first;
+}
+
+static void expect_waits_for(const char *text) {
+    json_t *json = ask_from("status", "", 0);
+    const json_t *waits = json_object_get(json, "waits_for");
+    assert_string_equal(json_string_value(json_array_get(waits, 0)), text);
+    json_decref(json);
+}
+
+static void becomes(struct step_state *step, uint8_t phase) {
+    static const struct message none = {.kind = MESSAGE_NONE};
+    struct verdict verdict = {.result = RESULT_APPLIED, .rule = 401};
+    struct fact fact;
+    memset(&fact, 0, sizeof fact);
+    fact.event.kind = EVENT_TICK;
+    fact.event.index = ++facts_n;
+    fact.wall_ms = WALL_MS + 1000 * facts_n;
+    step->phase = phase;
+    history_fact(member.history, &member, &fact, &none, &verdict, "");
+    (void)uv_run(&loop, UV_RUN_DEFAULT);
+}
+
+/* Requirement N26: whoever is asked to accept a share reads how much it is. */
+static void status_tells_what_a_failed_step_said_until_it_is_tried_again(void **state) {
+    (void)state;
+    struct execution *execution = make_moving("failover", false);
+    struct step_state *promote = &execution->steps[0];
+    becomes(promote, STEP_RUNNING);
+    promote->phase = STEP_FAILED;
+    promote->err = ERR_TIMEOUT;
+    execution->paused = PAUSE_STEP_FAILED;
+    execution->paused_step = 0;
+    end_step_saying(0, OUTCOME_FAILED, 400, false, false, RESULT_APPLIED,
+                    "2 of 6 ready, 100 ms: ill");
+    end_step_saying(0, OUTCOME_FAILED, 400, false, true, RESULT_STALE, "of an older attempt");
+    expect_waits_for("step promote failed: did not answer in time: 2 of 6 ready, 100 ms: ill");
+    becomes(promote, STEP_RUNNING);
+    becomes(promote, STEP_FAILED);
+    expect_waits_for("step promote failed: did not answer in time");
 }
 
 static void readiness_tells_what_was_never_run(void **state) {
@@ -338,6 +433,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_step_is_never_run_until_its_work_ended_well, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_drill_is_marked_and_kept_apart, setup, teardown),
         cmocka_unit_test_setup_teardown(a_changed_step_was_never_run, setup, teardown),
         cmocka_unit_test_setup_teardown(durations_are_those_of_the_work_in_any_plan, setup,
                                         teardown),
@@ -346,6 +442,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(an_older_file_is_taken_over, setup, teardown),
         cmocka_unit_test_setup_teardown(the_burn_down_says_what_is_likely, setup, teardown),
         cmocka_unit_test_setup_teardown(status_tells_the_newest_record, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            status_tells_what_a_failed_step_said_until_it_is_tried_again, setup, teardown),
         cmocka_unit_test_setup_teardown(readiness_tells_what_was_never_run, setup, teardown),
         cmocka_unit_test_setup_teardown(what_people_do_is_not_counted, setup, teardown),
     };

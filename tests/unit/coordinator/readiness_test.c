@@ -153,6 +153,8 @@ static void a_check_counts_as_it_is_declared(void **state) {
 }
 
 /* Requirement D12. Two checks of the sample stand for the two clusters' ones. */
+#define DB2 "4d2d70" /* of "db2", by text_digest */
+
 static void a_member_name_in_both_patroni_clusters_is_a_warning(void **state) {
     static const struct {
         const char *east, *west, *failing;
@@ -162,6 +164,13 @@ static void a_member_name_in_both_patroni_clusters_is_a_warning(void **state) {
         {"names a1, names db", "names, names db1", ""},
         {"2/2 members, names db", "2/2 members, names db", "names pg"},
         {"2/2 members", "2/2 members, names db", ""}, /* not told: no line */
+        {"2/2, names# 111111 " DB2, "2/2, names# 222222 " DB2, "names pg"},
+        {"2/2, names# 111111 " DB2, "2/2, names b1 db2", "names pg"},
+        {"2/2, names a1 db2", "2/2, names# 222222 " DB2, "names pg"},
+        {"2/2, names# 111111 333333", "2/2, names# 222222 " DB2, ""},
+        {"2/2, names# 111111 " DB2, "2/2, names b1 db3", ""},
+        {"2/2, names ?", "2/2, names b1 db2", "?names pg"},
+        {"2/2, names a1", "2/2, names ?", "?names pg"},
     };
     (void)state;
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -181,13 +190,50 @@ static void a_member_name_in_both_patroni_clusters_is_a_warning(void **state) {
         (void)text_copy(seen("east-db1", east->name)->detail, 96, cases[i].east);
         (void)text_copy(seen("west-db1", west->name)->detail, 96, cases[i].west);
         assert_string_equal(failing(), cases[i].failing);
-        if (i == 1) {
+        if (i == 1 || i == 6 || i == 7) {
             assert_non_null(
                 strstr(line_of("names pg")->text, "east and west both have a member db2"));
         }
         seen("west-db1", west->name)->status = CHECK_STALE;
         assert_null(strstr(failing(), "names pg")); /* an old word is none */
     }
+}
+
+static void a_replica_for_which_a_switchover_would_be_refused_is_a_warning(void **state) {
+    (void)state;
+    make_well();
+    struct check *east = NULL;
+    for (uint8_t c = 0; c < topology.checks_n; c++) {
+        struct check *one = &topology.checks[c];
+        bool inside = !one->outside && text_equal(topology.components[one->component].name, "pg");
+        east = inside && one->region == core.owner ? one : east;
+    }
+    assert_non_null(east);
+    east->kind = CHECK_PATRONI;
+    struct check_report *report = seen(topology.agents[east->agent].name, east->name);
+    (void)text_copy(report->detail, 96,
+                    "leader a1, timeline 3, 2/2 members, no stream a2, names a1 a2");
+    struct step *step = NULL;
+    for (uint8_t p = 0; p < topology.plans_n; p++) {
+        for (uint8_t i = 0; i < topology.plans[p].steps_n; i++) {
+            struct step *one = &topology.plans[p].steps[i];
+            step = one->action == ACTION_PATRONI_HANDOFF ? one : step;
+        }
+    }
+    assert_non_null(step);
+    step->action = ACTION_PATRONI_PROMOTE;
+    assert_string_equal(failing(), ""); /* no plan hands it off */
+    step->action = ACTION_PATRONI_HANDOFF;
+    assert_string_equal(failing(), "hand-off pg");
+    assert_string_equal(line_of("hand-off pg")->text,
+                        "a switchover would be refused: replica a2 of east runs and does not "
+                        "stream");
+    assert_non_null(strstr(line_of("hand-off pg")->fix, "on the host of a2"));
+    report->status = CHECK_STALE;
+    assert_null(strstr(failing(), "hand-off"));
+    report->status = CHECK_OK;
+    (void)text_copy(report->detail, 96, "leader a1, timeline 3, 2/2 members, names a1 a2");
+    assert_string_equal(failing(), "");
 }
 
 static void a_check_counts_on_its_side(void **state) {
@@ -279,6 +325,28 @@ static void drills_must_be_held(void **state) {
     assert_non_null(strstr(line_of("drill full")->fix, "drover config apply"));
     topology.drills[0].last_wall_ms = NOW_MS + DAY_MS; /* a clock that is behind */
     assert_string_equal(failing(), "");
+}
+
+/* Whichever is later: the day that people wrote down, or an execution of a plan that holds it. */
+static void a_drill_that_drover_held_counts(void **state) {
+    (void)state;
+    make_well();
+    topology.drills[0].last_wall_ms = 0;
+    input.drills_held_ms[0] = NOW_MS - 2 * DAY_MS;
+    assert_string_equal(failing(), "");
+    assert_non_null(strstr(line_of("drill full")->text, "held 2 days ago"));
+    input.drills_held_ms[0] = NOW_MS - 367 * DAY_MS;
+    assert_string_equal(failing(), "drill full");
+    assert_non_null(strstr(line_of("drill full")->fix, "drover config apply"));
+    struct plan *plan = &topology.plans[topology_plan(&topology, "reprotect")];
+    plan->kind = PLAN_DRILL;
+    plan->drill = 0;
+    assert_string_equal(failing(), "drill full");
+    assert_string_equal(line_of("drill full")->fix,
+                        "drover declare --kind drill --plan reprotect --to west --reason drill");
+    topology.drills[0].last_wall_ms = NOW_MS;
+    assert_string_equal(failing(), "");
+    input.drills_held_ms[0] = 0;
 }
 
 /* Requirement N17: what was never run is a warning, and so is what was not run lately. */
@@ -426,10 +494,12 @@ int main(void) {
         cmocka_unit_test(guards_and_gates_count),
         cmocka_unit_test(a_check_counts_as_it_is_declared),
         cmocka_unit_test(a_member_name_in_both_patroni_clusters_is_a_warning),
+        cmocka_unit_test(a_replica_for_which_a_switchover_would_be_refused_is_a_warning),
         cmocka_unit_test(a_check_counts_on_its_side),
         cmocka_unit_test(the_view_from_outside_counts),
         cmocka_unit_test(links_count_against_their_objectives),
         cmocka_unit_test(drills_must_be_held),
+        cmocka_unit_test(a_drill_that_drover_held_counts),
         cmocka_unit_test(plans_must_be_exercised),
         cmocka_unit_test(days_are_read),
         cmocka_unit_test(the_largest_topology_fits),

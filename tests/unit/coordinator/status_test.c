@@ -418,7 +418,7 @@ static void whoami_says_what_the_role_may(void **state) {
     assert_string_equal(text_of(json, "operator"), "n1");
     assert_string_equal(text_of(json, "role"), "network-admin");
     const json_t *may = json_object_get(json, "may");
-    assert_int_equal(json_array_size(may), 3); /* read, approve, reject */
+    assert_int_equal(json_array_size(may), 4); /* read, approve, reject, step done */
     assert_int_equal(json_array_size(json_object_get(json, "may_declare")), 0);
     json_decref(json);
 }

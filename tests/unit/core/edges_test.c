@@ -160,6 +160,7 @@ static void requests_fit_the_phase_of_their_step(void **state) {
         for (uint8_t phase = 0; phase < STEP_PHASES_N; phase++) {
             run();
             step_of(PLAN_AWAY, STEP_DNS)->approval = ROLE_SRE;
+            world_execution(&world)->declared_by = 7; /* somebody else, also than who approves */
             world_execution(&world)->steps[STEP_DNS].phase = phase;
             struct verdict verdict = world_ask_step(&world, kinds[k], STEP_DNS, ROLE_SRE);
             uint16_t wanted = fits[k][phase] == 'y' ? rules[k] : 399;

@@ -236,6 +236,66 @@ static void a_failed_step_before_the_fence_that_hands_nothing_over_needs_no_undo
     assert_int_equal(stage(), STAGE_ABORTED);
 }
 
+/* Patroni's leader stands on one of the region's hosts, and nobody knows on which. */
+static void said_elsewhere(void) {
+    const struct execution *execution = world_execution(&world);
+    struct event event = {.kind = EVENT_OUTCOME};
+    event.outcome.execution = execution->id;
+    event.outcome.step = STEP_HANDOFF;
+    event.outcome.attempt = execution->steps[STEP_HANDOFF].attempt;
+    event.outcome.agent = execution->steps[STEP_HANDOFF].agent;
+    event.outcome.state = SAID_FAILED;
+    event.outcome.err = ERR_ELSEWHERE;
+    (void)world_step(&world, &event);
+}
+
+static void what_stands_on_another_host_is_asked_of_its_agent(void **state) {
+    (void)state;
+    world_serving(&world);
+    (void)world_declare(&world, PLAN_SWITCHOVER, D);
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->agent, AGENT_P1);
+    said_elsewhere();
+    assert_int_equal(stage(), STAGE_PREPARE);
+    (void)world_pass(&world, 1000);
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->agent, AGENT_P2);
+    assert_int_equal(world_wanted(&world, STEP_HANDOFF)->attempt, 2);
+    (void)world_outcome(&world, STEP_HANDOFF, SAID_DONE);
+    assert_int_equal(stage(), STAGE_FENCE);
+}
+
+static void what_stands_on_no_host_that_is_heard_fails(void **state) {
+    (void)state;
+    world_serving(&world);
+    (void)world_declare(&world, PLAN_SWITCHOVER, D);
+    said_elsewhere();
+    (void)world_pass(&world, 1000);
+    said_elsewhere();
+    assert_int_equal(stage(), STAGE_UNDO);
+}
+
+static void the_other_hosts_are_asked_again_with_each_try(void **state) {
+    (void)state;
+    world_serving(&world);
+    step_of(PLAN_OVER, STEP_HANDOFF)->retries = 1;
+    (void)world_declare(&world, PLAN_SWITCHOVER, D);
+    for (unsigned i = 0; i < 3; i++) {
+        said_elsewhere();
+        (void)world_pass(&world, 10000);
+        assert_int_equal(world_wanted(&world, STEP_HANDOFF)->agent, i == 1 ? AGENT_P1 : AGENT_P2);
+    }
+    said_elsewhere();
+    assert_int_equal(stage(), STAGE_UNDO);
+}
+
+static void a_step_that_is_left_out_is_not_asked_of_another_host(void **state) {
+    (void)state;
+    world_serving(&world);
+    (void)world_declare(&world, PLAN_SWITCHOVER, D);
+    world_execution(&world)->ungraceful = true;
+    said_elsewhere();
+    assert_int_equal(world_execution(&world)->steps[STEP_HANDOFF].phase, STEP_LEFT_OUT);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_aborted_switchover_takes_up_writing_at_the_source_again),
@@ -250,6 +310,10 @@ int main(void) {
         cmocka_unit_test(an_undoing_is_taken_over_when_its_agent_is_silent),
         cmocka_unit_test(a_region_that_dies_while_its_handoff_is_undone_can_still_be_left),
         cmocka_unit_test(a_failed_step_before_the_fence_that_hands_nothing_over_needs_no_undoing),
+        cmocka_unit_test(what_stands_on_another_host_is_asked_of_its_agent),
+        cmocka_unit_test(what_stands_on_no_host_that_is_heard_fails),
+        cmocka_unit_test(the_other_hosts_are_asked_again_with_each_try),
+        cmocka_unit_test(a_step_that_is_left_out_is_not_asked_of_another_host),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -382,7 +382,7 @@ static void a_step_waits_for_an_approval_of_the_right_role(void **state) {
     assert_int_equal(
         world_ask_step(&world, REQUEST_APPROVE, STEP_PROMOTE, ROLE_DATABASE_ADMIN).rule, 311);
     assert_non_null(world_wanted(&world, STEP_PROMOTE));
-    assert_int_equal(world_execution(&world)->steps[STEP_PROMOTE].approved_by, 3);
+    assert_int_equal(world_execution(&world)->steps[STEP_PROMOTE].approved_by, 5);
     assert_int_equal(world_ask_step(&world, REQUEST_APPROVE, STEP_PROMOTE, ROLE_SRE).rule, 399);
 }
 

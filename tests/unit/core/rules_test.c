@@ -40,6 +40,17 @@ static void reach_running(void) {
     (void)world_open(&world, 2, D);
 }
 
+/* The world's reprotect plan, as a drill and as a component's failover too. */
+static void add_exercises(void) {
+    struct topology *topology = &world.topology;
+    for (unsigned kind = PLAN_COMPONENT; kind <= PLAN_DRILL; kind++) {
+        struct plan *plan = &topology->plans[topology->plans_n++];
+        *plan = topology->plans[PLAN_BACK];
+        plan->kind = (uint8_t)kind;
+        plan->steps[0].at_source = false;
+    }
+}
+
 /* ---------------------------------------------------------------- the events */
 
 static struct verdict view_event(void) {
@@ -92,6 +103,14 @@ static struct verdict declare_event(void) {
 
 static struct verdict switch_event(void) {
     return world_declare(&world, PLAN_SWITCHOVER, D);
+}
+
+static struct verdict drill_event(void) {
+    return world_declare(&world, PLAN_DRILL, P);
+}
+
+static struct verdict component_event(void) {
+    return world_declare(&world, PLAN_COMPONENT, P);
 }
 
 static struct verdict hold_event(void) {
@@ -154,6 +173,8 @@ static const struct {
     {"close", close_event, {112, 112, 112, 112, 112}},
     {"declare", declare_event, {399, 305, 305, 302, 302}},
     {"declare another", switch_event, {399, 305, 305, 303, 303}},
+    {"declare a drill", drill_event, {399, 305, 308, 303, 303}},
+    {"declare a component", component_event, {399, 305, 305, 303, 303}},
     {"hold", hold_event, {321, 321, 321, 321, 321}},
     {"release", release_event, {322, 322, 322, 322, 322}},
     {"pause", pause_event, {399, 399, 399, 313, 313}},
@@ -162,6 +183,22 @@ static const struct {
     {"mode graceful", graceful_event, {399, 399, 399, 324, 324}},
     {"query", query_event, {399, 399, 399, 399, 399}},
     {"outcome", outcome_event, {402, 402, 402, 402, 401}},
+};
+
+/* And beside a drill that runs: only what differs from the serving column. */
+static const struct {
+    const char *name;
+    struct verdict (*happen)(void);
+    uint16_t row;
+} beside_a_drill[] = {
+    {"declare", declare_event, 306},
+    {"declare another", switch_event, 306},
+    {"declare a drill", drill_event, 302},
+    {"declare a component", component_event, 303},
+    {"pause", pause_event, 313},
+    {"abort", abort_event, 318},
+    {"mode ungraceful", ungraceful_event, 324},
+    {"close", close_event, 112},
 };
 
 static void every_event_in_every_phase_fires_exactly_its_row(void **state) {
@@ -173,12 +210,23 @@ static void every_event_in_every_phase_fires_exactly_its_row(void **state) {
     for (size_t e = 0; e < sizeof(walk) / sizeof(walk[0]); e++) {
         for (unsigned p = 0; p < 5; p++) {
             reach[p]();
+            add_exercises();
             assert_int_equal(world.core.phase, phases[p]);
             struct verdict verdict = walk[e].happen();
             if (verdict.rule != walk[e].rows[p]) {
                 fail_msg("%s, column %u: row %u instead of %u", walk[e].name, p, verdict.rule,
                          walk[e].rows[p]);
             }
+        }
+    }
+    for (size_t e = 0; e < sizeof(beside_a_drill) / sizeof(beside_a_drill[0]); e++) {
+        reach_serving();
+        add_exercises();
+        assert_int_equal(drill_event().rule, 305);
+        struct verdict verdict = beside_a_drill[e].happen();
+        if (verdict.rule != beside_a_drill[e].row) {
+            fail_msg("%s, beside a drill: row %u instead of %u", beside_a_drill[e].name,
+                     verdict.rule, beside_a_drill[e].row);
         }
     }
 }
@@ -316,6 +364,7 @@ static void the_table_is_the_golden_one(void **state) {
         "305 serving, suspect request declares_well",
         "306 serving, suspect request declares_over_another",
         "307 serving, suspect request declares_what_moved",
+        "308 serving, suspect request declares_drill_amiss",
         "309 any request commands_without_command",
         "310 any request approves_what_moved",
         "311 any request approves_step",
@@ -332,6 +381,7 @@ static void the_table_is_the_golden_one(void **state) {
         "322 any request asks_release",
         "323 any request turns_graceful",
         "324 any request turns_too_late",
+        "325 any request passes_own_approval",
         "331 any request takes_command",
         "332 any request asks_for_command",
         "333 any request relieves_of_command",

@@ -251,7 +251,7 @@ struct event world_request(struct world *world, enum request_kind kind) {
     const struct execution *execution = execution_running_const(&world->core);
     event.request.kind = (uint8_t)kind;
     event.request.role = ROLE_SRE;
-    event.request.operator_index = 3;
+    event.request.operator_index = kind == REQUEST_APPROVE ? 5 : 3; /* two persons */
     event.request.identity[0] = ++world->requests_n;
     event.request.plan = NONE;
     event.request.step = NONE;

@@ -91,12 +91,33 @@ static void an_altered_command_is_not_found(void **state) {
     }
 }
 
+/* One more argument, and only where a text names it: elsewhere a command is what it was. */
+static void which_way_it_goes_is_told_where_a_text_names_it(void **state) {
+    struct coordinator *member = member_at_work("m1");
+    const struct want_command *want = &member->wanted[0].want;
+    struct step *step = &member->topology->plans[member->core.executions[want->execution_slot].plan]
+                             .steps[want->step];
+    (void)state;
+    assert_null(arguments_get(&member->wanted[0].command.arguments, "move"));
+    step->action = ACTION_HTTP_CALL;
+    assert_int_equal(arguments_set(&step->arguments, "body", "{plan}"), ERR_OK);
+    member->wanted_n = 0;
+    dispatch_refresh(member);
+    assert_null(arguments_get(&member->wanted[0].command.arguments, "move"));
+    assert_int_equal(arguments_set(&step->arguments, "body", "{from} {to}"), ERR_OK);
+    member->wanted_n = 0;
+    dispatch_refresh(member);
+    assert_string_equal(arguments_get(&member->wanted[0].command.arguments, "move"),
+                        "failover east west");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_members_want_the_same_digest),
         cmocka_unit_test(a_member_from_a_snapshot_wants_the_same_digest),
         cmocka_unit_test(a_command_is_sent_again_until_it_is_not_wanted),
         cmocka_unit_test(an_altered_command_is_not_found),
+        cmocka_unit_test(which_way_it_goes_is_told_where_a_text_names_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

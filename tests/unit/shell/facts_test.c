@@ -7,7 +7,9 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "common/io/sign.h"
 #include "coordinator/member.h"
+#include "proto/canon.h"
 #include "tests/unit/topology/sample.h"
 
 static void a_position_is_read_out_of_a_detail(void **state) {
@@ -133,6 +135,94 @@ static void a_topology_follows_only_where_running_leases_stay_covered(void **sta
     }
 }
 
+/* What each row changes of a word that is good, and what the refusal says. */
+enum second_case {
+    SECOND_GOOD,
+    SECOND_NONE,
+    SECOND_OF_NOBODY,
+    SECOND_SAME_PERSON,
+    SECOND_WRONG_ROLE,
+    SECOND_OTHER_TEXT,
+    SECOND_OTHER_CLUSTER,
+    SECOND_OTHER_TIME,
+    SECOND_OLD,
+    SECOND_CASES_N
+};
+
+static bool second_case(enum second_case which, struct text256 *reterr) {
+    static const char text[] = "initial_epoch = 1002;", other[] = "initial_epoch = 2002;";
+    static struct topology topology;
+    struct request request = {.operator_name = "t1", .text = text, .text_size = sizeof text - 1};
+    uint8_t canon[CANON_MAX], digest[DIGEST_SIZE], seed[KEY_SIZE];
+    topology = *sample_topology(NULL, NULL);
+    uint8_t first = topology_operator(&topology, "t1");
+    uint8_t second = first == 0 ? 1 : 0;
+    struct operator_entry *entry = &topology.operators[second];
+    assert_int_equal(sign_keypair(seed, entry->sign_key), ERR_OK);
+    (void)text_copy(entry->person, NAME_SIZE,
+                    which == SECOND_SAME_PERSON ? topology.operators[first].person
+                                                : "Somebody else");
+    entry->role = which == SECOND_WRONG_ROLE ? ROLE_TECHNICAL_LEAD : ROLE_SRE;
+    (void)text_copy(request.second.name, NAME_SIZE, entry->name);
+    request.second.not_after_wall_ms = 1000000;
+    digest_sha256((const uint8_t *)text, sizeof text - 1, digest);
+    size_t size = canon_second(which == SECOND_OTHER_CLUSTER ? "elsewhere" : topology.cluster,
+                               &request.second, digest, canon);
+    assert_int_equal(sign_bytes(seed, canon, size, request.second.signature), ERR_OK);
+    if (which == SECOND_NONE || which == SECOND_OF_NOBODY) {
+        (void)text_copy(request.second.name, NAME_SIZE, which == SECOND_NONE ? "" : "nobody");
+    }
+    request.text = which == SECOND_OTHER_TEXT ? other : text;
+    request.second.not_after_wall_ms += which == SECOND_OTHER_TIME ? 1 : 0;
+    return facts_verify_second(&topology, &request,
+                               1000000 + REQUEST_SKEW_MS + (which == SECOND_OLD ? 1 : 0), reterr);
+}
+
+/* Requirement N12: two persons, not two keys. */
+static void a_log_is_begun_anew_by_two_persons(void **state) {
+    static const char *const says[SECOND_CASES_N] = {
+        [SECOND_GOOD] = "",
+        [SECOND_NONE] = "a second person must sign",
+        [SECOND_OF_NOBODY] = "no operator is called nobody",
+        [SECOND_SAME_PERSON] = "keys of one person",
+        [SECOND_WRONG_ROLE] = "may not begin a log",
+        [SECOND_OTHER_TEXT] = "does not verify",
+        [SECOND_OTHER_CLUSTER] = "does not verify",
+        [SECOND_OTHER_TIME] = "does not verify",
+        [SECOND_OLD] = "too old",
+    };
+    (void)state;
+    for (unsigned i = 0; i < SECOND_CASES_N; i++) {
+        struct text256 why = {{0}};
+        assert_int_equal(second_case((enum second_case)i, &why), i == SECOND_GOOD);
+        print_message("%u: %s\n", i, why.at);
+        assert_non_null(strstr(why.at, says[i]));
+    }
+}
+
+/* Whatever else comes, a topology needs one person, as it always did. */
+static void only_what_ends_the_awaiting_begins_a_log_anew(void **state) {
+    static const struct {
+        uint32_t version;
+        uint64_t epoch;
+        bool awaits, goes_on_awaiting, begins;
+    } table[] = {{0, 0, true, false, false},
+                 {1, 0, true, false, true},
+                 {1, 0, true, true, false},
+                 {1, 0, false, false, false},
+                 {1, 1, true, false, false}};
+    static struct topology now, next;
+    static struct core core;
+    (void)state;
+    for (unsigned i = 0; i < sizeof table / sizeof table[0]; i++) {
+        core.config_version = table[i].version;
+        core.epoch = table[i].epoch;
+        now.await_initial_epoch = table[i].awaits;
+        next.await_initial_epoch = table[i].goes_on_awaiting;
+        assert_int_equal(facts_begins_anew(&core, &now, &next), table[i].begins);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_position_is_read_out_of_a_detail),
@@ -140,6 +230,8 @@ int main(void) {
         cmocka_unit_test(a_report_of_nobody_is_no_event),
         cmocka_unit_test(a_link_is_its_measurers_business),
         cmocka_unit_test(a_topology_follows_only_where_running_leases_stay_covered),
+        cmocka_unit_test(a_log_is_begun_anew_by_two_persons),
+        cmocka_unit_test(only_what_ends_the_awaiting_begins_a_log_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -113,11 +113,63 @@ static void a_clock_that_is_off_is_measured_by_its_reports(void **state) {
     assert_false(clock_is_off(clock_off_ms(&member->agents[west].clock)));
 }
 
+/* A check of that link by the agent of the monitoring region, which is moved there. */
+static uint8_t another_server_in(uint8_t agent) {
+    struct topology *topology = member->topology;
+    topology->agents[mon].region = topology->agents[agent].region;
+    topology->checks[topology->checks_n] = topology->checks[0];
+    topology->checks[topology->checks_n].agent = mon;
+    topology->checks[topology->checks_n++].region = topology->agents[mon].region;
+    return mon;
+}
+
+/* Each server of a region has its canary: in the standby the one that has most speaks for it, as
+ * long as it is heard. */
+static void of_several_servers_the_one_that_has_most_tells_what_the_standby_has(void **state) {
+    (void)state;
+    lags_forget(member);
+    uint8_t other = another_server_in(west);
+    say_sample(east, POSITION_WRITTEN, 4, 500, 0);
+    say_sample(east, POSITION_WRITTEN, 5, 400, 0);
+    say_sample(west, POSITION_RECEIVED, 5, 300, 0);
+    say_sample(other, POSITION_RECEIVED, 2, 200, 0); /* a replica that stands still */
+    assert_int_equal(lags_of(member, 0).bytes, 0);
+    say_sample(west, POSITION_RECEIVED, 4, 150, 0); /* its own word: it went back */
+    assert_int_equal(lags_of(member, 0).bytes, 1);
+    say_sample(other, POSITION_RECEIVED, 5, 100, 0);
+    say_sample(west, POSITION_RECEIVED, 4, 90, 0);
+    assert_int_equal(lags_of(member, 0).bytes, 0);
+    for (uint16_t c = 0; c < member->topology->checks_n; c++) {
+        member->topology->checks[c].interval_ms = 1000;
+    }
+    member->positions.links[0].received_ms = 0; /* not heard since the machine's boot */
+    say_sample(west, POSITION_RECEIVED, 4, 80, 0);
+    assert_int_equal(lags_of(member, 0).bytes, 1);
+}
+
+/* And in the active region whichever leads writes: a failover inside it stops no measuring. */
+static void a_canary_goes_on_at_the_server_that_leads_now(void **state) {
+    (void)state;
+    lags_forget(member);
+    uint8_t other = another_server_in(east);
+    say_sample(east, POSITION_WRITTEN, 5, 500, 0);
+    say_sample(other, POSITION_RECEIVED, 5, 450, 0);
+    assert_false(lags_of(member, 0).known); /* its own region's replica is no standby */
+    say_sample(west, POSITION_RECEIVED, 5, 400, 0);
+    say_sample(other, POSITION_WRITTEN, 6, 300, 0);
+    say_sample(east, POSITION_RECEIVED, 6, 200, 0);
+    assert_true(lags_of(member, 0).known);
+    assert_int_equal(lags_of(member, 0).bytes, 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(wall_clocks_that_are_off_make_no_lag_and_hide_none, setup),
         cmocka_unit_test_setup(a_wall_clock_that_is_set_makes_no_lag_and_stops_none, setup),
         cmocka_unit_test_setup(a_sample_that_is_told_again_is_the_same_sample, setup),
+        cmocka_unit_test_setup(of_several_servers_the_one_that_has_most_tells_what_the_standby_has,
+                               setup),
+        cmocka_unit_test_setup(a_canary_goes_on_at_the_server_that_leads_now, setup),
         cmocka_unit_test_setup(a_clock_that_is_off_is_measured_by_its_reports, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

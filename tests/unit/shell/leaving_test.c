@@ -126,6 +126,18 @@ static void where_no_guard_left_proofs_end_the_wait_at_once(void **state) {
     assert_false(waits());
 }
 
+/* The same guard, whose key is exchanged: its own proof is awaited, and no more. */
+static void a_guard_whose_key_is_exchanged_has_not_left(void **state) {
+    (void)state;
+    begin();
+    take(1, sample_text(WEST, SECOND("@33")), true);
+    take(2, sample_text(WEST, SECOND("@33\"; guard_key_next = \"@34")), true);
+    take(3, sample_text(WEST, SECOND("@34")), true);
+    assert_false(decide.guard_left);
+    take(4, sample_text(WEST, SECOND("@35\"; guard_key_next = \"@36")), true);
+    assert_true(decide.guard_left);
+}
+
 static void a_member_started_from_a_snapshot_knows_of_no_guard_that_left(void **state) {
     (void)state;
     begin();
@@ -234,6 +246,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_proofs_of_the_others_end_no_wait_while_its_lease_may_run),
         cmocka_unit_test(where_no_guard_left_proofs_end_the_wait_at_once),
+        cmocka_unit_test(a_guard_whose_key_is_exchanged_has_not_left),
         cmocka_unit_test(a_member_started_from_a_snapshot_knows_of_no_guard_that_left),
         cmocka_unit_test(it_is_kept_with_the_state),
         cmocka_unit_test(under_hold_it_must_have_proved_its_fence),

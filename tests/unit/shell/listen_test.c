@@ -163,6 +163,31 @@ static void a_guards_proof_counts_in_a_report_that_is_old(void **state) {
     }
 }
 
+/* While an agent and its guard exchange their keys either is theirs; afterwards one is. */
+static void reports_and_proofs_by_the_next_key_count(void **state) {
+    struct agent *entry = &member->topology->agents[east];
+    uint8_t guard_secret[KEY_SIZE], first_secret[KEY_SIZE];
+    (void)state;
+    memcpy(first_secret, agent_secret[east], KEY_SIZE);
+    assert_int_equal(sign_keypair(agent_secret[east], entry->sign_key_next), ERR_OK);
+    assert_int_equal(sign_keypair(guard_secret, entry->guard_key_next), ERR_OK);
+    struct message *message = stand_in_report("east-db1");
+    put_proof(&message->report, guard_secret, 1);
+    stand_in_send_report(east, east, message);
+    assert_true(member->agents[east].reported);
+    assert_int_equal(member->proved_epoch[east], 1);
+    memset(entry->guard_key_next, 0, KEY_SIZE);
+    message = stand_in_report("east-db1");
+    put_proof(&message->report, guard_secret, 2);
+    stand_in_send_report(east, east, message);
+    assert_int_equal(member->proved_epoch[east], 1);
+    memset(entry->sign_key_next, 0, KEY_SIZE);
+    member->agents[east].reported = false;
+    stand_in_send_report(east, east, stand_in_report("east-db1"));
+    assert_false(member->agents[east].reported);
+    memcpy(agent_secret[east], first_secret, KEY_SIZE);
+}
+
 /* What an agent's guard accepted was in the log: read to its end, a log without it lost facts. */
 static void a_higher_epoch_than_the_logs_stops_a_member_in_its_first_wait(void **state) {
     static const struct {
@@ -527,6 +552,7 @@ int main(void) {
         cmocka_unit_test_setup(a_report_of_an_older_version_holds_back_none_of_the_one_in_force,
                                setup),
         cmocka_unit_test_setup(a_guards_proof_counts_in_a_report_that_is_old, setup),
+        cmocka_unit_test_setup(reports_and_proofs_by_the_next_key_count, setup),
         cmocka_unit_test_setup(a_higher_epoch_than_the_logs_stops_a_member_in_its_first_wait,
                                setup),
         cmocka_unit_test_setup(a_log_begun_anew_is_stopped_only_by_an_epoch_above_its_first, setup),

@@ -9,6 +9,7 @@
 
 #include "common/io/clock.h"
 #include "common/io/sign.h"
+#include "coordinator/operators_why.h"
 #include "proto/canon.h"
 #include "stand_in.h"
 
@@ -51,9 +52,27 @@ static void a_skip_without_a_comment_is_not_let_into_the_log(void **state) {
     }
 }
 
+static void who_declared_it_learns_who_may_approve_it(void **state) {
+    struct coordinator *member = stand_in_member("m1");
+    struct request request = {.kind = REQUEST_APPROVE, .execution = 1, .step = "promote"};
+    char why[256];
+    (void)state;
+    stand_in_serving(member);
+    stand_in_failing_over(member);
+    assert_true(operators_why(member, &request, 325, why, sizeof why));
+    assert_string_equal(why, "c1 declared execution 1; who may approve promote: c2");
+    (void)text_copy(member->topology->operators[topology_operator(member->topology, "c2")].person,
+                    NAME_SIZE, "Ann");
+    assert_true(operators_why(member, &request, 325, why, sizeof why));
+    assert_string_equal(why, "c1 declared execution 1; who may approve promote: nobody else");
+    request.execution = 9;
+    assert_false(operators_why(member, &request, 325, why, sizeof why));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_skip_without_a_comment_is_not_let_into_the_log),
+        cmocka_unit_test(who_declared_it_learns_who_may_approve_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
