@@ -3,8 +3,10 @@
  * objects: coordinator/core/absorb.c
  * objects: coordinator/core/rules.c
  * objects: coordinator/core/plan.c
+ * objects: coordinator/core/declare.c
  * objects: coordinator/core/mode.c
  * objects: coordinator/core/locks.c
+ * objects: coordinator/core/agents.c
  * objects: coordinator/core/commander.c
  * objects: coordinator/core/seen.c
  * objects: coordinator/core/gates.c
@@ -18,6 +20,9 @@
 #include "execution.h"
 
 #include <stdlib.h>
+
+/* Operators: who declares, and a second person. */
+enum { DECLARER, ANOTHER };
 
 #include "execution_bytes.h"
 
@@ -180,6 +185,14 @@ static void judge(const struct core *before, const struct core *after, const str
     if (running_n > 1) {
         broke(4);
     }
+    const struct execution *drill = execution_running_const(before);
+    const struct execution *next = execution_running_const(after);
+    bool moves = event->kind == EVENT_REQUEST && event->request.kind == REQUEST_DECLARE &&
+                 event->request.plan_kind == PLAN_FAILOVER;
+    if (moves && drill != NULL && plan_of(drill)->kind == PLAN_DRILL &&
+        (next == NULL || plan_of(next)->kind != PLAN_FAILOVER)) {
+        broke(16);
+    }
     bool opened = event->kind == EVENT_OPEN && !before->open && after->open &&
                   after->epoch == before->epoch + 1 && after->owner == before->next_owner;
     bool closed = event->kind == EVENT_CLOSE && before->open && !after->open &&
@@ -213,7 +226,7 @@ static struct event event_request(enum request_kind kind, unsigned step) {
 static struct event event_declare(enum plan_kind kind) {
     struct event event = event_request(REQUEST_DECLARE, 0);
     event.request.plan_kind = (uint8_t)kind;
-    event.request.region = (uint8_t)(1 - plan_world.owner);
+    event.request.region = kind == PLAN_DRILL ? plan_world.owner : (uint8_t)(1 - plan_world.owner);
     return event;
 }
 
@@ -311,9 +324,15 @@ enum {
     STEPS_END = 43
 };
 
+#ifdef DRILLS
+#define FIRST_DECLARED PLAN_DRILL
+#else
+#define FIRST_DECLARED PLAN_SWITCHOVER
+#endif
+
 static bool step_is_there(unsigned s) {
     const struct model_execution *w = &plan_world;
-    return w->id != 0 && s < truth.plans[w->kind == PLAN_SWITCHOVER ? 0 : 1].steps_n;
+    return w->id != 0 && s < truth.plans[plan_index(w->kind)].steps_n;
 }
 
 int plan_step_may(int step) {
@@ -354,15 +373,19 @@ static struct event event_of(const struct core *core, int step) {
     if (step < DECLARE)
         return event_view((uint8_t)(w->alive ^ (1U << (step - VIEW))));
     if (step < CLOSE)
-        return event_declare(step == DECLARE ? PLAN_SWITCHOVER : PLAN_FAILOVER);
+        return event_declare(step == DECLARE ? FIRST_DECLARED : PLAN_FAILOVER);
     if (step < OPEN)
         return event_lease(false, w->epoch - (unsigned)(step - CLOSE), 0);
     if (step < EXECUTION)
         return event_lease(true, w->epoch + 1U, step == OPEN ? w->owner : 1U - w->owner);
     if (step < STEP)
         return event_request(execution_kinds[step - EXECUTION], 0);
-    if (step < OUTCOME)
-        return event_request(step_kinds[(step - STEP) % 5], (unsigned)(step - STEP) / 5);
+    if (step < OUTCOME) {
+        struct event event =
+            event_request(step_kinds[(step - STEP) % 5], (unsigned)(step - STEP) / 5);
+        event.request.operator_index = ANOTHER;
+        return event;
+    }
     unsigned s = (unsigned)(step - OUTCOME) / 5, which = (unsigned)(step - OUTCOME) % 5;
     return event_outcome(core, s, which == 1 || which == 3, which < 2 || which == 4, which == 4);
 }
@@ -393,6 +416,44 @@ static void tamper(const struct core *before, struct core *after) {
 #ifdef WANTS_OF_BEFORE
     wished_before = *before;
 #endif
+}
+
+static void happen_to(struct core *core, const struct event *event) {
+#ifdef DRILL_KEEPS /* it gives way to nothing */
+    struct execution *e = &core->executions[0];
+    uint64_t id = e->id;
+    bool drills = e->kind == PLAN_DRILL;
+    e->kind = drills ? PLAN_REPROTECT : e->kind;
+    happen(core, event);
+    e->kind = drills && e->id == id ? PLAN_DRILL : e->kind;
+#else
+    happen(core, event);
+#endif
+}
+
+/* Who declared it approves it, or skips what waits for an approval: nothing may come of that. */
+static void own_approval_tried(const struct core *core, const struct event *event) {
+    struct event own = *event;
+    if (event->kind != EVENT_REQUEST ||
+        (event->request.kind != REQUEST_APPROVE && event->request.kind != REQUEST_STEP_SKIP)) {
+        return;
+    }
+    own.request.operator_index = DECLARER;
+    static struct core tried;
+    tried = *core;
+#ifdef OWN_APPROVAL
+    tried.executions[0].declared_by = NONE;
+#endif
+    (void)core_step(&tried, &acted, &own);
+    const struct execution *is = &tried.executions[0], *was = &core->executions[0];
+    for (unsigned s = 0; s < was->steps_n; s++) {
+        bool waits =
+            acted.plans[was->plan].steps[s].approval != NONE && was->steps[s].approved_by == NONE;
+        bool skipped = is->steps[s].phase == STEP_SKIPPED && was->steps[s].phase != STEP_SKIPPED;
+        if (waits && (is->steps[s].approved_by != NONE || skipped)) {
+            broke(17);
+        }
+    }
 }
 
 void plan_step_take(int step) {
@@ -439,9 +500,10 @@ void plan_step_take(int step) {
         core.executions[0].stage = STAGE_PREPARE;
     }
 #endif
+    own_approval_tried(&core, &event);
     struct core told;
     core_load(&told);
-    happen(&core, &event);
+    happen_to(&core, &event);
 #ifdef CLOSE_UNASKED /* nor is what was not handed over left out, which alone would do (mode.c) */
     for (unsigned step = 0; event.kind == EVENT_CLOSE && step < core.executions[0].steps_n;
          step++) {
@@ -480,5 +542,7 @@ int plan_world_reached(int which) {
     const struct model_execution *w = &plan_world;
     bool ended = w->id == 0 && w->made > 0;
     return (which == 1 && ended && w->epoch == 2) || (which == 2 && ended && w->epoch == 1) ||
-           (which == 3 && w->made == 2 && w->id == 2 && w->kind == PLAN_FAILOVER && w->epoch == 1);
+           (which == 3 && w->made == 2 && w->id == 2 && w->kind == PLAN_FAILOVER &&
+            w->epoch == 1) ||
+           (which == 4 && ended && w->made == 2 && w->epoch == 2);
 }

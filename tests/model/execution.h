@@ -26,6 +26,7 @@ extern struct model_execution plan_world;
 void plan_world_begin(void);
 int plan_step_may(int step);
 void plan_step_take(int step);
-int plan_world_reached(int which); /* 1: a switchover done  2: undone  3: undoing overtaken */
+int plan_world_reached(int which); /* 1: a switchover done  2: undone  3: undoing overtaken
+                                     4: done behind a drill */
 
 #endif

@@ -23,7 +23,8 @@ c_track "&plan_world" "sizeof(plan_world)"
     BROKE(9, "S9_done_by_no_outcome"); BROKE(10, "S10_begun_while_paused"); \
     BROKE(11, "S11_stands_without_a_name"); BROKE(12, "S12_never_ends"); \
     BROKE(13, "S13_done_with_steps_open"); BROKE(14, "S14_undone_under_a_hand_off"); \
-    BROKE(15, "S15_approved_for_something_else"); \
+    BROKE(15, "S15_approved_for_something_else"); BROKE(16, "S16_drill_keeps"); \
+    BROKE(17, "S17_own_approval"); \
     if (REACH_VALUE && plan_world_reached(REACH_VALUE)) uerror("assertion violated REACH_this"); } }
 active proctype World() {
   c_code { plan_world_begin(); };

@@ -52,8 +52,8 @@ static void topology_begin(void) {
     truth.endpoints[1].region = 1;
     truth.endpoints[1].agents_n = 1;
     truth.endpoints[1].agents[0] = 2;
-    truth.plans_n = 2;
-    struct plan *planned = &truth.plans[0], *forced = &truth.plans[1];
+    truth.plans_n = 3;
+    struct plan *planned = &truth.plans[0], *forced = &truth.plans[1], *drill = &truth.plans[2];
     planned->kind = PLAN_SWITCHOVER;
     planned->steps_n = 3;
     step_is(&planned->steps[0], ACTION_PATRONI_HANDOFF, true, -1);
@@ -69,8 +69,13 @@ static void topology_begin(void) {
     step_is(&forced->steps[1], ACTION_PATRONI_DEMOTE, true, 0);
     forced->steps[1].may_fail = true;
     forced->steps[1].approval = ROLE_COMMANDER;
+    drill->kind = PLAN_DRILL;
+    drill->steps_n = 2;
+    step_is(&drill->steps[0], ACTION_HTTP_CALL, false, -1);
+    step_is(&drill->steps[1], ACTION_HTTP_CALL, false, 0);
+    drill->steps[1].approval = ROLE_COMMANDER;
     acted = truth;
-    for (unsigned p = 0; p < 2; p++) {
+    for (unsigned p = 0; p < 3; p++) {
         for (unsigned s = 0; s < MODEL_STEPS; s++) {
 #ifdef NO_NEEDS
             acted.plans[p].steps[s].needs_n = 0;
@@ -86,6 +91,10 @@ static void topology_begin(void) {
 #endif
         }
     }
+}
+
+static uint8_t plan_index(uint8_t kind) {
+    return kind == PLAN_SWITCHOVER ? 0 : kind == PLAN_DRILL ? 2 : 1;
 }
 
 static const struct plan *plan_of(const struct execution *execution) {
@@ -118,11 +127,11 @@ static void core_load(struct core *core) {
     e->paused = w->paused;
     e->paused_step = w->paused_step;
     e->kind = w->kind;
-    e->plan = w->kind == PLAN_SWITCHOVER ? 0 : 1;
+    e->plan = plan_index(w->kind);
     e->source = w->source;
     e->target = w->target;
     e->from_epoch = w->from_epoch;
-    e->declared_by = NONE;
+    e->declared_by = DECLARER;
     e->steps_n = truth.plans[e->plan].steps_n;
     for (unsigned s = 0; s < STEPS_MAX; s++) {
         e->steps[s].agent = e->steps[s].approved_by = NONE;
@@ -134,7 +143,7 @@ static void core_load(struct core *core) {
         to->attempt = from->attempt;
         to->tries_n = from->tries;
         to->agent = from->agent;
-        to->approved_by = from->approved ? 0 : NONE;
+        to->approved_by = from->approved ? ANOTHER : NONE;
         to->seen = (uint16_t)(from->bound ? SEEN_BOUND |
                                                 (e->kind == PLAN_SWITCHOVER ? 0 : SEEN_UNGRACEFUL) |
                                                 (from->silent ? SEEN_SILENT : 0)

@@ -187,7 +187,11 @@ inline canon() { order(0,1); order(1,2); order(0,1); tmp=0 }
 #endif
 
 #define BIT(x,g) (((x)>>(g))&1)
+#ifdef KEYS_COUNTED                    /* member 0 exchanges its keys and signed with both */
+#define YES(g)   (2*BIT(y[0],g)+BIT(y[1],g)+BIT(y[2],g))
+#else
 #define YES(g)   (BIT(y[0],g)+BIT(y[1],g)+BIT(y[2],g))
+#endif
 
 inline forget_answers(g) {
    y[0]=y[0]&(255-(1<<g)); y[1]=y[1]&(255-(1<<g)); y[2]=y[2]&(255-(1<<g))

@@ -73,7 +73,7 @@ bool config_take(struct sim *sim, uint8_t m, const struct sim_fact *fact) {
         return false;
     }
     for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
-        if (!execution_finished(&member->core.executions[i])) {
+        if (execution_bars_topology(&member->core.executions[i])) {
             return false;
         }
     }

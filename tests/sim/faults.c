@@ -378,6 +378,7 @@ void faults_strike(struct sim *sim) {
         story_people, story_declared, story_promises, story_two_moves, story_stale,
     };
     next_fault(sim);
+    story_drill(sim);
     if (sim->weather.calm) {
         strike_calmly(sim);
     } else if (!strike_rarely(sim)) {

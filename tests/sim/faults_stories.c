@@ -65,6 +65,8 @@ static struct event_request some_request(struct sim *sim) {
     const struct core *core = &sim->members[m].core;
     request.kind = kinds[pick(sim, sizeof kinds)];
     request.role = ROLE_SRE;
+    /* One person declares and commands, a second one approves, and as often the first tries to. */
+    request.operator_index = request.kind == REQUEST_APPROVE && sim->requests_n % 2 == 0;
     uint64_t identity = ++sim->requests_n << 8 | 1;
     memcpy(request.identity, &identity, sizeof identity);
     request.plan = NONE;
@@ -105,6 +107,21 @@ static void declare_to(struct sim *sim, uint8_t region) {
 
 static void declare(struct sim *sim) {
     declare_to(sim, world_owner(sim) == REGION_P ? REGION_D : REGION_P);
+}
+
+/* In either region; a component's failover as often as a drill. */
+void story_drill(struct sim *sim) {
+    struct event_request request;
+    if (!sim->drills) {
+        return;
+    }
+    request = some_request(sim);
+    request.kind = REQUEST_DECLARE;
+    request.plan_kind = chance(sim, 500) ? PLAN_DRILL : PLAN_COMPONENT;
+    request.region = chance(sim, 500) ? REGION_P : REGION_D;
+    request.for_ms = 0;
+    memset(request.seen, 0, sizeof request.seen);
+    ask(sim, &request, sim->members_n);
 }
 
 static void silence(struct sim *sim, uint8_t region, uint64_t back_us);

@@ -136,7 +136,7 @@ static void check_locks(struct sim *sim) {
     for (uint8_t m = 0; sim->locked && m < sim->members_n; m++) {
         for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
             const struct execution *execution = &sim->members[m].core.executions[i];
-            if (execution->stage == STAGE_RUN && execution->kind != PLAN_REPROTECT &&
+            if (execution->stage == STAGE_RUN && plan_kind_moves((enum plan_kind)execution->kind) &&
                 execution->steps[1].phase == STEP_RUNNING &&
                 execution->steps[3].phase == STEP_RUNNING) {
                 judge_fail(sim, "locks", "steps 1 and 3 of execution %llu run at the same time",
@@ -187,7 +187,7 @@ static bool serves(const struct sim *sim, const struct core *core) {
 static bool waits_for_people(const struct core *core, const struct topology *topology) {
     for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
         const struct execution *execution = &core->executions[i];
-        bool running = !execution_finished(execution);
+        bool running = !execution_finished(execution) && !execution_yields(execution);
         for (unsigned s = 0; running && s < execution->steps_n; s++) {
             if (execution->steps[s].phase == STEP_APPROVAL) {
                 return true;

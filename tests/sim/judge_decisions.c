@@ -222,6 +222,9 @@ static void look_at_approvals(struct sim *sim, const struct core *core,
             heard != bits_has(decisions->seen_voices, s)) {
             judge_fail(sim, "N16", "step %u begins with an approval of what has moved", s);
         }
+        if (approved && !before && state->approved_by == execution->declared_by) {
+            judge_fail(sim, "N16", "step %u is approved by who declared it", s);
+        }
         if (approved && !before) {
             decisions->seen_voices =
                 heard ? decisions->seen_voices | bit(s) : decisions->seen_voices & ~bit(s);
@@ -230,6 +233,38 @@ static void look_at_approvals(struct sim *sim, const struct core *core,
             approved ? decisions->seen_approved | bit(s) : decisions->seen_approved & ~bit(s);
         decisions->seen_begun |= state->attempt > 0 ? bit(s) : 0;
     }
+}
+
+/* D8: a drill never keeps a lost region from being replaced. By the plan, whatever the core calls
+ * the execution: it is neither what an automatic failover waits for, nor what refuses a move. */
+static void look_at_drill(struct sim *sim, uint8_t m, const struct event *event,
+                          const struct verdict *verdict) {
+    const struct core *core = &sim->members[m].core;
+    const struct topology *topology = member_topology(sim, m);
+    const struct execution *running = execution_in(core, core->executions_made);
+    bool drill = running != NULL && !execution_finished(running) &&
+                 plan_kind_yields((enum plan_kind)topology->plans[running->plan].kind);
+    bool moves = event->kind == EVENT_REQUEST && event->request.kind == REQUEST_DECLARE &&
+                 plan_kind_moves((enum plan_kind)event->request.plan_kind);
+    if (drill && moves && verdict->rule == 303) {
+        judge_fail(sim, "drill", "a declared move is refused for execution %llu, a drill",
+                   (unsigned long long)running->id);
+    }
+    if (event->kind != EVENT_TICK || verdict->result != RESULT_APPLIED) {
+        return;
+    }
+    struct gate_reading gates[GATES_N];
+    uint8_t target;
+    bool ripe = drill && core->phase == PHASE_SUSPECT;
+    (void)gates_read(core, topology, gates, &target);
+    for (unsigned g = 0; g < GATES_N; g++) {
+        ripe = ripe && (g == GATE_IDLE_ || gates[g].passes);
+    }
+    if (ripe && sim->judge.decisions.drill_keeps) {
+        judge_fail(sim, "drill", "an automatic failover waits for execution %llu, a drill",
+                   (unsigned long long)running->id);
+    }
+    sim->judge.decisions.drill_keeps = ripe;
 }
 
 /* A member applied this fact; core is its state after it. */
@@ -244,6 +279,7 @@ void judge_applied(struct sim *sim, uint8_t m, const struct event *event,
     ensure(event->index == decisions->last_index + 1);
     decisions->last_index = event->index;
     look_at_approvals(sim, core, member_topology(sim, m));
+    look_at_drill(sim, m, event, verdict);
     if (verdict->result != RESULT_APPLIED) {
         return;
     }

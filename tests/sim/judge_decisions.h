@@ -26,7 +26,8 @@ struct judge_decisions {
     uint32_t lag_ms;
     bool lag_known; /* as the newest LAG said */
     bool latched;
-    bool blind; /* the log was set back: what these remember no longer fits it */
+    bool drill_keeps; /* at the TICK before, a drill alone was in an automatic failover's way */
+    bool blind;       /* the log was set back: what these remember no longer fits it */
     /* N16: of the execution that runs, by step: whether the target was heard when it was approved,
      * and which were begun. */
     uint64_t seen_execution, seen_voices, seen_approved, seen_begun;

@@ -315,7 +315,7 @@ static bool apply_one(struct sim *sim, uint8_t m, const struct sim_fact *fact) {
         judge_applied(sim, m, &event, &refused);
         return true;
     }
-    struct verdict verdict = core_step(&member->core, member_topology(sim, m), &event);
+    struct verdict verdict = mutant_step(sim, m, &event);
     member->applied_index = event.index;
     if (event.kind == EVENT_OPEN && verdict.result == RESULT_APPLIED) {
         stores_forget(sim, m);
@@ -500,10 +500,6 @@ static void take_report(struct sim *sim, uint8_t m, const struct sim_report *rep
 static void take_outcome(struct sim *sim, uint8_t m, const struct sim_outcome *outcome,
                          uint8_t host) {
     const struct command_name *name = &outcome->command;
-    bool its_own = name->agent == host || mutant_is(sim, MUTANT_OUTCOME_ANY_AGENT);
-    if (!its_own || !is_wanted(&sim->members[m], name)) {
-        return;
-    }
     struct event event = {.kind = EVENT_OUTCOME};
     event.outcome.execution = name->execution;
     event.outcome.step = name->step;
@@ -513,6 +509,11 @@ static void take_outcome(struct sim *sim, uint8_t m, const struct sim_outcome *o
     event.outcome.err = outcome->err;
     event.outcome.observed = outcome->observed;
     event.outcome.position = outcome->position;
+    bool its_own = name->agent == host || mutant_is(sim, MUTANT_OUTCOME_ANY_AGENT);
+    bool awaited = core_awaits_outcome(&sim->members[m].core, &event);
+    if (!its_own || (!awaited && !is_wanted(&sim->members[m], name))) {
+        return;
+    }
     struct fact_key key = {EVENT_OUTCOME, name->execution,
                            (uint64_t)name->step << 32 | name->attempt, name->agent};
     propose_event(sim, m, &key, &event);

@@ -33,6 +33,24 @@ enum mutant mutant_find(const char *option) {
     return MUTANTS_N;
 }
 
+/* What yields is called otherwise. */
+static void drills_stay(struct core *core) {
+    for (unsigned i = 0; i < EXECUTIONS_MAX; i++) {
+        if (execution_yields(&core->executions[i])) {
+            core->executions[i].kind = PLAN_REPROTECT;
+        }
+    }
+}
+
+struct verdict mutant_step(struct sim *sim, uint8_t m, const struct event *event) {
+    struct core *core = &sim->members[m].core;
+    struct verdict verdict = core_step(core, member_topology(sim, m), event);
+    if (mutant_is(sim, MUTANT_DRILL_KEEPS)) {
+        drills_stay(core);
+    }
+    return verdict;
+}
+
 /* ------------------------------------------------------------- all of them */
 
 struct hunt {

@@ -94,7 +94,9 @@
       "the lease is not asked for again before a store opens")                                     \
     X(TICK_LATE_IS_NEW, "late-tick-is-new",                                                        \
       "a member takes the moment of applying a TICK for its age: a decision looks new")            \
-    X(NO_LOCKS, "no-locks", "steps that share a lock do not wait for each other")
+    X(NO_LOCKS, "no-locks", "steps that share a lock do not wait for each other")                  \
+    X(DRILL_KEEPS, "drill-keeps", "a drill gives way to no move")                                  \
+    X(OWN_APPROVAL, "own-approval", "who declared an execution may approve its steps")
 
 enum mutant {
 #define MUTANT_ENUM(name, option, text) MUTANT_##name,

@@ -1,7 +1,11 @@
-/* The gates before an automatic failover, one at a time always passing, and the two signals one at
- * a time believed. The linker puts these between the files of the core (--wrap); the core itself is
- * what ships. */
+/* The gates before an automatic failover, one at a time always passing, the two signals one at a
+ * time believed, and one person taken for two. The linker puts these between the files of the core
+ * (--wrap); the core itself is what ships. */
+#include "coordinator/core/commander.h"
 #include "runs.h"
+
+bool __real_passes_own_approval(const struct context *context);
+bool __wrap_passes_own_approval(const struct context *context);
 
 bool __real_gates_read(const struct core *core, const struct topology *topology,
                        struct gate_reading ret_gates[GATES_N], uint8_t *ret_target);
@@ -55,4 +59,8 @@ struct region_verdict __wrap_verdict_of(const struct core *core, const struct to
         verdict.class = CLASS_DARK;
     }
     return verdict;
+}
+
+bool __wrap_passes_own_approval(const struct context *context) {
+    return sim_world.mutant != MUTANT_OWN_APPROVAL && __real_passes_own_approval(context);
 }

@@ -286,6 +286,7 @@ struct sim {
     uint8_t anew_file; /* it awaits the first epoch, which people have yet to name; 0: none does */
     bool config_eager, config_healed;
     bool locked;                 /* the promotion and the look at it share a lock */
+    bool drills;                 /* people hold drills, and fail components over */
     uint8_t pins[SIM_HOSTS_MAX]; /* as people installed them, by host */
     uint8_t members_n;
     uint8_t hosts_n; /* the vantage is the last */
@@ -528,6 +529,7 @@ enum story {
     STORY_MODE
 };
 void story_go_on(struct sim *sim, enum story story);
+void story_drill(struct sim *sim); /* where people hold any */
 void story_later(struct sim *sim, enum story story, uint64_t after_us);
 void story_people(struct sim *sim);
 void story_declared(struct sim *sim);
@@ -556,6 +558,8 @@ void judge_command(struct sim *sim, uint8_t host, const struct command_name *nam
 void judge_opens(struct sim *sim, uint8_t host, const struct command_name *name);
 void judge_host(struct sim *sim, uint8_t host);
 void judge_lease_alone(struct sim *sim, uint8_t host, uint64_t epoch);
+/* The core's step, and what a mutant does to it. */
+struct verdict mutant_step(struct sim *sim, uint8_t m, const struct event *event);
 void judge_applied(struct sim *sim, uint8_t m, const struct event *event,
                    const struct verdict *verdict);
 /* After the healing: true when the service is well again, or waits for people by name. */

@@ -116,6 +116,25 @@ static struct step *add_step(struct plan *plan, enum action_kind action, uint8_t
     return step;
 }
 
+/* Six looks at the store, one behind the other; in some worlds alone, as those of before. */
+static void make_drills(struct sim *sim) {
+    struct topology *topology = sim->topology;
+    uint64_t die = (sim->seed * UINT64_C(0x9FB21C651E98DF25)) >> 60;
+    sim->drills = die == 2 || die == 5;
+    for (uint8_t kind = PLAN_COMPONENT; sim->drills && kind <= PLAN_DRILL; kind++) {
+        struct plan *plan = &topology->plans[topology->plans_n++];
+        plan->kind = kind;
+        plan->drill = NONE;
+        plan->steps_n = 0;
+        for (uint8_t s = 0; s < 6; s++) {
+            struct step *step = add_step(plan, ACTION_VERIFY, NONE);
+            step->may_fail = true; /* a paused one would keep the topology as it is */
+            step->needs_n = s > 0;
+            step->needs[0] = (uint8_t)(s - (s > 0));
+        }
+    }
+}
+
 static void make_plans(struct sim *sim) {
     struct topology *topology = sim->topology;
     uint8_t vantage = (uint8_t)(sim->hosts_n - 1);
@@ -154,6 +173,7 @@ static void make_plans(struct sim *sim) {
         plan->locks_n = sim->locked ? 1 : 0;
         plan->steps[1].locks = verify->locks = sim->locked && !mutant_is(sim, MUTANT_NO_LOCKS);
     }
+    make_drills(sim);
 }
 
 static void make_numbers(struct sim *sim) {
