@@ -17,6 +17,9 @@ struct action_input {
     const struct arguments *arguments; /* complete, from the certified command */
     const struct secrets *secrets;
     const char *region; /* where it acts: the command's; never NULL */
+    /* What a text that is sent to others may name besides (common/topology/fill.h); each may be
+     * NULL, as for the soft fence, which belongs to no execution. */
+    const char *cluster, *plan, *step_name;
     uint64_t epoch;
     uint64_t execution; /* with step and attempt: the idempotency key of http_call */
     uint8_t step;
@@ -55,5 +58,9 @@ struct action_kind_row {
 };
 
 const struct action_kind_row *action_kind_of(enum action_kind kind);
+
+/* Runs it. A refusal (AUTH) is tried once more, in the same time, by the credential before, where
+ * the file of a secret has both; one that stays names the file in its detail. */
+struct action_result action_do(const struct action_kind_row *row, const struct action_input *input);
 
 #endif

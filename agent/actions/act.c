@@ -1,6 +1,7 @@
 /* act: see act.h. */
 #include "agent/actions/act.h"
 
+#include <inttypes.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -63,6 +64,22 @@ enum err act_secret(const struct action_input *input, const char *name, const ch
         text_say(reterr, "secret \"%.31s\": %s", reference, err_text(err));
     }
     return err;
+}
+
+static void fact_put(struct fill_facts *facts, enum fill fill, const char *text) {
+    (void)text_copy(facts->at[fill], NAME_SIZE, text != NULL && text[0] != '\0' ? text : "none");
+}
+
+void act_facts(const struct action_input *input, struct fill_facts *ret_facts) {
+    char now[CLOCK_TEXT_SIZE];
+    clock_wall_text(clock_wall_ms(), now);
+    fact_put(ret_facts, FILL_CLUSTER, input->cluster);
+    fact_put(ret_facts, FILL_PLAN, input->plan);
+    fact_put(ret_facts, FILL_STEP, input->step_name);
+    fact_put(ret_facts, FILL_TIME, now);
+    (void)text_format(ret_facts->at[FILL_EXECUTION], NAME_SIZE, "%" PRIu64, input->execution);
+    (void)text_format(ret_facts->at[FILL_EPOCH], NAME_SIZE, "%" PRIu64, input->epoch);
+    fill_move_get(input->arguments, ret_facts);
 }
 
 void act_line(char *out, size_t out_size, const char *text) {

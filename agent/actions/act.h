@@ -9,6 +9,7 @@
 #include "common/base/err.h"
 #include "common/base/text.h"
 #include "common/topology/action_args.h"
+#include "common/topology/fill.h"
 
 #define ARG_SERVICE_HELP                                                                           \
     "url, connect_to, ca, user, password_ref, token_ref, certificate, key, tls=1.2|1.3"
@@ -29,6 +30,9 @@ bool act_pause(uint32_t ms, uint64_t deadline_boot_ms);
  * neither is given. Wipe with secret_wipe. */
 enum err act_secret(const struct action_input *input, const char *name, const char *broader,
                     char ret_secret[SECRET_SIZE], struct text256 *reterr) ERR_CHECKED;
+
+/* What the holes of a text are filled with: the command's, and the time now. */
+void act_facts(const struct action_input *input, struct fill_facts *ret_facts);
 
 /* The first line of a foreign text, printable, for details. */
 void act_line(char *out, size_t out_size, const char *text);

@@ -15,6 +15,7 @@ extern const struct action_kind_row row_redis_promote;
 extern const struct action_kind_row row_redis_handoff;
 extern const struct action_kind_row row_dns_update;
 extern const struct action_kind_row row_http_call;
+extern const struct action_kind_row row_smtp_send;
 extern const struct action_kind_row row_exec;
 extern const struct action_kind_row row_approval;
 extern const struct action_kind_row row_manual;
@@ -28,5 +29,7 @@ extern const struct action_kind_row row_dns_cloudflare;
 extern const struct action_kind_row row_traffic_shift;
 extern const struct action_kind_row row_s3_direction;
 extern const struct action_kind_row row_clickhouse_recover;
+extern const struct action_kind_row row_patroni_switchover;
+extern const struct action_kind_row row_sentinel_failover;
 
 #endif

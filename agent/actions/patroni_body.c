@@ -5,11 +5,14 @@
 #include <string.h>
 
 #include "common/base/ensure.h"
+#include "common/io/json_patroni.h"
 
 /* Patroni keeps keys of the dynamic configuration that it does not know. Ours marks a pause as
  * made by a hand-off, so that undoing the hand-off may lift it, and a person's pause is never
  * lifted by a promotion. */
 #define HANDOFF_KEY "drover_handoff"
+#define HANDOFF_LEADER_KEY "drover_handoff_leader"
+#define SWITCHOVER_KEY "drover_switchover"
 
 void patroni_slot_of_region(const char *region, char ret_slot[PATRONI_SLOT_SIZE]) {
     (void)text_format(ret_slot, PATRONI_SLOT_SIZE, "region_%.50s", region);
@@ -71,6 +74,14 @@ static void slots_take(const json_t *slots, const char *peer_slot, struct patron
 static void config_take(const json_t *root, const char *peer_slot, struct patroni_config *config) {
     config->paused = json_is_true(json_object_get(root, "pause"));
     config->handoff = json_is_true(json_object_get(root, HANDOFF_KEY));
+    text_take(json_object_get(root, HANDOFF_LEADER_KEY), config->handoff_leader,
+              sizeof config->handoff_leader);
+    /* true, "on" and "quorum" are all that Patroni takes for yes, beside other spellings of it. */
+    const json_t *synchronous = json_object_get(root, "synchronous_mode");
+    const char *mode = json_string_value(synchronous);
+    config->synchronous = json_is_true(synchronous) ||
+                          (mode != NULL && (text_equal(mode, "quorum") || text_equal(mode, "on") ||
+                                            text_equal(mode, "true")));
     const json_t *standby = json_object_get(root, "standby_cluster");
     if (json_is_object(standby)) {
         /* As Patroni judges it: any of these makes it a standby cluster. */
@@ -125,6 +136,12 @@ static json_t *standby_object(const struct patroni_peer *peer) {
     return object;
 }
 
+static void pause_lift(json_t *root) {
+    (void)json_object_set_new(root, "pause", json_null());
+    (void)json_object_set_new(root, HANDOFF_KEY, json_null());
+    (void)json_object_set_new(root, HANDOFF_LEADER_KEY, json_null());
+}
+
 bool patroni_body_demote(char *out, size_t out_size, const struct patroni_peer *peer,
                          const struct patroni_config *config, enum patroni_pause pause) {
     json_t *root = json_object();
@@ -139,8 +156,7 @@ bool patroni_body_demote(char *out, size_t out_size, const struct patroni_peer *
     }
     if (pause == PATRONI_PAUSE_LIFT) {
         /* A paused Patroni would read the new configuration and do nothing. */
-        (void)json_object_set_new(root, "pause", json_null());
-        (void)json_object_set_new(root, HANDOFF_KEY, json_null());
+        pause_lift(root);
     }
     return object_dump(root, out, out_size);
 }
@@ -153,16 +169,54 @@ bool patroni_body_promote(char *out, size_t out_size, const char *peer_slot, boo
                                   json_pack("{s:{s:s}}", peer_slot, "type", "physical"));
     }
     if (lift_pause) {
-        (void)json_object_set_new(root, "pause", json_null());
-        (void)json_object_set_new(root, HANDOFF_KEY, json_null());
+        pause_lift(root);
     }
     return object_dump(root, out, out_size);
 }
 
-bool patroni_body_pause(char *out, size_t out_size, bool paused) {
+bool patroni_body_pause(char *out, size_t out_size, const char *leader) {
     json_t *root = json_object();
-    (void)json_object_set_new(root, "pause", paused ? json_true() : json_null());
-    (void)json_object_set_new(root, HANDOFF_KEY, paused ? json_true() : json_null());
+    (void)json_object_set_new(root, "pause", json_true());
+    (void)json_object_set_new(root, HANDOFF_KEY, json_true());
+    (void)json_object_set_new(root, HANDOFF_LEADER_KEY,
+                              leader[0] != '\0' ? json_string(leader) : json_null());
+    return object_dump(root, out, out_size);
+}
+
+enum err patroni_mark_parse(const char *json, size_t size, const char *step,
+                            struct patroni_mark *ret_mark, struct text256 *reterr) {
+    json_t *root = object_load(json, size, "Patroni's configuration", reterr);
+    if (root == NULL) {
+        return ERR_FORMAT;
+    }
+    struct patroni_mark mark;
+    char of[PATRONI_STEP_SIZE];
+    memset(&mark, 0, sizeof mark);
+    const json_t *object = json_object_get(root, SWITCHOVER_KEY);
+    text_take(json_object_get(object, "step"), of, sizeof of);
+    if (text_equal(of, step)) {
+        mark.there = true;
+        text_take(json_object_get(object, "leader"), mark.leader, sizeof mark.leader);
+    }
+    json_decref(root);
+    *ret_mark = mark;
+    return ERR_OK;
+}
+
+bool patroni_body_mark(char *out, size_t out_size, const char *step, const char *leader) {
+    json_t *root = json_pack("{s:{s:s, s:s}}", SWITCHOVER_KEY, "step", step, "leader", leader);
+    return object_dump(root, out, out_size);
+}
+
+bool patroni_body_switchover(char *out, size_t out_size, const char *leader,
+                             const char *candidate) {
+    json_t *root = json_object();
+    if (leader[0] != '\0') {
+        (void)json_object_set_new(root, "leader", json_string(leader));
+    }
+    if (candidate[0] != '\0') {
+        (void)json_object_set_new(root, "candidate", json_string(candidate));
+    }
     return object_dump(root, out, out_size);
 }
 
@@ -183,6 +237,7 @@ enum err patroni_value_demote(const char *json, size_t size, const struct patron
     }
     (void)json_object_del(root, "pause");
     (void)json_object_del(root, HANDOFF_KEY);
+    (void)json_object_del(root, HANDOFF_LEADER_KEY);
     (void)json_object_set_new(root, "standby_cluster", standby_object(peer));
     if (!object_dump(root, out, out_size)) {
         text_say(reterr, "the DCS's configuration is larger than %zu bytes", out_size);
@@ -220,6 +275,40 @@ enum err patroni_status_parse(const char *json, size_t size, struct patroni_stat
     status.timeline = timeline > 0 && timeline < UINT32_MAX ? (uint32_t)timeline : 0;
     json_decref(root);
     *ret_status = status;
+    return ERR_OK;
+}
+
+enum err patroni_cluster_parse(const char *json, size_t size, struct patroni_cluster *ret_cluster,
+                               struct text256 *reterr) {
+    json_t *root = object_load(json, size, "Patroni's cluster", reterr);
+    if (root == NULL) {
+        return ERR_FORMAT;
+    }
+    struct patroni_cluster cluster;
+    memset(&cluster, 0, sizeof cluster);
+    const json_t *members = json_object_get(root, "members");
+    for (size_t i = 0; i < json_array_size(members) && cluster.n < PATRONI_MEMBERS_MAX; i++) {
+        const json_t *from = json_array_get(members, i);
+        struct patroni_member *member = &cluster.at[cluster.n];
+        char role[32];
+        text_take(json_object_get(from, "name"), member->name, sizeof member->name);
+        text_take(json_object_get(from, "role"), role, sizeof role);
+        text_take(json_object_get(from, "state"), member->state, sizeof member->state);
+        text_take(json_object_get(from, "host"), member->host, sizeof member->host);
+        json_int_t timeline = json_integer_value(json_object_get(from, "timeline"));
+        member->leads = text_equal(role, "leader") || text_equal(role, "standby_leader");
+        member->running =
+            text_equal(member->state, "running") || text_equal(member->state, "streaming");
+        member->synchronous =
+            text_equal(role, "sync_standby") || text_equal(role, "quorum_standby");
+        member->nofailover = patroni_never_elected(json_object_get(from, "tags"));
+        member->timeline = timeline > 0 && timeline < UINT32_MAX ? (uint32_t)timeline : 0;
+        if (member->name[0] != '\0') {
+            cluster.n++;
+        }
+    }
+    json_decref(root);
+    *ret_cluster = cluster;
     return ERR_OK;
 }
 

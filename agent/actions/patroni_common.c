@@ -40,6 +40,11 @@ void patroni_region_close(struct patroni_region *region) {
     pg_group_close(&region->group);
 }
 
+bool patroni_url_is_at(const char *url, const struct place *place) {
+    struct place there;
+    return place_parse(strstr(url, "://") + 3, &there) && text_equal(there.host, place->host);
+}
+
 bool patroni_region_is_demoted(const struct pg_group *group, enum err *ret_err) {
     unsigned safe_n = pg_group_count(group, PG_STANDBY) + pg_group_count(group, PG_DOWN);
     if (pg_group_count(group, PG_PRIMARY) > 0) {

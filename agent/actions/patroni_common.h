@@ -22,6 +22,9 @@ enum err patroni_region_open(const struct action_input *input, struct patroni_re
                              struct text256 *reterr) ERR_CHECKED;
 void patroni_region_close(struct patroni_region *region);
 
+/* Is the member of this REST URL the server at that place? By the host alone. */
+bool patroni_url_is_at(const char *url, const struct place *place);
+
 /* No member that answers takes writes, and at least one answered. *ret_err says why not:
  * PRECONDITION while one is writable, AUTH when a member denies us, TIMEOUT when none answers. */
 bool patroni_region_is_demoted(const struct pg_group *group, enum err *ret_err);

@@ -2,14 +2,23 @@
  * stopped cleanly (its walsenders send everything to the connected standbys first), and only
  * then the region becomes a standby cluster, still paused: from here nothing in it can become
  * writable by itself. The outcome's detail begins with lsn=X/Y, where the shutdown checkpoint
- * begins: pg_await_position at the target proves that it arrived. A failure ends a stop that is
- * under way, lifts the pause again, and the region goes on serving. */
+ * begins: pg_await_position at the target proves that it arrived. Before anything is stopped the
+ * region's own replicas must stream, and behind the stop they must have everything: taken back, one
+ * of them may lead. A failure ends a stop that is under way, has the primary started again, lifts
+ * the pause, and the region goes on serving. */
 #include "agent/actions/actions.h"
 #include "agent/actions/patroni_common.h"
+#include "agent/actions/patroni_replicas.h"
+#include "agent/actions/patroni_takeback.h"
 #include "agent/actions/pg_local.h"
 
-/* Kept back from the deadline for lifting the pause after a failure. */
-#define UNDO_MS 2500
+/* Kept back from the deadline, at most a quarter of the time, for starting the primary again and
+ * lifting the pause after a failure. */
+#define UNDO_MS 8000
+/* For a replica that is just starting; at most a third of the time. Nothing is stopped yet. */
+#define REPLICAS_MS 10000
+/* Nobody serves in this time. */
+#define RECEIVED_MS 2000
 
 struct handoff {
     const struct action_input *input;
@@ -20,6 +29,8 @@ struct handoff {
     uint64_t work_boot_ms; /* the deadline less the undo */
     bool paused;           /* we set the pause: undo it on failure */
     bool stopping;         /* PostgreSQL was told to stop, and nobody can tell it otherwise */
+    struct patroni_replicas replicas;
+    char leader[PATRONI_URL_SIZE]; /* the REST address of the member that led, "" unknown */
     struct text256 why;
 };
 
@@ -63,8 +74,32 @@ static enum err peer_streams(struct handoff *handoff) {
         enum err ignored = pg_seat_ask(group, index, "CHECKPOINT", NULL, 0, handoff->work_boot_ms,
                                        &answer, &unused);
         (void)ignored;
+        uint32_t third_ms = handoff->input->timeout_ms / 3;
+        until_boot_ms =
+            act_within(third_ms < REPLICAS_MS ? third_ms : REPLICAS_MS, handoff->work_boot_ms);
+        err = patroni_replicas_await(handoff->region, index, handoff->config.synchronous,
+                                     until_boot_ms, &handoff->replicas, &handoff->why);
     }
     return err;
+}
+
+/* Whom to start when this is taken back. An earlier run of ours, after whose stop nobody leads, has
+ * noted it. */
+static void leader_note(struct handoff *handoff) {
+    struct patroni *patroni = &handoff->region->patroni;
+    (void)text_copy(handoff->leader, sizeof handoff->leader, handoff->config.handoff_leader);
+    if (handoff->config.handoff && handoff->leader[0] != '\0') {
+        return;
+    }
+    for (uint8_t i = 0; i < patroni->urls.n; i++) {
+        struct patroni_status status;
+        struct text256 unused;
+        if (patroni_status_get(patroni, i, handoff->work_boot_ms, &status, &unused) == ERR_OK &&
+            status.role == PATRONI_ROLE_PRIMARY && status.running &&
+            !text_copy(handoff->leader, sizeof handoff->leader, patroni->urls.at[i])) {
+            handoff->leader[0] = '\0';
+        }
+    }
 }
 
 /* A member that has not noticed the pause would start what we stop, or promote another. */
@@ -90,6 +125,19 @@ static enum err pause_await(struct handoff *handoff) {
     }
 }
 
+/* An earlier run of ours told it to stop, and it may have done so just now: pg_ctl finds none. */
+static enum err local_stop(struct handoff *handoff) {
+    struct text256 unused;
+    struct pg_control control;
+    pg_group_leave(&handoff->region->group);
+    enum err err = pg_local_stop(&handoff->local, handoff->work_boot_ms, &handoff->why);
+    bool stopped =
+        err == ERR_FAILED &&
+        pg_control_read(&handoff->local, handoff->work_boot_ms, &control, &unused) == ERR_OK &&
+        control.state == PG_CONTROL_SHUT;
+    return stopped ? ERR_OK : err;
+}
+
 static enum err primary_stop(struct handoff *handoff) {
     char body[PATRONI_BODY_SIZE];
     enum err err = ERR_OK;
@@ -103,7 +151,8 @@ static enum err primary_stop(struct handoff *handoff) {
             return err;
         }
     }
-    (void)patroni_body_pause(body, sizeof body, true);
+    leader_note(handoff);
+    (void)patroni_body_pause(body, sizeof body, handoff->leader);
     handoff->paused = true;
     err =
         patroni_config_patch(&handoff->region->patroni, body, handoff->work_boot_ms, &handoff->why);
@@ -112,7 +161,7 @@ static enum err primary_stop(struct handoff *handoff) {
     }
     if (err == ERR_OK && handoff->control.state == PG_CONTROL_RUNNING) {
         handoff->stopping = true;
-        err = pg_local_stop(&handoff->local, handoff->work_boot_ms, &handoff->why);
+        err = local_stop(handoff);
     }
     if (err == ERR_OK) {
         err = pg_control_read(&handoff->local, handoff->work_boot_ms, &handoff->control,
@@ -121,6 +170,11 @@ static enum err primary_stop(struct handoff *handoff) {
     if (err == ERR_OK && handoff->control.state != PG_CONTROL_SHUT) {
         text_say(&handoff->why, "after the stop PostgreSQL is \"%s\"", handoff->control.state_text);
         err = ERR_FAILED;
+    }
+    if (err == ERR_OK) {
+        err = patroni_replicas_received(
+            handoff->region, &handoff->replicas, handoff->control.checkpoint_lsn,
+            act_within(RECEIVED_MS, handoff->work_boot_ms), &handoff->why);
     }
     return err;
 }
@@ -138,7 +192,7 @@ static struct action_result handoff_act(struct handoff *handoff) {
         return handed_off(handoff, false);
     }
     if (!handoff->paused) {
-        return act_failed(err, "nothing was changed: %.120s", handoff->why.at);
+        return act_failed(err, "nothing was changed: %.138s", handoff->why.at);
     }
     struct text256 undo;
     if (handoff->stopping) {
@@ -148,9 +202,9 @@ static struct action_result handoff_act(struct handoff *handoff) {
             &handoff->local, act_within(1500, handoff->input->deadline_boot_ms), &undo);
         (void)ignored; /* mostly: it has stopped already */
     }
-    (void)patroni_body_promote(body, sizeof body, "", true);
-    enum err undone = patroni_config_patch(&handoff->region->patroni, body,
-                                           handoff->input->deadline_boot_ms, &undo);
+    bool elected = false;
+    enum err undone = patroni_take_back(handoff->region, handoff->leader,
+                                        handoff->input->deadline_boot_ms, &elected, &undo);
     return act_failed(err, "%s: %.120s",
                       undone == ERR_OK ? "undone, the region goes on"
                                        : "NOT undone, Patroni is paused",
@@ -192,11 +246,28 @@ static enum err control_settle(struct handoff *handoff) {
     }
 }
 
+/* A member that was the primary once, was stopped cleanly then, and was not started since, says
+ * "shut down", too: with the position of then. What the region wrote on its next timeline is not
+ * in it. */
+static enum err newest_primary(struct handoff *handoff) {
+    uint32_t left = 0;
+    enum err err = patroni_left_timeline(&handoff->region->patroni, handoff->work_boot_ms, &left,
+                                         &handoff->why);
+    if (err == ERR_OK && handoff->control.timeline <= left) {
+        text_say(&handoff->why,
+                 "the stopped primary is not on this host: it was shut down on timeline %u, and "
+                 "the region went on from timeline %u",
+                 handoff->control.timeline, left);
+        return ERR_ELSEWHERE;
+    }
+    return err;
+}
+
 static struct action_result handoff_region(struct handoff *handoff) {
     const struct action_input *input = handoff->input;
     struct patroni_region *region = handoff->region;
-    handoff->work_boot_ms =
-        input->deadline_boot_ms - (input->timeout_ms > 2 * UNDO_MS ? UNDO_MS : 0);
+    uint32_t quarter_ms = input->timeout_ms / 4;
+    handoff->work_boot_ms = input->deadline_boot_ms - (quarter_ms < UNDO_MS ? quarter_ms : UNDO_MS);
     enum err err = pg_local_open(input, &handoff->local, &handoff->why);
     pg_group_round(&region->group, 0);
     if (err == ERR_OK) {
@@ -211,6 +282,13 @@ static struct action_result handoff_region(struct handoff *handoff) {
     }
     const struct patroni_config *config = &handoff->config;
     bool follows = patroni_config_follows(config, &region->peer);
+    if (handoff->control.state == PG_CONTROL_SHUT && (follows || config->handoff)) {
+        err = newest_primary(handoff);
+        if (err != ERR_OK && (err != ERR_ELSEWHERE || !follows || config->paused)) {
+            return act_failed(err, "%.150s", handoff->why.at);
+        }
+        handoff->control.state = err == ERR_OK ? PG_CONTROL_SHUT : PG_CONTROL_STANDBY;
+    }
     if (follows && handoff->control.state == PG_CONTROL_SHUT) {
         return handed_off(handoff, true);
     }
@@ -223,7 +301,7 @@ static struct action_result handoff_region(struct handoff *handoff) {
     }
     if (config->standby) {
         /* Also a hand-off that was done on another host: only there the position is known. */
-        return act_failed(ERR_PRECONDITION,
+        return act_failed(ERR_ELSEWHERE,
                           "a standby cluster of %.60s; the stopped primary is not "
                           "on this host",
                           config->host);
@@ -233,7 +311,7 @@ static struct action_result handoff_region(struct handoff *handoff) {
     }
     if (handoff->control.state != PG_CONTROL_RUNNING &&
         !(handoff->control.state == PG_CONTROL_SHUT && config->handoff)) {
-        return act_failed(ERR_PRECONDITION, "the leader is not on this host: PostgreSQL is \"%s\"",
+        return act_failed(ERR_ELSEWHERE, "the leader is not on this host: PostgreSQL is \"%s\"",
                           handoff->control.state_text);
     }
     return handoff_act(handoff);

@@ -5,6 +5,7 @@
 
 #include "agent/actions/actions.h"
 #include "agent/actions/patroni_common.h"
+#include "agent/actions/patroni_takeback.h"
 
 #define POLL_MS 10
 
@@ -95,16 +96,32 @@ static enum err leader_look(const struct action_input *input, struct patroni *pa
     return err;
 }
 
+static bool standby_no_more(const struct action_input *input, struct patroni_region *region) {
+    struct text256 unused;
+    struct patroni_config config;
+    return patroni_config_get(&region->patroni, region->peer_slot,
+                              act_within(1000, input->deadline_boot_ms), &config,
+                              &unused) == ERR_OK &&
+           !config.standby;
+}
+
 /* Patroni promotes its standby leader: without one the PATCH would start an election first. A local
- * failover may be under way: it is waited for. */
+ * failover may be under way: it is waited for. So may the PATCH of an earlier attempt that died:
+ * Patroni had it, and had not written it yet when the configuration was read. Then no standby
+ * leader will ever come: *ret_promoted. */
 static struct action_result leader_precondition(const struct action_input *input,
-                                                struct patroni *patroni) {
+                                                struct patroni_region *region, bool *ret_promoted) {
     struct text256 why = {.at = ""};
     struct patroni_status leader;
-    enum err err = leader_look(input, patroni, &leader, &why);
+    *ret_promoted = false;
+    enum err err = leader_look(input, &region->patroni, &leader, &why);
     while (err == ERR_PRECONDITION && act_left_ms(input->deadline_boot_ms) > 1500) {
+        if (standby_no_more(input, region)) {
+            *ret_promoted = true;
+            return act_done(false, "no standby cluster any more");
+        }
         (void)act_pause(100, input->deadline_boot_ms);
-        err = leader_look(input, patroni, &leader, &why);
+        err = leader_look(input, &region->patroni, &leader, &why);
     }
     if (err != ERR_OK) {
         return act_failed(err, "%.150s", why.at);
@@ -115,6 +132,25 @@ static struct action_result leader_precondition(const struct action_input *input
                           leader.system_identifier, expected);
     }
     return act_done(false, "%.60s", leader.name);
+}
+
+/* A handed-off region (paused by us, stopped cleanly) has no standby leader. */
+static struct action_result handoff_take_back(const struct action_input *input,
+                                              struct patroni_region *region,
+                                              const struct patroni_config *config) {
+    struct text256 why = {.at = ""};
+    bool elected = false;
+    enum err err =
+        patroni_take_back(region, config->handoff_leader, input->deadline_boot_ms, &elected, &why);
+    if (err != ERR_OK) {
+        return act_failed(err, "not taken back: %.120s", why.at);
+    }
+    struct action_result result = primary_prove(input, &region->group, false);
+    if (result.err == ERR_OK) {
+        (void)text_append(result.detail, sizeof result.detail,
+                          elected ? ", elected by Patroni" : ", the one that led before");
+    }
+    return result;
 }
 
 static struct action_result standby_promote(const struct action_input *input,
@@ -128,18 +164,21 @@ static struct action_result standby_promote(const struct action_input *input,
     if (config->paused && !config->handoff) {
         return act_failed(ERR_PRECONDITION, "Patroni is paused by somebody: it would not act");
     }
-    /* A handed-off region (paused by us, stopped cleanly) is taken back without a standby
-     * leader. */
-    if (!config->handoff) {
-        struct action_result result = leader_precondition(input, &region->patroni);
-        if (result.err == ERR_OK) {
-            result = epoch_precondition(input, &region->group);
-        }
-        if (result.err != ERR_OK) {
-            return result;
-        }
+    if (config->handoff) {
+        return handoff_take_back(input, region, config);
     }
-    if (!patroni_body_promote(body, sizeof body, region->peer_slot, config->handoff)) {
+    bool promoted = false;
+    struct action_result result = leader_precondition(input, region, &promoted);
+    if (result.err == ERR_OK && promoted) {
+        return primary_prove(input, &region->group, false);
+    }
+    if (result.err == ERR_OK) {
+        result = epoch_precondition(input, &region->group);
+    }
+    if (result.err != ERR_OK) {
+        return result;
+    }
+    if (!patroni_body_promote(body, sizeof body, region->peer_slot, false)) {
         return act_failed(ERR_TOO_BIG, "the slot's name is too long");
     }
     pg_group_forget(&region->group);
@@ -166,13 +205,7 @@ static struct action_result region_promote(const struct action_input *input,
     }
     if (config.handoff && !input->observe_only) {
         /* A hand-off that was killed between its pause and its demotion. */
-        char body[PATRONI_BODY_SIZE];
-        (void)patroni_body_promote(body, sizeof body, region->peer_slot, true);
-        err = patroni_config_patch(&region->patroni, body, input->deadline_boot_ms, &why);
-        if (err != ERR_OK) {
-            return act_failed(err, "Patroni: %.120s", why.at);
-        }
-        return primary_prove(input, &region->group, false);
+        return handoff_take_back(input, region, &config);
     }
     pg_group_look(&region->group, act_within(1000, input->deadline_boot_ms));
     bool observed = pg_group_find(&region->group, PG_PRIMARY) != NONE;

@@ -11,6 +11,8 @@
 #define MEMBER_SHARE_MS 400
 #define MEMBER_SHARE_PATCH_MS 2000
 #define CONFLICTS_MAX 20
+/* Patroni refuses at once, and answers a switchover that it makes when that is over. */
+#define SWITCHOVER_SHARE_MS 600
 
 enum err patroni_open(const struct action_input *input, struct patroni *ret_patroni,
                       struct text256 *reterr) {
@@ -130,6 +132,37 @@ enum err patroni_config_get(struct patroni *patroni, const char *peer_slot,
     return patroni_config_parse(patroni->answer, patroni->answer_n, peer_slot, ret_config, reterr);
 }
 
+enum err patroni_left_timeline(struct patroni *patroni, uint64_t deadline_boot_ms,
+                               uint32_t *ret_timeline, struct text256 *reterr) {
+    struct patroni_call call = {
+        .method = "GET", .path = "/history", .deadline_boot_ms = deadline_boot_ms};
+    long status = 0;
+    uint64_t lsn = 0;
+    enum err err = any_call(patroni, &call, MEMBER_SHARE_MS, &status, reterr);
+    if (err == ERR_OK && status != 200) {
+        text_say(reterr, "Patroni answered /history with HTTP %ld", status);
+        return ERR_FAILED;
+    }
+    return err != ERR_OK ? err
+                         : patroni_history_parse(patroni->answer, patroni->answer_n, ret_timeline,
+                                                 &lsn, reterr);
+}
+
+enum err patroni_cluster_get(struct patroni *patroni, uint64_t deadline_boot_ms,
+                             struct patroni_cluster *ret_cluster, struct text256 *reterr) {
+    struct patroni_call call = {
+        .method = "GET", .path = "/cluster", .deadline_boot_ms = deadline_boot_ms};
+    long status = 0;
+    enum err err = any_call(patroni, &call, MEMBER_SHARE_MS, &status, reterr);
+    if (err == ERR_OK && status != 200) {
+        text_say(reterr, "Patroni answered /cluster with HTTP %ld", status);
+        return ERR_FAILED;
+    }
+    return err != ERR_OK
+               ? err
+               : patroni_cluster_parse(patroni->answer, patroni->answer_n, ret_cluster, reterr);
+}
+
 enum err patroni_config_patch(struct patroni *patroni, const char *body, uint64_t deadline_boot_ms,
                               struct text256 *reterr) {
     struct patroni_call call = {
@@ -176,6 +209,32 @@ enum err patroni_status_get(struct patroni *patroni, uint8_t index, uint64_t dea
     return patroni_status_parse(patroni->answer, patroni->answer_n, ret_status, reterr);
 }
 
+enum err patroni_answers(struct patroni *patroni, uint8_t index, uint64_t deadline_boot_ms,
+                         struct text256 *reterr) {
+    ensure(index < patroni->urls.n);
+    struct patroni_call call = {
+        .method = "GET", .path = "/liveness", .deadline_boot_ms = deadline_boot_ms};
+    long status = 0;
+    return member_call(patroni, index, &call, &status, reterr);
+}
+
+enum err patroni_restart(struct patroni *patroni, uint8_t index, uint64_t deadline_boot_ms,
+                         struct text256 *reterr) {
+    ensure(index < patroni->urls.n);
+    struct patroni_call call = {
+        .method = "POST", .path = "/restart", .body = "{}", .deadline_boot_ms = deadline_boot_ms};
+    long status = 0;
+    char line[80];
+    enum err err = member_call(patroni, index, &call, &status, reterr);
+    if (err != ERR_OK || status == 200) {
+        return err;
+    }
+    act_line(line, sizeof line, patroni->answer);
+    text_say(reterr, "%s: HTTP %ld %s", patroni->urls.at[index], status, line);
+    bool starts = strstr(line, "in progress") != NULL || strstr(line, "still starting") != NULL;
+    return starts ? ERR_BUSY : ERR_FAILED;
+}
+
 enum err patroni_reinitialize(struct patroni *patroni, uint8_t index, uint64_t deadline_boot_ms,
                               struct text256 *reterr) {
     ensure(index < patroni->urls.n);
@@ -193,4 +252,32 @@ enum err patroni_reinitialize(struct patroni *patroni, uint8_t index, uint64_t d
     act_line(line, sizeof line, patroni->answer);
     text_say(reterr, "%s: %s", patroni->urls.at[index], line);
     return ERR_PRECONDITION;
+}
+
+enum err patroni_switchover_post(struct patroni *patroni, bool failover, const char *body,
+                                 uint64_t deadline_boot_ms, struct text256 *reterr) {
+    enum err err = ERR_UNREACHABLE;
+    long status = 0;
+    char line[120];
+    for (uint8_t i = 0; i < patroni->urls.n; i++) {
+        uint8_t index = (uint8_t)((patroni->preferred + i) % patroni->urls.n);
+        struct patroni_call call = {.method = "POST",
+                                    .path = failover ? "/failover" : "/switchover",
+                                    .body = body,
+                                    .deadline_boot_ms =
+                                        act_within(SWITCHOVER_SHARE_MS, deadline_boot_ms)};
+        err = member_call(patroni, index, &call, &status, reterr);
+        if (err == ERR_TIMEOUT) {
+            return ERR_OK; /* it may have it: another one is not asked besides */
+        }
+        if (err == ERR_OK || err == ERR_AUTH) {
+            break;
+        }
+    }
+    if (err != ERR_OK || status == 200 || status == 202) {
+        return err;
+    }
+    act_line(line, sizeof line, patroni->answer);
+    text_say(reterr, "Patroni answered HTTP %ld %s", status, line);
+    return status < 500 ? ERR_PRECONDITION : ERR_FAILED;
 }

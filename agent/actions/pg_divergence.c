@@ -10,13 +10,7 @@
 
 enum err pg_history_read(struct pg_group *group, uint8_t index, uint64_t deadline_boot_ms,
                          struct pg_history *ret_history, struct text256 *reterr) {
-    /* The control file is behind on a standby until its next restart point. */
-    static const char sql[] =
-        "SELECT greatest((SELECT timeline_id FROM pg_control_checkpoint()), "
-        "(SELECT min_recovery_end_timeline FROM pg_control_recovery()), "
-        "(SELECT received_tli FROM pg_stat_wal_receiver), "
-        "CASE WHEN pg_is_in_recovery() THEN 0 ELSE "
-        "('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END)";
+    static const char sql[] = "SELECT " PG_HISTORY_TIMELINE_SQL;
     struct pg_answer answer;
     char path[PG_HISTORY_PATH_SIZE];
     char text[4096];
@@ -33,6 +27,10 @@ enum err pg_history_read(struct pg_group *group, uint8_t index, uint64_t deadlin
     err = pg_file_read(group, index, path, deadline_boot_ms, text, sizeof text, reterr);
     if (err != ERR_OK) {
         return err == ERR_FAILED ? ERR_DENIED : err;
+    }
+    if (text[0] == '\0' && timeline > 1) {
+        text_say(reterr, "the server has no %s", path);
+        return ERR_NOT_FOUND;
     }
     if (!pg_history_parse(text, (uint32_t)timeline, ret_history)) {
         text_say(reterr, "%s is malformed", path);

@@ -5,11 +5,12 @@
 
 #include "agent/actions/act.h"
 #include "agent/actions/pg_group.h"
-#include "agent/actions/pg_history.h"
 #include "agent/actions/pg_local.h"
+#include "common/io/pg_history.h"
 
 /* The history of the server's current timeline, by SQL. A server in recovery is asked for the
- * newest timeline it knows. DENIED when our role may not read it (pg_read_file). */
+ * newest timeline it knows. DENIED when our role may not read it (pg_read_file), NOT_FOUND when a
+ * timeline that came from another has no file. */
 enum err pg_history_read(struct pg_group *group, uint8_t index, uint64_t deadline_boot_ms,
                          struct pg_history *ret_history, struct text256 *reterr) ERR_CHECKED;
 

@@ -243,6 +243,14 @@ void pg_group_forget(struct pg_group *group) {
     }
 }
 
+void pg_group_leave(struct pg_group *group) {
+    for (uint8_t i = 0; i < group->n; i++) {
+        if (group->at[i].state != PG_STANDBY) {
+            seat_drop(&group->at[i]);
+        }
+    }
+}
+
 uint8_t pg_group_find(const struct pg_group *group, enum pg_state state) {
     for (uint8_t i = 0; i < group->n; i++) {
         if (group->at[i].state == state) {

@@ -58,6 +58,11 @@ void pg_group_round(struct pg_group *group, uint32_t wait_ms);
 void pg_group_look(struct pg_group *group, uint64_t until_boot_ms);
 /* What was seen before counts no more: after an action. */
 void pg_group_forget(struct pg_group *group);
+/* Closes the connections to members that were not seen as standbys; what was seen stays. Before a
+ * primary here is stopped: PostgreSQL that shuts down waits for whoever has connected and said
+ * nothing yet, up to its authentication_timeout of a minute, and nobody moves that conversation on
+ * while we wait for the stop. */
+void pg_group_leave(struct pg_group *group);
 
 uint8_t pg_group_find(const struct pg_group *group, enum pg_state state); /* index or NONE */
 unsigned pg_group_count(const struct pg_group *group, enum pg_state state);

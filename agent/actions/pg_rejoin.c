@@ -3,7 +3,9 @@
  * (by REST when Patroni runs, straight into etcd when it does not run yet). The proof of the
  * return is a row that was written to the active region after this began and is read at every
  * member here: status words ("standby_leader running", "streaming") are true of a diverged
- * member, too. */
+ * member, too. Even the row can reach one: PostgreSQL streams to whoever has its timeline's number,
+ * and replay goes on where two pasts happen to have a record end at the same place. So the
+ * member's history must be the active region's, too. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -24,7 +26,8 @@ struct rejoin {
     struct patroni_region region;
     struct pg_group peer;               /* the active region's front */
     char canary[64];                    /* the epoch row's stamp, written through the front */
-    bool has[ARG_PLACES_MAX];           /* member has the canary */
+    bool has[ARG_PLACES_MAX];           /* member has the canary, and no other past */
+    bool akin[ARG_PLACES_MAX];          /* its past was compared, or cannot be */
     bool reinitialized[ARG_PLACES_MAX]; /* once each */
     uint64_t leader_boot_ms;            /* since when the first member has it; 0: not yet */
     struct pg_divergence divergence;
@@ -77,6 +80,49 @@ static enum err canary_write(struct rejoin *rejoin) {
     return err;
 }
 
+/* How a member stands to the active region: by its history, as far as it has replayed. Diverged: it
+ * is said in `why`. */
+static enum err member_compare(struct rejoin *rejoin, uint8_t index, bool *ret_diverged) {
+    struct pg_history theirs, mine;
+    struct text256 unused;
+    struct pg_group *group = &rejoin->region.group;
+    uint64_t until_boot_ms = act_within(1500, rejoin->input->deadline_boot_ms);
+    uint64_t fork_lsn = 0;
+    char fork[LSN_TEXT_SIZE];
+    enum err err = pg_history_read(group, index, until_boot_ms, &mine, &unused);
+    if (err == ERR_OK) {
+        err = pg_history_read(&rejoin->peer, 0, until_boot_ms, &theirs, &unused);
+    }
+    *ret_diverged = err == ERR_OK && pg_history_compare(&mine, group->at[index].lsn, &theirs,
+                                                        &fork_lsn) == PG_KIN_DIVERGED;
+    if (*ret_diverged) {
+        lsn_text(fork_lsn, fork);
+        uint64_t bytes = group->at[index].lsn > fork_lsn ? group->at[index].lsn - fork_lsn : 0;
+        text_say(&rejoin->why,
+                 "diverged: rebuild needed: %s left timeline %" PRIu32 "'s history at %s, %" PRIu64
+                 " bytes past it",
+                 group->at[index].place.text, theirs.timeline, fork, bytes);
+    }
+    return err;
+}
+
+static bool member_diverged(struct rejoin *rejoin, uint8_t index) {
+    bool diverged = false;
+    return member_compare(rejoin, index, &diverged) == ERR_OK && diverged;
+}
+
+/* Has a member that shows the canary our past? Once it does, it does. A server that will not tell
+ * its history is believed: our role may not be allowed to read it. */
+static bool member_akin(struct rejoin *rejoin, uint8_t index) {
+    bool diverged = false;
+    if (!rejoin->akin[index]) {
+        enum err err = member_compare(rejoin, index, &diverged);
+        bool later = err == ERR_TIMEOUT || err == ERR_CLOSED || err == ERR_AUTH;
+        rejoin->akin[index] = !later && !diverged;
+    }
+    return rejoin->akin[index];
+}
+
 /* Reads the canary at every member. Returns how many have it. A newer stamp is good as well:
  * another run writes the same row. */
 static unsigned canary_look(struct rejoin *rejoin) {
@@ -98,7 +144,8 @@ static unsigned canary_look(struct rejoin *rejoin) {
         enum err err =
             pg_seat_ask(group, i, sql, parameters, 1,
                         act_within(500, rejoin->input->deadline_boot_ms), &answer, &unused);
-        rejoin->has[i] = err == ERR_OK && text_equal(answer.value[0], "1");
+        rejoin->has[i] =
+            err == ERR_OK && text_equal(answer.value[0], "1") && member_akin(rejoin, i);
         n += rejoin->has[i];
     }
     if (n > 0 && rejoin->leader_boot_ms == 0) {
@@ -172,54 +219,74 @@ static enum err region_fence_await(struct rejoin *rejoin, bool *ret_changed, boo
     return err;
 }
 
-/* Says in `why` how a member that does not replicate stands to the peer. True: it never will. */
-static bool member_diverged(struct rejoin *rejoin, uint8_t index) {
-    struct pg_history theirs, mine;
-    struct text256 unused;
-    struct pg_group *group = &rejoin->region.group;
-    uint64_t until_boot_ms = act_within(1500, rejoin->input->deadline_boot_ms);
-    uint64_t fork_lsn = 0;
-    char fork[LSN_TEXT_SIZE];
-    if (pg_history_read(group, index, until_boot_ms, &mine, &unused) != ERR_OK ||
-        pg_history_read(&rejoin->peer, 0, until_boot_ms, &theirs, &unused) != ERR_OK ||
-        pg_history_compare(&mine, group->at[index].lsn, &theirs, &fork_lsn) != PG_KIN_DIVERGED) {
-        return false;
-    }
-    lsn_text(fork_lsn, fork);
-    uint64_t bytes = group->at[index].lsn > fork_lsn ? group->at[index].lsn - fork_lsn : 0;
-    text_say(&rejoin->why,
-             "diverged: rebuild needed: %s left timeline %" PRIu32 "'s history at %s, %" PRIu64
-             " bytes past it",
-             group->at[index].place.text, theirs.timeline, fork, bytes);
-    return true;
-}
-
 /* The index in patroni_urls of the member at that address, or NONE. */
 static uint8_t url_of(const struct patroni *patroni, const struct place *place) {
     for (uint8_t i = 0; i < patroni->urls.n; i++) {
-        struct place url;
-        if (place_parse(strstr(patroni->urls.at[i], "://") + 3, &url) &&
-            text_equal(url.host, place->host)) {
+        if (patroni_url_is_at(patroni->urls.at[i], place)) {
             return i;
         }
     }
     return NONE;
 }
 
-/* Has Patroni clone a member anew. False when it cannot: the leader's own directory only goes by
- * hand or by the program drover-pg-rebuild on its host. */
-static bool member_rebuild(struct rejoin *rejoin, uint8_t index) {
+/* The index in patroni_urls of the member that leads by its own word, or NONE. */
+static uint8_t leader_find(struct rejoin *rejoin) {
+    struct patroni *patroni = &rejoin->region.patroni;
+    for (uint8_t i = 0; i < patroni->urls.n; i++) {
+        struct patroni_status status;
+        struct text256 unused;
+        if (patroni_status_get(patroni, i, rejoin->input->deadline_boot_ms, &status, &unused) ==
+                ERR_OK &&
+            (status.role == PATRONI_ROLE_PRIMARY || status.role == PATRONI_ROLE_STANDBY_LEADER)) {
+            return i;
+        }
+    }
+    return NONE;
+}
+
+static bool leader_has(const struct rejoin *rejoin, uint8_t leader) {
+    const struct pg_group *group = &rejoin->region.group;
+    for (uint8_t i = 0; i < group->n && leader != NONE; i++) {
+        if (rejoin->has[i] &&
+            patroni_url_is_at(rejoin->region.patroni.urls.at[leader], &group->at[i].place)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Has Patroni clone a member anew, from a leader that replicates. False when it cannot: the
+ * leader's own directory only goes by hand or by the program drover-pg-rebuild on its host. Where
+ * the leader itself does not replicate, nothing is cloned: it would be cloned from what diverged,
+ * and the member's own data be deleted for nothing. Another member may replicate meanwhile: Patroni
+ * lets one follow the active region until it sees who leads. */
+static bool member_rebuild(struct rejoin *rejoin, uint8_t index, bool diverged) {
     struct text256 why;
-    struct pg_group *group = &rejoin->region.group;
-    uint8_t url = url_of(&rejoin->region.patroni, &group->at[index].place);
+    const struct patroni *patroni = &rejoin->region.patroni;
+    const struct place *place = &rejoin->region.group.at[index].place;
+    const char *what = diverged ? "diverged: " : "";
+    uint8_t url = url_of(patroni, place);
     if (url == NONE || rejoin->reinitialized[index]) {
         return url != NONE;
+    }
+    uint8_t leader = leader_find(rejoin);
+    if (leader == NONE) {
+        text_say(&rejoin->why, "%srebuild needed on the host of %s, and nobody leads there", what,
+                 place->text);
+        return false;
+    }
+    if (!leader_has(rejoin, leader)) {
+        text_say(&rejoin->why,
+                 "%srebuild needed, with the leader: drover-pg-rebuild on the host of %.40s and "
+                 "on each other",
+                 what, patroni->urls.at[leader]);
+        return false;
     }
     enum err err =
         patroni_reinitialize(&rejoin->region.patroni, url, rejoin->input->deadline_boot_ms, &why);
     if (err != ERR_OK) {
-        text_say(&rejoin->why, "diverged: rebuild needed on the host of %s: %.80s",
-                 group->at[index].place.text, why.at);
+        text_say(&rejoin->why, "%srebuild needed on the host of %s: %.80s", what, place->text,
+                 why.at);
         return false;
     }
     rejoin->reinitialized[index] = true;
@@ -248,7 +315,7 @@ static bool members_tend(struct rejoin *rejoin) {
             }
             return false;
         }
-        if (!member_rebuild(rejoin, i)) {
+        if (!member_rebuild(rejoin, i, diverged)) {
             return false;
         }
     }
@@ -364,5 +431,5 @@ const struct action_kind_row row_pg_rejoin = {
                "and without our slots>', then start Patroni; with Patroni up: the PATCH of "
                "patroni_demote; then select status from pg_stat_wal_receiver must say streaming "
                "and a new row of the active region must arrive; diverged on the same timeline "
-               "number: patronictl reinit, and drover-pg-rebuild on the leader's host",
+               "number: drover-pg-rebuild on every host of the region",
 };

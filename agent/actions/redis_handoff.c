@@ -8,6 +8,7 @@
 
 #define FENCE "1000"
 #define UNDO_MS 500
+#define PEER_MS 5000
 
 static enum err handoff_accepts(const struct arguments *arguments, struct text256 *reterr) {
     return action_args_accept(ACTION_REDIS_HANDOFF, arguments, reterr);
@@ -65,6 +66,18 @@ static enum err fence_set(struct redis_region *region, uint8_t head, bool *ret_c
     return err == ERR_OK ? fence_prove(region, head, reterr) : err;
 }
 
+/* Nothing is touched yet. Behind a member's move inside the region the peer is on its way to the
+ * new master, through the load balancer. */
+static bool peer_online(struct redis_region *region, uint8_t head, uint64_t until_boot_ms) {
+    while (peer_replica(region, &region->at[head].info) == NULL) {
+        if (!act_pause(100, until_boot_ms)) {
+            return false;
+        }
+        (void)redis_seat_look(region, head);
+    }
+    return true;
+}
+
 /* Waits for the peer's acknowledgement of `offset`. WAIT for more replicas than there are makes the
  * master ask them all now; by themselves they report once a second. */
 static enum err peer_await(struct redis_region *region, uint8_t head, uint64_t offset,
@@ -98,7 +111,7 @@ static struct action_result head_hand_off(const struct action_input *input,
     const struct place *place = &region->at[head].link.place;
     uint64_t until_boot_ms =
         input->deadline_boot_ms - (input->timeout_ms > 4 * UNDO_MS ? UNDO_MS : 0);
-    if (peer_replica(region, &region->at[head].info) == NULL) {
+    if (!peer_online(region, head, act_within(PEER_MS, until_boot_ms))) {
         return act_failed(ERR_PRECONDITION, "no replica outside this region is online at %s",
                           place->text);
     }

@@ -96,5 +96,10 @@ unsigned redis_sentinels_remove(struct redis_region *region, bool *ret_changed,
 /* Makes every Sentinel watch `head` under our group's name. Returns how many do. */
 unsigned redis_sentinels_watch(struct redis_region *region, const struct place *head,
                                bool *ret_changed, struct text256 *reterr);
+/* SENTINEL FAILOVER at the first Sentinel that takes it. BUSY: it is at one already.
+ * PRECONDITION: no replica is good enough (NOGOODSLAVE). */
+enum err redis_sentinels_failover(struct redis_region *region, struct text256 *reterr) ERR_CHECKED;
+/* Any Sentinel that answers is moving our group's master now. */
+bool redis_sentinels_move(struct redis_region *region);
 
 #endif

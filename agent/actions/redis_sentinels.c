@@ -134,3 +134,39 @@ unsigned redis_sentinels_watch(struct redis_region *region, const struct place *
     }
     return watching_n;
 }
+
+enum err redis_sentinels_failover(struct redis_region *region, struct text256 *reterr) {
+    char text[256];
+    const char *const words[] = {"SENTINEL", "FAILOVER", region->group};
+    enum err err = ERR_UNREACHABLE;
+    text_say(reterr, "no Sentinel answers");
+    for (uint8_t i = 0; i < region->sentinels_n; i++) {
+        if (region->sentinels[i].context == NULL) {
+            continue; /* it did not answer a moment ago */
+        }
+        err = sentinel_ask(region, i, 3, words, text, sizeof text, reterr);
+        if (err == ERR_OK || err == ERR_TIMEOUT) {
+            return ERR_OK; /* silent, too: it may have it, and another one is not asked besides */
+        }
+        if (err == ERR_FAILED && text_starts(text, "INPROG")) {
+            return ERR_BUSY;
+        }
+        if (err == ERR_FAILED && text_starts(text, "NOGOODSLAVE")) {
+            err = ERR_PRECONDITION;
+        }
+    }
+    return err;
+}
+
+bool redis_sentinels_move(struct redis_region *region) {
+    char text[REDIS_INFO_SIZE];
+    struct text256 unused;
+    const char *const words[] = {"SENTINEL", "MASTER", region->group};
+    for (uint8_t i = 0; i < region->sentinels_n; i++) {
+        if (sentinel_ask(region, i, 3, words, text, sizeof text, &unused) == ERR_OK &&
+            strstr(text, "failover_in_progress") != NULL) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -71,7 +71,7 @@ static enum err store_ask(struct turning *turning, const char *method, const cha
                                turning->rules, RULES_SIZE, &answer, &turning->why);
     *ret_status = answer.status;
     if (err == ERR_AUTH && answer.status != 0) {
-        refusal_say(turning, method, answer.status, turning->rules);
+        refusal_say(turning, method != NULL ? method : "GET", answer.status, turning->rules);
     }
     return err;
 }

@@ -74,7 +74,7 @@ static void the_demotion_clears_our_slots_and_lifts_the_pause(void **state) {
     assert_string_equal(body, "{\"standby_cluster\":{\"host\":\"10.77.2.10\",\"port\":5000,"
                               "\"create_replica_methods\":[\"basebackup\"],\"primary_slot_name\":"
                               "\"region_east\"},\"slots\":{\"region_west\":null},\"pause\":null,"
-                              "\"drover_handoff\":null}");
+                              "\"drover_handoff\":null,\"drover_handoff_leader\":null}");
     assert_true(patroni_body_demote(body, sizeof body, &peer, &config, PATRONI_PAUSE_KEEP));
     assert_null(strstr(body, "pause"));
     assert_false(patroni_body_demote(body, 20, &peer, &config, PATRONI_PAUSE_KEEP));
@@ -87,7 +87,34 @@ static void the_promotion_makes_the_slot_for_the_way_back(void **state) {
     assert_string_equal(body, "{\"standby_cluster\":null,\"slots\":{\"region_east\":{\"type\":"
                               "\"physical\"}}}");
     assert_true(patroni_body_promote(body, sizeof body, "", true));
-    assert_string_equal(body, "{\"standby_cluster\":null,\"pause\":null,\"drover_handoff\":null}");
+    assert_string_equal(body, "{\"standby_cluster\":null,\"pause\":null,\"drover_handoff\":null,"
+                              "\"drover_handoff_leader\":null}");
+}
+
+static void the_pause_of_a_hand_off_says_who_led(void **state) {
+    (void)state;
+    char body[256];
+    assert_true(patroni_body_pause(body, sizeof body, "http://10.77.1.11:8008"));
+    assert_string_equal(body, "{\"pause\":true,\"drover_handoff\":true,\"drover_handoff_leader\":"
+                              "\"http://10.77.1.11:8008\"}");
+    struct patroni_config config = parse(body, "");
+    assert_true(config.paused);
+    assert_true(config.handoff);
+    assert_string_equal(config.handoff_leader, "http://10.77.1.11:8008");
+    assert_true(patroni_body_pause(body, sizeof body, ""));
+    config = parse(body, "");
+    assert_true(config.handoff);
+    assert_string_equal(config.handoff_leader, "");
+}
+
+static void synchronous_mode_is_read_in_each_spelling(void **state) {
+    (void)state;
+    assert_true(parse("{\"synchronous_mode\":true}", "").synchronous);
+    assert_true(parse("{\"synchronous_mode\":\"on\"}", "").synchronous);
+    assert_true(parse("{\"synchronous_mode\":\"quorum\"}", "").synchronous);
+    assert_false(parse("{\"synchronous_mode\":false}", "").synchronous);
+    assert_false(parse("{\"synchronous_mode\":\"off\"}", "").synchronous);
+    assert_false(parse("{}", "").synchronous);
 }
 
 static void the_dcs_value_keeps_what_is_not_ours(void **state) {
@@ -151,6 +178,37 @@ static void what_is_no_object_is_an_error(void **state) {
     }
 }
 
+static void a_mark_counts_for_its_own_step_alone(void **state) {
+    (void)state;
+    char body[200];
+    struct patroni_mark mark;
+    struct text256 why = {.at = ""};
+    assert_true(patroni_body_mark(body, sizeof body, "4-7-3", "db1"));
+    assert_string_equal(body, "{\"drover_switchover\":{\"step\":\"4-7-3\",\"leader\":\"db1\"}}");
+    assert_int_equal(patroni_mark_parse(body, strlen(body), "4-7-3", &mark, &why), ERR_OK);
+    assert_true(mark.there);
+    assert_string_equal(mark.leader, "db1");
+    assert_int_equal(patroni_mark_parse(body, strlen(body), "4-7-30", &mark, &why), ERR_OK);
+    assert_false(mark.there);
+    assert_string_equal(mark.leader, "");
+    assert_int_equal(patroni_mark_parse("{}", 2, "4-7-3", &mark, &why), ERR_OK);
+    assert_false(mark.there);
+    assert_int_equal(patroni_mark_parse("[]", 2, "4-7-3", &mark, &why), ERR_FORMAT);
+    assert_false(patroni_body_mark(body, 20, "4-7-3", "db1"));
+}
+
+static void the_switchover_names_whom_it_leaves(void **state) {
+    (void)state;
+    char body[200];
+    assert_true(patroni_body_switchover(body, sizeof body, "db1", ""));
+    assert_string_equal(body, "{\"leader\":\"db1\"}");
+    assert_true(patroni_body_switchover(body, sizeof body, "db1", "db2"));
+    assert_string_equal(body, "{\"leader\":\"db1\",\"candidate\":\"db2\"}");
+    assert_true(patroni_body_switchover(body, sizeof body, "", "db2"));
+    assert_string_equal(body, "{\"candidate\":\"db2\"}");
+    assert_false(patroni_body_switchover(body, 10, "db1", "db2"));
+}
+
 static void a_region_names_its_slot(void **state) {
     (void)state;
     char slot[PATRONI_SLOT_SIZE];
@@ -164,9 +222,13 @@ int main(void) {
         cmocka_unit_test(a_standby_cluster_follows_only_the_very_same_peer),
         cmocka_unit_test(the_demotion_clears_our_slots_and_lifts_the_pause),
         cmocka_unit_test(the_promotion_makes_the_slot_for_the_way_back),
+        cmocka_unit_test(the_pause_of_a_hand_off_says_who_led),
+        cmocka_unit_test(synchronous_mode_is_read_in_each_spelling),
         cmocka_unit_test(the_dcs_value_keeps_what_is_not_ours),
         cmocka_unit_test(roles_are_read_from_both_major_versions),
         cmocka_unit_test(what_is_no_object_is_an_error),
+        cmocka_unit_test(a_mark_counts_for_its_own_step_alone),
+        cmocka_unit_test(the_switchover_names_whom_it_leaves),
         cmocka_unit_test(a_region_names_its_slot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

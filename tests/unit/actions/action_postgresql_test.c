@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "agent/actions/pg_divergence.h"
-#include "agent/actions/pg_history.h"
 #include "agent/actions/pg_local.h"
+#include "common/io/pg_history.h"
 
 static struct pg_history history(const char *text, uint32_t timeline) {
     struct pg_history made;
