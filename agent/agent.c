@@ -289,13 +289,15 @@ static enum err who_am_i(struct agent_program *agent, struct text256 *reterr) {
         return ERR_CONFIG;
     }
     const struct agent *entry = &agent->pins->agents[agent->me];
-    if (memcmp(entry->curve_key, agent->keys.curve_public, KEY_SIZE) != 0 ||
-        memcmp(entry->sign_key, agent->keys.sign_public, KEY_SIZE) != 0) {
+    enum key_place place = keys_place(&agent->keys, entry->curve_key, entry->sign_key,
+                                      entry->curve_key_next, entry->sign_key_next);
+    if (place == KEY_NOT_PINNED) {
         text_say(reterr, "%s: other keys are pinned for %s than %s holds", agent->conf->pins,
                  agent->conf->name, agent->conf->key);
         return ERR_CONFIG;
     }
     agent->region = entry->region;
+    agent->key_next = place == KEY_PINNED_NEXT;
     return ERR_OK;
 }
 
@@ -311,6 +313,7 @@ static enum err connect_members(struct agent_program *agent, struct text256 *ret
         if (err != ERR_OK) {
             return err;
         }
+        wire_client_next_key(link->client, member->curve_key_next);
     }
     return ERR_OK;
 }
@@ -377,8 +380,9 @@ enum err agent_start(struct agent_program *agent, uv_loop_t *loop, struct agent_
     agent->timer.data = agent;
     (void)uv_timer_init(loop, &agent->timer);
     (void)uv_timer_start(&agent->timer, on_timer, TIMER_MS, TIMER_MS);
-    log_event(LOG_NOTICE, "agent.started", "name=%s region=%s guarded=%d", agent->keys.name,
-              agent->pins->regions[agent->region].name, agent->guard != NULL);
+    log_event(LOG_NOTICE, "agent.started", "name=%s region=%s key=%s guarded=%d", agent->keys.name,
+              agent->pins->regions[agent->region].name, agent->key_next ? "next" : "pinned",
+              agent->guard != NULL);
     return ERR_OK;
 }
 

@@ -106,6 +106,10 @@ struct check_state {
     bool mine, running, ran;
     struct debounce debounce;
     uint64_t due_boot_ms, ran_boot_ms;
+    uint32_t run;                          /* readings so far, in this run of the agent */
+    uint64_t began_boot_ms, ended_boot_ms; /* of the newest one's probe */
+    uint32_t timeline;                     /* and who leads by its word */
+    char leader[LEADER_SIZE];
     uint32_t latency_ms;
     uint8_t role;
     bool writable;
@@ -119,6 +123,7 @@ struct agent_program {
     uv_loop_t *loop;
     struct agent_conf *conf;
     struct keys keys;
+    bool key_next;             /* they are the next of the two that are pinned */
     struct topology *pins;     /* cluster, lease numbers, members, agents: pinned */
     struct topology *topology; /* as pushed by the members; version 0: none yet */
     struct topology *topology_next;
@@ -211,9 +216,12 @@ void round_begin_command(struct agent_program *agent, struct round *round, uint6
 /* Takes a verified answer into a round. True when it was of this round and new. */
 bool round_take(struct agent_program *agent, struct round *round, uint8_t voter,
                 const struct answer *answer);
-/* Is this answer the pinned member's, over this question? */
-bool round_verify(const struct agent_program *agent, const struct question *question,
-                  const uint8_t key[KEY_SIZE], const struct answer *answer);
+/* Is this answer the pinned identity's, over this question? By its key, or by its next one. */
+bool round_verify(const struct question *question, const uint8_t key[KEY_SIZE],
+                  const uint8_t next[KEY_SIZE], const struct answer *answer);
+/* The same for a member's answer. */
+bool round_verify_member(const struct agent_program *agent, const struct question *question,
+                         uint8_t member, const struct answer *answer);
 
 /* peers.c */
 enum err peers_start(struct agent_program *agent, struct text256 *reterr) ERR_CHECKED;

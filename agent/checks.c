@@ -23,6 +23,7 @@ struct check_job {
     bool members_time_known;
     int64_t members_ahead_ms;
     bool late;
+    uint64_t began_boot_ms, ended_boot_ms;
     struct reading reading;
 };
 
@@ -57,21 +58,44 @@ void checks_adopt(struct agent_program *agent) {
 
 static void check_run(struct job *base) {
     struct check_job *job = base->data;
+    job->began_boot_ms = clock_boot_ms();
     struct probe_input input = {
         .arguments = &job->arguments,
         .secrets = &job->conf->secrets,
         .timeout_ms = job->timeout_ms,
-        .deadline_boot_ms = clock_boot_ms() + job->timeout_ms,
+        .deadline_boot_ms = job->began_boot_ms + job->timeout_ms,
         .active = job->active,
         .members_time_known = job->members_time_known,
         .members_ahead_ms = job->members_ahead_ms,
         .exec_directory = job->conf->exec_directory,
         .fence_devices = job->conf->fence_devices,
         .fence_devices_n = job->conf->fence_devices_n,
+        .key = job->conf->key,
         .state_directory = job->conf->state,
     };
-    job->reading = job->kind->run(&input);
-    job->late = clock_boot_ms() > input.deadline_boot_ms + LATE_MS;
+    job->reading = probe_look(job->kind, &input);
+    job->ended_boot_ms = clock_boot_ms();
+    job->late = job->ended_boot_ms > input.deadline_boot_ms + LATE_MS;
+}
+
+static void reading_take(struct check_state *state, const struct check_job *job) {
+    const struct reading *reading = &job->reading;
+    state->running = false;
+    state->ran = true;
+    state->ran_boot_ms = agent_now_ms();
+    state->run++;
+    state->began_boot_ms = job->began_boot_ms;
+    state->ended_boot_ms = job->ended_boot_ms;
+    state->latency_ms = reading->latency_ms;
+    state->role = reading->role;
+    state->writable = reading->writable;
+    state->value = reading->value;
+    state->timeline = reading->timeline;
+    (void)text_copy(state->leader, sizeof state->leader, reading->leader);
+    state->positions_n = reading->positions_n;
+    memcpy(state->positions, reading->positions, sizeof state->positions);
+    (void)text_copy(state->detail, sizeof state->detail,
+                    reading->detail[0] != '\0' ? reading->detail : err_text(reading->err));
 }
 
 static void check_done(struct job *base) {
@@ -92,21 +116,13 @@ static void check_done(struct job *base) {
         free(job);
         return;
     }
-    bool role_moved = state->role != reading->role || state->writable != reading->writable;
+    bool moved = state->role != reading->role || state->writable != reading->writable ||
+                 state->timeline != reading->timeline ||
+                 !text_equal(state->leader, reading->leader);
     bool changed = debounce_reading(&state->debounce, good, reading->warn, check->failures_n,
                                     check->passes_n, agent_now_ms());
-    state->running = false;
-    state->ran = true;
-    state->ran_boot_ms = agent_now_ms();
-    state->latency_ms = reading->latency_ms;
-    state->role = reading->role;
-    state->writable = reading->writable;
-    state->value = reading->value;
-    state->positions_n = reading->positions_n;
-    memcpy(state->positions, reading->positions, sizeof state->positions);
-    (void)text_copy(state->detail, sizeof state->detail,
-                    reading->detail[0] != '\0' ? reading->detail : err_text(reading->err));
-    if (changed || role_moved) {
+    reading_take(state, job);
+    if (changed || moved) {
         agent->report_now = true;
         log_event(LOG_INFO, "check.changed", "check=%s status=%u \"%s\"", check->name,
                   state->debounce.status, state->detail);

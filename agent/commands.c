@@ -124,6 +124,9 @@ static void job_act(struct command_job *job, const struct action_kind_row *row, 
         .arguments = &command->arguments,
         .secrets = &job->conf->secrets,
         .region = command->region,
+        .cluster = command->cluster,
+        .plan = command->plan,
+        .step_name = command->step_name,
         .epoch = command->epoch,
         .execution = command->execution,
         .step = command->step,
@@ -139,7 +142,7 @@ static void job_act(struct command_job *job, const struct action_kind_row *row, 
         .protected_names_n = job->protected_names_n,
         .state_directory = job->conf->state,
     };
-    struct action_result result = row->run(&input);
+    struct action_result result = action_do(row, &input);
     job->outcome.state = result.err == ERR_OK ? OUTCOME_DONE : OUTCOME_FAILED;
     job->outcome.err = (uint8_t)result.err;
     job->outcome.observed = result.observed;
@@ -292,7 +295,7 @@ void commands_answer(struct agent_program *agent, uint8_t member, const struct a
             continue;
         }
         if (!text_equal(answer->from, agent->pins->members[member].name) ||
-            !round_verify(agent, &round->question, agent->pins->members[member].sign_key, answer) ||
+            !round_verify_member(agent, &round->question, member, answer) ||
             !round_take(agent, round, member, answer)) {
             return;
         }

@@ -81,7 +81,7 @@ static bool run_one(const struct fence_job *job, const struct soft_fence *fence,
         .exec_directory = job->conf->exec_directory,
         .state_directory = job->conf->state,
     };
-    struct action_result result = row->run(&input);
+    struct action_result result = action_do(row, &input);
     (void)text_format(detail, detail_size, "%s %s: %s%s%s", fence->component,
                       action_kind_text(kind), err_text(result.err),
                       result.detail[0] == '\0' ? "" : ", ", result.detail);

@@ -49,7 +49,7 @@ bool peers_all_asked(const struct agent_program *agent) {
         }
         uint8_t pinned = topology_agent(agent->pins, entry->name);
         if (pinned == NONE || !is_promiser(agent, pinned) ||
-            memcmp(agent->pins->agents[pinned].guard_key, entry->guard_key, KEY_SIZE) != 0) {
+            !agent_same_guard(&agent->pins->agents[pinned], entry)) {
             return false;
         }
     }
@@ -256,19 +256,25 @@ void peers_carry_back(struct agent_program *agent, const struct relay *relay) {
 
 /* ----------------------------------------------------------------- start, stop */
 
+static void allow_key(struct wire_identity *identity, uint8_t index, const struct agent *entry,
+                      bool next) {
+    identity->kind = WIRE_AGENT;
+    identity->index = index;
+    identity->next = next;
+    (void)text_copy(identity->name, NAME_SIZE, entry->name);
+    memcpy(identity->curve_key, next ? entry->curve_key_next : entry->curve_key, KEY_SIZE);
+}
+
 static enum err allow_peers(struct agent_program *agent) {
-    static struct wire_identity identities[AGENTS_MAX];
+    static struct wire_identity identities[2 * AGENTS_MAX];
     size_t n = 0;
     memset(identities, 0, sizeof identities);
     for (uint8_t a = 0; a < agent->pins->agents_n; a++) {
         if (agent->pins->agents[a].region == agent->region) {
             continue;
         }
-        identities[n].kind = WIRE_AGENT;
-        identities[n].index = a;
-        (void)text_copy(identities[n].name, NAME_SIZE, agent->pins->agents[a].name);
-        memcpy(identities[n].curve_key, agent->pins->agents[a].curve_key, KEY_SIZE);
-        n++;
+        allow_key(&identities[n++], a, &agent->pins->agents[a], false);
+        allow_key(&identities[n++], a, &agent->pins->agents[a], true);
     }
     return wire_allow(agent->wire, identities, n);
 }
@@ -302,6 +308,7 @@ enum err peers_start(struct agent_program *agent, struct text256 *reterr) {
         if (err != ERR_OK) {
             return err;
         }
+        wire_client_next_key(link->client, entry->curve_key_next);
         agent->peers_n++;
     }
     return ERR_OK;

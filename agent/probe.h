@@ -28,6 +28,8 @@ struct probe_input {
     /* fence_agent only: what this agent's own configuration can switch; may be NULL. */
     const struct fence_device *fence_devices;
     uint8_t fence_devices_n;
+    /* secret_age only: the agent's own key file; NULL: it has none. */
+    const char *key;
     /* Absolute directory for what outlives the probe (levels of replicas), or NULL. */
     const char *state_directory;
 };
@@ -43,6 +45,8 @@ struct reading {
     uint8_t positions_n;
     struct position_report positions[2]; /* .link is filled in by the caller */
     char detail[96];                     /* one line for people: what was seen, or why not good */
+    char leader[LEADER_SIZE];            /* who leads, by the cluster's own word; "": not told */
+    uint32_t timeline;                   /* the leader's, of PostgreSQL; 0: not told */
 };
 
 struct probe_kind {
@@ -55,5 +59,9 @@ struct probe_kind {
 
 /* NULL for a kind without a probe. */
 const struct probe_kind *probe_kind_of(enum check_kind kind);
+
+/* Runs it. A refusal (AUTH) is tried once more, in the same time, by the credential before, where
+ * the file of a secret has both; one that stays names the file in its detail. */
+struct reading probe_look(const struct probe_kind *kind, const struct probe_input *input);
 
 #endif

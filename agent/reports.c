@@ -11,6 +11,16 @@
 #define REPORT_EVERY_MS 1000
 #define REPORT_SPACING_MS 50 /* between two reports, however much changes */
 
+/* People who exchange keys must see whom they have forgotten. */
+static enum pins_state pins_state(const struct agent_program *agent) {
+    if (agent->topology->version == 0) {
+        return PINS_UNKNOWN;
+    }
+    return !topology_knows_keys(agent->pins, agent->topology)   ? PINS_LACK
+           : !topology_knows_keys(agent->topology, agent->pins) ? PINS_OLD
+                                                                : PINS_AGREE;
+}
+
 static void fill_guard(const struct agent_program *agent, struct report *report) {
     const struct guard_answer *status = &agent->guard_status;
     bool present = agent->guard != NULL && agent->guard_heard_ms != 0 &&
@@ -26,6 +36,7 @@ static void fill_guard(const struct agent_program *agent, struct report *report)
     report->guard.soft_fenced = agent->fence_done;
     report->guard.promised_epoch = status->promise_left_ms > 0 ? status->promised_epoch : 0;
     report->guard.promise_left_ms = status->promise_left_ms;
+    report->guard.key = status->key_place;
     if (status->fence_proved) {
         report->fence.present = true;
         report->fence.epoch = status->fenced_epoch;
@@ -57,6 +68,22 @@ static uint8_t status_of(const struct agent_program *agent, const struct check *
     return now_ms - state->ran_boot_ms > late_ms ? CHECK_STALE : state->debounce.status;
 }
 
+static uint32_t ago_ms(uint64_t now_ms, uint64_t then_ms) {
+    uint64_t ms = now_ms > then_ms ? now_ms - then_ms : 0;
+    return ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
+}
+
+static void fill_reading(const struct check_state *state, uint64_t now_ms,
+                         struct check_report *at) {
+    if (state->ran) {
+        at->run = state->run;
+        at->began_ago_ms = ago_ms(now_ms, state->began_boot_ms);
+        at->ended_ago_ms = ago_ms(now_ms, state->ended_boot_ms);
+        at->timeline = state->timeline;
+        (void)text_copy(at->leader, sizeof at->leader, state->leader);
+    }
+}
+
 static void fill_checks(const struct agent_program *agent, struct report *report) {
     uint64_t now_ms = agent_now_ms();
     for (uint16_t c = 0; c < agent->topology->checks_n; c++) {
@@ -76,6 +103,7 @@ static void fill_checks(const struct agent_program *agent, struct report *report
         at->latency_ms = state->latency_ms;
         at->value = state->value;
         (void)text_copy(at->detail, sizeof at->detail, state->detail);
+        fill_reading(state, now_ms, at);
         add_positions(state, check->link, report);
     }
 }
@@ -93,6 +121,7 @@ static void report_send(struct agent_program *agent) {
     report->seq = ++agent->seq;
     report->wall_ms = clock_wall_ms();
     report->config_version = agent->topology->version;
+    report->pins = (uint8_t)pins_state(agent);
     fill_guard(agent, report);
     fill_checks(agent, report);
     if (report_body_encode(report, body, FRAME_AGENT_MAX - 256, &body_size) != ERR_OK) {

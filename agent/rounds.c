@@ -62,15 +62,20 @@ static void ask_members(struct agent_program *agent, const struct question *ques
     }
 }
 
-bool round_verify(const struct agent_program *agent, const struct question *question,
-                  const uint8_t key[KEY_SIZE], const struct answer *answer) {
+bool round_verify(const struct question *question, const uint8_t key[KEY_SIZE],
+                  const uint8_t next[KEY_SIZE], const struct answer *answer) {
     uint8_t canon[CANON_MAX];
-    (void)agent;
     if (!answer_fits(question, answer)) {
         return false;
     }
     size_t size = canon_answer(question, answer, canon);
-    return sign_verify(key, canon, size, answer->signature) == ERR_OK;
+    return sign_verify_either(key, next, canon, size, answer->signature) == ERR_OK;
+}
+
+bool round_verify_member(const struct agent_program *agent, const struct question *question,
+                         uint8_t member, const struct answer *answer) {
+    const struct member *entry = &agent->pins->members[member];
+    return round_verify(question, entry->sign_key, entry->sign_key_next, answer);
 }
 
 bool round_take(struct agent_program *agent, struct round *round, uint8_t voter,
@@ -116,7 +121,9 @@ static void note_status(struct agent_program *agent, const struct guard_answer *
                    answer->accepted_epoch != agent->guard_status.accepted_epoch ||
                    answer->fence_proved != agent->guard_status.fence_proved ||
                    (answer->lease_left_ms > 0) != (agent->guard_status.lease_left_ms > 0);
+    uint8_t key_place = answer->key_place != 0 ? answer->key_place : agent->guard_status.key_place;
     agent->guard_status = *answer;
+    agent->guard_status.key_place = key_place;
     agent->guard_heard_ms = agent_now_ms();
     agent->report_now = agent->report_now || changed;
     if (answer->lease_left_ms > 0) {
@@ -246,7 +253,7 @@ static void say_refused(const struct agent_program *agent, const struct answer *
 void rounds_answer(struct agent_program *agent, uint8_t member, const struct answer *answer) {
     struct round *round = &agent->lease_round;
     if (!round->active || round->asking_guard ||
-        !round_verify(agent, &round->question, agent->pins->members[member].sign_key, answer) ||
+        !round_verify_member(agent, &round->question, member, answer) ||
         !text_equal(answer->from, agent->pins->members[member].name) ||
         !round_take(agent, round, member, answer) || round->handed_over) {
         return;
@@ -269,10 +276,11 @@ void rounds_answer(struct agent_program *agent, uint8_t member, const struct ans
 
 void rounds_promise(struct agent_program *agent, uint8_t giver, const struct answer *answer) {
     struct round *round = &agent->promise_round;
-    uint8_t place = peers_promiser(agent, agent->pins->agents[giver].name);
+    const struct agent *entry = &agent->pins->agents[giver];
+    uint8_t place = peers_promiser(agent, entry->name);
     if (!round->active || round->asking_guard || place == NONE ||
-        !text_equal(answer->from, agent->pins->agents[giver].name) ||
-        !round_verify(agent, &round->question, agent->pins->agents[giver].guard_key, answer) ||
+        !text_equal(answer->from, entry->name) ||
+        !round_verify(&round->question, entry->guard_key, entry->guard_key_next, answer) ||
         !round_take(agent, round, place, answer) || round->handed_over) {
         return;
     }
@@ -393,7 +401,7 @@ static void refuse_old_epoch(struct agent_program *agent, uint64_t now_ms) {
 
 void rounds_tick(struct agent_program *agent) {
     static uint64_t status_ms;
-    static struct guard_request status = {.call = GUARD_STATUS};
+    static struct guard_request status = {.call = GUARD_STATUS, .flag = true};
     uint64_t now_ms = agent_now_ms();
     if (agent->guard == NULL || !guard_link_up(agent->guard)) {
         return;

@@ -42,7 +42,7 @@ size_t guard_answer_write(const struct guard_answer *answer, uint8_t *out, size_
     bytes_put_u8(&writer, answer->err);
     bytes_put_u8(&writer, answer->gate);
     bytes_put_u8(&writer, (uint8_t)(answer->by_promise | answer->soft_fence_due << 1 |
-                                    answer->fence_proved << 2));
+                                    answer->fence_proved << 2 | answer->key_place << 3));
     bytes_put_raw(&writer, answer->nonce, NONCE_SIZE);
     bytes_put_u64(&writer, answer->accepted_epoch);
     bytes_put_u64(&writer, answer->fenced_epoch);
@@ -68,6 +68,7 @@ bool guard_answer_read(const uint8_t *in, size_t in_size, struct guard_answer *r
     ret_answer->by_promise = (flags & 1) != 0;
     ret_answer->soft_fence_due = (flags & 2) != 0;
     ret_answer->fence_proved = (flags & 4) != 0;
+    ret_answer->key_place = flags >> 3;
     bytes_get_raw(&reader, ret_answer->nonce, NONCE_SIZE);
     ret_answer->accepted_epoch = bytes_get_u64(&reader);
     ret_answer->fenced_epoch = bytes_get_u64(&reader);
@@ -78,5 +79,5 @@ bool guard_answer_read(const uint8_t *in, size_t in_size, struct guard_answer *r
     bytes_get_raw(&reader, ret_answer->fence_signature, SIGNATURE_SIZE);
     bytes_get_raw(&reader, ret_answer->signature, SIGNATURE_SIZE);
     ret_answer->refusal = bytes_get_u8(&reader);
-    return bytes_all_read(&reader) && version == GUARD_WIRE_VERSION && flags <= 7;
+    return bytes_all_read(&reader) && version == GUARD_WIRE_VERSION && ret_answer->key_place <= 2;
 }

@@ -19,7 +19,7 @@
 #define GUARD_BODY_MAX 6144 /* a certificate as proto/canon.h writes it */
 
 enum guard_call {
-    GUARD_STATUS = 1,      /* no body */
+    GUARD_STATUS = 1,      /* no body; flag: tell key_place, too */
     GUARD_BEGIN = 2,       /* purpose u8 (enum purpose: LEASE or PROMISE), epoch u64 -> nonce */
     GUARD_CERTIFICATE = 3, /* body: certificate of YES answers to a LEASE nonce */
     GUARD_PROMISES = 4,    /* body: certificate of the gate guards' promises */
@@ -54,6 +54,9 @@ struct guard_answer {
     /* PROMISE: the answer's signature, to be sent on with refusal 0; verdict tells why not */
     uint8_t signature[SIGNATURE_SIZE];
     uint8_t refusal; /* enum refusal */
+    /* STATUS with its flag: 1 the guard holds its pinned key, 2 the next one. 0: not told. It
+     * travels in spare bits, so that a guard and an agent of before it understand each other. */
+    uint8_t key_place;
 };
 
 size_t guard_request_write(const struct guard_request *request, uint8_t *out, size_t out_size);

@@ -5,11 +5,13 @@
 #include "common/base/ensure.h"
 
 static void signer_add(struct signer *signers, uint8_t *signers_n, const char *name,
-                       const char *region, const uint8_t key[KEY_SIZE]) {
+                       const char *region, const uint8_t key[KEY_SIZE],
+                       const uint8_t next[KEY_SIZE]) {
     struct signer *signer = &signers[*signers_n];
     ensure(text_copy(signer->name, NAME_SIZE, name));
     ensure(text_copy(signer->region, NAME_SIZE, region));
     memcpy(signer->key, key, KEY_SIZE);
+    memcpy(signer->next, next, KEY_SIZE);
     (*signers_n)++;
 }
 
@@ -33,11 +35,13 @@ enum err pins_of(const struct topology *topology, const char *agent, struct pins
     (void)text_copy(ret_pins->agent, NAME_SIZE, agent);
     (void)text_copy(ret_pins->region, NAME_SIZE, topology->regions[region].name);
     memcpy(ret_pins->guard_key, topology->agents[me].guard_key, KEY_SIZE);
+    memcpy(ret_pins->guard_key_next, topology->agents[me].guard_key_next, KEY_SIZE);
     ret_pins->lease = *lease;
     ret_pins->lease.wait_ms = topology_wait_ms(lease);
     for (unsigned m = 0; m < topology->members_n; m++) {
         const struct member *member = &topology->members[m];
-        signer_add(ret_pins->members, &ret_pins->members_n, member->name, "", member->sign_key);
+        signer_add(ret_pins->members, &ret_pins->members_n, member->name, "", member->sign_key,
+                   member->sign_key_next);
     }
     for (unsigned a = 0; a < topology->agents_n; a++) {
         const struct agent *other = &topology->agents[a];
@@ -45,10 +49,11 @@ enum err pins_of(const struct topology *topology, const char *agent, struct pins
         if (!other->guarded || other->region == region) {
             continue;
         }
-        signer_add(ret_pins->askers, &ret_pins->askers_n, other->name, home->name, other->sign_key);
+        signer_add(ret_pins->askers, &ret_pins->askers_n, other->name, home->name, other->sign_key,
+                   other->sign_key_next);
         if (other->gate && home->kind == REGION_DATA) {
             signer_add(ret_pins->promisers, &ret_pins->promisers_n, other->name, home->name,
-                       other->guard_key);
+                       other->guard_key, other->guard_key_next);
         }
     }
     return ERR_OK;

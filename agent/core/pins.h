@@ -1,6 +1,6 @@
 /* pins: whom a guard believes, taken out of the pinned topology. Pure.
  *
- * The whole topology would be 3.5 MiB of memory that a guard keeps locked; this is 13 KiB. */
+ * The whole topology would be 3.5 MiB of memory that a guard keeps locked; this is 17 KiB. */
 #ifndef DROVER_PINS_H
 #define DROVER_PINS_H
 
@@ -13,13 +13,14 @@ struct signer {
     char name[NAME_SIZE];
     char region[NAME_SIZE]; /* "" for members */
     uint8_t key[KEY_SIZE];  /* public, Ed25519 */
+    uint8_t next[KEY_SIZE]; /* counts as well, as the same signer's; zeros: it has one key */
 };
 
 struct pins {
     char cluster[NAME_SIZE];
     char agent[NAME_SIZE]; /* whose guard this is */
     char region[NAME_SIZE];
-    uint8_t guard_key[KEY_SIZE];
+    uint8_t guard_key[KEY_SIZE], guard_key_next[KEY_SIZE];
     struct lease_numbers lease; /* wait_ms: as questions tell it, UINT32_MAX under hold */
     uint8_t members_n, promisers_n, askers_n;
     struct signer members[MEMBERS_MAX];

@@ -23,6 +23,7 @@ struct guard {
     struct guard_conf conf;
     struct pins pins;
     struct keys keys;
+    uint8_t key_place; /* enum key_place */
     struct holder holder;
     uint8_t gate_state; /* enum gate_state, as last read back from the kernel or made */
     uint64_t looked_ms; /* boot clock: when it was last read back */

@@ -48,9 +48,10 @@ static enum err pins_read(struct text256 *reterr) {
     enum err err = topology_read_file(guard.conf.pins, true, topology, reterr);
     err = err != ERR_OK ? err : pins_of(topology, guard.conf.name, &guard.pins, reterr);
     free(topology);
-    if (err == ERR_OK && (guard.keys.kind != KEY_GUARD ||
-                          memcmp(guard.pins.guard_key, guard.keys.sign_public, KEY_SIZE) != 0)) {
-        text_say(reterr, "%s: its public half is not the guard_key of %s in %s", guard.conf.key,
+    guard.key_place = (uint8_t)keys_place(&guard.keys, NULL, guard.pins.guard_key, NULL,
+                                          guard.pins.guard_key_next);
+    if (err == ERR_OK && (guard.keys.kind != KEY_GUARD || guard.key_place == KEY_NOT_PINNED)) {
+        text_say(reterr, "%s: its public half is no guard_key of %s in %s", guard.conf.key,
                  guard.conf.name, guard.conf.pins);
         err = ERR_CONFIG;
     }
@@ -202,9 +203,9 @@ int main(int argc, char **argv) {
         return EXIT_FAILURE;
     }
     hold_still();
-    log_event(LOG_NOTICE, "guard.started", "name=%s gate=%u accepted=%llu fenced=%llu",
-              guard.conf.name, guard.gate_state,
-              (unsigned long long)guard.holder.durable.accepted_epoch,
+    log_event(LOG_NOTICE, "guard.started", "name=%s key=%s gate=%u accepted=%llu fenced=%llu",
+              guard.conf.name, guard.key_place == KEY_PINNED_NEXT ? "next" : "pinned",
+              guard.gate_state, (unsigned long long)guard.holder.durable.accepted_epoch,
               (unsigned long long)guard.holder.durable.fenced_epoch);
     return run(listener);
 }

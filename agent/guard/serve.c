@@ -41,13 +41,13 @@ static bool read_certificate(const struct guard *guard, const struct guard_reque
 }
 
 static bool signed_by(const struct question *question, const struct answer *answer,
-                      const uint8_t key[KEY_SIZE]) {
+                      const struct signer *signer) {
     uint8_t canon[CANON_MAX];
-    if (!answer_fits(question, answer)) {
+    if (!text_equal(signer->name, answer->from) || !answer_fits(question, answer)) {
         return false;
     }
     size_t size = canon_answer(question, answer, canon);
-    return sign_verify(key, canon, size, answer->signature) == ERR_OK;
+    return sign_verify_either(signer->key, signer->next, canon, size, answer->signature) == ERR_OK;
 }
 
 /* The set of distinct pinned signers whose answers say yes (or, for a denial, closed). */
@@ -58,10 +58,7 @@ static uint64_t signers_saying(const struct certificate *certificate, const stru
         const struct answer *answer = &certificate->answers[i];
         bool says = yes ? answer->refusal == REFUSAL_NONE : answer_says_closed(answer);
         for (unsigned s = 0; says && s < signers_n; s++) {
-            if (text_equal(signers[s].name, answer->from) &&
-                signed_by(&certificate->question, answer, signers[s].key)) {
-                said |= bit(s);
-            }
+            said |= signed_by(&certificate->question, answer, &signers[s]) ? bit(s) : 0;
         }
     }
     return said;
@@ -146,10 +143,10 @@ static bool asker_is_known(const struct guard *guard, const struct question *que
     }
     size_t size = canon_question(question, canon);
     for (unsigned i = 0; i < pins->askers_n; i++) {
-        const struct signer *asker = &pins->askers[i];
-        if (text_equal(asker->name, question->agent) &&
-            text_equal(asker->region, question->region)) {
-            return sign_verify(asker->key, canon, size, question->signature) == ERR_OK;
+        const struct signer *at = &pins->askers[i];
+        if (text_equal(at->name, question->agent) && text_equal(at->region, question->region)) {
+            return sign_verify_either(at->key, at->next, canon, size, question->signature) ==
+                   ERR_OK;
         }
     }
     return false;
@@ -207,7 +204,7 @@ void serve_request(struct guard *guard, const struct guard_request *request,
     memset(ret_answer, 0, sizeof *ret_answer);
     ret_answer->call = request->call;
     switch ((enum guard_call)request->call) {
-    case GUARD_STATUS: break;
+    case GUARD_STATUS: ret_answer->key_place = request->flag ? guard->key_place : 0; break;
     case GUARD_BEGIN: begin(guard, request, ret_answer); break;
     case GUARD_CERTIFICATE:
     case GUARD_PROMISES:

@@ -82,10 +82,15 @@ static struct reading judge(const struct arguments *arguments, const struct hapr
     if (!view->found) {
         return reading_judged(false, "no backend %.60s", backend);
     }
+    char sessions[40] = "";
+    if (view->sessions_told) {
+        (void)text_format(sessions, sizeof sessions, ", %llu" HAPROXY_SESSIONS,
+                          (unsigned long long)view->sessions_n);
+    }
     struct reading reading =
-        reading_judged(view->up_n >= wanted_n, "%u/%u servers up%s%.30s%s%.12s", view->up_n,
+        reading_judged(view->up_n >= wanted_n, "%u/%u servers up%s%.24s%s%.12s%s", view->up_n,
                        view->servers_n, view->up_n > 0 ? ": " : "", view->up_names,
-                       view->backend_status[0] != '\0' ? ", " : "", view->backend_status);
+                       view->backend_status[0] != '\0' ? ", " : "", view->backend_status, sessions);
     reading.value = view->up_n;
     return reading;
 }

@@ -36,6 +36,7 @@ PROBE_FUNCTIONS(backup)
 PROBE_FUNCTIONS(git)
 PROBE_FUNCTIONS(smtp)
 PROBE_FUNCTIONS(fence_agent)
+PROBE_FUNCTIONS(secret_age)
 
 /* dns_credential.c: the reading of a dns check that is good so far, and whether its key is taken.
  */

@@ -4,7 +4,8 @@
  *   allocatable  what these can still promise of a resource, in all
  *   workloads    ready replicas of one workload, or of all of a namespace
  *   images       every image those run is in a registry, asked there
- *   velero       age of the newest completed Velero backup, its storage, its last restore
+ *   velero       age of the newest completed Velero backup, its storage, its last restore, and its
+ *                objects in the buckets of both regions
  *   rights       whether the token may do what a failover will ask it to
  *   levels       how many replicas each workload of a namespace has, kept for a failover
  * Lists are read page by page, so that a big cluster needs no big buffer. Nothing is ever
@@ -15,6 +16,7 @@
 #include "agent/probes/kinds.h"
 #include "agent/probes/kubernetes.h"
 #include "agent/probes/reading.h"
+#include "agent/probes/s3_client.h"
 #include "common/io/clock.h"
 
 #define PAGE_TEXT "50"
@@ -38,6 +40,13 @@ static const struct parameter parameters[] = {
     {.name = "max_age", .type = PARAMETER_NUMBER, .min = 1, .max = UINT32_MAX},
     {.name = "location", .type = PARAMETER_NAME},
     {.name = "restored_within", .type = PARAMETER_NUMBER, .min = 1, .max = UINT32_MAX},
+    {.name = "s3_url", .type = PARAMETER_URL},
+    {.name = "s3_user", .type = PARAMETER_TEXT},
+    {.name = "s3_password_ref", .type = PARAMETER_NAME},
+    {.name = "s3_ca", .type = PARAMETER_PATH},
+    {.name = "s3_region", .type = PARAMETER_NAME},
+    S3_PEER_PARAMETERS,
+    {.name = "grace", .type = PARAMETER_NUMBER, .min = 0, .max = UINT32_MAX},
     {.name = "rights", .type = PARAMETER_TEXT},
     {.name = "record", .type = PARAMETER_NAME},
 };
@@ -67,6 +76,22 @@ static enum err needs(const struct arguments *arguments, const char *what, const
     return ERR_CONFIG;
 }
 
+/* The buckets of Velero's backups: those of s3_... are needed together, and before the peer's. */
+static enum err velero_accepts(const struct arguments *arguments, struct text256 *reterr) {
+    static const char *const own[] = {"s3_url", "s3_user", "s3_password_ref"};
+    unsigned given_n = 0;
+    for (size_t i = 0; i < 3; i++) {
+        given_n += arguments_get(arguments, own[i]) != NULL ? 1 : 0;
+    }
+    bool peer = arguments_get(arguments, "peer_url") != NULL;
+    if ((given_n != 0 || peer) && given_n != 3) {
+        text_say(reterr, "expected s3_url, s3_user and s3_password_ref together%s",
+                 peer ? ": peer_url is for a second bucket" : "");
+        return ERR_CONFIG;
+    }
+    return peer ? s3_arguments_accept(arguments, true, reterr) : ERR_OK;
+}
+
 enum err kubernetes_accepts(const struct arguments *arguments, struct text256 *reterr) {
     static const char *const needed[][2] = {{"allocatable", "resource"}, {"workloads", "namespace"},
                                             {"images", "namespace"},     {"images", "registry"},
@@ -79,6 +104,7 @@ enum err kubernetes_accepts(const struct arguments *arguments, struct text256 *r
     for (size_t i = 0; err == ERR_OK && i < sizeof needed / sizeof needed[0]; i++) {
         err = needs(arguments, needed[i][0], needed[i][1], reterr);
     }
+    err = err == ERR_OK ? velero_accepts(arguments, reterr) : err;
     const char *workload = arguments_get(arguments, "workload");
     if (err == ERR_OK && workload != NULL && !kubernetes_workload_split(workload, &plural, &name)) {
         text_say(reterr, "argument workload: expected deployment/NAME, statefulset/NAME or "

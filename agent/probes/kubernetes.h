@@ -13,6 +13,7 @@
 #define KUBERNETES_CONTINUE_SIZE 512
 #define KUBERNETES_IMAGES_MAX 64
 #define KUBERNETES_IMAGE_SIZE 160
+#define KUBERNETES_NAME_SIZE 254 /* of an object, its end included */
 
 struct json_t;
 
@@ -58,13 +59,21 @@ kubernetes_take workload_take;
 struct velero_sums {
     const char *schedule; /* only its backups; NULL: all. Borrowed */
     unsigned backups_n, completed_n;
-    uint64_t newest_s;   /* completion of the newest completed one; 0: none */
-    bool newest_failed;  /* a later one ended otherwise */
-    uint64_t last_s;     /* start of the latest of all */
-    char last_phase[24]; /* and its phase */
+    uint64_t newest_s;                   /* completion of the newest completed one; 0: none */
+    bool newest_failed;                  /* a later one ended otherwise */
+    uint64_t last_s;                     /* start of the latest of all */
+    char last_phase[24];                 /* and its phase */
+    char newest[KUBERNETES_NAME_SIZE];   /* the newest completed one's name */
+    char location[KUBERNETES_NAME_SIZE]; /* and its storage location; "": it names none */
 };
 kubernetes_take velero_take;
-kubernetes_take velero_location_take; /* into: char[24], its phase; "" when it has none yet */
+
+struct velero_location {
+    char phase[24];          /* "" when it has none yet */
+    char bucket[64];         /* "": it names none, or a longer one than S3 allows */
+    char prefix[VALUE_SIZE]; /* inside it; "" */
+};
+kubernetes_take velero_location_take; /* a prefix that is too long: FORMAT */
 
 struct velero_restores {
     const char *schedule; /* only restores of its backups; NULL: all. Borrowed */
@@ -120,6 +129,12 @@ bool kubernetes_ask(struct kubernetes_run *run, const char *path);
 bool kubernetes_workloads(struct kubernetes_run *run, struct workload_sums *sums);
 void kubernetes_images(struct kubernetes_run *run);
 void kubernetes_velero(struct kubernetes_run *run);
+/* The storage location of that name. False: run->reading says what is wrong with it. */
+bool kubernetes_velero_location(struct kubernetes_run *run, const char *name,
+                                struct velero_location *ret_location);
+/* Behind a good reading of the newest completed backup: its objects, in its location's bucket and
+ * with peer_url in the other region's. What is wrong there replaces the reading. */
+void kubernetes_velero_objects(struct kubernetes_run *run, const struct velero_sums *sums);
 void kubernetes_rights(struct kubernetes_run *run);
 void kubernetes_levels(struct kubernetes_run *run);
 

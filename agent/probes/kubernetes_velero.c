@@ -1,6 +1,6 @@
 /* kubernetes, what=velero: the newest completed backup's age; with `location`, that its storage
  * is available; with `restored_within`, that a restore of such a backup was completed not longer
- * ago. A backup that nobody ever restored is a hope. */
+ * ago. A backup that nobody ever restored is a hope. With `s3_url`, its objects are looked at. */
 #include "agent/probes/kubernetes.h"
 #include "agent/probes/reading.h"
 #include "common/io/clock.h"
@@ -30,34 +30,38 @@ static void backups_judge(struct kubernetes_run *run, const struct velero_sums *
     }
 }
 
-/* False: the reading is the location's. */
-static bool location_fits(struct kubernetes_run *run) {
-    const char *location = arguments_get(run->input->arguments, "location");
-    char path[VALUE_SIZE + 96], phase[24] = "";
-    if (location == NULL) {
-        return true;
-    }
+bool kubernetes_velero_location(struct kubernetes_run *run, const char *name,
+                                struct velero_location *ret_location) {
+    char path[WEB_URL_SIZE];
     if (!collection_path(run, "backupstoragelocations/", path, sizeof path) ||
-        !text_append(path, sizeof path, location)) {
+        !service_append_encoded(path, sizeof path, name)) {
         run->reading = reading_failed(ERR_CONFIG, "the question is too long");
         return false;
     }
     if (!kubernetes_ask(run, path)) {
         return false;
     }
-    if (run->status != 200 ||
-        kubernetes_one_parse(run->body, run->body_n, velero_location_take, phase) != ERR_OK) {
-        run->reading = reading_judged(false, "location %.32s: status %ld", location, run->status);
+    if (run->status != 200 || kubernetes_one_parse(run->body, run->body_n, velero_location_take,
+                                                   ret_location) != ERR_OK) {
+        run->reading = reading_judged(false, "location %.32s: status %ld", name, run->status);
         run->reading.value = -1;
         return false;
     }
-    if (!text_equal(phase, "Available")) {
-        run->reading = reading_judged(false, "location %.32s is %.23s", location,
-                                      phase[0] != '\0' ? phase : "not validated yet");
+    if (!text_equal(ret_location->phase, "Available")) {
+        run->reading = reading_judged(false, "location %.32s is %.23s", name,
+                                      ret_location->phase[0] != '\0' ? ret_location->phase
+                                                                     : "not validated yet");
         run->reading.value = -1;
         return false;
     }
     return true;
+}
+
+/* False: the reading is the location's. */
+static bool location_fits(struct kubernetes_run *run) {
+    const char *name = arguments_get(run->input->arguments, "location");
+    struct velero_location location;
+    return name == NULL || kubernetes_velero_location(run, name, &location);
 }
 
 /* A good reading becomes a warning when no restore has shown it of late. */
@@ -99,5 +103,8 @@ void kubernetes_velero(struct kubernetes_run *run) {
     if (location_fits(run) && kubernetes_list(run, path, NULL, velero_take, &sums)) {
         backups_judge(run, &sums);
         restores_judge(run);
+        if (run->reading.good && arguments_get(run->input->arguments, "s3_url") != NULL) {
+            kubernetes_velero_objects(run, &sums);
+        }
     }
 }

@@ -1,6 +1,7 @@
 #include "agent/probes/parse.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -247,13 +248,25 @@ static void haproxy_row(struct haproxy_view *view, const char *server, const cha
     }
 }
 
+/* Those of the whole backend: its own row has them, whatever its servers do. */
+static void haproxy_sessions(struct haproxy_view *view, const char *line, size_t line_n,
+                             unsigned column) {
+    char server[128], sessions[24];
+    view->sessions_told =
+        view->sessions_told ||
+        (csv_field(line, line_n, 1, server, sizeof server) && text_equal(server, "BACKEND") &&
+         csv_field(line, line_n, column, sessions, sizeof sessions) &&
+         text_to_u64(sessions, UINT32_MAX, &view->sessions_n));
+}
+
 enum err haproxy_parse(const char *csv, const char *backend, struct haproxy_view *ret_view) {
     struct haproxy_view view = {.found = false};
-    unsigned status_at = 0;
+    unsigned status_at = 0, sessions_at = UINT_MAX; /* a column that no line has */
     size_t header_n = strcspn(csv, "\r\n");
     if (!text_starts(csv, "# pxname,svname,") || !csv_column(csv, header_n, "status", &status_at)) {
         return ERR_FORMAT;
     }
+    (void)csv_column(csv, header_n, "scur", &sessions_at);
     for (const char *line = csv + header_n; *line != '\0';) {
         line += strspn(line, "\r\n");
         size_t n = strcspn(line, "\r\n");
@@ -264,6 +277,7 @@ enum err haproxy_parse(const char *csv, const char *backend, struct haproxy_view
             csv_field(line, n, 1, server, sizeof server) &&
             csv_field(line, n, status_at, status, sizeof status)) {
             haproxy_row(&view, server, status);
+            haproxy_sessions(&view, line, n, sessions_at);
         }
         line += n;
     }

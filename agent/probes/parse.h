@@ -51,6 +51,8 @@ struct haproxy_view {
     unsigned up_n; /* servers up, or without a health check */
     char backend_status[16];
     char up_names[64]; /* for people: "pg1 pg2 ..." */
+    bool sessions_told;
+    uint64_t sessions_n; /* of the backend, now */
 };
 enum err haproxy_parse(const char *csv, const char *backend,
                        struct haproxy_view *ret_view) ERR_CHECKED;
@@ -67,8 +69,13 @@ struct patroni_view {
     bool paused;
     char first_not_running[NAME_SIZE * 2]; /* name, for people; "" */
     char first_state[NAME_SIZE];
+    /* A replica that runs, may be elected and does not stream; "": none, or Patroni does not tell,
+     * as 3.0 does not, who says "running" of each. */
+    char first_not_streaming[NAME_SIZE * 2];
     /* Of all members, a blank between; "" when they are too long together or one has a blank. */
     char names[NAME_SIZE * 2];
+    /* The same by text_digest, whatever is in them; "" when there are more than fit. */
+    char digests[TEXT_DIGEST_SIZE * 12];
 };
 enum err patroni_parse(const char *json, size_t json_size,
                        struct patroni_view *ret_view) ERR_CHECKED;

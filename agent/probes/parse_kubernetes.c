@@ -281,6 +281,17 @@ enum err level_take(const struct json_t *object, void *into) {
     return levels_add(sums->levels, sums->kind, name_of(object), (uint32_t)count_of(wanted));
 }
 
+static void newest_take(struct velero_sums *sums, const json_t *object, uint64_t ended_s) {
+    const char *location = json_string_value(path_get(object, "spec", "storageLocation"));
+    if (ended_s <= sums->newest_s) {
+        return;
+    }
+    sums->newest_s = ended_s;
+    (void)text_format(sums->newest, sizeof sums->newest, "%.253s", name_of(object));
+    (void)text_format(sums->location, sizeof sums->location, "%.253s",
+                      location != NULL ? location : "");
+}
+
 enum err velero_take(const struct json_t *object, void *into) {
     struct velero_sums *sums = into;
     const char *schedule = json_string_value(
@@ -300,7 +311,7 @@ enum err velero_take(const struct json_t *object, void *into) {
                      rfc3339_parse(ended, &ended_s);
     if (completed) {
         sums->completed_n++;
-        sums->newest_s = ended_s > sums->newest_s ? ended_s : sums->newest_s;
+        newest_take(sums, object, ended_s);
     }
     if (started_s >= sums->last_s) {
         sums->last_s = started_s;

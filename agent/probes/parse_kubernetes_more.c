@@ -10,12 +10,22 @@ static const char *text_of(const json_t *object, const char *part, const char *k
 }
 
 enum err velero_location_take(const json_t *object, void *into) {
-    char *phase = into;
-    const char *said = text_of(object, "status", "phase");
+    struct velero_location *location = into;
+    const json_t *spec = json_object_get(object, "spec");
+    const char *phase = text_of(object, "status", "phase");
+    const char *bucket = text_of(spec, "objectStorage", "bucket");
+    const char *prefix = text_of(spec, "objectStorage", "prefix");
+    *location = (struct velero_location){.phase = ""};
     if (text_of(object, "metadata", "name") == NULL) {
         return ERR_FORMAT;
     }
-    (void)text_format(phase, 24, "%.23s", said != NULL ? said : "");
+    (void)text_format(location->phase, sizeof location->phase, "%.23s", phase != NULL ? phase : "");
+    if (bucket != NULL && !text_copy(location->bucket, sizeof location->bucket, bucket)) {
+        location->bucket[0] = '\0';
+    }
+    if (prefix != NULL && !text_copy(location->prefix, sizeof location->prefix, prefix)) {
+        return ERR_FORMAT;
+    }
     return ERR_OK;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/probes/calendar.h"
+#include "agent/probes/parse.h"
 #include "common/base/text.h"
 #include "common/io/flat_xml.h"
 
@@ -288,6 +289,38 @@ enum err s3_servers_parse(const char *page, struct s3_servers *ret_servers) {
         return ERR_FORMAT;
     }
     *ret_servers = servers;
+    return ERR_OK;
+}
+
+/* MinIO writes large figures as 9.7793294336e+10. False: not there, or no number of bytes. */
+static bool bytes_find(const char *page, const char *name, int64_t *ret_bytes) {
+    size_t name_n = strlen(name);
+    char text[32];
+    double bytes = 0;
+    for (const char *line = page; *line != '\0';) {
+        size_t n = strcspn(line, "\n");
+        if (n > name_n && text_starts(line, name) && line[name_n] == ' ') {
+            bool fits =
+                text_format(text, sizeof text, "%.*s", (int)(n - name_n - 1), line + name_n + 1) &&
+                decimal_parse(text, &bytes) && bytes >= 0 && bytes < 9.2e18;
+            *ret_bytes = fits ? (int64_t)bytes : 0;
+            return fits;
+        }
+        line += n + (line[n] == '\n' ? 1 : 0);
+    }
+    return false;
+}
+
+enum err s3_capacity_parse(const char *page, struct s3_capacity *ret_capacity) {
+    struct s3_capacity capacity;
+    if (!bytes_find(page, "minio_cluster_health_capacity_usable_total_bytes",
+                    &capacity.size_bytes) ||
+        !bytes_find(page, "minio_cluster_health_capacity_usable_free_bytes",
+                    &capacity.free_bytes) ||
+        capacity.size_bytes == 0 || capacity.free_bytes > capacity.size_bytes) {
+        return ERR_FORMAT;
+    }
+    *ret_capacity = capacity;
     return ERR_OK;
 }
 

@@ -64,6 +64,13 @@ struct s3_servers {
 };
 enum err s3_servers_parse(const char *page, struct s3_servers *ret_servers) ERR_CHECKED;
 
+/* The same page: what the deployment can hold, behind its erasure code, and what is left of it.
+ * FORMAT: it tells neither, or nonsense. */
+struct s3_capacity {
+    int64_t size_bytes, free_bytes; /* size > 0, 0 <= free <= size */
+};
+enum err s3_capacity_parse(const char *page, struct s3_capacity *ret_capacity) ERR_CHECKED;
+
 /* MinIO's GET bucket?replication-metrics=2: since the server's start. */
 struct s3_replication {
     unsigned targets_n;

@@ -65,12 +65,22 @@ static struct reading judge(const struct arguments *arguments, const struct patr
                                  down ? view->first_not_running : "",
                                  view->paused ? ", paused" : "", fits ? "" : ", expected ",
                                  fits ? "" : parameter_text(arguments, "expect_role", "any"));
-        if (lacks || view->paused) {
+        bool behind = fits && view->first_not_streaming[0] != '\0';
+        if (behind) {
+            (void)text_append(reading.detail, sizeof reading.detail, PATRONI_NO_STREAM);
+            (void)text_append(reading.detail, sizeof reading.detail, view->first_not_streaming);
+        }
+        if (lacks || view->paused || behind) {
             reading_warn(&reading);
         }
     }
     reading.role = role;
     reading.value = view->running_n;
+    if (view->leader != PATRONI_LEADER_NONE) {
+        (void)text_copy(reading.leader, sizeof reading.leader, view->leader_name);
+        reading.timeline =
+            view->timeline > 0 && view->timeline <= UINT32_MAX ? (uint32_t)view->timeline : 0;
+    }
     return reading;
 }
 
@@ -123,13 +133,28 @@ static struct reading credential_judge(const struct http_sync_request *member,
 }
 
 /* Behind all else, for readiness: no name may stand in both regions' clusters. */
-static void names_say(const struct patroni_view *view, struct reading *reading) {
-    if (view->names[0] != '\0' && reading->err == ERR_OK &&
-        strlen(reading->detail) + strlen(view->names) + sizeof PATRONI_NAMES <=
-            sizeof reading->detail) {
-        (void)text_append(reading->detail, sizeof reading->detail, PATRONI_NAMES);
-        (void)text_append(reading->detail, sizeof reading->detail, view->names);
+static bool named(struct reading *reading, const char *mark, const char *names) {
+    if (names[0] == '\0' ||
+        strlen(reading->detail) + strlen(mark) + strlen(names) >= sizeof reading->detail) {
+        return false;
     }
+    (void)text_append(reading->detail, sizeof reading->detail, mark);
+    (void)text_append(reading->detail, sizeof reading->detail, names);
+    return true;
+}
+
+/* Where not even their digests fit that is told: nothing said would look like no trouble. */
+static void names_say(const struct patroni_view *view, struct reading *reading) {
+    if (reading->err != ERR_OK || view->members_n == 0 ||
+        named(reading, PATRONI_NAMES, view->names) ||
+        named(reading, PATRONI_DIGESTS, view->digests)) {
+        return;
+    }
+    size_t last = sizeof reading->detail - sizeof PATRONI_NAMELESS;
+    if (strlen(reading->detail) > last) {
+        reading->detail[last] = '\0';
+    }
+    (void)text_append(reading->detail, sizeof reading->detail, PATRONI_NAMELESS);
 }
 
 static struct reading member_ask(const struct arguments *arguments,

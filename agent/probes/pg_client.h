@@ -57,6 +57,13 @@ const char *pg_state_text(const char *sqlstate);
 enum err pg_return_look(struct pg_client *client, const struct arguments *arguments, char *note,
                         size_t note_size, struct text256 *reterr) ERR_CHECKED;
 
+/* pg_past.c. With the argument past, a standby's history against that of the primary at the address
+ * in it. DIVERGED and UNKNOWN are written into `note`; the other server being no primary is SAME:
+ * then nothing leads there. */
+enum pg_past { PG_PAST_SAME, PG_PAST_UNKNOWN, PG_PAST_DIVERGED };
+enum pg_past pg_past_look(const struct probe_input *input, struct pg_client *client, char *note,
+                          size_t note_size);
+
 /* Asks for the role and the positions that go with it, into the reading: primary WRITTEN, standby
  * RECEIVED and APPLIED. The reading is otherwise untouched. */
 enum err pg_role_ask(struct pg_client *client, struct reading *reading,

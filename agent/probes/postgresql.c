@@ -1,6 +1,6 @@
-/* postgresql: role, positions, a write that is really committed, slots that hold WAL back, and an
- * archiver that fails. The role comes from the server itself: what Patroni's REST says of it can be
- * ahead of the truth. */
+/* postgresql: role, positions, a write that is really committed, slots that hold WAL back, an
+ * archiver that fails, and a standby's past. The role comes from the server itself: what Patroni's
+ * REST says of it can be ahead of the truth. */
 #include "agent/probes/canary.h"
 #include "agent/probes/kinds.h"
 #include "agent/probes/parameter.h"
@@ -24,6 +24,7 @@ static const struct parameter parameters[] = {
     {.name = "rewind", .type = PARAMETER_FLAG},
     {.name = "slot", .type = PARAMETER_TEXT},
     {.name = "min_wal_keep", .type = PARAMETER_NUMBER, .min = 1, .max = INT64_MAX},
+    {.name = "past", .type = PARAMETER_ADDRESS},
 };
 
 enum err postgresql_accepts(const struct arguments *arguments, struct text256 *reterr) {
@@ -116,6 +117,8 @@ static struct reading look(const struct probe_input *input, struct pg_client *cl
     char slots[64] = "";
     char archiver[48] = "";
     char returns[72] = "";
+    char past[100] = "";
+    enum pg_past kin = PG_PAST_SAME;
     enum err err = pg_role_ask(client, &seen, &why);
     if (err == ERR_OK && table != NULL && input->active && seen.role == STORE_PRIMARY) {
         err = write_try(input, client, &seen, state, sizeof state, &why);
@@ -133,23 +136,26 @@ static struct reading look(const struct probe_input *input, struct pg_client *cl
     if (err != ERR_OK) {
         return reading_failed(err, "%s", why.at);
     }
+    if (seen.role == STORE_STANDBY && arguments_get(arguments, "past") != NULL) {
+        kin = pg_past_look(input, client, past, sizeof past);
+    }
     const char *expected = parameter_text(arguments, "expect_role", "any");
-    bool good = role_good(input, &seen) && returns[0] == '\0';
+    bool good = role_good(input, &seen) && returns[0] == '\0' && kin != PG_PAST_DIVERGED;
     bool surprising =
         probe_expect_role(arguments) != STORE_UNKNOWN && probe_expect_role(arguments) != seen.role;
-    struct reading reading =
-        reading_judged(good, "%s%s%s%s%s%s%s%s", probe_role_text(seen.role),
-                       surprising ? ", expected " : "", surprising ? expected : "",
-                       seen.writable      ? ", writable"
-                       : state[0] != '\0' ? ", write refused: "
-                                          : "",
-                       state[0] != '\0' ? pg_state_text(state) : "", returns, slots, archiver);
+    struct reading reading = reading_judged(
+        good, "%s%s%s%s%s%s%s%s%s", probe_role_text(seen.role), surprising ? ", expected " : "",
+        surprising ? expected : "",
+        seen.writable      ? ", writable"
+        : state[0] != '\0' ? ", write refused: "
+                           : "",
+        state[0] != '\0' ? pg_state_text(state) : "", past, returns, slots, archiver);
     reading.role = seen.role;
     reading.writable = seen.writable;
     reading.positions_n = seen.positions_n;
     reading.positions[0] = seen.positions[0];
     reading.positions[1] = seen.positions[1];
-    if (slots[0] != '\0' || archiver[0] != '\0') {
+    if (slots[0] != '\0' || archiver[0] != '\0' || kin == PG_PAST_UNKNOWN) {
         reading_warn(&reading);
     }
     return reading;

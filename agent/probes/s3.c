@@ -1,8 +1,6 @@
 /* s3: what an S3 server says of itself, of a bucket, of its replication, and what really arrives.
- * Health, replication metrics and the number of servers are MinIO's own; the rest is plain S3. The
- * servers are counted by the one that is asked, on its page /minio/metrics/v3/cluster/health (MinIO
- * of 2024 or later; a bearer token, or MINIO_PROMETHEUS_AUTH_TYPE=public; no administrator's
- * call), which MinIO itself brings up to date once a minute. */
+ * Health, replication metrics, the servers and their capacity (s3_minio.c) are MinIO's own; the
+ * rest is plain S3. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +23,11 @@ static const struct parameter parameters[] = {
     {.name = "what",
      .type = PARAMETER_CHOICE,
      .needed = true,
-     .choices = "|health|servers|bucket|role|canary|conflicts|replication|"},
+     .choices = "|health|servers|capacity|bucket|role|canary|conflicts|replication|"},
+    {.name = "min_size", .type = PARAMETER_TEXT},
+    {.name = "min_free_percent", .type = PARAMETER_NUMBER, .min = 0, .max = 100},
+    {.name = "warn_free_percent", .type = PARAMETER_NUMBER, .min = 0, .max = 100},
+    {.name = "figure", .type = PARAMETER_CHOICE, .choices = "|free|size|"},
     {.name = "min_servers", .type = PARAMETER_NUMBER, .min = 1, .max = 1024},
     {.name = "expect_role", .type = PARAMETER_CHOICE, .choices = "|source|target|both|none|any|"},
     {.name = "backup", .type = PARAMETER_NAME},
@@ -63,51 +65,6 @@ static struct reading health_minio(const struct probe_input *input) {
     }
     reading.latency_ms = answer.took_ms;
     reading.value = answer.status;
-    return reading;
-}
-
-static struct reading servers_judge(const struct probe_input *input,
-                                    const struct s3_servers *servers) {
-    int64_t least_n = (int64_t)parameter_number(input->arguments, "min_servers", 1);
-    int64_t all_n = servers->online_n + servers->offline_n;
-    bool enough = servers->online_n >= least_n;
-    struct reading reading =
-        reading_judged(enough, "%lld/%lld servers online", (long long)servers->online_n,
-                       (long long)(all_n > least_n ? all_n : least_n));
-    if (servers->offline_n > 0 || servers->drives_offline_n > 0) {
-        reading_warn(&reading);
-    }
-    if (servers->drives_offline_n > 0) {
-        char said[sizeof reading.detail];
-        (void)text_copy(said, sizeof said, reading.detail);
-        (void)text_format(reading.detail, sizeof reading.detail, "%.60s, %lld drives offline", said,
-                          (long long)servers->drives_offline_n);
-    }
-    reading.value = servers->online_n;
-    return reading;
-}
-
-static struct reading servers_ask(const struct probe_input *input) {
-    char body[BODY_SIZE];
-    struct http_sync_answer answer;
-    struct s3_servers servers;
-    struct reading reading;
-    struct service_request request = {.path = "/minio/metrics/v3/cluster/health",
-                                      .without_password = true};
-    if (!web_ask(input, &request, body, sizeof body, &answer, &reading)) {
-        reading.value = -1;
-        return reading;
-    }
-    if (answer.status == 200 && s3_servers_parse(body, &servers) == ERR_OK) {
-        reading = servers_judge(input, &servers);
-    } else {
-        reading = answer.status == 503
-                      ? reading_judged(false, "it still starts: status 503")
-                      : reading_failed(ERR_FORMAT, "status %ld, not MinIO's page on its servers",
-                                       answer.status);
-        reading.value = -1;
-    }
-    reading.latency_ms = answer.took_ms;
     return reading;
 }
 
@@ -287,17 +244,20 @@ static bool is_minio(const struct arguments *arguments) {
 /* What asks nothing of a bucket. */
 static bool is_of_server(const struct arguments *arguments) {
     const char *what = parameter_text(arguments, "what", "");
-    return text_equal(what, "servers") || (text_equal(what, "health") && is_minio(arguments));
+    return text_equal(what, "servers") || text_equal(what, "capacity") ||
+           (text_equal(what, "health") && is_minio(arguments));
 }
 
 enum err s3_accepts(const struct arguments *arguments, struct text256 *reterr) {
     enum err err =
         parameters_accept(parameters, sizeof parameters / sizeof parameters[0], arguments, reterr);
     const char *what = parameter_text(arguments, "what", "");
-    if (err == ERR_OK && text_equal(what, "servers") && !is_minio(arguments)) {
-        text_say(reterr, "argument what: only MinIO tells its servers");
+    bool own = text_equal(what, "servers") || text_equal(what, "capacity");
+    if (err == ERR_OK && own && !is_minio(arguments)) {
+        text_say(reterr, "argument what: only MinIO tells its %s", what);
         return ERR_CONFIG;
     }
+    err = err == ERR_OK ? s3_capacity_accepts(arguments, reterr) : err;
     if (err != ERR_OK || is_of_server(arguments)) {
         return err;
     }
@@ -322,7 +282,9 @@ struct reading s3_run(const struct probe_input *input) {
     struct s3_place place;
     struct text256 why = {""};
     if (is_of_server(input->arguments)) {
-        return text_equal(what, "health") ? health_minio(input) : servers_ask(input);
+        return text_equal(what, "health")     ? health_minio(input)
+               : text_equal(what, "capacity") ? s3_capacity(input)
+                                              : s3_servers(input);
     }
     if (s3_place_open(input, false, &place, &why) != ERR_OK) {
         return reading_failed(ERR_CONFIG, "%s", why.at);

@@ -61,6 +61,11 @@ struct s3_request {
 bool s3_ask(const struct s3_place *place, const struct s3_request *request, char *ret_body,
             size_t body_size, struct http_sync_answer *ret_answer, struct reading *ret_reading);
 
+/* s3_minio.c: what=servers and what=capacity, MinIO's own figures of the deployment. */
+struct reading s3_servers(const struct probe_input *input);
+enum err s3_capacity_accepts(const struct arguments *arguments, struct text256 *reterr) ERR_CHECKED;
+struct reading s3_capacity(const struct probe_input *input);
+
 /* s3_versions.c: what the canary's key leaves behind in a bucket that keeps versions. `clean`: the
  * oldest of those in sight are deleted, for good, but for the newest few that may still be on their
  * way to the other side. More than max_versions (100) make the reading a warning that says so, and

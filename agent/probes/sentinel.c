@@ -133,6 +133,9 @@ static struct reading judge(const struct arguments *arguments, const struct sent
         }
     }
     reading.value = all->quorum_n;
+    if (all->agree) {
+        (void)text_copy(reading.leader, sizeof reading.leader, all->primary);
+    }
     return reading;
 }
 

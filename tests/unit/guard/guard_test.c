@@ -170,6 +170,8 @@ static struct guard_answer call(enum guard_call which, uint64_t epoch) {
     return answer;
 }
 
+/* Who signs certificates; a member's next keys have its name. */
+static const struct keys *signers[2] = {&members[0], &members[1]};
 static uint32_t certified_wait_ms; /* 0: what the guard's own pins ask for */
 
 /* Asks, waits, and hands over the certificate of two members. */
@@ -194,14 +196,14 @@ static struct guard_answer lease(uint64_t epoch, uint32_t way_ms) {
     memcpy(question->nonce, answer.nonce, NONCE_SIZE);
     for (unsigned m = 0; m < 2; m++) {
         struct answer *said = &certificate.answers[certificate.answers_n++];
-        (void)text_copy(said->from, NAME_SIZE, members[m].name);
+        (void)text_copy(said->from, NAME_SIZE, signers[m]->name);
         (void)text_copy(said->agent, NAME_SIZE, "r1-db1");
         said->purpose = PURPOSE_LEASE;
         said->epoch = said->newest_epoch = epoch;
         said->newest_open = true;
         memcpy(said->nonce, answer.nonce, NONCE_SIZE);
         size_t size = canon_answer(question, said, canon);
-        assert_int_equal(sign_bytes(members[m].sign_secret, canon, size, said->signature), ERR_OK);
+        assert_int_equal(sign_bytes(signers[m]->sign_secret, canon, size, said->signature), ERR_OK);
     }
     memset(&request, 0, sizeof request);
     request.call = GUARD_CERTIFICATE;
@@ -366,6 +368,25 @@ static void hold_is_renewed_without_certificates(void **state) {
     assert_true(kernel_shuts_ms <= now.raw_ms + T_MS - EARLY_MS);
 }
 
+/* While keys are exchanged either counts, but it is members that are counted. */
+static void a_member_that_signed_with_both_keys_counts_once(void **state) {
+    static struct keys next;
+    (void)state;
+    fresh(HOLDER_FENCE);
+    assert_int_equal(keys_generate(KEY_MEMBER, "m1", &next), ERR_OK);
+    signers[1] = &next;
+    assert_int_equal(lease(1, 10).verdict, HOLDER_NO_MAJORITY); /* a key that is not pinned */
+    memcpy(guard.pins.members[0].next, next.sign_public, KEY_SIZE);
+    assert_int_equal(lease(1, 10).verdict, HOLDER_NO_MAJORITY); /* both keys of m1 */
+    assert_int_equal(kernel_gate, GATE_SHUT);
+    signers[0] = &members[2];
+    assert_int_equal(lease(1, 10).verdict, HOLDER_ACCEPTED); /* m3, and m1 by its next key */
+    memset(guard.pins.members[0].next, 0, KEY_SIZE);
+    assert_int_equal(lease(1, 10).verdict, HOLDER_NO_MAJORITY);
+    signers[0] = &members[0];
+    signers[1] = &members[1];
+}
+
 static void what_a_guard_does_without_members_is_what_they_certified(void **state) {
     (void)state;
     /* Its file says hold, and the members never heard of that: a lease that never ends. */
@@ -413,6 +434,7 @@ int main(void) {
         cmocka_unit_test(a_gate_found_open_runs_out_unless_it_was_fenced),
         cmocka_unit_test(a_gate_opened_by_hand_is_shut_and_one_shut_by_hand_is_opened),
         cmocka_unit_test(hold_is_renewed_without_certificates),
+        cmocka_unit_test(a_member_that_signed_with_both_keys_counts_once),
         cmocka_unit_test(what_a_guard_does_without_members_is_what_they_certified),
         cmocka_unit_test(a_proof_is_not_told_of_a_newer_lease),
     };

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/probes/kubernetes.h"
@@ -105,7 +106,8 @@ static void a_failed_backup_after_a_completed_one_is_seen(void **state) {
     static const char list[] =
         "{\"items\":[{\"metadata\":{\"name\":\"one\",\"creationTimestamp\":\"2026-01-24T03:00:"
         "00Z\","
-        "\"labels\":{\"velero.io/schedule-name\":\"daily\"}},\"status\":{\"phase\":\"Completed\","
+        "\"labels\":{\"velero.io/schedule-name\":\"daily\"}},"
+        "\"spec\":{\"storageLocation\":\"west\"},\"status\":{\"phase\":\"Completed\","
         "\"completionTimestamp\":\"2026-01-24T03:10:00Z\"}},"
         "{\"metadata\":{\"name\":\"two\",\"creationTimestamp\":\"2026-01-25T03:00:00Z\","
         "\"labels\":{\"velero.io/"
@@ -117,6 +119,8 @@ static void a_failed_backup_after_a_completed_one_is_seen(void **state) {
     assert_int_equal(sums.completed_n, 1);
     assert_int_equal(sums.newest_s, 1769224200);
     assert_true(sums.newest_failed);
+    assert_string_equal(sums.newest, "one");
+    assert_string_equal(sums.location, "west");
     assert_string_equal(sums.last_phase, "PartiallyFailed");
 }
 
@@ -156,16 +160,43 @@ static void the_newest_restore_of_a_schedules_backup_is_found(void **state) {
 
 static void a_location_without_a_phase_is_not_validated_yet(void **state) {
     (void)state;
-    char phase[24] = "x";
+    struct velero_location location = {.phase = "x", .bucket = "x"};
     const char *fresh = "{\"metadata\":{\"name\":\"default\"}}";
     const char *lost =
         "{\"metadata\":{\"name\":\"default\"},\"status\":{\"phase\":\"Unavailable\"}}";
-    assert_int_equal(kubernetes_one_parse(fresh, strlen(fresh), velero_location_take, phase),
+    assert_int_equal(kubernetes_one_parse(fresh, strlen(fresh), velero_location_take, &location),
                      ERR_OK);
-    assert_string_equal(phase, "");
-    assert_int_equal(kubernetes_one_parse(lost, strlen(lost), velero_location_take, phase), ERR_OK);
-    assert_string_equal(phase, "Unavailable");
-    assert_int_equal(kubernetes_one_parse("{}", 2, velero_location_take, phase), ERR_FORMAT);
+    assert_string_equal(location.phase, "");
+    assert_string_equal(location.bucket, "");
+    assert_int_equal(kubernetes_one_parse(lost, strlen(lost), velero_location_take, &location),
+                     ERR_OK);
+    assert_string_equal(location.phase, "Unavailable");
+    assert_int_equal(kubernetes_one_parse("{}", 2, velero_location_take, &location), ERR_FORMAT);
+}
+
+static void a_location_tells_its_bucket_and_the_place_inside_it(void **state) {
+    (void)state;
+    struct velero_location location;
+    const char *plain = "{\"metadata\":{\"name\":\"default\"},\"spec\":{\"objectStorage\":{"
+                        "\"bucket\":\"velero\",\"prefix\":\"bud/r1\"}}}";
+    assert_int_equal(kubernetes_one_parse(plain, strlen(plain), velero_location_take, &location),
+                     ERR_OK);
+    assert_string_equal(location.bucket, "velero");
+    assert_string_equal(location.prefix, "bud/r1");
+    char text[VALUE_SIZE + 128], longer[VALUE_SIZE + 1];
+    memset(longer, 'a', VALUE_SIZE);
+    longer[VALUE_SIZE] = '\0';
+    (void)snprintf(
+        text, sizeof text,
+        "{\"metadata\":{\"name\":\"x\"},\"spec\":{\"objectStorage\":{\"bucket\":\"%s\"}}}", longer);
+    assert_int_equal(kubernetes_one_parse(text, strlen(text), velero_location_take, &location),
+                     ERR_OK);
+    assert_string_equal(location.bucket, "");
+    (void)snprintf(
+        text, sizeof text,
+        "{\"metadata\":{\"name\":\"x\"},\"spec\":{\"objectStorage\":{\"prefix\":\"%s\"}}}", longer);
+    assert_int_equal(kubernetes_one_parse(text, strlen(text), velero_location_take, &location),
+                     ERR_FORMAT);
 }
 
 static void rights_are_read_one_by_one_or_refused(void **state) {
@@ -255,6 +286,7 @@ int main(void) {
         cmocka_unit_test(a_failed_backup_after_a_completed_one_is_seen),
         cmocka_unit_test(the_newest_restore_of_a_schedules_backup_is_found),
         cmocka_unit_test(a_location_without_a_phase_is_not_validated_yet),
+        cmocka_unit_test(a_location_tells_its_bucket_and_the_place_inside_it),
         cmocka_unit_test(rights_are_read_one_by_one_or_refused),
         cmocka_unit_test(what_is_no_list_is_refused),
         cmocka_unit_test(an_image_names_its_manifest),

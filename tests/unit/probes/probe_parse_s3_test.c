@@ -371,6 +371,38 @@ static void servers_are_those_that_the_page_counts(void **state) {
     }
 }
 
+#define SIZE "minio_cluster_health_capacity_usable_total_bytes "
+#define FREE "minio_cluster_health_capacity_usable_free_bytes "
+
+static void capacity_is_what_the_page_says_is_usable(void **state) {
+    (void)state;
+    static const struct {
+        const char *page;
+        enum err err;
+        int64_t size_bytes, free_bytes;
+    } table[] = {
+        {FREE "6.7979952128e+10\n# TYPE " SIZE "gauge\n" SIZE "9.7793294336e+10\n" ONLINE "1\n",
+         ERR_OK, 97793294336, 67979952128},
+        {SIZE "4096\n" FREE "0\n", ERR_OK, 4096, 0},
+        {SIZE "4096\n", ERR_FORMAT, 0, 0},
+        {FREE "4096\n", ERR_FORMAT, 0, 0},
+        {SIZE "0\n" FREE "0\n", ERR_FORMAT, 0, 0},
+        {SIZE "10\n" FREE "11\n", ERR_FORMAT, 0, 0},
+        {SIZE "NaN\n" FREE "11\n", ERR_FORMAT, 0, 0},
+        {SIZE "+Inf\n" FREE "11\n", ERR_FORMAT, 0, 0},
+        {SIZE "1e300\n" FREE "11\n", ERR_FORMAT, 0, 0},
+        {SIZE "12\n" FREE "-1\n", ERR_FORMAT, 0, 0},
+        {"x_" SIZE "12\nx_" FREE "1\n", ERR_FORMAT, 0, 0},
+        {"", ERR_FORMAT, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        struct s3_capacity capacity = {0};
+        assert_int_equal(s3_capacity_parse(table[i].page, &capacity), table[i].err);
+        assert_int_equal(capacity.size_bytes, table[i].size_bytes);
+        assert_int_equal(capacity.free_bytes, table[i].free_bytes);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_listing_is_read),
@@ -383,6 +415,7 @@ int main(void) {
         cmocka_unit_test(replication_metrics_are_complete_or_refused),
         cmocka_unit_test(enabled_rules_of_replication_are_counted_by_their_bucket),
         cmocka_unit_test(servers_are_those_that_the_page_counts),
+        cmocka_unit_test(capacity_is_what_the_page_says_is_usable),
         cmocka_unit_test(a_ref_is_found_at_its_commit),
         cmocka_unit_test(a_server_that_gives_one_commit_is_known_by_its_words),
         cmocka_unit_test(a_commit_tells_when_it_was_made),

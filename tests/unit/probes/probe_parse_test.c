@@ -174,6 +174,25 @@ static void haproxy_servers_are_counted_by_backend(void **state) {
     assert_false(view.found);
 }
 
+static void haproxy_sessions_are_those_of_the_whole_backend(void **state) {
+    (void)state;
+    struct haproxy_view view;
+    assert_int_equal(haproxy_parse("# pxname,svname,qcur,qmax,scur,smax,status,weight,\n"
+                                   "pg,a,0,0,7,9,UP,1,\npg,BACKEND,0,0,12431,1,UP,1,\n"
+                                   "odd,BACKEND,0,0,-1,1,UP,1,\n",
+                                   "pg", &view),
+                     ERR_OK);
+    assert_true(view.sessions_told);
+    assert_int_equal(view.sessions_n, 12431);
+    assert_int_equal(haproxy_parse("# pxname,svname,qcur,qmax,scur,smax,status,weight,\n"
+                                   "odd,BACKEND,0,0,-1,1,UP,1,\n",
+                                   "odd", &view),
+                     ERR_OK);
+    assert_false(view.sessions_told);
+    assert_int_equal(haproxy_parse("# pxname,svname,status\npg,BACKEND,UP\n", "pg", &view), ERR_OK);
+    assert_false(view.sessions_told);
+}
+
 static void haproxy_refuses_what_is_not_its_statistics(void **state) {
     (void)state;
     struct haproxy_view view;
@@ -225,14 +244,15 @@ static void patroni_names_are_whole_or_not_told(void **state) {
     (void)state;
     static const struct {
         const char *members, *names;
+        unsigned digests_n;
     } cases[] = {
-        {MEMBER("a"), "a"},
-        {MEMBER("a") "," MEMBER("b"), "a b"},
-        {MEMBER("a") "," MEMBER("b c") "," MEMBER("d"), ""},
-        {MEMBER("a") "," MEMBER("") "," MEMBER("d"), ""},
+        {MEMBER("a"), "a", 1},
+        {MEMBER("a") "," MEMBER("b"), "a b", 2},
+        {MEMBER("a") "," MEMBER("b c") "," MEMBER("d"), "", 3},
+        {MEMBER("a") "," MEMBER("") "," MEMBER("d"), "", 3},
         {MEMBER("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa") "," MEMBER(
              "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb") "," MEMBER("c"),
-         ""},
+         "", 3},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char json[1024];
@@ -240,7 +260,52 @@ static void patroni_names_are_whole_or_not_told(void **state) {
         (void)snprintf(json, sizeof json, "{\"members\": [%s]}", cases[i].members);
         assert_int_equal(patroni(json, &view), ERR_OK);
         assert_string_equal(view.names, cases[i].names);
+        assert_int_equal(strlen(view.digests), cases[i].digests_n * TEXT_DIGEST_SIZE - 1);
     }
+}
+
+#define PATRONI_41 ", \"receive_lag\": 0, \"receive_lsn\": \"0/4000000\", \"lag\": 0"
+
+/* As 3.0.2 and 4.1.5 answer. */
+static void patroni_tells_a_replica_that_does_not_stream_where_it_can(void **state) {
+    (void)state;
+    static const struct {
+        const char *leader, *replica, *told;
+    } cases[] = {
+        {"leader", "\"state\": \"streaming\"" PATRONI_41, ""},
+        {"leader", "\"state\": \"running\"" PATRONI_41, "p2"},
+        {"leader", "\"state\": \"in archive recovery\"" PATRONI_41, "p2"},
+        {"leader", "\"state\": \"running\", \"lag\": 0", ""},
+        {"leader", "\"state\": \"starting\"" PATRONI_41, ""},
+        {"leader", "\"state\": \"stopped\", \"receive_lag\": \"unknown\"", ""},
+        {"leader", "\"state\": \"running\", \"tags\": {\"nofailover\": true}" PATRONI_41, ""},
+        {"leader", "\"state\": \"running\", \"tags\": {\"failover_priority\": 0}" PATRONI_41, ""},
+        {"leader", "\"state\": \"running\", \"tags\": {\"failover_priority\": 1}" PATRONI_41, "p2"},
+        {"leader",
+         "\"state\": \"running\", \"tags\": {\"nofailover\": false, \"failover_priority\": "
+         "0}" PATRONI_41,
+         "p2"},
+        {"standby_leader", "\"state\": \"running\"" PATRONI_41, ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char json[1024];
+        struct patroni_view view;
+        (void)snprintf(
+            json, sizeof json,
+            "{\"members\": [{\"name\": \"p1\", \"role\": \"%s\", \"state\": \"running\"}, "
+            "{\"name\": \"p2\", \"role\": \"replica\", %s}], \"scope\": \"bud\"}",
+            cases[i].leader, cases[i].replica);
+        assert_int_equal(patroni(json, &view), ERR_OK);
+        assert_string_equal(view.first_not_streaming, cases[i].told);
+    }
+    struct patroni_view view;
+    assert_int_equal(patroni("{\"members\": ["
+                             "{\"name\": \"p1\", \"role\": \"leader\", \"state\": \"running\"},"
+                             "{\"name\": \"p2\", \"role\": \"replica\", \"state\": \"streaming\"},"
+                             "{\"name\": \"p3\", \"role\": \"replica\", \"state\": \"running\"}]}",
+                             &view),
+                     ERR_OK);
+    assert_string_equal(view.first_not_streaming, "p3");
 }
 
 static void patroni_refuses_what_is_not_a_cluster(void **state) {
@@ -271,9 +336,11 @@ int main(void) {
         cmocka_unit_test(the_port_that_a_client_came_through_is_read),
         cmocka_unit_test(plugin_line_gives_text_and_first_figure),
         cmocka_unit_test(haproxy_servers_are_counted_by_backend),
+        cmocka_unit_test(haproxy_sessions_are_those_of_the_whole_backend),
         cmocka_unit_test(haproxy_refuses_what_is_not_its_statistics),
         cmocka_unit_test(patroni_tells_leader_members_and_pause),
         cmocka_unit_test(patroni_names_are_whole_or_not_told),
+        cmocka_unit_test(patroni_tells_a_replica_that_does_not_stream_where_it_can),
         cmocka_unit_test(patroni_refuses_what_is_not_a_cluster),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
