@@ -1,7 +1,7 @@
 # bash completion for drover, made by: drover completion bash
 _drover() {
     local word="${COMP_WORDS[COMP_CWORD]}" words=""
-    local verbs="status explain regions components links backups readiness agents members rules executions timeline report whoami declare approve reject pause resume abort mode step command hold release recover-coordinators config plan doctor keygen replay completion help"
+    local verbs="status explain regions components links backups readiness agents members keys rules executions timeline report whoami declare approve reject pause resume abort mode step command hold release recover-coordinators config plan doctor keygen replay completion help"
     local common=" --config --at --timeout --json --help"
     if [ "$COMP_CWORD" -eq 1 ]; then
         mapfile -t COMPREPLY < <(compgen -W "$verbs $common" -- "$word")
@@ -11,7 +11,7 @@ _drover() {
         case "${COMP_WORDS[1]}" in
     step) words="retry skip done" ;;
     command) words="show take handover" ;;
-    config) words="show check diff apply" ;;
+    config) words="show check diff apply countersign" ;;
     plan) words="list show render lint preview graph diff history simulate" ;;
     help) words="$verbs" ;;
     esac
@@ -34,8 +34,9 @@ _drover() {
     "command handover"*) words="$words --reason" ;;
     "hold"*) words="$words --reason --for" ;;
     "release"*) words="$words --reason" ;;
-    "config apply"*) words="$words --reason" ;;
+    "config apply"*) words="$words --reason --second" ;;
     "plan render"*) words="$words --to --format --secrets" ;;
+    "plan lint"*) words="$words --history" ;;
     "plan preview"*) words="$words --to" ;;
     "plan graph"*) words="$words --to --format" ;;
     "plan history"*) words="$words --to" ;;
