@@ -1,8 +1,9 @@
 /* action_run: runs one action as the agent would, for the rooms actions and actions_services.
  * Standard input has a line each: "action NAME", "arg NAME=VALUE", "secret NAME PATH", "epoch N",
- * "timeout_ms N", "region NAME", "execution N", "step N", "attempt N", "observe_only",
- * "exec_directory PATH", "state_directory PATH", "fence_device NAME PROGRAM" and its
- * "fence_option NAME=VALUE". Standard output gets one JSON object. */
+ * "timeout_ms N", "region NAME", "cluster NAME", "plan NAME", "step_name NAME", "execution N",
+ * "step N", "attempt N", "observe_only", "exec_directory PATH", "state_directory PATH",
+ * "fence_device NAME PROGRAM" and its "fence_option NAME=VALUE". Standard output gets one JSON
+ * object. */
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@ struct run_request {
     char action[64];
     char region[NAME_SIZE];
     char exec_directory[200], state_directory[200];
+    char names[3][NAME_SIZE]; /* cluster, plan, step_name */
     struct arguments arguments;
     struct secrets secrets;
     struct action_input input;
@@ -69,6 +71,19 @@ static bool option_read(struct run_request *request, const char *line) {
                          value) == ERR_OK;
 }
 
+static bool name_read(struct run_request *request, const char *line) {
+    static const char *const words[] = {"cluster ", "plan ", "step_name "};
+    const char **into[] = {&request->input.cluster, &request->input.plan,
+                           &request->input.step_name};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (text_starts(line, words[i])) {
+            *into[i] = request->names[i];
+            return text_copy(request->names[i], NAME_SIZE, line + strlen(words[i]));
+        }
+    }
+    return false;
+}
+
 static bool line_read(struct run_request *request, const char *line) {
     uint64_t number = 0;
     struct action_input *input = &request->input;
@@ -89,6 +104,9 @@ static bool line_read(struct run_request *request, const char *line) {
     }
     if (text_starts(line, "region ")) {
         return text_copy(request->region, sizeof request->region, line + 7);
+    }
+    if (name_read(request, line)) {
+        return true;
     }
     if (text_starts(line, "exec_directory ")) {
         input->exec_directory = request->exec_directory;
@@ -158,7 +176,7 @@ int main(void) {
     request.input.region = request.region;
     request.input.deadline_boot_ms = clock_boot_ms() + request.input.timeout_ms;
     uint64_t start_us = clock_boot_us();
-    struct action_result result = row->run(&request.input);
+    struct action_result result = action_do(row, &request.input);
     result_print(&result, clock_boot_us() - start_us);
     return result.err == ERR_OK ? 0 : 1;
 }

@@ -17,6 +17,9 @@ OTHER = {"east": "west", "west": "east"}
 PG_BIN = "/usr/lib/postgresql/15/bin"
 
 
+STRANGER = "bm90LXRoZS1zZWNyZXQtb2YtYW55Ym9keS1oZXJlISE="
+
+
 class Driver:
     def __init__(self, lab, program):
         self.lab = lab
@@ -24,7 +27,18 @@ class Driver:
         self.epoch = 1
         self.wrong = os.path.join(lab.run_dir, "wrong.password")
         with open(os.open(self.wrong, os.O_WRONLY | os.O_CREAT, 0o600), "w") as out:
-            out.write("bm90LXRoZS1zZWNyZXQtb2YtYW55Ym9keS1oZXJlISE=\n")
+            out.write(STRANGER + "\n")
+        self.exchange = os.path.join(lab.run_dir, "exchange.secret")
+
+    def exchanged(self, checks, action, secret, run):
+        """run: the action, by the secret "exchange", whose server takes this secret alone."""
+        for sentence, lines, wanted in (
+                ("has the new credential already", (self.lab.secret(secret), STRANGER), {}),
+                ("has not, and takes the second line", (STRANGER, self.lab.secret(secret)), {}),
+                ("takes neither, and the file is named", (STRANGER,), {"err": "AUTH", "detail": "; used "})):
+            with open(os.open(self.exchange, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+                out.write("".join(f"{line}\n" for line in lines))
+            checks.result(f"{action}, its credential exchanged: the server {sentence}", run(), **wanted)
 
     def credential(self, name):
         return os.path.join(self.lab.run_dir, "credentials", name)
@@ -66,7 +80,7 @@ class Driver:
     def text(self, action, arguments, timeout_ms=30000, epoch=None, region="east", secrets=None, lines=()):
         names = {"patroni": self.credential("patroni-rest.password"), "pg": self.credential("pg-drover.password"),
                  "redis": self.credential("redis.password"), "tsig": self.credential("tsig.secret"),
-                 "wrong": self.wrong}
+                 "wrong": self.wrong, "exchange": self.exchange}
         names.update(secrets or {})
         out = [f"action {action}", f"timeout_ms {timeout_ms}", f"region {region}",
                f"epoch {self.epoch if epoch is None else epoch}", "execution 7", "step 3"]

@@ -92,6 +92,18 @@ class Moves:
                             timeout_ms=90000)
         assert result["err"] == "OK", result
         self.redis_linked(other)
+        self.replicas_stream()
+
+    def replicas_stream(self):
+        """The active region's own replicas have what its leader has: who takes back a hand-off is Patroni's choice."""
+        region = self.active
+        leader = until("somebody leads", lambda: self.leader(region), 60)
+        for host in self.driver.members(region):
+            if host != leader:
+                address = self.lab.hosts[host].address
+                until(f"PostgreSQL on {host} streams from {leader}", lambda a=address: self.lab.sql(
+                    leader, "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND client_addr = %s::inet", (a,))
+                    == [(1,)], 60)
 
     def redis_linked(self, region):
         for host in self.driver.members(region):

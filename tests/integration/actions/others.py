@@ -3,6 +3,7 @@
 import http.server
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -12,6 +13,31 @@ import time
 
 from driver import OTHER, PG_BIN
 from moves import until
+
+
+# WAL of the server's own up to the place `last`, and one record from there to `end`, both in whole segments of 16 MiB to come.
+# A message of n bytes is a record of n + 51, and 24 bytes begin each page of 8 KiB.
+PADDED = """
+DO $$
+DECLARE
+    last pg_lsn := %(last)s; stop pg_lsn := %(end)s; here pg_lsn; room numeric;
+BEGIN
+    WHILE div(pg_current_wal_insert_lsn() - '0/0', 16777216) < div(last - '0/0', 16777216) LOOP
+        PERFORM pg_logical_emit_message(false, '', 'x');
+        PERFORM pg_switch_wal();
+    END LOOP;
+    LOOP
+        here := pg_current_wal_insert_lsn();
+        IF here > last THEN RAISE EXCEPTION '%% is past %%', here, last; END IF;
+        room := least(8192 - mod(here - '0/0', 8192), last - here);
+        EXIT WHEN room = 0;
+        PERFORM pg_logical_emit_message(false, '', repeat('x', (CASE WHEN room > 280 THEN 112 ELSE room END)::int - 51));
+    END LOOP;
+    PERFORM pg_logical_emit_message(false, '', repeat('x', (stop - last)::int - 51));
+    here := pg_current_wal_insert_lsn();
+    IF here <> stop THEN RAISE EXCEPTION '%% is not %%', here, stop; END IF;
+END $$
+"""
 
 
 class Dns:
@@ -38,6 +64,8 @@ class Dns:
                  detail="stale prerequisite")
         c.result("a wrong TSIG key is told as such", self.run("10.77.1.10", key_secret_ref="wrong"), "AUTH",
                  detail="NOTAUTH (BADSIG)")
+        values = iter(("10.77.1.10", "10.77.2.10", "10.77.1.10"))  # what is there already needs no key
+        self.driver.exchanged(c, "dns_update", "tsig.secret", lambda: self.run(next(values), key_secret_ref="exchange"))
         c.result("an unknown TSIG key is told as such", self.run("10.77.1.10", key_name="nobody"), "AUTH",
                  detail="NOTAUTH (BADKEY)")
         c.result("a name outside the policy is refused", self.run("10.77.1.10", name="ns1.bud.test"), "DENIED",
@@ -105,6 +133,7 @@ class Server(http.server.BaseHTTPRequestHandler):
 
     done = {}
     keys = []
+    headers_seen = None
 
     def do_GET(self):
         self.reply(200, f"done={len(Server.done)}")
@@ -113,6 +142,7 @@ class Server(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         key = self.headers.get("Idempotency-Key", "")
         Server.keys.append(key)
+        Server.headers_seen = self.headers
         if self.headers.get("Authorization") == "Bearer bm90LXRoZS1zZWNyZXQtb2YtYW55Ym9keS1oZXJlISE=":
             self.reply(401, "no")
         elif self.path == "/slow":
@@ -165,6 +195,7 @@ class Programs:
                  observed=True)
         c.result("verify waits for it and says what it saw", d.run(
             "west-near", "verify", {"url": f"{url}/x", "expect_status": "204"}, timeout_ms=700), "TIMEOUT", detail="200")
+        self.event(base)
         made = len(Server.done)
         call = dict(base, observe_url=f"{url}/state", expect_body=f"done={made + 1}")
         said = d.typed("west-near", "http_call", call)
@@ -173,6 +204,30 @@ class Programs:
         c.result("http_call: what was typed is found by the action", d.run("west-near", "http_call", call), observed=True)
         server.shutdown()
         server.server_close()
+
+    def event(self, base):
+        """Every attempt of it is one call to a receiver that keeps keys, and it says what the command says."""
+        c, d = self.checks, self.driver
+        names = ["cluster bud", "plan seed-order", "step_name announce"]
+        event = dict(base, body='{"event":"dr_failover_initiated","execution":"{execution}","epoch":{epoch},"plan":"{plan}","from":"{from}",'
+                     '"to":"{to}","kind":"{kind}","at":"{time}"}', once="execution", move="failover east west",
+                     header1="Content-Type: application/json", header2="X-Step: {cluster}/{step}")
+        before, told = len(Server.done), []
+        for attempt in (1, 2, 3):
+            c.result(f"attempt {attempt} of an event is sent", d.run("west-near", "http_call", event, lines=names + [f"attempt {attempt}"]),
+                     detail="201")
+            told.append(Server.keys[-1])
+        c.that("three attempts of an event have one key", len(Server.done) == before + 1 and len(set(told)) == 1
+               and told[0].endswith("-7"), told)
+        said = json.loads(Server.done[told[0]])
+        at = said.pop("at")
+        c.that("the event says which execution it is, and which way it goes", said == {
+            "event": "dr_failover_initiated", "execution": "7", "epoch": d.epoch, "plan": "seed-order", "from": "east", "to": "west",
+            "kind": "failover"} and re.fullmatch(r"20\d\d-\d\d-\d\dT[0-9:.]+Z", at) and Server.headers_seen["X-Step"] == "bud/announce", said)
+        d.run("west-near", "http_call", dict(event, once="step"), lines=["attempt 4"])
+        c.that("once a step has the step in its key", Server.keys[-1].endswith("-7-3"), Server.keys[-1])
+        c.result("a text that names a secret is refused", d.run("west-near", "http_call", dict(base, body="{token_ref}")), "CONFIG",
+                 detail="body")
 
     def exec(self):
         c, d = self.checks, self.driver
@@ -397,6 +452,12 @@ class Return:
         """Nobody fences: Patroni makes the old primary writable, on the same timeline number as the new one's."""
         c, d, lab = self.checks, self.driver, self.lab
         self.grant()
+        lab.sql(self.moves.leader(self.moves.active), "CREATE TABLE IF NOT EXISTS drover.epoch (epoch bigint PRIMARY KEY, "
+                "at timestamptz NOT NULL); ALTER TABLE drover.epoch OWNER TO drover; "
+                "INSERT INTO drover.epoch VALUES (1, now()) ON CONFLICT DO NOTHING")
+        until("the epoch's table is in both regions, with a row", lambda: all(
+            lab.sql(member, "SELECT 1 FROM pg_tables WHERE schemaname = 'drover' AND tablename = 'epoch'") and
+            lab.sql(member, "SELECT 1 FROM drover.epoch") for region in OTHER for member in d.members(region)))
         old = self.lose(10)
         host = f"{old}-db1"
         lab.poweron(old, services=["etcd"])
@@ -407,36 +468,126 @@ class Return:
                  detail="rebuild needed")
         c.that("with its fork", "diverged" not in r["detail"] or "history at" in r["detail"], r["detail"])
         print(f"      {r['detail']}", flush=True)
+        data = {member: self.moves.local(member)["data_directory"] for member in d.members(old)}
+        before = {member: os.stat(path).st_ino for member, path in data.items()}
         r = d.run(host, "pg_rejoin", self.arguments(old, rebuild="yes"), region=old, timeout_ms=30000)
-        print(f"      {r['err']} {r['detail']}", flush=True)
+        c.result("nothing is cloned from a leader that diverged", r, "PRECONDITION", detail="drover-pg-rebuild")
+        c.that("and no member's data is deleted", before == {
+            member: os.path.exists(path) and os.stat(path).st_ino for member, path in data.items()})
+        self.two_pasts(old)
         self.rebuild(old)
         r = d.run(host, "pg_rejoin", self.arguments(old), region=old, timeout_ms=90000)
         c.result("after the rebuild it replicates", r)
+        self.rebuild_replica(old)
+        self.leader_left_behind(old)
         until("Redis is demoted", lambda: d.run(host, "redis_demote", d.redis(old), region=old)["err"] == "OK")
         self.moves.settle()
 
-    def rebuild(self, region):
-        """deploy/exec/drover-pg-rebuild on every host, with the lab in systemctl's place."""
+    def two_pasts(self, region):
+        """The active region's WAL gets a record's end where the diverged leader's WAL ends: there PostgreSQL replays on."""
+        c, lab, d = self.checks, self.lab, self.driver
+        leader, _ = self.leader_and_replica(region)
+        end = lab.sql(leader, "SELECT pg_last_wal_replay_lsn()")[0][0]
+        high, low = (int(half, 16) for half in end.split("/"))
+        wal = os.path.join(self.moves.local(leader)["data_directory"], "pg_wal")
+        newest = max(name for name in os.listdir(wal) if name.endswith(f"{high:08X}{low >> 24:08X}"))
+        told = subprocess.run([f"{PG_BIN}/pg_waldump", os.path.join(wal, newest)], capture_output=True, text=True, check=False)
+        last = re.findall(r"lsn: (\S+), prev", told.stdout)[-1]
+        active = self.moves.leader(OTHER[region])
+        lab.sql(active, PADDED, {"last": last, "end": end})
+        lab.sql(active, "CHECKPOINT")  # whole pages from here on
+        until("it replays past its end", lambda: lab.sql(leader, "SELECT pg_last_wal_replay_lsn() > %s::pg_lsn", (end,))[0][0])
+        d.epoch += 1  # a row that is new in the index, too
+        arguments = self.arguments(region, rebuild="yes")
+        for name in ("pg_addresses", "patroni_urls"):
+            arguments[name] = next(one for one in arguments[name].split(",") if lab.hosts[leader].address in one)
+        r = d.run(leader, "pg_rejoin", arguments, region=region, timeout_ms=20000)
+        c.result("a leader that replays the active region's rows on another past has not returned", r, "PRECONDITION",
+                 detail="diverged: rebuild needed, with the leader: drover-pg-rebuild")
+        row = lab.sql(leader, "SELECT epoch FROM drover.epoch WHERE epoch = %s", (d.epoch,))
+        c.that("though it has the row", row == [(d.epoch,)], row)
+
+    def rebuild_on(self, host, region, epoch=None, leader=None):
+        """deploy/exec/drover-pg-rebuild on one host, with the lab in systemctl's place."""
         program = os.path.join(os.path.dirname(__file__), "..", "..", "..", "deploy", "exec", "drover-pg-rebuild")
         net = "1" if region == "east" else "2"
         shim = os.path.join(self.lab.run_dir, "shim")
-        os.makedirs(shim, exist_ok=True)
-        for host in self.driver.members(region):
-            path = os.path.join(shim, "systemctl")
-            with open(path, "w") as out:
-                out.write("#!/bin/sh\ncd %s || exit 1\ncase \"$1\" in\nstop|start) exec /usr/bin/python3 -c "
-                          "'import sys; from lab import Lab; l = Lab.attach(sys.argv[1]); "
-                          "getattr(l, \"service_\" + sys.argv[2])(sys.argv[3], \"patroni\")' %s \"$1\" %s ;;\n"
-                          "*) exit 0 ;;\nesac\n" % (os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
-                                                    self.lab.run_dir, host))
-            os.chmod(path, 0o755)
-            data = self.moves.local(host)["data_directory"]
-            words = [program, data, "bud", "service", f"http://10.77.{net}.11:2379"]
-            env = {"PATH": f"{shim}:/usr/sbin:/usr/bin:/sbin:/bin", "DROVER_EPOCH": str(self.driver.epoch), "LANG": "C"}
-            done = self.lab.run(host, words, env=env, timeout=60, check=False)
-            self.checks.that(f"drover-pg-rebuild on {host}", done.returncode == 0, done.stderr)
-            self.checks.that("the old data is renamed, not deleted", os.path.exists(
-                f"{data}.diverged-{self.driver.epoch}/PG_VERSION"))
+        os.makedirs(os.path.join(shim, host), exist_ok=True)
+        path = os.path.join(shim, host, "systemctl")
+        with open(path, "w") as out:
+            stand_in = os.path.join(os.path.dirname(os.path.abspath(__file__)), "systemctl.py")
+            out.write(f"#!/bin/sh\nexec /usr/bin/python3 {stand_in} {self.lab.run_dir} {host} \"$@\"\n")
+        os.chmod(path, 0o755)
+        data = self.moves.local(host)["data_directory"]
+        epoch = epoch or self.driver.epoch
+        words = [program, data, "bud", "service", f"http://10.77.{net}.11:2379"] + (["patroni", leader] if leader else [])
+        env = {"PATH": f"{shim}/{host}:/usr/sbin:/usr/bin:/sbin:/bin", "DROVER_EPOCH": str(epoch), "LANG": "C"}
+        done = self.lab.run(host, words, env=env, timeout=60, check=False)
+        self.checks.that("the old data is renamed, not deleted", os.path.exists(
+            f"{data}.diverged-{epoch}/PG_VERSION"), done.stderr)
+        words.insert(1, "observe")
+        return done, lambda: self.lab.run(host, words, env=env, timeout=60, check=False).returncode == 0
+
+    def rebuild(self, region):
+        """On every host, in any order: the first waits for the other, which could lead, and is told so."""
+        c, hosts = self.checks, self.driver.members(region)
+        done, observed = self.rebuild_on(hosts[0], region)
+        c.that("the first is not cloned from one that has diverged", done.returncode == 1 and
+               f"not rebuilt yet and able to lead: {hosts[1]}." in done.stderr and not observed(), done.stderr)
+        clones = []
+        for host in (hosts[1], hosts[0]):  # the second while the first is being cloned
+            done, observed = self.rebuild_on(host, region)
+            c.that(f"drover-pg-rebuild on {host}", done.returncode == 0, done.stderr)
+            clones.append(observed)
+        until("each is observed when it is cloned", lambda: all(observed() for observed in clones))
+
+    def leader_and_replica(self, region):
+        hosts = self.driver.members(region)
+        role = {host: self.lab.patroni(host, "GET", "/patroni")[1].get("role") for host in hosts}
+        hosts.sort(key=lambda host: role[host] not in ("master", "primary", "standby_leader"))
+        return hosts
+
+    def rebuild_replica(self, region):
+        """A replica alone, beside a leader that replicates and is named: in an epoch of which nothing is marked."""
+        c, epoch = self.checks, self.driver.epoch + 1
+        leader, replica = self.leader_and_replica(region)
+        done, _ = self.rebuild_on(replica, region, epoch)
+        c.that("a replica whose leader nobody vouches for is not cloned", done.returncode == 1 and
+               f"able to lead: {leader}." in done.stderr, done.stderr)
+        done, observed = self.rebuild_on(replica, region, epoch, leader)
+        c.that("beside a leader that is named it is", done.returncode == 0, done.stderr)
+        until("it is observed when it is cloned", observed)
+
+    def leader_left_behind(self, region):
+        """A replica that follows the active region past its leader, which does not: as Patroni lets it for a moment."""
+        c, lab, arguments = self.checks, self.lab, self.arguments(region, rebuild="yes")
+        leader, replica = self.leader_and_replica(region)
+        until("the replica is back", lambda: lab.sql(replica, "SELECT 1 FROM pg_stat_wal_receiver WHERE status = 'streaming'"))
+        replay = lab.sql(leader, "SELECT pid FROM pg_stat_activity WHERE backend_type = 'startup'")[0][0]
+        patroni = lab.process(replica, "patroni")
+        patroni.send(signal.SIGSTOP)
+        try:
+            passfile, words = os.path.join(lab.hosts[replica].directory, "postgres", "pgpass-clients"), []
+            for word in lab.sql(replica, "SHOW primary_conninfo")[0][0].split():
+                words += [] if word.startswith(("host=", "port=", "passfile=")) else [word]
+            words += [f"host={arguments['peer_front_host']} port={arguments['peer_front_port']} passfile={passfile}"]
+            lab.sql(replica, "ALTER SYSTEM SET primary_conninfo = %s", (" ".join(words),))
+            lab.sql(replica, "ALTER SYSTEM SET primary_slot_name = ''")
+            lab.sql(replica, "SELECT pg_reload_conf()")
+            until("the replica follows the active region", lambda: lab.sql(
+                replica, "SELECT 1 FROM pg_stat_wal_receiver WHERE status = 'streaming' AND sender_host = %s",
+                (arguments["peer_front_host"],)))
+            os.kill(replay, signal.SIGSTOP)
+            r = self.driver.run(leader, "pg_rejoin", arguments, region=region, timeout_ms=60000)
+            c.result("nothing is cloned from a leader that does not replicate, though a replica does", r,
+                     "PRECONDITION", detail="rebuild needed, with the leader: drover-pg-rebuild")
+        finally:
+            os.kill(replay, signal.SIGCONT)
+            lab.sql(replica, "ALTER SYSTEM RESET primary_conninfo")
+            lab.sql(replica, "ALTER SYSTEM RESET primary_slot_name")
+            lab.sql(replica, "SELECT pg_reload_conf()")
+            patroni.send(signal.SIGCONT)
+        c.result("it is one again", self.driver.run(leader, "pg_rejoin", arguments, region=region, timeout_ms=60000))
 
 
 class Watch:

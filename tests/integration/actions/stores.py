@@ -1,8 +1,10 @@
 """PostgreSQL under Patroni and Redis under Sentinel: every action once, again, killed half-way, hindered."""
 
 import os
+import shutil
 import signal
 import statistics
+import subprocess
 import threading
 import time
 
@@ -92,13 +94,14 @@ class Stores:
 
     def handoff_undone(self):
         """A hand-off that cannot end must leave the region serving."""
+        self.moves.replicas_stream()
         c, active = self.checks, self.moves.active
         other, leader = OTHER[active], self.moves.leader(active)
         arguments = dict(self.driver.patroni(active), **self.moves.local(leader))
         replica = next(h for h in self.driver.members(active) if h != leader)
         c.result("a hand-off on a replica's host is refused", self.driver.run(
             replica, "patroni_handoff", dict(arguments, **self.moves.local(replica)), region=active),
-            "PRECONDITION", detail="not on this host")
+            "ELSEWHERE", detail="not on this host")
         # The slot is invented: nobody streams from it, so nothing would be proved by the stop.
         c.result("a hand-off without a streaming peer is refused", self.driver.run(
             leader, "patroni_handoff", dict(arguments, peer_slot_name="region_nobody"), region=active), "PRECONDITION",
@@ -109,11 +112,13 @@ class Stores:
         c.result("it is observed with the same position", self.driver.run(
             leader, "patroni_handoff", arguments, region=active), observed=True, detail=handed["detail"].split()[0])
         c.result("on another host its position is unknown", self.driver.run(
-            replica, "patroni_handoff", dict(arguments, **self.moves.local(replica)), region=active), "PRECONDITION")
+            replica, "patroni_handoff", dict(arguments, **self.moves.local(replica)), region=active), "ELSEWHERE")
         c.that("nobody takes writes after it", self.moves.leader(active) is None)
+        old = self.shut_down_once(leader)
         self.driver.epoch += 1
         c.result("it is taken back by promoting the source", self.patroni(active, "patroni_promote"), observed=False)
         c.that("the source takes writes again", self.moves.leader(active) is not None)
+        self.shut_down_on_another_timeline(old)
         master = self.moves.redis_master(active)
         c.result("Redis is handed off", self.redis(active, "redis_handoff"), observed=False, detail="offset=")
         c.result("the hand-off of Redis is observed", self.redis(active, "redis_handoff"), observed=True)
@@ -134,6 +139,34 @@ class Stores:
         for host in self.driver.members(other):
             self.lab.service_start(host, "redis")
         self.moves.settle()
+
+    def shut_down_once(self, leader):
+        """A data directory of a primary that was shut down cleanly, as pg_controldata sees it."""
+        old = f"{self.lab.run_dir}/shut-down-once"
+        os.makedirs(f"{old}/global")
+        shutil.copy(f"{self.moves.local(leader)['data_directory']}/global/pg_control", f"{old}/global/pg_control")
+        subprocess.run(["chown", "-R", "postgres:", old], check=True)
+        return old
+
+    def shut_down_on_another_timeline(self, old):
+        """Its position is old: the region wrote on since. Found as a replica that was not started again in time."""
+        active = self.moves.active
+        self.moves.settle()
+        before = self.moves.leader(active)
+        members = self.lab.patroni(before, "GET", "/cluster")[1]["members"]
+        name = next(member["name"] for member in members if member["role"] == "leader")
+        self.lab.patroni(before, "POST", "/switchover", {"leader": name}, timeout_s=30.0)
+        leader = until("another member leads", lambda: self.moves.leader(active) not in (None, before) and self.moves.leader(active))
+        self.moves.settle()
+        until("the history has the timeline that was left", lambda: self.lab.patroni(leader, "GET", "/history")[1])
+        handed = self.driver.run(leader, "patroni_handoff", dict(self.driver.patroni(active), **self.moves.local(leader)),
+                                 region=active)
+        self.checks.result("a hand-off on the next timeline is done", handed, detail="lsn=")
+        once = dict(self.driver.patroni(active), **dict(self.moves.local(before), data_directory=old))
+        self.checks.result("a primary that was shut down once is not taken for the one that was handed off", self.driver.run(
+            before, "patroni_handoff", once, region=active), "ELSEWHERE", detail="not on this host")
+        self.driver.epoch += 1
+        self.checks.result("this one is taken back, too", self.patroni(active, "patroni_promote"), observed=False)
 
     def peers_online(self, region, master):
         """How many replicas of another region the master lists as online."""
@@ -162,11 +195,37 @@ class Stores:
         c.result("the source is promoted again", self.patroni(active, "patroni_promote"), observed=False)
         self.moves.settle()
 
+    def written_after_it_was_read(self):
+        """The dead attempt's PATCH reaches Patroni's etcd after the next one has read the configuration: no standby leader comes."""
+        c, d, lab, source = self.checks, self.driver, self.lab, self.moves.active
+        target = OTHER[source]
+        d.epoch += 1
+        c.result("the source is demoted", self.patroni(source, "patroni_demote"))
+        role = {host: lab.patroni(host, "GET", "/patroni")[1].get("role") for host in d.members(target)}
+        leader = next(host for host in role if role[host] == "standby_leader")
+        replica = next(host for host in role if host != leader)
+        body = {"standby_cluster": None, "slots": {d.patroni(target)["peer_slot_name"]: {"type": "physical"}}}
+        patroni = lab.process(leader, "patroni")
+        patroni.send(signal.SIGSTOP)
+        late = threading.Timer(3, lab.patroni, (replica, "PATCH", "/config", body))
+        try:
+            until("nobody is told as the standby leader", lambda: lab.patroni(replica, "GET", "/patroni")[1].get("role") == "replica")
+            late.start()
+            c.result("a promotion that another attempt's PATCH has overtaken is seen",
+                     self.patroni(target, "patroni_promote", timeout_ms=60000), observed=False, detail="primary at")
+        finally:
+            patroni.send(signal.SIGCONT)
+            late.join()
+        self.moves.active = target
+        self.moves.settle()
+
     # -- killed half-way ----------------------------------------------------------------------------------------------
 
     def killed(self):
         c, d = self.checks, self.driver
+        self.moves.replicas_stream()
         self.killed_while_it_stops()
+        self.written_after_it_was_read()
         for turn in range(2):
             source = self.moves.active
             target = OTHER[source]
@@ -212,6 +271,10 @@ class Stores:
                  "NOT_FOUND", detail="nowhere")
         for action, region in (("redis_demote", active), ("redis_promote", standby), ("redis_handoff", active)):
             c.result(f"{action} with a wrong password", self.redis(region, action, redis_password_ref="wrong"), "AUTH")
+        for action, secret, run in (
+                ("patroni_demote, Patroni", "patroni-rest.password", lambda: self.patroni(standby, "patroni_demote", patroni_password_ref="exchange")),
+                ("redis_demote", "redis.password", lambda: self.redis(standby, "redis_demote", redis_password_ref="exchange"))):
+            self.driver.exchanged(c, action, secret, run)
         c.that("the active region still takes writes", self.moves.leader(active) is not None
                and self.moves.redis_master(active) is not None)
 

@@ -18,7 +18,8 @@ def printed(drover, folder, kind, arguments, secrets):
     args = " ".join(f'{name} = "{value}";' for name, value in quoted.items())
     early = kind.endswith("_handoff")
     step = STEP.format(kind=kind, args=args) + (" before_fence = true;" if early else "")
-    plan = "switchover" if early else "failover"
+    inside = kind in ("patroni_switchover", "sentinel_failover")
+    plan = "switchover" if early else "component" if inside else "failover"
     text = text.replace("\nplans: (", f'\nplans: (\n    {{ name = "typed"; kind = "{plan}"; steps: ({{ {step} }}); }},', 1)
     path = os.path.join(folder, "typed.conf")
     with open(path, "w", encoding="utf-8") as file:

@@ -243,6 +243,7 @@ class Kubernetes:
                  detail="forbidden")
         c.result("a deployment that is not there", self.run("deployment/none", {"replicas": "9"}), "NOT_FOUND", detail="HTTP 404")
         c.result("a wrong token", self.run("deployment/api", {"replicas": "9", "token_ref": "wrong"}), "AUTH", detail="HTTP 401")
+        self.runner.exchanged(c, "kubernetes_scale", "scaler", lambda: self.run("deployment/api", {"replicas": "4"}, epoch=9))
         c.result("an unknown certificate", self.run("deployment/api", {"replicas": "9", "ca": None}), "AUTH")
         c.result("nothing to go back to", self.run("deployment/trainer", {"baseline": "yes"}), "PRECONDITION", detail="baseline")
         c.result("a name for the server", self.run("deployment/api", {"replicas": "9", "url": "https://kube.test:6443"}), "CONFIG",

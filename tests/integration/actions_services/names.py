@@ -115,6 +115,7 @@ class PowerDns:
         c.result("a value that is not the expected one", self.run(WEST, old_value="10.9.9.9"), "STALE", detail="stale prerequisite")
         c.result("a protected name", self.run(WEST, name="Status.bud.test."), "DENIED", detail="protected")
         c.result("a name outside the zone", self.run(WEST, name="api.other.test"), "CONFIG", detail="not in zone")
+        self.runner.exchanged(c, "dns_powerdns", "pdns", lambda: self.run(EAST))
         c.result("a wrong key", self.run(WEST, token_ref="wrong"), "AUTH", detail="401")
         c.result("a zone that is not there", self.run(WEST, zone="test", name="api.test"), "NOT_FOUND", detail="404")
         c.result("what PowerDNS itself refuses", self.run("lb.bud.test", type="CNAME"), "FAILED", detail="HTTP 422")

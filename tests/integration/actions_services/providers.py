@@ -90,6 +90,7 @@ class Case:
 
     def refused(self):
         c, here = self.checks, self.look(self.name, "A")
+        self.runner.exchanged(c, self.kind, self.kind, lambda: self.run(here[0]))
         c.result("a value that is not the expected one", self.run(WEST, epoch=self.next(), old_value="10.9.9.9"), "STALE",
                  detail="stale prerequisite")
         c.result("a protected name", self.run(WEST, name="Status.bud.test."), "DENIED", detail="protected")

@@ -49,6 +49,7 @@ class Recovery:
         self.ours.query("SYSTEM STOP FETCHES bud.ev")
         self.lost.query("INSERT INTO bud.ev VALUES ('2026-01-01', 1)")
         wait_for("it is queued", self.queued)
+        c.result("clickhouse what is queued later does not undo it", self.run(sync_ms=500), observed=True, detail="our epoch is there")
         self.ours.query("SYSTEM START FETCHES bud.ev")
         c.result("clickhouse what can be fetched is waited for", self.run(epoch=3))
         c.that("clickhouse it has the row", self.ours.query("SELECT n FROM bud.ev").strip() == "1")
@@ -61,6 +62,7 @@ class Recovery:
     def refused(self):
         c = self.checks
         c.result("clickhouse a wrong password", self.run(epoch=3, password_ref="wrong"), "AUTH")
+        self.runner.exchanged(c, "clickhouse_recover", "clickhouse", lambda: self.run(epoch=3))
         c.result("clickhouse a table that is not replicated", self.run(epoch=3, tables="bud.alone"), "NOT_FOUND", detail="bud.alone")
         c.result("clickhouse a name with a query in it", self.run(epoch=3, tables="bud.ev; DROP"), "CONFIG", detail="database.table")
         c.result("clickhouse nobody listens", self.run(epoch=3, url=f"http://127.0.0.1:{free_port()}"), "REFUSED")

@@ -47,6 +47,18 @@ class Runner:
         _, look = typed.printed(drover, self.lab.directory, action, arguments, self.lab.path("typed-secrets"))
         return typed.typed(look).stdout.strip()
 
+    def exchanged(self, checks, action, secret, run):
+        """run: the action, whose server takes one credential alone, by the file of this secret."""
+        text = self.secrets[secret][1]
+        stranger = self.secrets["wrong"][1]
+        for sentence, lines, wanted in (
+                ("has the new credential already", (text, stranger), {}),
+                ("has not, and takes the second line", (stranger, text), {}),
+                ("takes neither, and the file is named", (stranger,), {"err": "AUTH", "detail": "; used "})):
+            self.lab.write(f"secret-{secret}", "".join(f"{line}\n" for line in lines), mode=0o600)
+            checks.result(f"{action}, its credential exchanged: the server {sentence}", run(), **wanted)
+        self.secret(secret, text)
+
     def start(self, action, arguments, timeout_ms=20000, epoch=1, lines=()):
         out = [f"action {action}", f"timeout_ms {timeout_ms}", "region east", f"epoch {epoch}", "execution 7", "step 3"]
         out += [f"secret {name} {path}" for name, (path, _) in self.secrets.items()]
