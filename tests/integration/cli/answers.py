@@ -55,6 +55,14 @@ def plans_are_told_of_the_topology_in_force_and_of_a_file(place):
     told = json.loads(lint.stdout)["findings"]
     expect(all(f.pop("file") == file and f.pop("line") > 0 for f in told), "each has its place in the file")
     expect(lint.returncode == 0 and place.ask("plan", "lint")["findings"] == told, lint)
+    took = {"plan": name, "steps": [{"name": step["name"], "samples_n": 3, "p95_ms": 1} for step in steps]}
+    quick = place.drover("plan", "lint", file, "--history", place.write("took.json", json.dumps(took)), who=None)
+    expect(quick.returncode == 0 and "W314" not in quick.stdout, quick)
+    tight = place.write("tight.conf", open(file, encoding="utf-8").read().replace('rto = "4h"', 'rto = "2s"'))
+    late = place.drover("plan", "lint", tight, "--history", place.path("took.json"), who=None)
+    expect(late.returncode == 0 and "at the p95 of what the steps" in late.stdout, late)
+    other = place.drover("plan", "lint", file, "--history", place.write("other.json", '{"plan": "nothing"}'), who=None)
+    expect(other.returncode == 2 and "has no plan of that name" in other.stderr, other)
     text = open(file, encoding="utf-8").read()
     unsafe = place.write("unsafe-plans.conf", text.replace('renew = "1s"', 'renew = "5s"'))
     expect(place.drover("plan", "lint", unsafe, who=None).returncode == 3, "an error refuses")
@@ -68,12 +76,15 @@ def a_preview_tells_who_would_run_and_keeps_its_digest(place):
     for _ in range(20):  # a region's class may change between two looks, not between all of them
         one, other = (place.drover("plan", "preview", name, "--json") for _ in range(2))
         first, second = json.loads(one.stdout), json.loads(other.stdout)
+        stakes, _ = first.pop("stakes"), second.pop("stakes")  # figures with their ages
         if first == second:
             break
     expect(one.returncode == 9 and first["steps_without_agent"] > 0, f"no agent is alive: {one}")
     expect(first["source"] == "east" and first["epoch"] == 1 and first["links_not_met"] == 1, first)
     expect(len(first["digest"]) == 64 and first == second, f"nothing moved: {first} {second}")
+    expect(not stakes["sessions"]["known"] and stakes["services"] and stakes["no_return"], stakes)
     text = place.drover("plan", "preview", name)
+    expect("sessions  not known" in text.stdout and "for good  " in text.stdout, text)
     expect("NOBODY" in text.stdout and "digest " in text.stdout and "NOT KNOWN" in text.stdout, text)
     back = json.loads(place.drover("plan", "preview", name, "--to", "east", "--json").stdout)
     expect(back["target"] == "east" and back["digest"] != first["digest"], back)

@@ -180,6 +180,11 @@ def a_switchover_waits_for_its_approval(place):
     expect(place.drover("report", "1").returncode == 8, "it waits for people")
     expect(place.drover("resume", "1").returncode == 0, "resume")
     one_person_has_command(place)
+    for own in (("approve", "1", "sign-off"), ("step", "skip", "1", "sign-off", "--comment", "nobody answers"),
+                ("step", "done", "1", "sign-off", "--comment", "on the phone")):
+        refused = place.drover(*own)
+        refused_by(refused, 3, 325)
+        expect("sre-1 declared execution 1; who may approve sign-off: cmd-1, net-1" in refused.stdout, refused)
     result = place.drover("approve", "1", "sign-off", who="net-1")
     expect(result.returncode == 0, result)
     refused_by(place.drover("approve", "1", "sign-off", who="net-1"), 3, 399)

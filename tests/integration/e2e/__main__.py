@@ -6,7 +6,7 @@ import traceback
 
 from fleet import once_more
 
-from . import foretold  # noqa: F401  its scenario
+from . import foretold, inside, order  # noqa: F401  their scenarios
 from .scenarios import SCENARIOS
 
 

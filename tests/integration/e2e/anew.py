@@ -61,6 +61,34 @@ def waited(world):
     world.fleet.wait(lambda: _recover(world)[1].get("wait_left_ms") == 0, 40, "the first wait is over")
 
 
+def _two_persons(world, path):
+    """One person's word does not begin it, nor that of the same person twice, nor one for another file."""
+    fleet, why = world.fleet, ("--reason", "the members' site burnt down")
+
+    def refused(word, *names):
+        options = ("--second", word) if word else ()
+        found = fleet.drover("config", "apply", path, *options, *why, check=False)
+        told = found.stdout + found.stderr
+        expect(found.returncode == 3 and all(name in told for name in names), f"{found.returncode} {told}")
+
+    def word(who, of=path):
+        file = f"{fleet.directory}/word-{who}"
+        with open(file, "w", encoding="utf-8") as out:
+            out.write(fleet.drover("config", "countersign", of, who=who).stdout)
+        return file
+    refused(None, "second person")
+    refused(word("sre-1"), "keys of one person")
+    refused(word("net-1"), "network-admin")
+    other = f"{fleet.directory}/topology.other"
+    shutil.copy(path, other)
+    with open(other, "a", encoding="utf-8") as file:
+        file.write("# one line more\n")
+    refused(word("sre-2", other), "does not verify")
+    fleet.drover("config", "apply", path, "--second", word("sre-2"), *why)
+    told = fleet.drover("timeline").stdout
+    expect("countersigned by sre-2" in told, told[:600])
+
+
 def choose(world, said):
     """A person names the first epoch: one that is too low is refused. Waits until the members may attest it."""
     fleet = world.fleet
@@ -68,7 +96,7 @@ def choose(world, said):
     low = fleet.drover("config", "apply", path, "--reason", "too low", check=False)
     expect(low.returncode == 3 and "which agent" in low.stdout + low.stderr, f"{low.returncode} {low.stdout}{low.stderr}")
     _topology(world, f'initial_region = "{said["initial_region"]}";\ninitial_epoch = {said["initial_epoch"]};\n')
-    fleet.drover("config", "apply", path, "--reason", "the members' site burnt down")
+    _two_persons(world, path)
 
     def held():
         code, now = _recover(world)

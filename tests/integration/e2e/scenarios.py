@@ -8,7 +8,7 @@ import time
 from fleet import Timing
 from lab import bind
 
-from . import anew, untold
+from . import anew, announced, drill, rolled, staked, untold
 from .turned import hangs_and_turns
 from .world import World, expect, expect_pace
 
@@ -22,8 +22,12 @@ def scenario(function):
 
 @scenario
 def a_dead_region_is_replaced_without_a_human(build):
-    """Region killed with its links under a writing client: DR serves; the outage is bounded; losses are counted exactly."""
-    with World(build) as world:
+    """Region killed with its links under a writing client: DR serves; the outage is bounded; losses are counted exactly. Who
+    subscribes to the event is told once, and nobody waits for it. Before, everybody's keys were exchanged under that client."""
+    with World(build, Timing(announced=announced.STEPS)) as world:
+        subscribers = announced.Subscribers(world)
+        world.judges_start()
+        rolled.all_keys(world)
         world.judges_start()
         world.kill_region()
         world.wait_writable("west", 30)
@@ -34,24 +38,28 @@ def a_dead_region_is_replaced_without_a_human(build):
         world.outage_within(report)
         names = [world.lab.lookup(f"{name}.bud.test") for name in ("api", "status")]
         expect(names == [[world.lab.hosts["west-front"].address], [bind.AUTHORITY]], f"api and status are {names}")
+        subscribers.told()
         untold.look(world.fleet)
 
 
 @scenario
 def canaries_count_what_was_lost(build):
     """Replication is cut, time passes, the region dies: the report tells the loss of each store in seconds and in
-    canary writes, as they are found in the stores themselves."""
-    with World(build) as world:
+    canary writes, as they are found in the stores themselves; and the preview told all of it before."""
+    with World(build, timing=Timing(sessions=True)) as world:
         world.judges_start()
+        sessions = staked.held(world, "east")
         time.sleep(2)
         world.lab.cut("east-front", "west-db1")  # replication goes through the front
         time.sleep(6)
+        preview = staked.told(world)
         there = world.lab.sql("east-db1", "SELECT n FROM drover.canary")[0][0]
         here = world.lab.sql("west-db1", "SELECT n FROM drover.canary")[0][0]
         redis_there, redis_here = (int(world.lab.redis(f"{region}-db1", "HGET", "drover:canary", "n")) for region in ("east", "west"))
         expect_pace(there - here >= 4, f"the cut did not show: {there} and {here}")
         world.kill_region()
         world.failed_over()
+        staked.dropped(sessions)
         losses = {loss["link"]: loss for loss in world.fleet.ask("report", "1")["losses"]}
         for link, missing in (("postgresql-canary", there - here), ("redis-canary", redis_there - redis_here)):
             loss = losses[link]
@@ -59,6 +67,7 @@ def canaries_count_what_was_lost(build):
             # What the region wrote in its last second, before its last report, nobody outside can know.
             expect_pace(loss["known"] and abs(loss["lag_writes"] - missing) <= 2, f"{link}: {loss}, {missing} are missing")
             expect_pace(abs(loss["lag_ms"] / 1000 - missing) <= 2, f"{link}: {loss}, {missing} s are missing")
+        staked.as_previewed(world, preview, losses, {"postgresql-canary": there - here, "redis-canary": redis_there - redis_here})
         report = world.judged()
         world.one_writer(report)
 
@@ -66,11 +75,13 @@ def canaries_count_what_was_lost(build):
 @scenario
 def the_old_primary_returns_as_a_standby(build):
     """Started again after the failover with Patroni and Redis enabled at boot, and a slow agent: never writable, follows
-    the new primary."""
-    with World(build) as world:
+    the new primary. A drill is at work when the region dies: nobody waits for it."""
+    with World(build, Timing(drill=drill.STEPS)) as world:
         world.judges_start()
+        drill.begins(world)
         world.kill_region()
         world.failed_over()
+        drill.was_interrupted(world)
         # Longer than Patroni needs to promote what it finds: it must wait for the fence.
         world.fleet.agent_late_s = 5
         world.lab.poweron("east", wait=False)

@@ -6,7 +6,7 @@ import threading
 import time
 
 from fleet import Fleet, Timing, TooSlow
-from lab import Lab
+from lab import Lab, plan
 
 
 class Failure(Exception):
@@ -50,17 +50,19 @@ class Stalls:
 class World:
     """small: one database host a region. Everything is taken down on leaving."""
 
-    def __init__(self, build, timing=None, engine="etcd", members=3, dns_ttl=1, small=True, snapshot_every=4000):
+    def __init__(self, build, timing=None, engine="etcd", members=3, dns_ttl=1, small=True, snapshot_every=4000,
+                 fleet=Fleet):
         self.lab = Lab(small=small, dns_ttl=dns_ttl)
         self.build, self.timing, self.engine, self.members_n = build, timing or Timing(), engine, members
         self.dns_ttl, self.snapshot_every = dns_ttl, snapshot_every
+        self.make_fleet = fleet
         self.writer = self.probers = self.stalls = None
         self.stalled_s = 0.0
 
     def __enter__(self):
         self.lab.__enter__()
         try:
-            self.fleet = Fleet(self.lab, self.build, self.timing, self.members_n, self.engine, self.snapshot_every)
+            self.fleet = self.make_fleet(self.lab, self.build, self.timing, self.members_n, self.engine, self.snapshot_every)
             self.fleet.start(wait=False)
             self.fleet.wait(lambda: self.writable("east"), 30, "the primary region serves")
             # The gates before an automatic decision want a settled group and a ready standby.
@@ -105,7 +107,7 @@ class World:
         # As a client finds it, through the gates: behind a shut one, a store of the lost region may call itself a primary.
         serving = [region for region in ("east", "west") if self.writable(region)]
         expect(len(serving) == 1, f"regions that serve at the end: {serving or 'none'}")
-        report = self.lab.judge(f"{serving[0]}-db1")
+        report = self.lab.judge(self.leader(serving[0]))
         print("    " + self.lab.judge_text(report).replace("\n", "\n    "))
         return report
 
@@ -117,7 +119,7 @@ class World:
         """Every row that the writer was told is stored, of those sent since then, stands in the region's database."""
         writes, _ = self.lab.logs_of_judge()
         names = [line["writer"] for line in writes if "writer" in line]
-        rows = {row[0] for row in self.lab.sql(f"{region}-db1", "SELECT id FROM ledger WHERE writer = ANY(%s)", (names,))}
+        rows = {row[0] for row in self.lab.sql(self.leader(region), "SELECT id FROM ledger WHERE writer = ANY(%s)", (names,))}
         lost = [line["id"] for line in writes if line.get("ok") and line["sent"] >= since_ns and line["id"] not in rows]
         expect(not lost, f"{len(lost)} acknowledged rows are not in {region}: {lost[:10]}")
 
@@ -147,13 +149,21 @@ class World:
         except psycopg2.Error:
             return None
 
+    def leader(self, region):
+        """The region's database host whose PostgreSQL takes writes; the first while none does."""
+        hosts = [host.name for host in self.fleet.databases(region)]
+        return next((host for host in hosts if len(hosts) > 1 and self.recovering(host) is False), hosts[0])
+
     def writable(self, region):
+        return any(self._writable_at(region, host.address) for host in self.fleet.databases(region))
+
+    def _writable_at(self, region, address):
         """From a neighbour inside the region, through the gate, as a real client would."""
         import psycopg2
         password = self.lab.secret("pg-app.password")
         try:
             with self.lab.inside(f"{region}-near"):
-                link = psycopg2.connect(host=self.fleet.databases(region)[0].address, dbname="bud", user="bud_app",
+                link = psycopg2.connect(host=address, dbname="bud", user="bud_app",
                                         password=password, connect_timeout=2)
             with link, link.cursor() as cursor:
                 cursor.execute("SELECT pg_is_in_recovery()")
@@ -163,7 +173,8 @@ class World:
 
     def streams(self, region):
         """A standby streams from the region's PostgreSQL."""
-        return self.lab.sql(f"{region}-db1", "SELECT count(*) FROM pg_stat_replication WHERE state='streaming'")[0][0] >= 1
+        rows = self.lab.sql(self.leader(region), "SELECT application_name FROM pg_stat_replication WHERE state='streaming'")
+        return any(name.startswith(plan.other_region(region)) for (name,) in rows)
 
     def wait_writable(self, region, seconds):
         self.fleet.wait(lambda: self.writable(region), seconds, f"{region} takes writes")
@@ -216,7 +227,7 @@ class World:
         self.fleet.wait(approved, seconds, f"the approval of step {step} is taken")
 
     def stage(self, execution):
-        return next(e["stage"] for e in self.fleet.ask("executions")["executions"] if e["id"] == execution)
+        return next((e["stage"] for e in self.fleet.ask("executions")["executions"] if e["id"] == execution), None)
 
     def kill_region(self, region="east"):
         self.lab.poweroff(region)

@@ -33,34 +33,74 @@ READER = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "
 
 
 class Cluster:
-    def __init__(self, lab):
+    def __init__(self, lab, beside=None):
+        """beside: another cluster, in whose etcd this one has a place of its own. Its people have the same tokens."""
         self.lab, self.port = lab, free_port()
         self.program = parts.need("kubernetes")
         self.url = f"https://127.0.0.1:{self.port}"
+        self.prefix = "second-" if beside else ""
+        if beside:
+            self.admin, self.reader, self.etcd, self.etcd_port = beside.admin, beside.reader, beside.etcd, beside.etcd_port
+        else:
+            self.first()
+        self.serve()
+
+    def first(self):
+        lab = self.lab
         self.admin, self.reader = os.urandom(12).hex(), os.urandom(12).hex()
-        etcd, peer = free_port(), free_port()
+        self.etcd_port, peer = free_port(), free_port()
+        client = f"http://127.0.0.1:{self.etcd_port}"
         self.etcd = lab.start("k8s-etcd", [
-            "etcd", "--data-dir", lab.path("k8s-etcd.data"), "--listen-client-urls", f"http://127.0.0.1:{etcd}",
-            "--advertise-client-urls", f"http://127.0.0.1:{etcd}", "--listen-peer-urls", f"http://127.0.0.1:{peer}",
-            "--unsafe-no-fsync"])
+            "etcd", "--data-dir", lab.path("k8s-etcd.data"), "--listen-client-urls", client, "--advertise-client-urls", client,
+            "--listen-peer-urls", f"http://127.0.0.1:{peer}", "--unsafe-no-fsync"])
         lab.run(["openssl", "genrsa", "-out", lab.path("sa.key"), "2048"])
-        tokens = lab.write("tokens.csv", f'{self.admin},admin,1,"system:masters"\n{self.reader},drover,2,""\n', mode=0o600)
+        lab.write("tokens.csv", f'{self.admin},admin,1,"system:masters"\n{self.reader},drover,2,""\n', mode=0o600)
         lab.write("reader-token", self.reader + "\n", mode=0o600)
         lab.write("kubeconfig", KUBECONFIG.replace("PORT", str(self.port)).replace("TOKEN", self.admin), mode=0o600)
-        self.server = lab.start("kube-apiserver", [
-            self.program, "kube-apiserver", f"--etcd-servers=http://127.0.0.1:{etcd}", f"--secure-port={self.port}",
-            "--bind-address=127.0.0.1", f"--cert-dir={lab.path('apiserver-certs')}",
+
+    def serve(self):
+        lab, certificates = self.lab, self.lab.path(f"{self.prefix}apiserver-certs")
+        self.server = lab.start(f"{self.prefix}kube-apiserver", [
+            self.program, "kube-apiserver", f"--etcd-servers=http://127.0.0.1:{self.etcd_port}", f"--etcd-prefix=/{self.prefix}registry",
+            f"--secure-port={self.port}", "--bind-address=127.0.0.1", f"--cert-dir={certificates}",
             f"--service-account-key-file={lab.path('sa.key')}", f"--service-account-signing-key-file={lab.path('sa.key')}",
             "--service-account-issuer=https://kubernetes.test", "--service-cluster-ip-range=10.0.0.0/24",
-            f"--token-auth-file={tokens}", "--authorization-mode=RBAC", "--tls-min-version=VersionTLS12",
+            f"--token-auth-file={lab.path('tokens.csv')}", "--authorization-mode=RBAC", "--tls-min-version=VersionTLS12",
             "--disable-admission-plugins=ServiceAccount", "--anonymous-auth=false"])
         wait_for("the API server is ready", lambda: self.ask("/readyz")[0] == 200, 90)
-        self.ca = lab.path("apiserver-certs", "apiserver.crt")
+        self.ca = os.path.join(certificates, "apiserver.crt")
         self.make("/apis/rbac.authorization.k8s.io/v1/clusterroles", READER)
         self.make("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", {
             "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "drover"},
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "drover-reader"},
-            "subjects": [{"kind": "User", "name": "drover", "apiGroup": "rbac.authorization.k8s.io"}]})
+            "subjects": [{"kind": "User", "name": "drover", "apiGroup": "rbac.authorization.k8s.io"},
+                         {"kind": "ServiceAccount", "name": "drover", "namespace": "default"}]})
+
+    def node(self, name, allocatable):
+        """A node that no kubelet stands behind: what one would tell of itself, as far as a reader sees it."""
+        self.make("/api/v1/nodes", {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}})
+        self.status(name, allocatable)
+
+    def status(self, name, allocatable):
+        self.patch(f"/api/v1/nodes/{name}/status", {"status": {
+            "allocatable": allocatable, "capacity": allocatable, "conditions": [{"type": "Ready", "status": "True"}]}})
+
+    def account(self):
+        """A service account for drover, whose tokens each live as long as a secret that is theirs."""
+        self.make("/api/v1/namespaces/default/serviceaccounts", {
+            "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "drover"}})
+
+    def token(self, name):
+        self.make("/api/v1/namespaces/default/secrets", {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}})
+        status, body = self.ask("/api/v1/namespaces/default/serviceaccounts/drover/token", "POST", {
+            "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {
+                "audiences": [], "boundObjectRef": {"kind": "Secret", "apiVersion": "v1", "name": name}}})
+        if status != 201:
+            raise RuntimeError(f"no token: {status} {body[:300]}")
+        return json.loads(body)["status"]["token"]
+
+    def forget(self, name):
+        self.ask(f"/api/v1/namespaces/default/secrets/{name}", "DELETE")
 
     def ask(self, path, method="GET", value=None, content="application/json"):
         request = urllib.request.Request(self.url + path, method=method, headers={
@@ -93,18 +133,18 @@ class Cluster:
         self.lab.start("kube-scheduler", [self.program, "kube-scheduler", f"--kubeconfig={self.lab.path('kubeconfig')}",
                                           "--leader-elect=false", "--secure-port=0"])
 
-    def hollow(self, name, resources=""):
+    def hollow(self, name, resources="", labels=""):
         return self.lab.start(name, [
             self.program, "kubemark", "--morph=kubelet", f"--name={name}", "--use-host-image-service=false",
             f"--kubelet-port={free_port()}", f"--kubelet-read-only-port={free_port()}", f"--kubeconfig={self.lab.path('kubeconfig')}",
-            *([f"--extended-resources={resources}"] if resources else [])])
+            *([f"--extended-resources={resources}"] if resources else []), *([f"--node-labels={labels}"] if labels else [])])
 
-    def deployment(self, namespace, name, replicas, images, requests=None):
+    def deployment(self, namespace, name, replicas, images, requests=None, selector=None):
         self.make(f"/apis/apps/v1/namespaces/{namespace}/deployments", {
             "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": {
                 "replicas": replicas, "selector": {"matchLabels": {"app": name}},
                 "template": {"metadata": {"labels": {"app": name}}, "spec": {
-                    "automountServiceAccountToken": False,
+                    "automountServiceAccountToken": False, "nodeSelector": selector or {},
                     "containers": [{"name": f"c{i}", "image": image, "resources": {
                         "requests": requests or {}, "limits": requests or {}}} for i, image in enumerate(images)]}}}})
 
@@ -134,14 +174,16 @@ class Cluster:
             "metadata": {"name": name, "labels": labels or {}}})
 
     def backup(self, name, phase, completed=None):
-        self.velero("Backup", name, phase, completed, {"velero.io/schedule-name": "daily"})
+        self.velero("Backup", name, phase, completed, {"velero.io/schedule-name": "daily"}, {"storageLocation": "default"})
 
     def restore(self, name, phase, backup, completed=None):
         self.velero("Restore", name, phase, completed, spec={"backupName": backup})
 
 
 def leave_nothing(lab, names):
-    """A hollow node's kubelet makes its folder in /tmp, whatever it is told; its log says which."""
+    """A hollow node's kubelet makes its folder in /tmp, whatever it is told; its log says which. One that lives would make it anew."""
+    for process in [process for process in lab.processes if process.name in names]:
+        lab.stop(process)
     for name in names:
         for folder in re.findall(r"Using (/tmp/hollow-kubelet[.][0-9]+) as root", lab.log_head(name)):
             shutil.rmtree(folder, ignore_errors=True)

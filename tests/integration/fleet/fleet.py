@@ -19,6 +19,7 @@ from . import topology
 OPERATORS = {"sre-1": ("Amara Okafor", "on-call-sre"), "sre-2": ("Bengt Larsson", "on-call-sre"),
              "net-1": ("Chiara Neri", "network-admin"), "dev-1": ("Deniz Aydin", "developer"),
              "robot": ("Nightly automation", "automation")}
+INSIDE_OPERATORS = {"dba-1": ("Eshe Mwangi", "database-admin")}  # approves where members change places
 
 
 @dataclasses.dataclass
@@ -40,6 +41,10 @@ class Timing:
     automatic: bool = True
     on_quorum_loss: str = "failsafe"
     redis_lag: str = 'target_lag = "5m"; alert_lag = "5m";'
+    announced: str = ""  # steps of the failover that the monitoring region's agent runs beside all others
+    sessions: bool = False  # the fronts' HAProxy is looked at
+    drill: str = ""  # steps of a drill
+    inside: bool = False  # plans that stay inside a region, which then has two members of each store
     names_last: bool = False  # a name moves only when the application was seen to answer behind its load balancer
 
 
@@ -59,9 +64,9 @@ class Fleet:
         self.guarded = [h.name for r in topology.DATA for h in self.databases(r)]
         self.agents = {name: lab.hosts[name] for name in self.guarded}
         self.agents["watch-eye"] = lab.hosts["watch-ns1"]
-        self.operators = dict(OPERATORS)
+        self.operators = {**OPERATORS, **(INSIDE_OPERATORS if self.timing.inside else {})}
         self.processes = {}
-        self._public = {}
+        self._public, self._public_next = {}, {}
 
     # -- who and where
 
@@ -72,7 +77,7 @@ class Fleet:
         return self.lab.hosts[f"{region}-front"]
 
     def program(self, name):
-        for place in ("coordinator", "coordinator/cli", "agent", "agent/guard", "."):
+        for place in ("coordinator", "coordinator/cli", "agent", "agent/guard", "tests/integration/adversary", "."):
             path = f"{self.build}/{place}/{name}"
             if os.path.isfile(path):
                 return path
@@ -80,6 +85,10 @@ class Fleet:
 
     def public(self, name):
         return self._public[name]
+
+    def public_next(self, name):
+        """While keys are exchanged; None otherwise."""
+        return self._public_next.get(name)
 
     # -- files
 
@@ -89,8 +98,8 @@ class Fleet:
             out.write(text)
         return path
 
-    def _keygen(self, kind, name):
-        keys = f"{self.directory}/keys"
+    def _keygen(self, kind, name, place="keys"):
+        keys = f"{self.directory}/{place}"
         os.makedirs(keys, mode=0o711, exist_ok=True)
         result = subprocess.run([self.program("drover"), "keygen", "--kind", kind, name, "--out", keys],
                                 capture_output=True, text=True, timeout=30, check=False)
@@ -101,7 +110,9 @@ class Fleet:
         # a guard's .pub names its key guard_key; everything else curve_key and sign_key
         fields.setdefault("sign_key", fields.get("guard_key", fields.get("sign_public", "")))
         fields.setdefault("curve_key", fields.get("curve_public", ""))
-        self._public[name] = fields
+        if place == "keys":
+            self._public[name] = fields
+        return fields
 
     def _secrets(self):
         wanted = {"postgres": "pg-drover.password", "patroni": "patroni-rest.password", "redis": "redis.password",
@@ -126,7 +137,8 @@ class Fleet:
         text = (f'name = "{name}";\nkey = "{self.directory}/keys/{name}.key";\npins = "{self.directory}/pins.conf";\n'
                 f'state = "{home}/agent";\nworkers = 8;\n{self._secrets()}')
         if name not in self.guarded:
-            self._write(f"{home}/agent.conf", text + "allow = [];\n")
+            allowed = '"http_call"' if self.timing.announced else ""
+            self._write(f"{home}/agent.conf", text + f"allow = [{allowed}];\n")
             return
         os.makedirs(f"{home}/guard", exist_ok=True)
         os.makedirs(f"{home}/boot", exist_ok=True)
@@ -134,7 +146,7 @@ class Fleet:
         text += (f'guard_socket = "{home}/g.sock";\nboot_directory = "{home}/boot";\npeer_listen = "tcp://{host.address}:7411";\n'
                  f'writable_listen = "{host.address}:7421";\n'
                  'allow = ["patroni_demote", "patroni_promote", "patroni_handoff", "pg_await_position", "redis_demote", '
-                 '"redis_promote", "redis_handoff", "dns_update", "verify", "pg_rejoin"];\n')
+                 '"redis_promote", "redis_handoff", "dns_update", "verify", "pg_rejoin", "patroni_switchover", "sentinel_failover"];\n')
         self._write(f"{home}/agent.conf", text + self._soft_fence(host))
         others = [h.address for h in self.databases(host.region) if h.name != name]
         sources = ", ".join(f'"{address}"' for address in others)
@@ -154,21 +166,40 @@ class Fleet:
                 f'cert = "{self.lab.credential("etcd-client.pem")}"; '
                 f'key = "{self.lab.credential("etcd-client-key.pem")}"; prefix = "/drover/lab/"; }};\n')
 
+    def _identities(self):
+        """Name and kind of everybody who has keys."""
+        return ([(name, "member") for name in self.members] + [(name, "agent") for name in self.agents]
+                + [(f"{name}-guard", "guard") for name in self.guarded] + [(name, "operator") for name in self.operators])
+
+    def _write_topology(self):
+        self._write(f"{self.directory}/pins.conf", topology.pins(self))
+        self._write(f"{self.directory}/topology.conf", topology.text(self))
+
+    def next_keys_make(self):
+        """New keys of everybody in keys-next; the topology's files name both. Nobody uses them yet."""
+        self._public_next = {name: self._keygen(kind, name, "keys-next") for name, kind in self._identities()}
+        self._write_topology()
+
+    def next_key_take(self, name):
+        """Its new key file stands in the place of the old one, which is kept in keys-old."""
+        os.makedirs(f"{self.directory}/keys-old", mode=0o711, exist_ok=True)
+        for suffix in ("key", "pub"):
+            os.rename(f"{self.directory}/keys/{name}.{suffix}", f"{self.directory}/keys-old/{name}.{suffix}")
+            os.rename(f"{self.directory}/keys-next/{name}.{suffix}", f"{self.directory}/keys/{name}.{suffix}")
+
+    def next_keys_only(self):
+        """The topology's files name the new keys alone."""
+        self._public, self._public_next = self._public_next, {}
+        self._write_topology()
+
     def prepare(self):
         """Keys and files of everybody."""
         # A return that went its own way is then told by the timelines' histories, not by a time-out.
         self.lab.sql(f"{self.lab.options['primary']}-db1",
                      "GRANT EXECUTE ON FUNCTION pg_read_file(text, bigint, bigint, boolean) TO drover")
-        for name in self.members:
-            self._keygen("member", name)
-        for name in self.agents:
-            self._keygen("agent", name)
-        for name in self.guarded:
-            self._keygen("guard", f"{name}-guard")
-        for name in self.operators:
-            self._keygen("operator", name)
-        self._write(f"{self.directory}/pins.conf", topology.pins(self))
-        self._write(f"{self.directory}/topology.conf", topology.text(self))
+        for name, kind in self._identities():
+            self._keygen(kind, name)
+        self._write_topology()
         for name in self.members:
             home = f"{self.directory}/{name}"
             os.makedirs(home, exist_ok=True)
@@ -199,9 +230,21 @@ class Fleet:
             name, [self.program("drover-guard"), "--config", f"{self.directory}/{name}/guard.conf"], name="drover-guard")
         return self.processes[key]
 
+    def data_directory(self, host):
+        """As the region's endpoint has it, one path for all of its hosts: where there are two, each agent finds its own host's there."""
+        if not self.timing.inside:
+            return postgres.data_directory(host)
+        place = f"{self.lab.run_dir}/data"
+        os.makedirs(place, exist_ok=True)
+        return place
+
     def start_agent(self, name, late_s=0):
         key = f"{name}/agent"
         argv = [self.program("drover-agent"), "--config", f"{self.directory}/{name}/agent.conf"]
+        if self.timing.inside and name in self.guarded:
+            host = self.agents[name]
+            argv = ["unshare", "--mount", "/bin/sh", "-c", 'mount --bind "$0" "$1"; shift; exec "$@"',
+                    postgres.data_directory(host), self.data_directory(host), *argv]
         if late_s:
             argv = ["/bin/sh", "-c", f'sleep {late_s}; exec "$@"', "sh", *argv]
         self.processes[key] = self.lab.spawn(self.agents[name].name, argv, name="drover-agent")

@@ -1,22 +1,31 @@
 """topology.conf of the lab, as text. Regions east and west hold data; members stand in watch."""
 
-from lab import plan, postgres
+from lab import plan
 
 DATA = ("east", "west")
 SLOTS = {"east": "region_primary", "west": "region_dr"}  # the slot a region uses while it is the standby
 
 
-def _public(fleet, name, field):
-    return fleet.public(name)[field]
+def _keys(fleet, name):
+    """Both public halves; while keys are exchanged those of the next key, too."""
+    rows = []
+    for suffix, public in (("", fleet.public(name)), ("_next", fleet.public_next(name))):
+        if public is not None:
+            rows += [f'curve_key{suffix} = "{public["curve_key"]}";', f'sign_key{suffix} = "{public["sign_key"]}";']
+    return " ".join(rows)
+
+
+def _guard_key(fleet, name):
+    following = fleet.public_next(f"{name}-guard")
+    return (f'guard_key = "{fleet.public(f"{name}-guard")["sign_key"]}";'
+            + (f' guard_key_next = "{following["sign_key"]}";' if following else ""))
 
 
 def _agent(fleet, name, region, guarded):
     host = fleet.agents[name]
-    lines = [f'name = "{name}"; region = "{region}";',
-             f'curve_key = "{_public(fleet, name, "curve_key")}";',
-             f'sign_key = "{_public(fleet, name, "sign_key")}";']
+    lines = [f'name = "{name}"; region = "{region}";', _keys(fleet, name)]
     if guarded:
-        lines += [f'guard_key = "{_public(fleet, name + "-guard", "sign_key")}";', "gate = true;",
+        lines += [_guard_key(fleet, name), "gate = true;",
                   f'peer_address = "tcp://{host.address}:7411";']
     return "    { " + " ".join(lines) + " }"
 
@@ -36,9 +45,7 @@ def pins(fleet):
     members = []
     for name, host in fleet.members.items():
         members.append(f'    {{ name = "{name}"; agents_address = "tcp://{host.address}:7401"; '
-                       f'operators_address = "tcp://{host.address}:7402"; '
-                       f'curve_key = "{_public(fleet, name, "curve_key")}"; '
-                       f'sign_key = "{_public(fleet, name, "sign_key")}"; }}')
+                       f'operators_address = "tcp://{host.address}:7402"; {_keys(fleet, name)} }}')
     agents = [_agent(fleet, name, fleet.agents[name].region, name in fleet.guarded) for name in fleet.agents]
     regions = ['    { name = "east"; kind = "data"; }', '    { name = "west"; kind = "data"; }',
                '    { name = "watch"; kind = "monitoring"; }']
@@ -71,7 +78,7 @@ def database_args(fleet, region):
         "pg_addresses": ",".join(f"{h.address}:5432" for h in hosts),
         "pg_user": "drover", "pg_password_ref": "postgres", "pg_database": plan.SCOPE, "epoch_table": "drover.epoch",
         "front_host": fleet.front(region).address, "front_port": plan.FRONT_POSTGRES_PORT,
-        "slot_name": SLOTS[region], "data_directory": postgres.data_directory(hosts[0]),
+        "slot_name": SLOTS[region], "data_directory": fleet.data_directory(hosts[0]),
         "pg_ctl": "/usr/lib/postgresql/15/bin/pg_ctl",
         # For a Patroni that is not up yet: a returning region is demoted before it can find that it leads.
         "etcd": f"http://{hosts[0].address}:{plan.ETCD_PORT}", "scope": plan.SCOPE,
@@ -117,21 +124,28 @@ def _checks(fleet):
             rows.append(f'    {{ name = "{host.name}-postgresql"; kind = "postgresql"; component = "postgresql"; '
                         f'agent = "{host.name}"; {vital} {pace} args: {{ address = "{host.address}:5432"; '
                         f'user = "drover"; password_ref = "postgres"; database = "{plan.SCOPE}"; }}; }}')
+        # Whoever leads writes the canaries; a member that does not says what it has of them.
+        for n, host in enumerate(fleet.databases(region)):
+            place = region if n == 0 else host.name
+            rows.append(f'    {{ name = "{place}-position"; kind = "postgresql"; component = "postgresql"; link = "postgresql"; '
+                        f'agent = "{host.name}"; {second} args: {{ address = "{host.address}:5432"; '
+                        f'user = "drover"; password_ref = "postgres"; database = "{plan.SCOPE}"; }}; }}')
+            rows.append(f'    {{ name = "{place}-redis"; kind = "redis"; component = "redis"; link = "redis"; '
+                        f'agent = "{host.name}"; {second} args: {{ address = "{host.address}:6379"; password_ref = "redis"; }}; }}')
+            rows.append(f'    {{ name = "{place}-canary"; kind = "pg_canary"; component = "postgresql"; link = "postgresql-canary"; '
+                        f'agent = "{host.name}"; {second} args: {{ address = "{host.address}:5432"; user = "drover"; '
+                        f'password_ref = "postgres"; database = "{plan.SCOPE}"; table = "drover.canary"; }}; }}')
+            rows.append(f'    {{ name = "{place}-redis-canary"; kind = "redis_canary"; component = "redis"; link = "redis-canary"; '
+                        f'agent = "{host.name}"; {second} args: {{ address = "{host.address}:6379"; password_ref = "redis"; '
+                        f'key = "drover:canary"; }}; }}')
         host = fleet.databases(region)[0]
-        rows.append(f'    {{ name = "{region}-position"; kind = "postgresql"; component = "postgresql"; link = "postgresql"; '
-                    f'agent = "{host.name}"; {second} args: {{ address = "{host.address}:5432"; '
-                    f'user = "drover"; password_ref = "postgres"; database = "{plan.SCOPE}"; }}; }}')
-        rows.append(f'    {{ name = "{region}-redis"; kind = "redis"; component = "redis"; link = "redis"; '
-                    f'agent = "{host.name}"; {second} args: {{ address = "{host.address}:6379"; password_ref = "redis"; }}; }}')
-        rows.append(f'    {{ name = "{region}-canary"; kind = "pg_canary"; component = "postgresql"; link = "postgresql-canary"; '
-                    f'agent = "{host.name}"; {second} args: {{ address = "{host.address}:5432"; user = "drover"; '
-                    f'password_ref = "postgres"; database = "{plan.SCOPE}"; table = "drover.canary"; }}; }}')
-        rows.append(f'    {{ name = "{region}-redis-canary"; kind = "redis_canary"; component = "redis"; link = "redis-canary"; '
-                    f'agent = "{host.name}"; {second} args: {{ address = "{host.address}:6379"; password_ref = "redis"; '
-                    f'key = "drover:canary"; }}; }}')
         rows.append(f'    {{ name = "{region}-patroni"; kind = "patroni"; component = "postgresql"; agent = "{host.name}"; '
                     f'{pace} args: {{ url = "http://{host.address}:8008"; '
                     f"members = {len(fleet.databases(region))}; }}; }}")
+        if timing.sessions:
+            socket = f'{fleet.lab.hosts[f"{region}-front"].directory}/haproxy.sock'
+            rows.append(f'    {{ name = "{region}-sessions"; kind = "haproxy"; component = "postgresql"; agent = "{host.name}"; '
+                        f'ready = false; {second} args: {{ socket = "{socket}"; backend = "postgres_primary"; }}; }}')
         rows.append(f'    {{ name = "{region}-public"; kind = "http"; component = "web"; region = "{region}"; '
                     f"outside = true; vital = true; {pace} }}")
     return _listing(rows)
@@ -162,21 +176,45 @@ STEPS_REPROTECT = """
           retries = 3; intent = "Redis of the returning region follows the active one"; }"""
 
 
+# As in deploy/examples/bud.conf.
+SERVES = """
+        { name = "serves"; action = "verify"; component = "web"; needs = ["%s"]; timeout = 60000;
+          intent = "What needs the store goes on answering"; }"""
+
+SWITCH_POSTGRESQL = """
+        { name = "switch-postgresql"; action = "patroni_switchover"; component = "postgresql"; timeout = 60000;
+          locks = ["postgresql"]; approval = "database-admin"; intent = "Another member leads, and the others stream from it"; },"""
+
+SWITCH_REDIS = """
+        { name = "switch-redis"; action = "sentinel_failover"; component = "redis"; timeout = 60000;
+          locks = ["redis"]; approval = "database-admin"; intent = "Another member is the master, and the others follow it"; },"""
+
+INSIDE = (("component-postgresql", "component", SWITCH_POSTGRESQL + SERVES % "switch-postgresql"),
+          ("component-redis", "component", SWITCH_REDIS + SERVES % "switch-redis"),
+          ("component-drill", "drill", SWITCH_REDIS + SERVES % "switch-redis"))
+
+
 def _plans(timing):
     after = STEPS_AFTER
     if timing.names_last:
         after = after.replace('needs = ["promote-postgresql"]; timeout = 15000', 'needs = ["verify-web"]; timeout = 15000')
         after = after.replace("timeout = 60000;\n          retries = 2;", "timeout = 4000;\n          retries = 1;")
-    return _listing([f'    {{ name = "failover"; kind = "failover"; steps: ({after}\n    ); }}',
-                     f'    {{ name = "switchover"; kind = "switchover"; steps: ({STEPS_BEFORE}{after}\n    ); }}',
-                     f'    {{ name = "reprotect"; kind = "reprotect"; steps: ({STEPS_REPROTECT}\n    ); }}'])
+    drill = [f'    {{ name = "exercise"; kind = "drill"; steps: ({timing.drill}\n    ); }}'] if timing.drill else []
+    before = STEPS_BEFORE
+    if timing.inside:
+        # A hand-off beside a member that is being moved would hand over from the one that leads no more.
+        for name in ("redis", "postgresql"):
+            before = before.replace(f'component = "{name}"; at = "source";', f'component = "{name}"; at = "source"; locks = ["{name}"];')
+        drill += [f'    {{ name = "{name}"; kind = "{kind}"; steps: ({steps}\n    ); }}' for name, kind, steps in INSIDE]
+    return _listing([f'    {{ name = "failover"; kind = "failover"; steps: ({timing.announced}{after}\n    ); }}',
+                     f'    {{ name = "switchover"; kind = "switchover"; steps: ({before}{after}\n    ); }}',
+                     f'    {{ name = "reprotect"; kind = "reprotect"; steps: ({STEPS_REPROTECT}\n    ); }}'] + drill)
 
 
 def _operators(fleet):
     rows = []
     for name, (person, role) in fleet.operators.items():
-        rows.append(f'    {{ name = "{name}"; person = "{person}"; role = "{role}"; '
-                    f'curve_key = "{_public(fleet, name, "curve_key")}"; sign_key = "{_public(fleet, name, "sign_key")}"; }}')
+        rows.append(f'    {{ name = "{name}"; person = "{person}"; role = "{role}"; {_keys(fleet, name)} }}')
     return _listing(rows)
 
 

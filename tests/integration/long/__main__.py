@@ -4,10 +4,18 @@ import sys
 import time
 import traceback
 
-from .kills import kills
+from . import inside, kills
 from .rounds import returns, switchovers
 
-KINDS = {"switchovers": (switchovers, 50), "returns": (returns, 3), "kills": (kills, 0)}
+KINDS = {"switchovers": (switchovers, 50), "returns": (returns, 3), "kills": (None, 0)}
+
+
+def kill(build, times, first, kinds):
+    """The plans that move the lease and those that do not have a world each."""
+    for module, run in ((kills, kills.kills), (inside, inside.inside)):
+        mine = [kind for kind in kinds if kind in module.KINDS]
+        if mine:
+            run(build, times, first, mine)
 
 
 def main():
@@ -17,12 +25,19 @@ def main():
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("times", nargs="?", type=int)
     parser.add_argument("--first", type=int, default=0, help="kills: the number of the first round")
-    options = parser.parse_args()
+    parser.add_argument("--kinds", default=",".join(kills.KINDS + inside.KINDS), help="kills: the kinds of plans, with commas")
+    options = parser.parse_intermixed_args()
+    kinds = options.kinds.split(",")
+    unknown = [kind for kind in kinds if kind not in kills.KINDS + inside.KINDS]
+    if unknown:
+        parser.error(f"no kind of plan is called {', '.join(unknown)}")
     run, times = KINDS[options.kind]
     begun = time.monotonic()
     try:
-        more = {"first": options.first} if options.kind == "kills" else {}
-        run(options.build, options.times or times, **more)
+        if options.kind == "kills":
+            kill(options.build, options.times or times, options.first, kinds)
+        else:
+            run(options.build, options.times or times)
     except Exception as error:  # whatever broke, the run failed
         traceback.print_exc()
         print(f"FAILED {options.kind} ({time.monotonic() - begun:.1f} s): {error}\n0 passed, 1 failed")

@@ -1,21 +1,24 @@
 """Every step of every shipped kind of plan, disturbed at its start, middle and end: the plan comes to its end, or pauses with a
 true reason and says what to do, and that then helps; never half-silent. Judged from outside over all rounds."""
 
+import os
 import random
 import re
 import signal
 import threading
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 from e2e.world import World, expect
 from fleet import Timing
 from fleet.fleet import FleetError
 from lab import LabError
+from lab.base import raw_ns
 
 from .rounds import OTHER, follows
 
 MOMENTS = ("start", "middle", "end")
+KINDS = ("failover", "switchover", "reprotect")
 FAULTS = ("agent", "leader", "store", "link")
 HEALED_S = 4  # what is killed stays away so long
 ROUND_S = 240  # the longest step timeout is 90 s
@@ -23,54 +26,62 @@ STORE_SERVICES = {"redis": [("db1", "redis")], "web": [("front", "haproxy")], "a
 
 
 def steps_of(world):
-    """plan kind -> [(step, component, whether it runs in the region that is left)], from the topology in force."""
+    """(plan, its kind) -> [(step, component, whether it runs in the region that is left)], from the topology in force."""
     with open(f"{world.fleet.directory}/topology.conf", encoding="utf-8") as file:
         text = file.read()
     found = {}
-    for kind, steps in re.findall(r'\{ name = "\w+"; kind = "(\w+)"; steps: \((.*?)\n    \); \}', text, re.S):
-        found[kind] = [(name, re.search(r'component = "(\w+)"', body).group(1), 'at = "source"' in body)
-                       for name, body in re.findall(r'\{ name = "([\w-]+)"; (action.*?);[ \n]*\}', steps, re.S)]
+    for plan, kind, steps in re.findall(r'\{ name = "([\w-]+)"; kind = "(\w+)"; steps: \((.*?)\n    \); \}', text, re.S):
+        found[plan, kind] = [(name, re.search(r'component = "(\w+)"', body).group(1), 'at = "source"' in body)
+                             for name, body in re.findall(r'\{ name = "([\w-]+)"; (action.*?);[ \n]*\}', steps, re.S)]
     return found
 
 
 class Disturbance:
-    """Waits in the agent's log for the moment, does it, and takes it back; both happen on a thread of its own."""
+    """Waits in the agents' logs for the moment, does it to the host whose agent has the step, and takes it back; both happen
+    on a thread of its own."""
+    healed_s = {}  # fault -> how long what is killed stays away, where it is not HEALED_S
 
-    def __init__(self, world, host, step, component, fault, moment, typical_s):
-        self.world, self.host, self.step, self.component = world, host, step, component
+    def __init__(self, world, hosts, step, component, fault, moment, typical_s):
+        self.world, self.host, self.step, self.component = world, hosts[0], step, component
         self.fault, self.moment, self.typical_s = fault, moment, typical_s
-        self.log = world.fleet.processes[f"{host}/agent"].log
-        self.since = len(self._text())
+        self.logs = {host: world.fleet.processes[f"{host}/agent"].log for host in hosts}
+        self.since = {host: os.path.getsize(log) for host, log in self.logs.items()}
         self.happened = threading.Event()
         self.over = threading.Event()
         self.error = None
         self.thread = threading.Thread(target=self._run, daemon=True)
 
-    def _text(self):
-        with open(self.log, encoding="utf-8", errors="replace") as file:
-            return file.read()
+    def _met(self, stack):
+        """The host whose agent says that the moment is there; None when the round is over without it."""
+        word = "command.finished" if self.moment == "end" else "command.running"
+        files, lines = {}, dict.fromkeys(self.logs, "")
+        for host, log in self.logs.items():
+            files[host] = stack.enter_context(open(log, encoding="utf-8", errors="replace"))
+            files[host].seek(self.since[host])
+        while not self.over.is_set():
+            news = False
+            for host, file in files.items():
+                lines[host] += file.readline()
+                if lines[host].endswith("\n"):
+                    if word in lines[host] and f" step={self.step} " in lines[host]:
+                        return host
+                    lines[host], news = "", True
+            if not news:
+                time.sleep(0.001)
+        return None
 
     def _run(self):
-        word = "command.finished" if self.moment == "end" else "command.running"
         try:
-            with open(self.log, encoding="utf-8", errors="replace") as file:
-                file.seek(self.since)
-                line = ""
-                while not self.over.is_set():
-                    line += file.readline()
-                    if not line.endswith("\n"):
-                        time.sleep(0.001)
-                        continue
-                    if word in line and f" step={self.step} " in line:
-                        break
-                    line = ""
-            if self.over.is_set():
+            with ExitStack() as stack:
+                host = self._met(stack)
+            if host is None:
                 return
+            self.host = host
             if self.moment == "middle":
                 time.sleep(self.typical_s / 2)
             self.happened.set()
             undo = getattr(self, f"_{self.fault}")()
-            self.over.wait(HEALED_S)
+            self.over.wait(self.healed_s.get(self.fault, HEALED_S))
             undo()
         except Exception as error:  # told by the round
             self.error = error
@@ -124,18 +135,18 @@ def execution_of(world, number):
     return next(e for e in world.fleet.ask("executions")["executions"] if e["id"] == number)
 
 
-def declare(world, kind, target):
+def declare(world, kind, target, *more):
     before = max((e["id"] for e in world.fleet.ask("executions")["executions"]), default=0)
 
     def declared():
-        world.fleet.drover("declare", "--to", target, "--kind", kind, "--reason", "a drill", "--yes", check=False)
+        world.fleet.drover("declare", "--to", target, "--kind", kind, "--reason", "a drill", "--yes", *more, check=False)
         return max((e["id"] for e in world.fleet.ask("executions")["executions"]), default=0) > before
     world.fleet.wait(declared, 60, f"the {kind} to {target} is declared")
     return before + 1
 
 
-def drive(world, number):
-    """Does what an operator does who follows `drover explain`: approves, and answers pauses. Returns (stage, pauses as told)."""
+def drive(world, number, approver="net-1"):
+    """Does what an operator does who follows `drover status`: approves, and answers pauses. Returns (stage, pauses as told)."""
     pauses, deadline = [], time.monotonic() + ROUND_S
     while time.monotonic() < deadline:
         try:
@@ -148,14 +159,16 @@ def drive(world, number):
             return found["stage"] + (f" ({failed})" if failed else ""), pauses
         for step in found["steps"]:
             if step["state"] == "needs-approval":
-                world.fleet.drover("approve", str(number), step["name"], who="net-1", check=False)
+                world.fleet.drover("approve", str(number), step["name"], who=approver, check=False)
         if found["paused"] not in ("", "no", "none"):
-            said = world.fleet.ask("explain")
+            said = world.fleet.status().get("next_human_act", "drover ")  # a member that is away says nothing
             failed = [s for s in found["steps"] if s["state"] == "failed"]
             told = f"{found['paused']}: " + (", ".join(f"{s['name']} {s['error']}" for s in failed) or "no step failed")
             if not pauses or pauses[-1] != told:
                 pauses.append(told)
-            expect(str(said).count("drover ") > 0, f"paused, and explain names no act: {said}")
+                for record in world.fleet.ask("timeline", str(number))["records"]:
+                    print(f"\n        {record['text']}" if " failed by " in record["text"] else "", end="")
+            expect(said.startswith("drover "), f"paused, and nobody is told what to do: {said}")
             time.sleep(1)
             for step in failed:
                 world.fleet.drover("step", "retry", str(number), step["name"], check=False)
@@ -185,9 +198,9 @@ def whole_again(world):
 def one_round(world, owner, kind, step, component, at_source, fault, moment, typical_s):
     """Returns the region that serves, and how long the step took when nothing disturbed it."""
     target = OTHER[owner]
-    host = f"{owner if at_source != (kind == 'reprotect') else target}-db1"
-    begun, begun_ns = time.monotonic(), time.monotonic_ns()
-    with Disturbance(world, host, step, component, fault, moment, typical_s) as disturbance:
+    hosts = [f"{owner if at_source != (kind == 'reprotect') else target}-db1"]
+    begun, begun_ns = time.monotonic(), raw_ns()
+    with Disturbance(world, hosts, step, component, fault, moment, typical_s) as disturbance:
         number = declare(world, kind, target)
         stage, pauses = drive(world, number)
         took_s = time.monotonic() - begun
@@ -206,7 +219,7 @@ def one_round(world, owner, kind, step, component, at_source, fault, moment, typ
 def typical(world, owner):
     """One round of each kind undisturbed: step -> seconds."""
     known = {}
-    for kind in ("switchover", "failover", "reprotect"):
+    for kind in ("switchover", "failover", "reprotect"):  # in the order in which one needs the other
         number = declare(world, kind, OTHER[owner])
         drive(world, number)
         for step in execution_of(world, number)["steps"]:
@@ -215,11 +228,11 @@ def typical(world, owner):
     return owner, known
 
 
-def kills(build, times, first=0):
+def kills(build, times, first=0, kinds=KINDS):
     """All of them once when times is 0, from that one on; else so many, drawn by chance."""
     with World(build, timing=Timing(automatic=False)) as world:
-        rows = [(kind, *step, fault, moment) for kind, steps in steps_of(world).items() for step in steps
-                for fault in FAULTS for moment in MOMENTS]
+        rows = [(kind, *step, fault, moment) for (_, kind), steps in steps_of(world).items() if kind in kinds
+                for step in steps for fault in FAULTS for moment in MOMENTS]
         rows = rows[first:]
         if times:
             rows = random.sample(rows, min(times, len(rows)))

@@ -130,7 +130,7 @@ def a_minority_of_the_members_renews_nothing(world_):
     _fenced_in_time(world_, one, "one member of three")
     said = selves(world_)["m1"]["attests_yes_n"] - before
     expect_pace(said >= 2, f"the member in reach said yes {said} times: it was not asked")
-    reasoned(world_, "view of m2: attests the lease no longer", "view of m3: attests the lease no longer")
+    reasoned(world_, "view of m2:.* attests the lease no longer", "view of m3:.* attests the lease no longer")
     world_.lab.heal()
     unfenced(world_, "east")
 
@@ -168,7 +168,7 @@ def two_members_of_five_renew_nothing(world_):
         world_.lab.cut(*RELAY)
         _only(world_, members[:2], members)
     _fenced_in_time(world_, two, "two members of five")
-    reasoned(world_, "view of m5: attests the lease no longer")
+    reasoned(world_, "view of m5:.* attests the lease no longer")
     _only(world_, members[:3], members)
     unfenced(world_, "east")
     world_.lab.heal()
@@ -480,7 +480,7 @@ def a_half_open_connection_is_noticed_by_both_ends(world_):
         world_.lab.heal()
     for host, peer in ends:
         world_.fleet.wait(lambda host=host, peer=peer: _connections(world_, host, peer, 7401) >= 1, 30, f"{host} and {peer} speak again")
-    reasoned(world_, "view of m1: no longer hears east-db1", r"view of m1: hears .*\beast-db1")
+    reasoned(world_, r"view of m1:.* no longer hears east-db1", r"view of m1: hears east-db1")
     expect(common.moves(world_) == 0, "an epoch was closed")
     expect(_fences(world_) == fences, "the gate was shut in between")
 

@@ -7,28 +7,8 @@ import signal
 import subprocess
 import time
 
-from place import AGENTS, MEMBER, ROOT, Failure, Hook, expect, fetch, wait
-
-SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$")
-
-
-def samples(port):
-    """A loop that is late by more than two seconds answers 503: asked again."""
-    found = {}
-    for line in wait(lambda: fetch(port, "/metrics"), f"the metrics of port {port}").splitlines():
-        match = SAMPLE.match(line)
-        if match:
-            labels = dict(re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', match.group(2) or ""))
-            found.setdefault(match.group(1), []).append((labels, float(match.group(3))))
-    return found
-
-
-def value(port, series, **labels):
-    for found, number in samples(port).get(series, []):
-        if all(found.get(name) == wanted for name, wanted in labels.items()):
-            return number
-    return None
-
+from elections import elections_inside_a_region_are_measured
+from place import AGENTS, MEMBER, ROOT, Failure, Hook, expect, fetch, samples, value, wait
 
 def series_of_the_page(section):
     with open(f"{ROOT}/docs/metrics.md", encoding="utf-8") as file:
@@ -77,6 +57,12 @@ def what_fails_is_told_as_it_is(_place):
     wait(lambda: value(MEMBER, "drover_check_ok", check="page") == 1, "the page is told as well")
     wait(lambda: value(MEMBER, "drover_backup_state", type="full", state="failed") == 1, "the old backup is told")
     expect(88 <= value(MEMBER, "drover_check_value", check="certificate") <= 90, "the certificate's days")
+    wait(lambda: 31 * 86400 <= (value(MEMBER, "drover_secret_age_seconds", holder="mon1", name="oldest") or 0) < 32 * 86400,
+         "mon1's key, which is 31 days old")
+    expect(value(MEMBER, "drover_check_state", check="secrets") == 4, "that is a warning")
+    expect(value(MEMBER, "drover_secret_age_seconds", holder="m1", name="key") < 3600, "the member's own is new")
+    offsets = [number for labels, number in samples(MEMBER)["drover_clock_offset_seconds"]]
+    expect(len(offsets) == 3 and all(-5 < number < 1 for number in offsets), f"one machine, one clock: {offsets}")
     expect(value(MEMBER, "drover_guard_present", agent="west-db1") == 0, "west's guard does not run")
     expect(value(MEMBER, "drover_guard_gate", agent="west-db1", gate="unknown") == 1, "so its gate is unknown")
 
@@ -183,7 +169,7 @@ def without_monitoring_the_dead_mans_switch_goes_silent(place):
     expect(value(MEMBER, "drover_lease_epoch") == epoch, "nothing is promoted")
 
 
-CASES = [the_fleet_serves_under_metrics, every_series_of_the_page_is_there, promtool_reads_every_answer,
-         what_fails_is_told_as_it_is, nothing_secret_is_told, one_prometheus_federates_the_other, every_query_answers,
-         an_alert_arrives_through_alertmanager, a_silent_agent_is_stale, a_storm_of_scrapes_costs_no_lease,
+CASES = [the_fleet_serves_under_metrics, promtool_reads_every_answer, what_fails_is_told_as_it_is, nothing_secret_is_told,
+         one_prometheus_federates_the_other, elections_inside_a_region_are_measured, every_series_of_the_page_is_there,
+         every_query_answers, an_alert_arrives_through_alertmanager, a_silent_agent_is_stale, a_storm_of_scrapes_costs_no_lease,
          without_monitoring_the_dead_mans_switch_goes_silent]

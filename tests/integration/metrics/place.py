@@ -53,6 +53,27 @@ def fetch(port, path, timeout=10):
         return answer.read().decode()
 
 
+SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$")
+
+
+def samples(port):
+    """A loop that is late by more than two seconds answers 503: asked again."""
+    found = {}
+    for line in wait(lambda: fetch(port, "/metrics"), f"the metrics of port {port}").splitlines():
+        match = SAMPLE.match(line)
+        if match:
+            labels = dict(re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', match.group(2) or ""))
+            found.setdefault(match.group(1), []).append((labels, float(match.group(3))))
+    return found
+
+
+def value(port, series, **labels):
+    for found, number in samples(port).get(series, []):
+        if all(found.get(name) == wanted for name, wanted in labels.items()):
+            return number
+    return None
+
+
 class Hook(http.server.BaseHTTPRequestHandler):
     """Alertmanager's webhook, and the page that a check looks at."""
     heard = []  # (when, path, alert's labels, "firing" or "resolved")
@@ -78,10 +99,14 @@ class Hook(http.server.BaseHTTPRequestHandler):
 class Place:
     def __init__(self, build, directory):
         self.build, self.directory = build, directory
-        self.processes = {}
+        self.processes, self.clusters = {}, None
         self.hook = http.server.ThreadingHTTPServer(("127.0.0.1", HOOK), Hook)
         self.hook.daemon_threads = True
         threading.Thread(target=self.hook.serve_forever, daemon=True).start()
+
+    @staticmethod
+    def value(series, **labels):
+        return value(MEMBER, series, **labels)
 
     def path(self, *parts):
         return os.path.join(self.directory, *parts)
@@ -112,6 +137,8 @@ class Place:
     def close(self):
         for name in list(self.processes):
             self.stop(name)
+        if self.clusters is not None:
+            self.clusters.end()
         self.hook.shutdown()
 
     def log(self, name):
@@ -157,9 +184,10 @@ class Place:
                  'args: { address = "127.0.0.1:1"; }; }',
                  f'{{ name = "certificate"; kind = "certificate"; component = "web"; {there} '
                  f'args: {{ file = "{self.path("web.crt")}"; }}; }}',
+                 f'{{ name = "secrets"; kind = "secret_age"; component = "web"; {there} }}',
                  f'{{ name = "full"; kind = "backup"; component = "redis"; {there} failures = 1; args: {{ store = "directory"; '
                  f'path = "{self.path("backups")}"; backup = "full"; max_age = 90000; }}; }}']
-        return ",\n  ".join(rows)
+        return ",\n  ".join(rows + self.clusters.checks())
 
     def topology(self):
         ends = ", ".join(f'{{ region = "{region}"; address = "127.0.0.1:{port}"; agents = ["{region}-db1"]; '
@@ -176,7 +204,7 @@ document: {{ name = "Room"; version = "1"; date = "2026-01-25"; status = "test";
 policy: {{ automatic = true; hold_down = "3s"; settle = "5s"; silent = "3s"; }};
 objectives: ({{ tier = 1; rto = "4h"; rpo = "1h"; }});
 components: ({{ name = "redis"; kind = "redis"; tier = 1; guarded = true; endpoints: ({ends}); }},
-  {{ name = "web"; kind = "http"; tier = 1; needs = ["redis"]; endpoints: ({webs}); }});
+  {{ name = "web"; kind = "http"; tier = 1; needs = ["redis"]; endpoints: ({webs}); }}, {", ".join(self.clusters.components())});
 links: ({{ name = "redis"; kind = "async"; component = "redis"; target_lag = "1m"; alert_lag = "5m"; rpo = "1h"; }},
   {{ name = "canary"; kind = "canary"; component = "redis"; target_lag = "1m"; }});
 checks: ({self.checks()});
@@ -192,6 +220,8 @@ operators: ({people});
             self.keygen("agent", name)
             if name != "mon1":
                 self.keygen("guard", f"{name}-guard")
+        old = time.time() - 31 * 86400
+        os.utime(self.path("keys/mon1.key"), (old, old))
         self.keygen("member", "m1")
         for who in OPERATORS:
             self.keygen("operator", who)
@@ -207,6 +237,7 @@ operators: ({people});
             guard = "" if name == "mon1" else f'guard_socket = "{self.path(name, "g.sock")}";\n'
             self.write(f"{name}.conf", f'name = "{name}"; key = "{self.path("keys", name + ".key")}"; pins = "{pins}";\n'
                                        f'state = "{self.path(name)}"; http_listen = "127.0.0.1:{port}";\n{guard}'
+                                       f'secrets: {{ stores = "{self.clusters.secret}"; }};\n'
                                        'allow = ["redis_promote", "verify"];\n')
         self.write("guard.conf", f'name = "east-db1"; key = "{self.path("keys/east-db1-guard.key")}"; pins = "{pins}";\n'
                                  f'state = "{self.path("east-db1/guard")}"; socket = "{self.path("east-db1/g.sock")}";\n'
@@ -221,6 +252,9 @@ operators: ({people});
     # -- drover and its stores
 
     def start_fleet(self):
+        from elections import Clusters  # pylint: disable=import-outside-toplevel  it knows this file
+        os.makedirs(self.path("stores"))
+        self.clusters = Clusters(self.path("stores"))
         self.files()
         for region, port in REDIS.items():
             follows = [] if region == "east" else ["--replicaof", "127.0.0.1", str(REDIS["east"])]

@@ -9,6 +9,7 @@ import sys
 
 from aiosmtpd.smtp import SMTP, AuthResult
 
+RECIPIENTS = {"gone@bud.test": "550 5.1.1 nobody of that name", "full@bud.test": "452 4.2.2 mailbox full"}
 SENDERS = {"drover@bud.test": None, "later@bud.test": "451 4.7.1 try again later"}
 
 
@@ -47,10 +48,18 @@ class Handler:
 
     async def handle_RCPT(self, server, session, envelope, address, options):
         self.note("RCPT")
-        return "250 ok"
+        refusal = RECIPIENTS.get(address)
+        if refusal is None:
+            envelope.rcpt_tos.append(address)
+        return refusal or "250 ok"
 
     async def handle_DATA(self, server, session, envelope):
         self.note("DATA")
+        if self.name == "stuck":
+            await asyncio.sleep(60)
+        if "mails" in self.config:
+            with open(self.config["mails"], "a", encoding="utf-8") as f:
+                f.write(json.dumps({"to": envelope.rcpt_tos, "data": envelope.content.decode()}) + "\n")
         return "250 ok"
 
     def login(self, server, session, envelope, mechanism, data):

@@ -3,6 +3,7 @@
  *
  *   kind postgresql            timeout_ms 1000           exec_directory /usr/lib/...
  *   arg address 127.0.0.1:5432                            secret name /path/of/the/file
+ *   key /path/of/the/agents.key
  *
  * With "accepts" on a line of its own the arguments are only checked; with "active" the probe's
  * region holds the open epoch; "members_time_ms N" is the members' time of day. */
@@ -20,7 +21,7 @@ struct description {
     bool active; /* "active" on a line: the probe's region holds the open epoch */
     uint64_t timeout_ms;
     uint64_t members_time_ms; /* what the members say that it is; 0: they say nothing */
-    char exec_directory[256], state_directory[256];
+    char exec_directory[256], state_directory[256], key[256];
     struct arguments arguments;
     struct secrets secrets;
     uint8_t devices_n;
@@ -89,6 +90,9 @@ static bool line_take(struct description *description, char *line) {
     }
     if (text_equal(line, "state_directory")) {
         return text_copy(description->state_directory, sizeof description->state_directory, rest);
+    }
+    if (text_equal(line, "key")) {
+        return text_copy(description->key, sizeof description->key, rest);
     }
     if (text_equal(line, "exec_directory")) {
         return text_copy(description->exec_directory, sizeof description->exec_directory, rest);
@@ -190,10 +194,11 @@ int main(void) {
         .exec_directory = description.exec_directory[0] != '\0' ? description.exec_directory : NULL,
         .fence_devices = description.devices,
         .fence_devices_n = description.devices_n,
+        .key = description.key[0] != '\0' ? description.key : NULL,
         .state_directory =
             description.state_directory[0] != '\0' ? description.state_directory : NULL,
     };
-    struct reading reading = kind->run(&input);
+    struct reading reading = probe_look(kind, &input);
     uint64_t took_ms = clock_boot_ms() - start_ms;
     reading_print(&reading, took_ms, processor_wait_ms() - waited_ms);
     return 0;

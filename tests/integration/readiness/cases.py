@@ -14,6 +14,7 @@ from lab import plan
 from lab.days import away_from_midnight, today
 from lab.net import inside
 
+from exchange import exchange, names_its_file, taken_back
 from place import HEAL, PATIENCE_S, Failure, expect
 
 CASES = []
@@ -143,6 +144,18 @@ def a_wrong_redis_password_is_told(place):
     with open(f"{place.fleet.place}/redis.used", "w", encoding="utf-8") as secret:
         secret.write("not-the-password\n")
     broken(place, {"check west-redis-login": ("blocker", "")})
+
+
+@case
+def credentials_are_exchanged_without_a_failing_check(place):
+    """Requirement SEED-58: files are read at each use, nothing is restarted. Where a server changes and the file does not, the line
+    names the file and the command that mends it."""
+    keys = exchange(place)
+    told = taken_back(keys)
+    lines = place.becomes(told, 9, "the servers take the old ones back")
+    for key in keys:
+        names_its_file(key, lines[f"check {key.check}"])
+    broken(place, told)
 
 
 @case
@@ -296,7 +309,8 @@ def the_backups_are_told_by_a_live_member(place):
 def a_healthy_machine_has_nothing_wrong(place):
     place.wrong({})
     shown = place.doctor("west-db1", code=0, json_wanted=False)
-    for word in ("key of the agent", "key of the guard", "gate: in the kernel", "runs, process", "answers with the key"):
+    for word in ("key of the agent", "key of the guard", "gate: in the kernel", "runs, process", "answers with the key",
+                 "Patroni's member names: postgresql: no member of one cluster is in the other"):
         expect(word in shown, f"the doctor says nothing of {word}: {shown}")
     # A member's machine, and a vantage without a guard.
     place.wrong({}, host="m1")

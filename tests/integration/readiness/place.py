@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import time
 
-from e2e import world as e2e_world
 from e2e.world import World
 from fleet import Fleet, topology
 from fleet.fleet import FleetError
@@ -35,10 +34,14 @@ class ReadyFleet(Fleet):
         super().__init__(*args, **options)
         self.place = f"{self.directory}/ready"
         os.makedirs(self.place, mode=0o755, exist_ok=True)
-        for name, source in (("tsig", "tsig.secret"), ("redis", "redis.password"), ("patroni", "patroni-rest.password")):
+        for name, source in (("tsig", "tsig.secret"), ("redis", "redis.password"), ("patroni", "patroni-rest.password"),
+                             ("pg", "pg-drover.password")):
             for kind in ("good", "used"):
                 shutil.copy(self.lab.credential(source), f"{self.place}/{name}.{kind}")
                 os.chmod(f"{self.place}/{name}.{kind}", 0o600)
+        # Users of their own, so that their passwords can be exchanged without the others'.
+        self.lab.sql("east-db1", f"CREATE ROLE ready LOGIN IN ROLE pg_monitor PASSWORD '{self.lab.secret('pg-drover.password')}'")
+        self.lab.redis("west-db1", "ACL", "SETUSER", "ready", "on", f">{self.lab.secret('redis.password')}", "~*", "+@all")
         self.certificate("good", 90)
         self.certificate("expired", -1)
         shutil.copy(f"{self.place}/good.crt", f"{self.place}/used.crt")
@@ -81,7 +84,7 @@ class ReadyFleet(Fleet):
             subprocess.run(["openssl", *argv], check=True, capture_output=True)
 
     def _secrets(self):
-        rows = "".join(f'    {name}_ready = "{self.place}/{name}.used";\n' for name in ("tsig", "redis", "patroni"))
+        rows = "".join(f'    {name}_ready = "{self.place}/{name}.used";\n' for name in ("tsig", "redis", "patroni", "pg"))
         return super()._secrets().replace("};\n", f"{rows}}};\n")
 
     # -- the topology
@@ -97,6 +100,8 @@ class ReadyFleet(Fleet):
             f'database = "{plan.SCOPE}"; }}; }}',
             f'{{ name = "west-members"; kind = "patroni"; component = "postgresql"; {pace} "blocker"; fix = "{resume}"; '
             f'args: {{ url = "http://{west.address}:8008"; members = 1; expect_role = "standby"; }}; }}',
+            f'{{ name = "east-members"; kind = "patroni"; component = "postgresql"; {pace.replace("west-db1", "east-db1")} '
+            f'"warning"; fix = "patronictl list"; args: {{ url = "http://{self.databases("east")[0].address}:8008"; members = 1; }}; }}',
             f'{{ name = "west-patroni-key"; kind = "patroni"; component = "postgresql"; {pace} true; '
             f'fix = "cp {self.place}/patroni.good {self.place}/patroni.used"; args: {{ url = "http://{west.address}:8008"; '
             'credential = true; user = "patroni"; password_ref = "patroni_ready"; }; }',
@@ -106,10 +111,13 @@ class ReadyFleet(Fleet):
             f'database = "{plan.SCOPE}"; rewind = true; slot = "region_dr"; min_wal_keep = 1048576; }}; }}',
             f'{{ name = "west-redis-login"; kind = "redis"; component = "redis"; {pace} true; '
             f'fix = "cp {self.place}/redis.good {self.place}/redis.used"; '
-            f'args: {{ address = "{west.address}:6379"; password_ref = "redis_ready"; expect_role = "standby"; }}; }}',
+            f'args: {{ address = "{west.address}:6379"; user = "ready"; password_ref = "redis_ready"; expect_role = "standby"; }}; }}',
             f'{{ name = "west-redis-rights"; kind = "redis"; component = "redis"; {pace} true; '
             f'fix = "REDISCLI_AUTH=$(cat {self.place}/redis.good) redis-cli -h {west.address} ACL SETUSER default +@all"; '
             f'args: {{ address = "{west.address}:6379"; password_ref = "redis"; rights = true; }}; }}',
+            f'{{ name = "west-pg-login"; kind = "postgresql"; component = "postgresql"; {pace} true; '
+            f'fix = "cp {self.place}/pg.good {self.place}/pg.used"; args: {{ address = "{west.address}:5432"; user = "ready"; '
+            f'password_ref = "pg_ready"; database = "{plan.SCOPE}"; expect_role = "standby"; }}; }}',
             f'{{ name = "dns-key"; kind = "dns"; component = "api"; {pace} true; '
             f'fix = "cp {self.place}/tsig.good {self.place}/tsig.used"; args: {{ servers = "{ns1}:53"; '
             f'name = "api.{plan.ZONE}"; type = "A"; max_ttl = 60; zone = "{plan.ZONE}"; key_name = "drover."; '
@@ -141,7 +149,6 @@ class ReadyFleet(Fleet):
 
 def ready_world(build):
     base = topology.text
-    e2e_world.Fleet = ReadyFleet
 
     class ReadyWorld(World):
         def __enter__(self):
@@ -151,7 +158,7 @@ def ready_world(build):
             finally:
                 topology.text = base
             return self
-    return ReadyWorld(build)
+    return ReadyWorld(build, fleet=ReadyFleet)
 
 
 class Place:

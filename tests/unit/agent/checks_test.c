@@ -117,9 +117,13 @@ static void a_probe_that_its_own_host_held_up_is_no_failed_target(void **state) 
     const struct check_state *check = run_hung(true);
     assert_int_equal(check->debounce.status, DEBOUNCE_UNKNOWN);
     assert_false(check->ran); /* no reading at all: in time it is told as stale */
+    assert_int_equal(check->run, 0);
     check = run_hung(false);
     assert_int_equal(check->debounce.status, DEBOUNCE_FAILED);
     assert_true(check->ran);
+    assert_int_equal(check->run, 1);
+    assert_true(check->began_boot_ms > 0);
+    assert_in_range(check->ended_boot_ms - check->began_boot_ms, HUNG_TIMEOUT_MS - 100, 30000);
 }
 
 int main(void) {

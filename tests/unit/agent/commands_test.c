@@ -132,6 +132,24 @@ static void a_wait_beyond_the_next_question_or_a_plain_no_leaves_it(void **state
     assert_int_equal(entry()->told_wait_ms, 0);
 }
 
+static void a_member_that_answered_by_both_keys_counts_once(void **state) {
+    uint8_t next_secret[KEY_SIZE], first_secret[KEY_SIZE];
+    (void)state;
+    certifying();
+    assert_int_equal(sign_keypair(next_secret, topology.members[0].sign_key_next), ERR_OK);
+    say(0, REFUSAL_NONE, 0);
+    memcpy(first_secret, secrets[0], KEY_SIZE);
+    memcpy(secrets[0], next_secret, KEY_SIZE);
+    say(0, REFUSAL_NONE, 0);
+    assert_int_equal(entry()->state, COMMAND_CERTIFYING);
+    assert_int_equal(entry()->round.yes_n, 1);
+    certifying(); /* the next key alone counts as the member's */
+    memcpy(topology.members[0].sign_key_next, topology.members[0].sign_key, KEY_SIZE);
+    assert_int_equal(sign_keypair(first_secret, topology.members[0].sign_key), ERR_OK);
+    say(0, REFUSAL_NONE, 0);
+    assert_int_equal(entry()->round.yes_n, 1);
+}
+
 static void only_a_members_own_answer_to_this_question_counts(void **state) {
     (void)state;
     certifying();
@@ -429,6 +447,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_asked_again_when_enough_waits_are_over),
         cmocka_unit_test(a_wait_beyond_the_next_question_or_a_plain_no_leaves_it),
+        cmocka_unit_test(a_member_that_answered_by_both_keys_counts_once),
         cmocka_unit_test(only_a_members_own_answer_to_this_question_counts),
         cmocka_unit_test(a_told_wait_keeps_it_beyond_the_patience_but_not_beyond_its_time),
         cmocka_unit_test(the_lease_hastens_the_question_once),

@@ -82,12 +82,15 @@ static void promises_are_asked_for_only_when_every_gate_guard_is_asked(void **st
         bool gate;
         uint8_t key;
         bool asked;
+        uint8_t next, pinned_next; /* 0: none */
     } joins[] = {
-        {"d1", 1, true, 2, true},  {"d2", 1, true, 3, false},
-        {"d2", 1, false, 3, true}, {"p2", 0, true, 3, true}, /* of our own region */
-        {"m1", 2, true, 3, true},                            /* monitoring: it holds no lease */
-        {"d1", 1, true, 9, false}                            /* another guard under the name */
-    };
+        {"d1", 1, true, 2, true, 0, 0},  {"d2", 1, true, 3, false, 0, 0},
+        {"d2", 1, false, 3, true, 0, 0}, {"p2", 0, true, 3, true, 0, 0}, /* of our own region */
+        {"m1", 2, true, 3, true, 0, 0},  /* monitoring: it holds no lease */
+        {"d1", 1, true, 9, false, 0, 0}, /* another guard under the name */
+        {"d1", 1, true, 2, true, 9, 0},  /* the same, which gets a new key */
+        {"d1", 1, true, 9, true, 0, 9},  /* and has it */
+        {"d1", 1, true, 9, false, 8, 0}};
     (void)state;
     (void)text_copy(pins.regions[0].name, NAME_SIZE, "p");
     (void)text_copy(pins.regions[1].name, NAME_SIZE, "d");
@@ -103,6 +106,8 @@ static void promises_are_asked_for_only_when_every_gate_guard_is_asked(void **st
         there = pins;
         there.agents_n = 1;
         agent_add(&there, joins[i].name, joins[i].region, joins[i].gate, joins[i].key);
+        memset(there.agents[there.agents_n - 1].guard_key_next, joins[i].next, KEY_SIZE);
+        memset(pins.agents[1].guard_key_next, joins[i].pinned_next, KEY_SIZE);
         assert_int_equal(peers_all_asked(&agent), joins[i].asked);
     }
 }

@@ -88,11 +88,12 @@ static void a_request_out_of_bounds_is_refused(void **state) {
 static void an_answer_comes_back_as_it_was(void **state) {
     static struct guard_answer answer, back;
     (void)state;
-    for (unsigned flags = 0; flags < 8; flags++) {
+    for (unsigned flags = 0; flags < 24; flags++) {
         (void)some_answer(&answer);
         answer.by_promise = flags & 1;
         answer.soft_fence_due = flags >> 1 & 1;
         answer.fence_proved = flags >> 2 & 1;
+        answer.key_place = (uint8_t)(flags >> 3);
         size_t size = guard_answer_write(&answer, packet, sizeof packet);
         assert_true(size > 0);
         memset(&back, 0, sizeof back);
@@ -113,7 +114,7 @@ static void every_cut_longer_or_strange_answer_is_refused(void **state) {
     packet[0]++;
     assert_false(guard_answer_read(packet, size, &back));
     packet[0]--;
-    packet[5] = 8; /* a flag of a later version */
+    packet[5] = 24; /* a flag of a later version */
     assert_false(guard_answer_read(packet, size, &back));
 }
 

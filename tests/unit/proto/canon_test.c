@@ -222,11 +222,25 @@ static void whom_command_goes_to_and_the_evidence_are_signed(void **state) {
     assert_memory_not_equal(to, evidence, to_n < evidence_n ? to_n : evidence_n);
 }
 
+/* The bytes of docs/protocol.md, put together by hand. */
+static void a_second_persons_word_is_of_one_cluster_name_time_and_text(void **state) {
+    static const char head[] = "\x10\0drover/second/v1\x04\0prod\x05\0sre-2\x02\x01\0\0\0\0\0\0";
+    uint8_t word[CANON_MAX], digest[DIGEST_SIZE];
+    struct second second = {.name = "sre-2", .not_after_wall_ms = 0x102};
+    (void)state;
+    memset(digest, 7, sizeof digest);
+    size_t n = canon_second("prod", &second, digest, word);
+    assert_int_equal(n, sizeof head - 1 + DIGEST_SIZE);
+    assert_memory_equal(word, head, sizeof head - 1);
+    assert_memory_equal(word + sizeof head - 1, digest, DIGEST_SIZE);
+}
+
 static void no_statement_begins_another(void **state) {
     (void)state;
-    static uint8_t out[7][CANON_MAX];
+    static uint8_t out[8][CANON_MAX];
     uint8_t digest[DIGEST_SIZE] = {0};
-    size_t n[7];
+    size_t n[8];
+    struct second second = {.name = "sre-2", .not_after_wall_ms = 7};
     struct question question = sample_question();
     struct answer answer = sample_answer();
     struct fence_proof fence = sample_fence();
@@ -240,8 +254,9 @@ static void no_statement_begins_another(void **state) {
     n[4] = canon_outcome("prod", &outcome, out[4]);
     n[5] = canon_request(&request, digest, out[5]);
     n[6] = canon_report(digest, out[6]);
-    for (size_t a = 0; a < 7; a++) {
-        for (size_t b = 0; b < 7; b++) {
+    n[7] = canon_second("prod", &second, digest, out[7]);
+    for (size_t a = 0; a < 8; a++) {
+        for (size_t b = 0; b < 8; b++) {
             size_t least = n[a] < n[b] ? n[a] : n[b];
             assert_true(a == b || memcmp(out[a], out[b], least) != 0);
         }
@@ -367,6 +382,7 @@ int main(void) {
         cmocka_unit_test(every_statement_has_the_bytes_it_always_had),
         cmocka_unit_test(what_was_seen_is_signed_and_nothing_seen_signs_as_it_always_did),
         cmocka_unit_test(whom_command_goes_to_and_the_evidence_are_signed),
+        cmocka_unit_test(a_second_persons_word_is_of_one_cluster_name_time_and_text),
         cmocka_unit_test(no_statement_begins_another),
         cmocka_unit_test(each_name_and_number_of_a_question_is_signed),
         cmocka_unit_test(the_largest_statements_fit),

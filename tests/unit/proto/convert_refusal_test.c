@@ -131,11 +131,11 @@ static void numbers_out_of_range_are_refused(void **state) {
         {MESSAGE_OUTCOME, 3, STEPS_MAX, STEPS_MAX, "outcome.step"},
         {MESSAGE_OUTCOME, 4, 0, 65536, "outcome.attempt"},
         {MESSAGE_OUTCOME, 6, 0, 5, "outcome.state"},
-        {MESSAGE_OUTCOME, 7, 25, 25, "outcome.err"},
+        {MESSAGE_OUTCOME, 7, 26, 26, "outcome.err"},
         {MESSAGE_REQUEST, 3, REQUEST_KINDS_N, REQUEST_KINDS_N, "request.kind"},
         {MESSAGE_REQUEST, 6, PLAN_KINDS_N, PLAN_KINDS_N, "request.plan_kind"},
         {MESSAGE_REPLY, 1, 256, 256, "reply.exit_code"},
-        {MESSAGE_REPLY, 2, 25, 25, "reply.err"},
+        {MESSAGE_REPLY, 2, 26, 26, "reply.err"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         uint64_t bad[] = {rows[i].low, rows[i].high, 256 + rows[i].high, UINT32_MAX};
@@ -217,6 +217,7 @@ static const struct {
     {MESSAGE_REQUEST, 15, LINES, 0, "request.text"},
     {MESSAGE_REQUEST, 18, OPTIONAL_NAME, NAME_SIZE, "request.to"},
     {MESSAGE_REQUEST, 19, SENTENCE, EVIDENCE_SIZE, "request.evidence"},
+    {MESSAGE_REQUEST, 20, OPTIONAL_NAME, NAME_SIZE, "request.second"},
     {MESSAGE_QUERY, 1, NAME, NAME_SIZE, "query.what"},
     {MESSAGE_QUERY, 2, SENTENCE, SENTENCE_SIZE, "query.argument"},
     {MESSAGE_REPLY, 3, NAME, NAME_SIZE, "reply.member"},
@@ -315,7 +316,10 @@ static void what_is_inside_is_checked_with_its_index(void **state) {
         {MESSAGE_REPORT, 9, 2, 6, NULL, ERR_RANGE, "report.checks[1].status"},
         {MESSAGE_REPORT, 9, 3, 3, NULL, ERR_RANGE, "report.checks[1].role"},
         {MESSAGE_REPORT, 9, 8, 0, "a\nb", ERR_FORMAT, "report.checks[1].detail"},
+        {MESSAGE_REPORT, 9, 11, 1, NULL, ERR_RANGE, "report.checks[1].ended_ago_ms"},
+        {MESSAGE_REPORT, 9, 12, 0, "a\nb", ERR_FORMAT, "report.checks[1].leader"},
         {MESSAGE_REPORT, 6, 1, 4, NULL, ERR_RANGE, "report.guard.gate"},
+        {MESSAGE_REPORT, 6, 8, 3, NULL, ERR_RANGE, "report.guard.key"},
         {MESSAGE_REPORT, 7, 2, 0, "X", ERR_FORMAT, "report.fence.agent"},
         {MESSAGE_REPORT, 7, 3, 0, "X", ERR_FORMAT, "report.fence.region"},
         {MESSAGE_REPORT, 7, 4, 0, "short", ERR_FORMAT, "report.fence.signature"},

@@ -110,6 +110,8 @@ static void every_kind_fits_its_frame(void **state) {
                                        .latency_ms = UINT32_MAX,
                                        .value = INT64_MIN};
         memset(check->detail, 'x', sizeof check->detail - 1);
+        check->run = check->began_ago_ms = check->ended_ago_ms = check->timeline = UINT32_MAX;
+        memset(check->leader, 'x', sizeof check->leader - 1);
     }
     assert_int_equal(report_body_encode(&report, body, sizeof body, &used), ERR_OK);
     message.signed_at = body;

@@ -115,6 +115,7 @@ static void random_guard(struct rng *rng, struct guard_report *to) {
     to->soft_fenced = flag(rng);
     to->promised_epoch = number(rng);
     to->promise_left_ms = number32(rng);
+    to->key = below(rng, 3);
 }
 
 static void random_check(struct rng *rng, struct check_report *to) {
@@ -126,6 +127,11 @@ static void random_check(struct rng *rng, struct check_report *to) {
     to->latency_ms = number32(rng);
     to->value = (int64_t)rng_next(rng) >> rng_below(rng, 64);
     sentence(rng, false, to->detail, sizeof to->detail);
+    to->run = number32(rng);
+    to->began_ago_ms = number32(rng);
+    to->ended_ago_ms = to->began_ago_ms / (1 + below(rng, 4));
+    to->timeline = number32(rng);
+    sentence(rng, false, to->leader, sizeof to->leader);
 }
 
 void random_report(struct rng *rng, struct report *to) {
@@ -135,6 +141,7 @@ void random_report(struct rng *rng, struct report *to) {
     to->seq = number(rng);
     to->wall_ms = number(rng);
     to->config_version = number32(rng);
+    to->pins = below(rng, PINS_OLD + 1);
     if (flag(rng)) {
         random_guard(rng, &to->guard);
     }
@@ -226,6 +233,11 @@ static void random_request(struct rng *rng, struct random_space *space, struct r
     sentence(rng, false, to->evidence, EVIDENCE_SIZE);
     random_text(rng, space, &to->text, &to->text_size);
     bytes(rng, to->signature, SIGNATURE_SIZE);
+    name(rng, true, to->second.name);
+    if (to->second.name[0] != '\0') {
+        to->second.not_after_wall_ms = number(rng);
+        bytes(rng, to->second.signature, SIGNATURE_SIZE);
+    }
 }
 
 static void random_signed_report(struct rng *rng, struct random_space *space, struct message *to) {
